@@ -1,0 +1,17 @@
+//! An embedded, in-memory query engine for help-desk tickets.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod model;
+mod query;
+
+pub use model::batch::{Batch, BatchChange, Patch, Value};
+pub use model::error::{Error, ErrorKind, Position};
+pub use model::value::{Moment, fold};
+pub use model::{
+    CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, Field, FieldKind, Format, TEXT_BYTES_MAX,
+    Ticket, is_custom_name,
+};
+pub use query::{
+    Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
+};

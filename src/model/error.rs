@@ -1,0 +1,266 @@
+//! The one error of the crate, and the position it may carry.
+//!
+//! An [`Error`] is one machine word over an [`ErrorKind`] with named fields: values
+//! stand in fields, prose only in `Display`, and [`Error::code`] is the stable word
+//! that an error response carries (spec section 4). Only `query`, `import`, `store`
+//! and `response` make errors (and [`Ticket::check`](crate::Ticket::check)); a
+//! programmer's mistake is an assertion instead.
+
+use std::fmt;
+use std::io;
+
+/// An error from reading a request, taking in tickets, or writing a response.
+///
+/// A request that was read without error runs without error: whatever could be
+/// wrong with it is found before the first row is touched. What remains is the
+/// reader or writer that the caller supplied.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{ErrorKind, Query};
+///
+/// let error = "count=x".parse::<Query>().unwrap_err();
+/// assert_eq!(error.code(), "invalid_value");
+/// assert!(error.is_request());
+/// assert!(matches!(error.kind(), ErrorKind::InvalidValue { variable, .. } if variable == "count"));
+/// ```
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    position: Option<Position>,
+}
+
+/// Where in an input an error was found; both count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The line, where the format has lines that a reader would count.
+    pub line: Option<u64>,
+    /// The record: the ticket being read or just read; 0 before the first.
+    pub record: u64,
+}
+
+/// What went wrong, with the values that a message to a user needs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A request or a record names a variable that does not exist.
+    UnknownVariable {
+        /// The name as given, cut at 100 characters.
+        variable: String,
+        /// What would be valid, as a list.
+        expected: &'static str,
+    },
+    /// A variable has a value that it cannot have.
+    InvalidValue {
+        /// The variable, in its documented spelling (custom fields: as given).
+        variable: String,
+        /// The value as given, decoded, cut at 100 characters.
+        value: String,
+        /// What would be valid, as a noun phrase: "an integer of 1 or more".
+        expected: &'static str,
+    },
+    /// A variable that may stand once stands again in a request.
+    DuplicateVariable {
+        /// The variable, in its documented spelling.
+        variable: &'static str,
+    },
+    /// A request has `page` without `count`.
+    PageNeedsCount {
+        /// The page.
+        page: u64,
+    },
+    /// A request has `page` without a `tid` that holds `*`.
+    PageNeedsWildcard {
+        /// The page.
+        page: u64,
+    },
+    /// A ticket breaks a rule of the model, and its batch was refused.
+    InvalidTicket {
+        /// The ticket, where its number is known.
+        tid: Option<u64>,
+        /// The field or custom field that breaks the rule, cut at 100 characters.
+        field: String,
+        /// The rule, as a clause: "must hold no control character".
+        rule: &'static str,
+    },
+    /// A patch of a ticket that is not there; its batch was refused.
+    UnknownTicket {
+        /// The ticket.
+        tid: u64,
+    },
+    /// A store would have more than [`CUSTOM_NAMES_MAX`](crate::CUSTOM_NAMES_MAX) names.
+    TooManyCustomFields {
+        /// The name that was one too many.
+        name: String,
+    },
+    /// A store would have more rows than a segment can number.
+    TooManyTickets {
+        /// The most rows.
+        rows_max: u64,
+    },
+    /// An input is not of its format.
+    InvalidSyntax {
+        /// What was expected, as a noun phrase: "a JSON object".
+        expected: &'static str,
+        /// What the format's own parser said, where one did.
+        detail: String,
+    },
+    /// An input is no UTF-8.
+    InvalidEncoding,
+    /// The caller's reader or writer failed.
+    Io(io::Error),
+}
+
+impl Error {
+    /// Returns what went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// Returns the stable word that names this kind of error in a response.
+    pub fn code(&self) -> &'static str {
+        match self.kind() {
+            ErrorKind::UnknownVariable { .. } => "unknown_variable",
+            ErrorKind::InvalidValue { .. } => "invalid_value",
+            ErrorKind::DuplicateVariable { .. } => "duplicate_variable",
+            ErrorKind::PageNeedsCount { .. } => "page_needs_count",
+            ErrorKind::PageNeedsWildcard { .. } => "page_needs_wildcard",
+            ErrorKind::InvalidTicket { .. } => "invalid_ticket",
+            ErrorKind::UnknownTicket { .. } => "unknown_ticket",
+            ErrorKind::TooManyCustomFields { .. } => "too_many_custom_fields",
+            ErrorKind::TooManyTickets { .. } => "too_many_tickets",
+            ErrorKind::InvalidSyntax { .. } => "invalid_syntax",
+            ErrorKind::InvalidEncoding => "invalid_encoding",
+            ErrorKind::Io(_) => "io",
+        }
+    }
+
+    /// Returns whether the one who sent the request or the tickets is at fault.
+    ///
+    /// False for a failing reader or writer and for a store that is full.
+    pub fn is_request(&self) -> bool {
+        !matches!(
+            self.kind(),
+            ErrorKind::Io(_) | ErrorKind::TooManyTickets { .. }
+        )
+    }
+
+    /// Returns where in an import the error was found.
+    pub fn position(&self) -> Option<Position> {
+        self.0.position
+    }
+
+    /// Sets where in an import the error was found, unless that is known already.
+    #[must_use]
+    pub(crate) fn at(mut self, position: Position) -> Error {
+        self.0.position.get_or_insert(position);
+        self
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Error {
+        Error(Box::new(Inner {
+            kind,
+            position: None,
+        }))
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        ErrorKind::Io(error).into()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.kind() {
+            ErrorKind::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position() {
+            Some(Position {
+                line: Some(line), ..
+            }) => write!(f, "line {line}: ")?,
+            Some(Position { line: None, record }) => write!(f, "record {record}: ")?,
+            None => {}
+        }
+        match self.kind() {
+            ErrorKind::UnknownVariable { variable, expected } => {
+                write!(f, "unknown variable \"{variable}\"; known are {expected}")
+            }
+            ErrorKind::InvalidValue {
+                variable,
+                value,
+                expected,
+            } => {
+                write!(f, "{variable} is \"{value}\" but must be {expected}")
+            }
+            ErrorKind::DuplicateVariable { variable } => {
+                write!(f, "{variable} is given twice but may stand once")
+            }
+            ErrorKind::PageNeedsCount { page } => {
+                write!(f, "page is \"{page}\" but needs count, the tickets a page")
+            }
+            ErrorKind::PageNeedsWildcard { page } => {
+                write!(
+                    f,
+                    "page is \"{page}\" but needs a tid that holds *, like tid=*"
+                )
+            }
+            ErrorKind::InvalidTicket {
+                tid: Some(tid),
+                field,
+                rule,
+            } => {
+                write!(f, "ticket {tid}: {field} {rule}")
+            }
+            ErrorKind::InvalidTicket {
+                tid: None,
+                field,
+                rule,
+            } => {
+                write!(f, "a ticket's {field} {rule}")
+            }
+            ErrorKind::UnknownTicket { tid } => {
+                write!(f, "ticket {tid} is not there to be patched")
+            }
+            ErrorKind::TooManyCustomFields { name } => {
+                write!(
+                    f,
+                    "custom field \"{name}\" is past the 4096 names of a store"
+                )
+            }
+            ErrorKind::TooManyTickets { rows_max } => {
+                write!(f, "a store holds at most {rows_max} tickets")
+            }
+            ErrorKind::InvalidSyntax { expected, detail } if detail.is_empty() => {
+                write!(f, "expected {expected}")
+            }
+            ErrorKind::InvalidSyntax { expected, detail } => {
+                write!(f, "expected {expected}: {detail}")
+            }
+            ErrorKind::InvalidEncoding => write!(f, "the input is not UTF-8"),
+            ErrorKind::Io(_) => write!(f, "reading or writing failed"),
+        }
+    }
+}
+
+/// Cuts a value at 100 characters, so that an error is never out of proportion.
+pub(crate) fn shorten(value: &str) -> String {
+    const CHARS_MAX: usize = 100;
+    value.chars().take(CHARS_MAX).collect()
+}
+
+// One word, so that a `Result<()>` stays as cheap to return as a pointer.
+const _: () = assert!(size_of::<Error>() == size_of::<usize>());

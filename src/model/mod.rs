@@ -1,0 +1,584 @@
+//! Tickets and their fields: the one table of 38 output variables.
+//!
+//! Everything that depends on what a variable is called, what it holds or whether
+//! it is URL-encoded derives from the table in this file: import, columns, orders,
+//! serializers and the reference. A new variable is one row here. The rest of the
+//! folder holds the values of a ticket ([`value`]), changes to tickets
+//! ([`batch`]) and the one error type ([`error`]); nothing here knows how tickets
+//! are stored or asked for.
+//!
+//! # Invariants
+//!
+//! * [`Field::ALL`] is in response order (spec section 1), and a field's
+//!   discriminant is its index there.
+
+pub(crate) mod batch;
+pub(crate) mod error;
+pub(crate) mod value;
+
+use chrono::NaiveDateTime;
+
+use error::{Error, ErrorKind};
+
+/// The form of a response or of an import that mirrors one (spec section 4).
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::Format;
+///
+/// assert_eq!(Format::from_name("JSON"), Some(Format::Json));
+/// assert_eq!(Format::Delimited.name(), "delimited");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Format {
+    /// Elements, one a line.
+    #[default]
+    Xml,
+    /// One object, every value a string.
+    Json,
+    /// One ticket a line, as URL-delimited pairs.
+    Delimited,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Format; 3] = [Format::Xml, Format::Json, Format::Delimited];
+
+    /// Returns the name that a request's `format` gives it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::Xml => "xml",
+            Format::Json => "json",
+            Format::Delimited => "delimited",
+        }
+    }
+
+    /// Returns the format of a name in any ASCII case.
+    pub fn from_name(name: &str) -> Option<Format> {
+        Format::ALL
+            .into_iter()
+            .find(|format| format.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// What a field holds, and with it how it is written, compared and checked.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Field, FieldKind};
+///
+/// assert_eq!(Field::Subject.kind(), FieldKind::Text);
+/// assert_eq!(Field::MergedTo.kind(), FieldKind::OptionalInteger);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FieldKind {
+    /// Free text; URL-encoded in every response.
+    Text,
+    /// Text without control characters; written raw, with the format's own escaping.
+    Identifier,
+    /// An identifier that is empty, `N` or `Y`.
+    Flag,
+    /// An unsigned 64-bit integer; 0 stands for none.
+    Integer,
+    /// An unsigned 64-bit integer or none.
+    OptionalInteger,
+    /// A date/time of whole seconds, years 1 to 9999, or none.
+    Date,
+    /// The custom fields: names and texts.
+    CustomFields,
+}
+
+/// One value of a ticket, borrowed.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Cell, Field, Ticket};
+///
+/// let ticket = Ticket { tid: 34, status: "Open".into(), ..Ticket::default() };
+/// assert_eq!(ticket.cell(Field::Status), Cell::Text("Open"));
+/// assert_eq!(ticket.cell(Field::Tid), Cell::Integer(34));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cell<'a> {
+    /// A text, an identifier or a flag.
+    Text(&'a str),
+    /// An integer that uses 0 for none.
+    Integer(u64),
+    /// An integer or none.
+    OptionalInteger(Option<u64>),
+    /// A date/time or none.
+    Date(Option<NaiveDateTime>),
+    /// The custom fields that the ticket holds itself, in its own order.
+    CustomFields(&'a [(String, String)]),
+}
+
+/// One value of a ticket, to be changed.
+#[derive(Debug)]
+pub(crate) enum CellMut<'a> {
+    Text(&'a mut String),
+    Integer(&'a mut u64),
+    OptionalInteger(&'a mut Option<u64>),
+    Date(&'a mut Option<NaiveDateTime>),
+    CustomFields(&'a mut Vec<(String, String)>),
+}
+
+/// The Rust type, the borrowed cell and the changeable cell of each kind.
+macro_rules! cell_of {
+    (type Text) => { String };
+    (type Identifier) => { String };
+    (type Flag) => { String };
+    (type Integer) => { u64 };
+    (type OptionalInteger) => { Option<u64> };
+    (type Date) => { Option<NaiveDateTime> };
+    (type CustomFields) => { Vec<(String, String)> };
+    (ref Text $e:expr) => { Cell::Text(&$e) };
+    (ref Identifier $e:expr) => { Cell::Text(&$e) };
+    (ref Flag $e:expr) => { Cell::Text(&$e) };
+    (ref Integer $e:expr) => { Cell::Integer($e) };
+    (ref OptionalInteger $e:expr) => { Cell::OptionalInteger($e) };
+    (ref Date $e:expr) => { Cell::Date($e) };
+    (ref CustomFields $e:expr) => { Cell::CustomFields(&$e) };
+    (mut Text $e:expr) => { CellMut::Text(&mut $e) };
+    (mut Identifier $e:expr) => { CellMut::Text(&mut $e) };
+    (mut Flag $e:expr) => { CellMut::Text(&mut $e) };
+    (mut Integer $e:expr) => { CellMut::Integer(&mut $e) };
+    (mut OptionalInteger $e:expr) => { CellMut::OptionalInteger(&mut $e) };
+    (mut Date $e:expr) => { CellMut::Date(&mut $e) };
+    (mut CustomFields $e:expr) => { CellMut::CustomFields(&mut $e) };
+}
+
+/// Makes the field table, `Field` and `Ticket` from one list, so that no second
+/// list of variables exists. A row is: doc, variant, member, kind, then
+/// `searchable` and `filter "NAME"` where they apply.
+macro_rules! fields {
+    ($( $(#[doc = $doc:literal])+ $variant:ident $member:ident $kind:ident
+        $($searchable:ident)? $(= $alias:literal)?; )*) => {
+        /// One of the 38 output variables, in response order (spec section 1).
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use ticketdex::Field;
+        ///
+        /// assert_eq!(Field::ALL.len(), 38);
+        /// assert_eq!(Field::AssignedTech.name(), "assigned_tech");
+        /// assert_eq!(Field::from_name("UID"), Some(Field::AssignedTech));
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Field { $( $(#[doc = $doc])+ $variant, )* }
+
+        /// A ticket, as a caller holds it: one public member a field.
+        ///
+        /// Any value can be put in; the rules of spec section 1 are checked by
+        /// [`Ticket::check`] when the ticket is committed.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use ticketdex::Ticket;
+        ///
+        /// let ticket = Ticket {
+        ///     tid: 34,
+        ///     cid: "demo".into(),
+        ///     custom_fields: vec![("Serial".into(), "X1".into())],
+        ///     ..Ticket::default()
+        /// };
+        /// assert!(ticket.check().is_ok());
+        /// ```
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+        pub struct Ticket { $( $(#[doc = $doc])+ pub $member: cell_of!(type $kind), )* }
+
+        impl Field {
+            /// Every field, in response order.
+            pub const ALL: [Field; 38] = [ $( Field::$variant, )* ];
+
+            /// Returns the output variable's name.
+            pub const fn name(self) -> &'static str {
+                match self { $( Field::$variant => stringify!($member), )* }
+            }
+
+            /// Returns what the field holds.
+            pub const fn kind(self) -> FieldKind {
+                match self { $( Field::$variant => FieldKind::$kind, )* }
+            }
+
+            /// Returns whether `keyword` looks into the field.
+            pub const fn is_searchable(self) -> bool {
+                match self { $( Field::$variant => fields!(@searchable $($searchable)?), )* }
+            }
+
+            /// Returns the request's name for the field, where it differs from [`name`](Field::name).
+            pub const fn alias(self) -> Option<&'static str> {
+                match self { $( Field::$variant => fields!(@alias $($alias)?), )* }
+            }
+        }
+
+        impl Ticket {
+            /// Returns one value of the ticket.
+            pub fn cell(&self, field: Field) -> Cell<'_> {
+                match field { $( Field::$variant => cell_of!(ref $kind self.$member), )* }
+            }
+
+            /// Returns one value of the ticket, to be changed.
+            pub(crate) fn cell_mut(&mut self, field: Field) -> CellMut<'_> {
+                match field { $( Field::$variant => cell_of!(mut $kind self.$member), )* }
+            }
+        }
+    };
+    (@searchable) => { false };
+    (@searchable searchable) => { true };
+    (@alias) => { None };
+    (@alias $alias:literal) => { Some($alias) };
+}
+
+fields! {
+    /// The unique ticket number, 1 or more; the key.
+    Tid tid Integer;
+    /// The customer ID associated with the ticket.
+    Cid cid Text;
+    /// The unique ID of the company; 0 is none.
+    CompanyId company_id Integer;
+    /// The name of the company.
+    CompanyName company_name Text searchable;
+    /// The contact name of the customer.
+    Contact contact Text searchable;
+    /// The phone number of the customer.
+    Phone phone Text;
+    /// The email address of the customer.
+    Email email Text searchable;
+    /// The CC email addresses on the ticket.
+    CcAddresses cc_addresses Text;
+    /// When the ticket was opened.
+    DateOpened date_opened Date;
+    /// When the ticket was closed.
+    DateClosed date_closed Date;
+    /// The ticket source.
+    Source source Text;
+    /// The ticket category.
+    Category category Text;
+    /// The ticket sub-category.
+    SubCategory sub_category Text;
+    /// The ticket status.
+    Status status Text;
+    /// The ticket priority.
+    Priority priority Text;
+    /// The escalation level of the ticket.
+    EscalationLevel escalation_level Text = "escalation";
+    /// When the ticket is due.
+    DueDate due_date Date;
+    /// The ID of the technician or customer that opened the ticket.
+    OpenedBy opened_by Identifier;
+    /// When the ticket was last updated.
+    LastUpdated last_updated Date;
+    /// The ID of the technician or customer that last updated the ticket.
+    UpdatedBy updated_by Text;
+    /// The type of user that last updated the ticket; any is stored.
+    UpdaterType updater_type Identifier;
+    /// The technician ID that the ticket is assigned to.
+    AssignedTech assigned_tech Identifier = "uid";
+    /// The ID of the technician group that the ticket is assigned to; 0 is none.
+    AssignedGroupId assigned_group_id Integer;
+    /// The name of the technician group that the ticket is assigned to.
+    AssignedGroupName assigned_group_name Text = "group";
+    /// The ID of the customer group; 0 is none.
+    CustomerGroupId customer_group_id Integer;
+    /// The name of the customer group.
+    CustomerGroupName customer_group_name Text;
+    /// Whether the ticket is locked: empty, `N` or `Y`.
+    Locked locked Flag;
+    /// The technician ID that has locked the ticket.
+    LockedBy locked_by Identifier;
+    /// The asset IDs associated with the ticket, comma-separated, kept as written.
+    LinkedAsset linked_asset Identifier;
+    /// The call IDs associated with the ticket, comma-separated, kept as written.
+    LinkedCalls linked_calls Identifier;
+    /// The device IDs associated with the ticket, comma-separated, kept as written.
+    LinkedDevices linked_devices Identifier;
+    /// Whether other tickets were merged in: empty, `N` or `Y`.
+    Merged merged Flag;
+    /// The ticket that this one was merged with, or none.
+    MergedTo merged_to OptionalInteger;
+    /// The ticket that this one was created from; 0 is none.
+    ParentTicket parent_ticket Integer;
+    /// The tickets created from this one, comma-separated, kept as written.
+    ChildrenTickets children_tickets Identifier;
+    /// The custom fields: names with values, in the order written.
+    CustomFields custom_fields CustomFields;
+    /// The ticket subject.
+    Subject subject Text searchable;
+    /// The ticket summary.
+    Summary summary Text searchable;
+}
+
+impl Field {
+    /// The nine filters that a request may repeat (spec section 3), in its order.
+    pub const FILTERS: [Field; 9] = [
+        Field::Status,
+        Field::Source,
+        Field::Category,
+        Field::SubCategory,
+        Field::Priority,
+        Field::EscalationLevel,
+        Field::AssignedTech,
+        Field::AssignedGroupName,
+        Field::Cid,
+    ];
+
+    /// Returns the field of an output variable's name or of an alias, in any ASCII case.
+    pub fn from_name(name: &str) -> Option<Field> {
+        Field::ALL.into_iter().find(|field| {
+            field.name().eq_ignore_ascii_case(name)
+                || field
+                    .alias()
+                    .is_some_and(|alias| alias.eq_ignore_ascii_case(name))
+        })
+    }
+
+    /// Returns the field of an output variable's name, in any ASCII case; no alias counts.
+    pub(crate) fn from_output_name(name: &str) -> Option<Field> {
+        Field::ALL
+            .into_iter()
+            .find(|field| field.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Returns the name that a request's filter has for the field.
+    pub(crate) const fn request_name(self) -> &'static str {
+        match self.alias() {
+            Some(alias) => alias,
+            None => self.name(),
+        }
+    }
+
+    /// Returns the index of the field in [`Field::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Returns whether responses carry the field URL-encoded.
+    ///
+    /// ```
+    /// use ticketdex::Field;
+    ///
+    /// assert!(Field::UpdatedBy.is_url_encoded());
+    /// assert!(!Field::OpenedBy.is_url_encoded());
+    /// ```
+    pub const fn is_url_encoded(self) -> bool {
+        matches!(self.kind(), FieldKind::Text | FieldKind::CustomFields)
+    }
+}
+
+/// The most custom names that a store can have (spec section 1).
+pub const CUSTOM_NAMES_MAX: usize = 4096;
+
+/// The most bytes of UTF-8 that one text can have: 16 MiB (spec section 1).
+pub const TEXT_BYTES_MAX: usize = 16 << 20;
+
+/// The most bytes that a custom field's name can have (spec section 1).
+pub const CUSTOM_NAME_BYTES_MAX: usize = 255;
+
+/// Returns whether a text is a valid name of a custom field (spec section 1).
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::is_custom_name;
+///
+/// assert!(is_custom_name("Serial.No"));
+/// assert!(!is_custom_name("9lives"));
+/// assert!(!is_custom_name("STATUS")); // an output variable's name
+/// ```
+pub fn is_custom_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let Some(first) = bytes.next() else {
+        return false;
+    };
+    (first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        && name.len() <= CUSTOM_NAME_BYTES_MAX
+        && Field::from_output_name(name).is_none()
+}
+
+/// Returns whether an identifier may hold a character (spec section 1).
+pub(crate) fn is_identifier_char(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{FFFE}' | '\u{FFFF}')
+}
+
+impl Ticket {
+    /// Checks the ticket against every rule of spec section 1 that it can break alone.
+    ///
+    /// The error is [`ErrorKind::InvalidTicket`], and names the field and the rule.
+    /// A flag in lower case passes: it is stored in upper case. That a store has at
+    /// most [`CUSTOM_NAMES_MAX`] names is the store's to check. Cost: linear in the
+    /// bytes of the ticket's identifiers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::Ticket;
+    ///
+    /// let error = Ticket::default().check().unwrap_err();
+    /// assert_eq!(error.code(), "invalid_ticket");
+    /// assert_eq!(error.to_string(), "ticket 0: tid must be 1 or more");
+    /// ```
+    pub fn check(&self) -> Result<(), Error> {
+        if self.tid == 0 {
+            return Err(self.breaks("tid", "must be 1 or more"));
+        }
+        for field in Field::ALL {
+            match (field.kind(), self.cell(field)) {
+                (_, Cell::CustomFields(pairs)) => self.check_custom(pairs)?,
+                (kind, Cell::Text(text)) => {
+                    if text.len() > TEXT_BYTES_MAX {
+                        return Err(self.breaks(field.name(), TEXT_RULE));
+                    }
+                    let flag = ["", "N", "Y", "n", "y"].contains(&text);
+                    if kind == FieldKind::Flag && !flag {
+                        return Err(self.breaks(field.name(), "must be empty, N or Y"));
+                    }
+                    if kind == FieldKind::Identifier && !text.chars().all(is_identifier_char) {
+                        return Err(self.breaks(field.name(), "must hold no control character"));
+                    }
+                }
+                (_, Cell::Date(Some(date))) if !value::is_valid_date(date) => {
+                    return Err(self.breaks(field.name(), DATE_RULE));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_custom(&self, pairs: &[(String, String)]) -> Result<(), Error> {
+        for (name, text) in pairs {
+            if !is_custom_name(name) {
+                return Err(self.breaks(name, "must be a valid custom field name"));
+            }
+            if text.len() > TEXT_BYTES_MAX {
+                return Err(self.breaks(name, TEXT_RULE));
+            }
+        }
+        Ok(())
+    }
+
+    fn breaks(&self, field: &str, rule: &'static str) -> Error {
+        ErrorKind::InvalidTicket {
+            tid: Some(self.tid),
+            field: error::shorten(field),
+            rule,
+        }
+        .into()
+    }
+
+    /// Returns the value of a custom field, by name in any ASCII case; empty where it has none.
+    ///
+    /// Where a name stands twice the first counts, as in import (spec section 5).
+    ///
+    /// ```
+    /// let ticket = ticketdex::Ticket {
+    ///     custom_fields: vec![("Serial".into(), "X1".into())],
+    ///     ..ticketdex::Ticket::default()
+    /// };
+    /// assert_eq!(ticket.custom("SERIAL"), "X1");
+    /// assert_eq!(ticket.custom("Colour"), "");
+    /// ```
+    pub fn custom(&self, name: &str) -> &str {
+        self.custom_fields
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map_or("", |(_, text)| text)
+    }
+}
+
+const TEXT_RULE: &str = "must be at most 16 MiB";
+const DATE_RULE: &str = "must be of years 1 to 9999 in whole seconds";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_in_order_and_complete() {
+        for (index, field) in Field::ALL.into_iter().enumerate() {
+            assert_eq!(field.index(), index);
+            assert_eq!(Field::from_output_name(field.name()), Some(field));
+        }
+        let searchable: Vec<&str> = Field::ALL
+            .into_iter()
+            .filter(|field| field.is_searchable())
+            .map(Field::name)
+            .collect();
+        assert_eq!(
+            searchable,
+            ["company_name", "contact", "email", "subject", "summary"]
+        );
+    }
+
+    #[test]
+    fn check_names_the_field_and_the_rule() {
+        let good = Ticket {
+            tid: 1,
+            ..Ticket::default()
+        };
+        let cases: [(Ticket, &str); 5] = [
+            (
+                Ticket {
+                    opened_by: "a\u{85}".into(),
+                    ..good.clone()
+                },
+                "opened_by",
+            ),
+            (
+                Ticket {
+                    linked_calls: "\u{FFFF}".into(),
+                    ..good.clone()
+                },
+                "linked_calls",
+            ),
+            (
+                Ticket {
+                    locked: "X".into(),
+                    ..good.clone()
+                },
+                "locked",
+            ),
+            (
+                Ticket {
+                    custom_fields: vec![("Tid".into(), String::new())],
+                    ..good.clone()
+                },
+                "Tid",
+            ),
+            (
+                Ticket {
+                    subject: "x".repeat(TEXT_BYTES_MAX + 1),
+                    ..good.clone()
+                },
+                "subject",
+            ),
+        ];
+        for (ticket, name) in cases {
+            let error = ticket.check().unwrap_err();
+            match error.kind() {
+                ErrorKind::InvalidTicket { field, .. } => assert_eq!(field, name),
+                other => panic!("{other:?}"),
+            }
+        }
+        let text = "x".repeat(TEXT_BYTES_MAX);
+        assert!(
+            Ticket {
+                subject: text,
+                merged: "y".into(),
+                ..good
+            }
+            .check()
+            .is_ok()
+        );
+    }
+}

@@ -1,0 +1,430 @@
+//! The values of a ticket: dates, folding and percent-encoding.
+//!
+//! These are the rules that a request, an import, a segment and a response must
+//! agree on, so each has its one home here. Reading a date knows every form of spec
+//! section 3; writing knows the one form of responses. Folding is spec section 2.
+//! Encoding is the `application/x-www-form-urlencoded` serializer; reading requests
+//! goes through the `form_urlencoded` crate, in `query`.
+
+use std::borrow::Cow;
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+
+/// A date as a request or an import gives it: with or without a time of day.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::Moment;
+///
+/// let day = Moment::parse("2/1/2014").unwrap();
+/// assert_eq!(day.first_second().to_string(), "2014-02-01 00:00:00");
+/// assert_eq!(day.last_second().to_string(), "2014-02-01 23:59:59");
+/// assert_eq!(Moment::parse("2/1/2014 24:00"), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Moment {
+    /// A date without a time.
+    Day(NaiveDate),
+    /// A date and a time of whole seconds.
+    Second(NaiveDateTime),
+}
+
+impl Moment {
+    /// Reads a date in any form of spec section 3; none where it is in no such form.
+    ///
+    /// Cost: constant, since a text longer than the longest form fails at once.
+    pub fn parse(text: &str) -> Option<Moment> {
+        const LONGEST: usize = "12/31/9999 12:59:59 PM".len();
+        if text.len() > LONGEST {
+            return None;
+        }
+        let mut rest = Scanner(text.as_bytes());
+        if text.contains('/') {
+            rest.us()
+        } else {
+            rest.iso()
+        }
+    }
+
+    /// Returns the first second that the moment covers.
+    pub fn first_second(self) -> NaiveDateTime {
+        match self {
+            Moment::Day(day) => day.and_time(NaiveTime::MIN),
+            Moment::Second(second) => second,
+        }
+    }
+
+    /// Returns the last second that the moment covers.
+    pub fn last_second(self) -> NaiveDateTime {
+        match self {
+            // Without fractions a day's last second is 86,399 after its first.
+            Moment::Day(day) => day.and_time(NaiveTime::MIN) + chrono::TimeDelta::seconds(86_399),
+            Moment::Second(second) => second,
+        }
+    }
+}
+
+/// What is left of a date being read.
+struct Scanner<'a>(&'a [u8]);
+
+impl Scanner<'_> {
+    /// Reads `M/D/YYYY`, then optionally ` H:MM[:SS][AM|PM]`.
+    fn us(&mut self) -> Option<Moment> {
+        let month = self.number(1, 2)?;
+        self.byte(b'/')?;
+        let day = self.number(1, 2)?;
+        self.byte(b'/')?;
+        let date = make_date(self.number(4, 4)?, month, day)?;
+        if self.0.is_empty() {
+            return Some(Moment::Day(date));
+        }
+        self.byte(b' ')?;
+        let hour = self.number(1, 2)?;
+        let (minute, second) = self.minute_second()?;
+        let hour = match self.half_day() {
+            None => hour,
+            Some(_) if !(1..=12).contains(&hour) => return None,
+            Some(after_noon) => hour % 12 + if after_noon { 12 } else { 0 },
+        };
+        self.end(date, hour, minute, second)
+    }
+
+    /// Reads `YYYY-MM-DD`, then optionally a space or `T` and `HH:MM[:SS]`.
+    fn iso(&mut self) -> Option<Moment> {
+        let year = self.number(4, 4)?;
+        self.byte(b'-')?;
+        let month = self.number(2, 2)?;
+        self.byte(b'-')?;
+        let date = make_date(year, month, self.number(2, 2)?)?;
+        if self.0.is_empty() {
+            return Some(Moment::Day(date));
+        }
+        self.byte(b' ').or_else(|| self.byte(b'T'))?;
+        let hour = self.number(2, 2)?;
+        let (minute, second) = self.minute_second()?;
+        self.end(date, hour, minute, second)
+    }
+
+    /// Reads `:MM`, then optionally `:SS`.
+    fn minute_second(&mut self) -> Option<(u32, u32)> {
+        self.byte(b':')?;
+        let minute = self.number(2, 2)?;
+        let second = match self.byte(b':') {
+            Some(()) => self.number(2, 2)?,
+            None => 0,
+        };
+        Some((minute, second))
+    }
+
+    /// Reads `AM` or `PM` with at most one space before; true for the afternoon.
+    fn half_day(&mut self) -> Option<bool> {
+        let word = self.0.strip_prefix(b" ").unwrap_or(self.0);
+        let after_noon = match word {
+            [b'A' | b'a', b'M' | b'm'] => false,
+            [b'P' | b'p', b'M' | b'm'] => true,
+            _ => return None,
+        };
+        self.0 = &[];
+        Some(after_noon)
+    }
+
+    fn end(&self, date: NaiveDate, hour: u32, minute: u32, second: u32) -> Option<Moment> {
+        let time = NaiveTime::from_hms_opt(hour, minute, second)?;
+        self.0
+            .is_empty()
+            .then(|| Moment::Second(date.and_time(time)))
+    }
+
+    fn byte(&mut self, expected: u8) -> Option<()> {
+        let (&first, rest) = self.0.split_first()?;
+        (first == expected).then(|| self.0 = rest)
+    }
+
+    /// Reads as many digits as there are, which must be between `least` and `most`.
+    fn number(&mut self, least: usize, most: usize) -> Option<u32> {
+        let digits = self
+            .0
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        if !(least..=most).contains(&digits) {
+            return None;
+        }
+        let (number, rest) = self.0.split_at(digits);
+        self.0 = rest;
+        Some(
+            number
+                .iter()
+                .fold(0, |sum, &digit| sum * 10 + u32::from(digit - b'0')),
+        )
+    }
+}
+
+fn make_date(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
+    if year == 0 {
+        return None;
+    }
+    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
+}
+
+/// Returns whether a ticket may hold a date/time: years 1 to 9999, whole seconds.
+pub(crate) fn is_valid_date(date: NaiveDateTime) -> bool {
+    (1..=9999).contains(&date.year()) && date.nanosecond() == 0
+}
+
+/// Appends a date/time as responses show it: `4/24/2014 10:42:43 AM`.
+pub(crate) fn write_date(date: NaiveDateTime, out: &mut Vec<u8>) {
+    let mut number = itoa::Buffer::new();
+    let mut push = |n: u32, width: usize, after: u8| {
+        let digits = number.format(n).as_bytes();
+        out.extend(std::iter::repeat_n(
+            b'0',
+            width.saturating_sub(digits.len()),
+        ));
+        out.extend_from_slice(digits);
+        out.push(after);
+    };
+    let (after_noon, hour) = date.hour12();
+    push(date.month(), 1, b'/');
+    push(date.day(), 1, b'/');
+    push(date.year().unsigned_abs(), 4, b' ');
+    push(hour, 1, b':');
+    push(date.minute(), 2, b':');
+    push(date.second(), 2, b' ');
+    out.extend_from_slice(if after_noon { b"PM" } else { b"AM" });
+}
+
+/// Folds a text for comparison: each `char` lower-cased by itself (spec section 2).
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(ticketdex::fold("STRAẞE Σ"), "straße σ");
+/// ```
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    fold_into(text, &mut folded);
+    folded
+}
+
+/// Appends the folded text.
+pub(crate) fn fold_into(text: &str, out: &mut String) {
+    if text.is_ascii() {
+        let start = out.len();
+        out.push_str(text);
+        out[start..].make_ascii_lowercase();
+    } else {
+        out.extend(folded_chars(text));
+    }
+}
+
+/// The chars of the folded text, one by one: for comparing without a copy.
+pub(crate) fn folded_chars(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+const fn make_unreserved() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'*' | b'-' | b'.' | b'_');
+        byte += 1;
+    }
+    table
+}
+
+/// The bytes that the form-urlencoded serializer writes as they are.
+const UNRESERVED: [bool; 256] = make_unreserved();
+
+/// Appends a text as `application/x-www-form-urlencoded` (spec section 4).
+pub(crate) fn encode_into(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if UNRESERVED[usize::from(byte)] {
+            continue;
+        }
+        out.extend_from_slice(&bytes[start..at]);
+        start = at + 1;
+        if byte == b' ' {
+            out.push(b'+');
+        } else {
+            push_escape(byte, out);
+        }
+    }
+    out.extend_from_slice(&bytes[start..]);
+}
+
+/// Appends `%XX`, upper case.
+pub(crate) fn push_escape(byte: u8, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.extend_from_slice(&[
+        b'%',
+        HEX[usize::from(byte >> 4)],
+        HEX[usize::from(byte & 15)],
+    ]);
+}
+
+/// Whether `+` stands for a space when escapes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plus {
+    Space,
+    Itself,
+}
+
+/// Reads `%XX` escapes; none where the result is no UTF-8.
+///
+/// A `%` that starts no escape stands for itself. Borrows where nothing changes.
+pub(crate) fn decode(text: &str, plus: Plus) -> Option<Cow<'_, str>> {
+    let changes = |byte: u8| byte == b'%' || (byte == b'+' && plus == Plus::Space);
+    let bytes = text.as_bytes();
+    let Some(first) = bytes.iter().position(|&byte| changes(byte)) else {
+        return Some(Cow::Borrowed(text));
+    };
+    let mut decoded = Vec::with_capacity(bytes.len());
+    decoded.extend_from_slice(&bytes[..first]);
+    let mut at = first;
+    while let Some(&byte) = bytes.get(at) {
+        let escape = match bytes.get(at..at + 3) {
+            Some(&[b'%', high, low]) => hex_digit(high).zip(hex_digit(low)),
+            _ => None,
+        };
+        if let Some((high, low)) = escape {
+            decoded.push(high << 4 | low);
+            at += 3;
+        } else {
+            let space = byte == b'+' && plus == Plus::Space;
+            decoded.push(if space { b' ' } else { byte });
+            at += 1;
+        }
+    }
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    (byte as char).to_digit(16).map(|digit| digit as u8)
+}
+
+/// Reads an integer of spec section 3: ASCII digits, leading zeros allowed, below 2^64.
+pub(crate) fn parse_integer(text: &str) -> Option<u64> {
+    // `parse` alone would take a sign too.
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_in_every_form() {
+        let good = [
+            ("2/1/2014", "2014-02-01T00:00:00"),
+            ("02/01/2014", "2014-02-01T00:00:00"),
+            ("2/29/2024 0:00", "2024-02-29T00:00:00"),
+            ("2/1/2014 23:59:59", "2014-02-01T23:59:59"),
+            ("2/1/2014 12:00AM", "2014-02-01T00:00:00"),
+            ("2/1/2014 12:00 pm", "2014-02-01T12:00:00"),
+            ("2/1/2014 1:02:03 Pm", "2014-02-01T13:02:03"),
+            ("2014-02-01", "2014-02-01T00:00:00"),
+            ("2014-02-01 03:04", "2014-02-01T03:04:00"),
+            ("2014-02-01T03:04:05", "2014-02-01T03:04:05"),
+            ("12/31/9999 12:59:59 PM", "9999-12-31T12:59:59"),
+            ("0001-01-01", "0001-01-01T00:00:00"),
+        ];
+        for (text, iso) in good {
+            let moment = Moment::parse(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(format!("{:?}", moment.first_second()), iso, "{text}");
+        }
+        let bad = [
+            "",
+            " ",
+            "2014",
+            "2014-1-1",
+            "2014-02-30",
+            "2/30/2014",
+            "0000-01-01",
+            "1/1/0000",
+            "1/1/14",
+            "001/1/2014",
+            "2/1/2014 ",
+            " 2/1/2014",
+            "2/1/2014  1:00",
+            "2/1/2014T1:00",
+            "2014-02-01t03:04",
+            "2014-02-01T3:04",
+            "2014-02-01 03:04 AM",
+            "2/1/2014 24:00:00",
+            "2/1/2014 0:00 AM",
+            "2/1/2014 13:00 PM",
+            "2/1/2014 1:00  AM",
+            "2/1/2014 1:0",
+            "2/1/2014 1:00:60",
+            "2/1/2014 1:60",
+            "2/1/2014 1",
+            "2014-02-01T03:04:05.5",
+            "2014-02-01T03:04:05Z",
+            "+2/1/2014",
+            "٢/1/2014",
+            "2/1/10000",
+        ];
+        for text in bad {
+            assert_eq!(Moment::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_without_leading_zeros() {
+        let cases = [
+            ("2014-04-24T10:42:43", "4/24/2014 10:42:43 AM"),
+            ("0001-01-01T00:00:00", "1/1/0001 12:00:00 AM"),
+            ("9999-12-31T23:59:09", "12/31/9999 11:59:09 PM"),
+            ("2014-02-01T12:00:00", "2/1/2014 12:00:00 PM"),
+        ];
+        for (iso, expected) in cases {
+            let mut out = Vec::new();
+            write_date(Moment::parse(iso).unwrap().first_second(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            assert_eq!(Moment::parse(expected), Moment::parse(iso));
+        }
+    }
+
+    #[test]
+    fn folding_is_idempotent_and_keeps_white_space() {
+        for c in '\0'..=char::MAX {
+            let once: String = c.to_lowercase().collect();
+            assert_eq!(fold(&once), once, "{c:?}");
+            assert_eq!(
+                once.chars().any(char::is_whitespace),
+                c.is_whitespace(),
+                "{c:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn encoding_reads_back() {
+        let mut out = Vec::new();
+        encode_into("a b+c%41*-._é\0", &mut out);
+        let encoded = String::from_utf8(out).unwrap();
+        assert_eq!(encoded, "a+b%2Bc%2541*-._%C3%A9%00");
+        assert_eq!(decode(&encoded, Plus::Space).unwrap(), "a b+c%41*-._é\0");
+        assert_eq!(decode("1+%2b%4%zz%", Plus::Itself).unwrap(), "1++%4%zz%");
+        assert_eq!(decode("%FF", Plus::Space), None);
+        assert!(matches!(
+            decode("plain", Plus::Space),
+            Some(Cow::Borrowed(_))
+        ));
+    }
+
+    #[test]
+    fn integers_are_digits_below_two_to_the_64() {
+        assert_eq!(parse_integer("007"), Some(7));
+        assert_eq!(parse_integer("18446744073709551615"), Some(u64::MAX));
+        for text in ["", "-1", "+1", "1e3", " 1", "18446744073709551616", "١"] {
+            assert_eq!(parse_integer(text), None, "{text}");
+        }
+    }
+}
