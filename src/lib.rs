@@ -4,6 +4,8 @@
 
 mod model;
 mod query;
+mod segment;
+mod snapshot;
 
 pub use model::batch::{Batch, BatchChange, Patch, Value};
 pub use model::error::{Error, ErrorKind, Position};
@@ -15,3 +17,4 @@ pub use model::{
 pub use query::{
     Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };
+pub use snapshot::{Record, Snapshot};

@@ -14,6 +14,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod error;
+pub(crate) mod names;
 pub(crate) mod value;
 
 use chrono::NaiveDateTime;

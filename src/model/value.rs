@@ -161,6 +161,25 @@ impl Scanner<'_> {
     }
 }
 
+/// The seconds from the first second of year 1 to the Unix epoch.
+const EPOCH_SECONDS: i64 = 62_135_596_800;
+
+/// Returns a valid date/time as whole seconds since the first second of year 1.
+pub(crate) fn date_to_seconds(date: NaiveDateTime) -> u64 {
+    // A valid date is not before year 1, so the sum is not negative.
+    (date.and_utc().timestamp() + EPOCH_SECONDS).unsigned_abs()
+}
+
+/// Returns the date/time of so many seconds since the first second of year 1.
+pub(crate) fn seconds_to_date(seconds: u64) -> NaiveDateTime {
+    let timestamp = i64::try_from(seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_sub(EPOCH_SECONDS);
+    chrono::DateTime::from_timestamp(timestamp, 0)
+        .unwrap_or_default()
+        .naive_utc()
+}
+
 fn make_date(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
     if year == 0 {
         return None;
@@ -389,6 +408,23 @@ mod tests {
             assert_eq!(String::from_utf8(out).unwrap(), expected);
             assert_eq!(Moment::parse(expected), Moment::parse(iso));
         }
+    }
+
+    #[test]
+    fn dates_are_seconds_and_back() {
+        for iso in [
+            "0001-01-01",
+            "1969-12-31T23:59:59",
+            "2024-02-29T12:34:56",
+            "9999-12-31T23:59:59",
+        ] {
+            let date = Moment::parse(iso).unwrap().first_second();
+            assert_eq!(seconds_to_date(date_to_seconds(date)), date);
+        }
+        assert_eq!(
+            date_to_seconds(Moment::parse("0001-01-02").unwrap().first_second()),
+            86_400
+        );
     }
 
     #[test]

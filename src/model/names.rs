@@ -1,0 +1,77 @@
+//! The ordered list of custom field names of a store (spec section 1).
+//!
+//! A name enters when a ticket that is taken in holds it and never leaves, so its
+//! index is stable for the life of a store: segments keep their custom columns by it,
+//! and a name that entered later is empty in every earlier segment.
+//!
+//! # Invariants
+//!
+//! * No two names are equal without regard to ASCII case; the first spelling stays.
+
+use std::collections::HashMap;
+
+use super::CUSTOM_NAMES_MAX;
+use super::error::{Error, ErrorKind, shorten};
+
+/// Names in the order in which they came in, found in any ASCII case.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CustomNames {
+    names: Vec<String>,
+    indexes: HashMap<String, u32>,
+}
+
+impl CustomNames {
+    /// Returns the names in order.
+    pub(crate) fn as_slice(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns the index of a name.
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        if let Some(&index) = self.indexes.get(name) {
+            return Some(index);
+        }
+        // Most callers spell a name as it is listed or in lower case.
+        let lower = name.to_ascii_lowercase();
+        self.indexes.get(&lower).copied()
+    }
+
+    /// Returns the index of a name, which is added if it is new.
+    pub(crate) fn insert(&mut self, name: &str) -> Result<u32, Error> {
+        if let Some(index) = self.find(name) {
+            return Ok(index);
+        }
+        if self.names.len() == CUSTOM_NAMES_MAX {
+            return Err(ErrorKind::TooManyCustomFields {
+                name: shorten(name),
+            }
+            .into());
+        }
+        let index = self.names.len() as u32;
+        self.names.push(name.to_owned());
+        self.indexes.insert(name.to_ascii_lowercase(), index);
+        Ok(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_spelling_stays_and_the_limit_holds() {
+        let mut names = CustomNames::default();
+        assert_eq!(names.insert("Serial").unwrap(), 0);
+        assert_eq!(names.insert("SERIAL").unwrap(), 0);
+        assert_eq!((names.find("sErial"), names.find("other")), (Some(0), None));
+        for n in 1..CUSTOM_NAMES_MAX {
+            names.insert(&format!("n{n}")).unwrap();
+        }
+        assert_eq!(
+            names.insert("past").unwrap_err().code(),
+            "too_many_custom_fields"
+        );
+        assert_eq!(names.insert("serial").unwrap(), 0);
+        assert_eq!(names.as_slice()[0], "Serial");
+    }
+}

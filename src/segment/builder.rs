@@ -1,0 +1,393 @@
+//! From tickets, one by one, to a sealed segment.
+//!
+//! A [`SegmentBuilder`] takes a ticket, copies what it needs and drops it, so a load
+//! never holds more than a block of tickets. Texts get provisional ordinals from hash
+//! tables; [`seal`](SegmentBuilder::seal) sorts the dictionaries, gives the final
+//! ordinals and puts the rows in tid order, without a copy where they came so.
+//!
+//! # Invariants
+//!
+//! * The last ticket of a tid wins; the earlier ones leave no row and no word.
+//! * The tickets were checked: identifiers, dates and names are valid.
+//!
+//! # Cost
+//!
+//! A hash look-up a text and one a word; sealing sorts distinct texts, not rows.
+
+use std::hash::BuildHasher;
+use std::sync::OnceLock;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::column::{Column, TextColumn, zones_pay};
+use super::dictionary::{Blob, Dictionary};
+use super::rowset::RowSet;
+use super::sorted::SortedRows;
+use super::terms::TermSets;
+use super::words::WordsBuilder;
+use super::{CustomColumn, FieldColumn, Segment, has_postings, is_sorted_at_seal};
+use crate::model::error::Error;
+use crate::model::names::CustomNames;
+use crate::model::value::date_to_seconds;
+use crate::model::{Cell, Field, FieldKind, Ticket};
+
+/// The distinct texts of one column being built, and the ordinal of each row.
+#[derive(Debug)]
+struct TextsBuilder {
+    texts: Blob,
+    table: HashTable<u32>,
+    /// One a row; rows past the end have ordinal 0, the empty text.
+    ordinals: Vec<u32>,
+}
+
+impl Default for TextsBuilder {
+    fn default() -> TextsBuilder {
+        let mut texts = Blob::default();
+        texts.push("");
+        TextsBuilder {
+            texts,
+            table: HashTable::new(),
+            ordinals: Vec::new(),
+        }
+    }
+}
+
+impl TextsBuilder {
+    /// Gives a row a text; rows come in ascending order.
+    fn insert(&mut self, row: u32, text: &str, hasher: &DefaultHashBuilder) {
+        if text.is_empty() {
+            return;
+        }
+        let (texts, hash) = (&mut self.texts, hasher.hash_one(text));
+        let ordinal = match self.table.find(hash, |&at| texts.get(at as usize) == text) {
+            Some(&ordinal) => ordinal,
+            None => {
+                let ordinal = texts.count() as u32;
+                texts.push(text);
+                let hash_of = |&at: &u32| hasher.hash_one(texts.get(at as usize));
+                self.table.insert_unique(hash, ordinal, hash_of);
+                ordinal
+            }
+        };
+        self.ordinals.resize(row as usize, 0);
+        self.ordinals.push(ordinal);
+    }
+
+    /// Sorts the texts and makes the column of the rows in their final order.
+    fn seal(mut self, rows: &RowOrder, is_url_encoded: bool) -> Column {
+        self.table = HashTable::new();
+        let (dictionary, ordinals) = Dictionary::build(&self.texts, is_url_encoded);
+        let ordinal = |row: u32| {
+            let provisional = self.ordinals.get(row as usize).copied().unwrap_or(0);
+            u64::from(ordinals[provisional as usize])
+        };
+        Column::of_texts(&rows.map(ordinal), dictionary)
+    }
+}
+
+/// The final order of the rows that came in.
+struct RowOrder {
+    rows_count: u32,
+    /// The row that came in, for each final row; none where they are the same.
+    order: Option<Vec<u32>>,
+}
+
+impl RowOrder {
+    fn of_tids(tids: &[u64]) -> RowOrder {
+        if tids.is_sorted_by(|a, b| a < b) {
+            return RowOrder {
+                rows_count: tids.len() as u32,
+                order: None,
+            };
+        }
+        let mut order: Vec<u32> = (0..tids.len() as u32).collect();
+        // Of equal tids the last row comes first, and is the one that stays.
+        order.sort_unstable_by_key(|&row| (tids[row as usize], u32::MAX - row));
+        order.dedup_by_key(|row| tids[*row as usize]);
+        RowOrder {
+            rows_count: order.len() as u32,
+            order: Some(order),
+        }
+    }
+
+    /// Returns what `value` gives for each row, in the final order.
+    fn map<T>(&self, value: impl Fn(u32) -> T) -> Vec<T> {
+        match &self.order {
+            None => (0..self.rows_count).map(value).collect(),
+            Some(order) => order.iter().copied().map(value).collect(),
+        }
+    }
+}
+
+/// What one field's values are collected in.
+#[derive(Debug)]
+enum FieldBuilder {
+    Texts(TextsBuilder),
+    /// One a row; rows past the end have none.
+    Numbers(Vec<Option<u64>>),
+    Long(TextColumn),
+    Custom,
+}
+
+/// Tickets going into a segment.
+#[derive(Debug)]
+pub(crate) struct SegmentBuilder {
+    tids: Vec<u64>,
+    fields: Vec<FieldBuilder>,
+    /// By the index of the name.
+    custom: Vec<Option<TextsBuilder>>,
+    words: WordsBuilder,
+    hasher: DefaultHashBuilder,
+    scratch: Vec<u8>,
+}
+
+impl SegmentBuilder {
+    /// Starts a segment without rows.
+    pub(crate) fn new() -> SegmentBuilder {
+        let builder = |field: Field| match (field, field.kind()) {
+            (Field::Subject | Field::Summary, _) => FieldBuilder::Long(TextColumn::default()),
+            (_, FieldKind::Text | FieldKind::Identifier | FieldKind::Flag) => {
+                FieldBuilder::Texts(TextsBuilder::default())
+            }
+            (_, FieldKind::CustomFields) => FieldBuilder::Custom,
+            (_, FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date) => {
+                FieldBuilder::Numbers(Vec::new())
+            }
+        };
+        SegmentBuilder {
+            tids: Vec::new(),
+            fields: Field::ALL.map(builder).into(),
+            custom: Vec::new(),
+            words: WordsBuilder::new(),
+            hasher: DefaultHashBuilder::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Returns how many tickets came in, replaced ones too.
+    pub(crate) fn rows_count(&self) -> usize {
+        self.tids.len()
+    }
+
+    /// Takes a checked ticket in; its new custom names enter `names`.
+    ///
+    /// The error is that of [`CustomNames::insert`]; the builder is of no use after it.
+    pub(crate) fn insert(&mut self, ticket: &Ticket, names: &mut CustomNames) -> Result<(), Error> {
+        let row = self.tids.len() as u32;
+        self.tids.push(ticket.tid);
+        for (field, builder) in Field::ALL.into_iter().zip(&mut self.fields) {
+            let cell = ticket.cell(field);
+            if let (Cell::Text(text), true) = (cell, field.is_searchable()) {
+                self.words.insert_text(text);
+            }
+            match (builder, cell) {
+                (FieldBuilder::Long(column), Cell::Text(text)) => {
+                    column.push(text, &mut self.scratch);
+                }
+                (FieldBuilder::Texts(texts), Cell::Text(text)) => {
+                    if field.kind() == FieldKind::Flag {
+                        texts.insert(row, &text.to_ascii_uppercase(), &self.hasher);
+                    } else {
+                        texts.insert(row, text, &self.hasher);
+                    }
+                }
+                (FieldBuilder::Numbers(numbers), cell) => {
+                    if let Some(number) = number_of(cell) {
+                        numbers.resize(row as usize, None);
+                        numbers.push(Some(number));
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.insert_custom(row, &ticket.custom_fields, names)?;
+        self.words.end_row();
+        Ok(())
+    }
+
+    fn insert_custom(
+        &mut self,
+        row: u32,
+        pairs: &[(String, String)],
+        names: &mut CustomNames,
+    ) -> Result<(), Error> {
+        for (name, text) in pairs {
+            let index = names.insert(name)? as usize;
+            if self.custom.len() <= index {
+                self.custom.resize_with(index + 1, || None);
+            }
+            let texts = self.custom[index].get_or_insert_default();
+            // The first of a repeated name counts, also when it is empty.
+            let is_repeated = texts.ordinals.len() > row as usize;
+            if is_repeated {
+                continue;
+            }
+            self.words.insert_text(text);
+            texts.insert(row, text, &self.hasher);
+            texts.ordinals.resize(row as usize + 1, 0);
+        }
+        Ok(())
+    }
+
+    /// Makes the segment.
+    pub(crate) fn seal(self) -> Segment {
+        let rows = RowOrder::of_tids(&self.tids);
+        let with_zones = zones_pay(rows.rows_count);
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for (field, builder) in Field::ALL.into_iter().zip(self.fields) {
+            columns.push(match builder {
+                FieldBuilder::Texts(texts) => {
+                    FieldColumn::Coded(texts.seal(&rows, field.is_url_encoded()))
+                }
+                FieldBuilder::Numbers(numbers) => {
+                    let number = |row: u32| numbers.get(row as usize).copied().flatten();
+                    let is_date = field.kind() == FieldKind::Date;
+                    FieldColumn::Coded(Column::of_numbers(&rows.map(number), is_date && with_zones))
+                }
+                FieldBuilder::Long(mut column) => {
+                    if let Some(order) = &rows.order {
+                        column = column.reordered(order);
+                    }
+                    column.shrink();
+                    FieldColumn::Text(column)
+                }
+                FieldBuilder::Custom => FieldColumn::Custom,
+            });
+        }
+        let custom = (0u32..).zip(self.custom).filter_map(|(name_index, texts)| {
+            let column = texts?.seal(&rows, true);
+            Some(CustomColumn {
+                name_index,
+                column,
+                order: OnceLock::new(),
+            })
+        });
+        let custom = custom.collect();
+        let words = self.words.seal(rows.order.as_deref());
+        let postings = Field::ALL.map(|field| make_postings(field, &columns[field.index()]));
+        let orders = Field::ALL.map(|field| match &columns[field.index()] {
+            FieldColumn::Coded(column)
+                if is_sorted_at_seal(field)
+                    || has_postings(field) && postings[field.index()].is_none() =>
+            {
+                OnceLock::from(SortedRows::by_class(column))
+            }
+            _ => OnceLock::new(),
+        });
+        Segment {
+            rows_count: rows.rows_count,
+            columns,
+            custom,
+            postings: postings.into(),
+            orders: orders.into(),
+            words,
+            terms: TermSets::default(),
+        }
+    }
+}
+
+/// Returns a numeric cell as the number that columns hold; none is none.
+fn number_of(cell: Cell<'_>) -> Option<u64> {
+    match cell {
+        Cell::Integer(0) | Cell::Text(_) | Cell::CustomFields(_) => None,
+        Cell::Integer(integer) => Some(integer),
+        Cell::OptionalInteger(integer) => integer,
+        Cell::Date(date) => date.map(date_to_seconds),
+    }
+}
+
+/// A field with more classes than one in so many rows gets a sorted vector instead of sets.
+const POSTINGS_ROWS_PER_CLASS: u32 = 8;
+
+/// Makes the row set of each class of a field, where it has few enough.
+fn make_postings(field: Field, column: &FieldColumn) -> Option<Vec<RowSet>> {
+    let FieldColumn::Coded(column) = column else {
+        return None;
+    };
+    let rows_count = column.rows_count();
+    let classes_count = column.classes_count();
+    let is_few = classes_count <= u64::from(rows_count / POSTINGS_ROWS_PER_CLASS).max(16);
+    if !has_postings(field) || !is_few {
+        return None;
+    }
+    let sorted = SortedRows::by_class(column);
+    let set = |class: u64| {
+        let positions = sorted.positions(column, &(class..class + 1));
+        RowSet::from_sorted(&sorted.rows()[positions], rows_count)
+    };
+    Some((0..classes_count).map(set).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Slot;
+    use super::*;
+
+    fn ticket(tid: u64, status: &str) -> Ticket {
+        let custom_fields = vec![
+            ("A".into(), status.to_uppercase()),
+            ("a".into(), "no".into()),
+        ];
+        let summary = format!("summary {tid}");
+        Ticket {
+            tid,
+            status: status.into(),
+            summary,
+            custom_fields,
+            ..Ticket::default()
+        }
+    }
+
+    #[test]
+    fn rows_are_in_tid_order_and_the_last_of_a_tid_wins() {
+        let mut builder = SegmentBuilder::new();
+        let mut names = CustomNames::default();
+        for (tid, status) in [(5, "open"), (3, "gone"), (9, ""), (3, "Open")] {
+            builder.insert(&ticket(tid, status), &mut names).unwrap();
+        }
+        let segment = builder.seal();
+        assert_eq!(segment.rows_count(), 3);
+        let tids: Vec<u64> = (0..3).map(|row| segment.tid(row)).collect();
+        assert_eq!(tids, [3, 5, 9]);
+        let status = segment.column(Slot::Field(Field::Status)).unwrap();
+        let texts: Vec<&str> = (0..3).map(|row| status.text(row)).collect();
+        assert_eq!(texts, ["Open", "open", ""]);
+        let class = status.dictionary().unwrap().find("open").unwrap();
+        assert_eq!(segment.posting(Field::Status, class).count(), 2);
+        let custom = segment.column(Slot::Custom(0)).unwrap();
+        assert_eq!((custom.text(0), custom.text(2)), ("OPEN", ""));
+        assert_eq!(names.as_slice(), ["A"]);
+        assert_eq!((segment.row_of(5), segment.row_of(4)), (Some(1), None));
+        assert_eq!(segment.tid_rows(4, u64::MAX), 1..3);
+        assert!(
+            segment
+                .text_column(Slot::Field(Field::Summary))
+                .unwrap()
+                .text(1)
+                == "summary 5"
+        );
+    }
+
+    #[test]
+    fn a_field_of_many_values_has_a_sorted_vector_for_postings() {
+        let mut builder = SegmentBuilder::new();
+        for tid in 1..=100 {
+            builder
+                .insert(
+                    &ticket(tid, &format!("s{}", tid % 50)),
+                    &mut CustomNames::default(),
+                )
+                .unwrap();
+        }
+        let segment = builder.seal();
+        assert!(segment.posting_sets(Field::Status).is_none());
+        let column = segment.column(Slot::Field(Field::Status)).unwrap();
+        let class = column.dictionary().unwrap().find("s7").unwrap();
+        assert!(matches!(
+            segment.posting(Field::Status, class),
+            Posting::Rows(&[6, 56])
+        ));
+    }
+
+    use super::super::Posting;
+}

@@ -1,0 +1,350 @@
+//! The distinct texts of a column, in (folded, raw) order.
+//!
+//! Sorting by the folded text first makes everything that a request compares one
+//! contiguous run of ordinals: the texts that are equal without case, those that start
+//! with a prefix, those in a range. Texts with the same folded form share a *class*;
+//! filters and orders speak of classes, responses of ordinals. A [`Blob`] keeps the
+//! texts end to end.
+//!
+//! # Invariants
+//!
+//! * Ordinals ascend by (folded, raw), without duplicates; classes by folded.
+//! * Every text is kept as given; where the field is URL-encoded the encoded form is
+//!   kept beside it, unless all texts encode to themselves.
+//!
+//! # Cost
+//!
+//! Looking a text up is a binary search; each step folds one text as far as it agrees.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use super::column::Codes;
+use crate::model::value::{encode_into, folded_chars};
+
+/// Texts end to end, found by index.
+///
+/// Offsets are a u64 base for each 64 texts and a u32 inside, so that a blob may
+/// exceed 4 GiB: 64 encoded texts of 16 MiB are at most 3 GiB.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Blob {
+    text: String,
+    bases: Vec<u64>,
+    ends: Vec<u32>,
+}
+
+/// The texts that share one base.
+const BASE_TEXTS: usize = 64;
+
+impl Blob {
+    /// Appends a text; its index is the count before.
+    pub(crate) fn push(&mut self, text: &str) {
+        self.push_with(|out| out.push_str(text));
+    }
+
+    /// Appends the text that `write` appends to the blob's own.
+    pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+        if self.ends.len().is_multiple_of(BASE_TEXTS) {
+            self.bases.push(self.text.len() as u64);
+        }
+        write(&mut self.text);
+        let base = self.bases[self.ends.len() / BASE_TEXTS];
+        self.ends.push((self.text.len() as u64 - base) as u32);
+    }
+
+    /// Returns how many texts there are.
+    pub(crate) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns the text of an index.
+    pub(crate) fn get(&self, index: usize) -> &str {
+        let base = self.bases[index / BASE_TEXTS];
+        let start = match index % BASE_TEXTS {
+            0 => 0,
+            _ => self.ends[index - 1],
+        };
+        &self.text
+            [(base + u64::from(start)) as usize..(base + u64::from(self.ends[index])) as usize]
+    }
+
+    /// Gives back what growing has reserved.
+    pub(crate) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.bases.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    /// Returns the heap bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.capacity() + self.bases.capacity() * 8 + self.ends.capacity() * 4
+    }
+}
+
+/// Distinct texts, numbered in (folded, raw) order.
+#[derive(Clone, Debug)]
+pub(crate) struct Dictionary {
+    texts: Blob,
+    /// The texts URL-encoded; none where all encode to themselves, or none is asked for.
+    encoded: Option<Blob>,
+    /// The first ordinal of each class; none where no two texts fold alike.
+    class_starts: Option<Box<[u32]>>,
+    /// Whether every text can be written into any format without escaping.
+    is_plain: bool,
+}
+
+impl Dictionary {
+    /// Makes a dictionary of distinct texts; returns it and the ordinal of each text.
+    ///
+    /// Cost: a sort of the texts, each compared by its folded form.
+    pub(crate) fn build(texts: &Blob, is_url_encoded: bool) -> (Dictionary, Vec<u32>) {
+        let mut folded = Blob::default();
+        for index in 0..texts.count() {
+            folded.push_with(|out| crate::model::value::fold_into(texts.get(index), out));
+        }
+        let mut order: Vec<u32> = (0..texts.count() as u32).collect();
+        order.sort_unstable_by(|&a, &b| {
+            let (a, b) = (a as usize, b as usize);
+            let by_folded = folded.get(a).cmp(folded.get(b));
+            by_folded.then_with(|| texts.get(a).cmp(texts.get(b)))
+        });
+        let mut sorted = Blob::default();
+        let mut class_starts: Vec<u32> = Vec::new();
+        let mut ordinals = vec![0; order.len()];
+        for (ordinal, &index) in order.iter().enumerate() {
+            sorted.push(texts.get(index as usize));
+            ordinals[index as usize] = ordinal as u32;
+            let repeats = ordinal > 0
+                && folded.get(order[ordinal - 1] as usize) == folded.get(index as usize);
+            if !repeats {
+                class_starts.push(ordinal as u32);
+            }
+        }
+        sorted.shrink();
+        (
+            Dictionary::from_sorted(sorted, class_starts, is_url_encoded),
+            ordinals,
+        )
+    }
+
+    /// Makes a dictionary of texts that are in order already, with the first ordinal of each class.
+    fn from_sorted(texts: Blob, class_starts: Vec<u32>, is_url_encoded: bool) -> Dictionary {
+        let has_repeats = class_starts.len() < texts.count();
+        let is_plain = texts.text.bytes().all(is_plain_byte);
+        let mut encoded = None;
+        if is_url_encoded {
+            let mut blob = Blob::default();
+            let mut scratch = Vec::new();
+            for index in 0..texts.count() {
+                scratch.clear();
+                encode_into(texts.get(index), &mut scratch);
+                // Encoding writes ASCII only, so each byte is a char.
+                blob.push_with(|out| out.extend(scratch.iter().map(|&byte| char::from(byte))));
+            }
+            blob.shrink();
+            encoded = Some(blob).filter(|blob| blob.text != texts.text);
+        }
+        Dictionary {
+            texts,
+            encoded,
+            class_starts: has_repeats.then(|| class_starts.into()),
+            is_plain,
+        }
+    }
+
+    /// Returns how many texts there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.texts.count() as u32
+    }
+
+    /// Returns the text of an ordinal.
+    pub(crate) fn text(&self, ordinal: u32) -> &str {
+        self.texts.get(ordinal as usize)
+    }
+
+    /// Returns the text of an ordinal as a URL-encoded field is written.
+    pub(crate) fn encoded(&self, ordinal: u32) -> &str {
+        self.encoded
+            .as_ref()
+            .unwrap_or(&self.texts)
+            .get(ordinal as usize)
+    }
+
+    /// Returns whether every text can be written into any format without escaping.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// Returns how many classes there are.
+    pub(crate) fn classes_count(&self) -> u32 {
+        self.class_starts
+            .as_ref()
+            .map_or(self.count(), |starts| starts.len() as u32)
+    }
+
+    /// Returns the ordinals of a class.
+    pub(crate) fn ordinals(&self, class: u32) -> Range<u32> {
+        match &self.class_starts {
+            None => class..class + 1,
+            Some(starts) => {
+                let end = starts.get(class as usize + 1).copied();
+                starts[class as usize]..end.unwrap_or(self.count())
+            }
+        }
+    }
+
+    /// Returns the class of each ordinal, or none where they are the same numbers.
+    pub(crate) fn classes(&self) -> Option<Codes> {
+        let starts = self.class_starts.as_ref()?;
+        let mut class = 0u32;
+        let classes = (0..self.count()).map(|ordinal| {
+            if starts.get(class as usize + 1) == Some(&ordinal) {
+                class += 1;
+            }
+            u64::from(class)
+        });
+        Some(Codes::pack(&classes.collect::<Vec<_>>()))
+    }
+
+    /// Returns the folded text's class, if a text has it.
+    pub(crate) fn find(&self, folded: &str) -> Option<u32> {
+        let class = self.first_class(|text| cmp_folded(text, folded) != Ordering::Less);
+        let found = class < self.classes_count()
+            && cmp_folded(self.class_text(class), folded) == Ordering::Equal;
+        found.then_some(class)
+    }
+
+    /// Returns the classes from the folded text `start` on and up to `end` or what starts with it.
+    pub(crate) fn find_range(&self, start: Option<&str>, end: Option<&str>) -> Range<u32> {
+        let first = start.map_or(0, |start| {
+            self.first_class(|text| cmp_folded(text, start) != Ordering::Less)
+        });
+        let last = end.map_or(self.classes_count(), |end| {
+            self.first_class(|text| {
+                cmp_folded(text, end) == Ordering::Greater && !starts_with_folded(text, end)
+            })
+        });
+        first..last.max(first)
+    }
+
+    /// Returns a text of a class.
+    pub(crate) fn class_text(&self, class: u32) -> &str {
+        self.text(self.ordinals(class).start)
+    }
+
+    /// Returns the first class whose text satisfies what then all later ones do.
+    fn first_class(&self, holds: impl Fn(&str) -> bool) -> u32 {
+        let (mut low, mut high) = (0, self.classes_count());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if holds(self.class_text(middle)) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
+    }
+
+    /// Returns the heap bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.texts.bytes()
+            + self.encoded.as_ref().map_or(0, Blob::bytes)
+            + self
+                .class_starts
+                .as_ref()
+                .map_or(0, |starts| size_of_val::<[u32]>(starts))
+    }
+}
+
+/// Whether no format escapes a byte of an identifier.
+fn is_plain_byte(byte: u8) -> bool {
+    !byte.is_ascii_control() && !b"&<>\"\\%=+#".contains(&byte)
+}
+
+/// Compares a text, folded, with a folded one, by code point.
+pub(crate) fn cmp_folded(text: &str, folded: &str) -> Ordering {
+    if text.is_ascii() {
+        // Bytes order as code points do, also against a non-ASCII folded text.
+        return text
+            .bytes()
+            .map(|byte| byte.to_ascii_lowercase())
+            .cmp(folded.bytes());
+    }
+    folded_chars(text).cmp(folded.chars())
+}
+
+fn starts_with_folded(text: &str, folded: &str) -> bool {
+    let mut chars = folded_chars(text);
+    folded.chars().all(|c| chars.next() == Some(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::value::fold;
+
+    fn build(texts: &[&str]) -> (Dictionary, Vec<u32>) {
+        let mut blob = Blob::default();
+        texts.iter().for_each(|text| blob.push(text));
+        Dictionary::build(&blob, true)
+    }
+
+    #[test]
+    fn texts_are_in_folded_then_raw_order() {
+        let (dictionary, ordinals) =
+            build(&["open", "", "Closed", "Open", "a b", "STRAẞE", "straße"]);
+        let texts: Vec<&str> = (0..dictionary.count())
+            .map(|at| dictionary.text(at))
+            .collect();
+        assert_eq!(
+            texts,
+            ["", "a b", "Closed", "Open", "open", "STRAẞE", "straße"]
+        );
+        assert_eq!(ordinals, [4, 0, 2, 3, 1, 5, 6]);
+        assert_eq!(dictionary.classes_count(), 5);
+        assert_eq!(dictionary.find("open"), Some(3));
+        assert_eq!(dictionary.ordinals(3), 3..5);
+        assert_eq!(dictionary.find("Open"), None);
+        assert_eq!(dictionary.encoded(1), "a+b");
+        let classes = dictionary.classes().unwrap();
+        assert_eq!(
+            (0..7).map(|at| classes.get(at)).collect::<Vec<_>>(),
+            [0, 1, 2, 3, 3, 4, 4]
+        );
+    }
+
+    #[test]
+    fn ranges_include_what_starts_with_the_end() {
+        let (dictionary, _) = build(&["", "İb", "j", "Ja", "JZ", "k", "é", "j\u{10FFFF}"]);
+        for (start, end) in [
+            (None, Some("j")),
+            (Some("J"), None),
+            (Some("ja"), Some("j")),
+            (Some("i"), Some("i")),
+        ] {
+            let (start, end) = (start.map(fold), end.map(fold));
+            let classes = dictionary.find_range(start.as_deref(), end.as_deref());
+            for class in 0..dictionary.classes_count() {
+                let text = fold(dictionary.class_text(class));
+                let expected = start.as_ref().is_none_or(|start| text >= *start)
+                    && end
+                        .as_ref()
+                        .is_none_or(|end| text <= *end || text.starts_with(end));
+                assert_eq!(
+                    classes.contains(&class),
+                    expected,
+                    "{text} in {start:?} to {end:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn blobs_find_texts_across_bases() {
+        let mut blob = Blob::default();
+        (0..200).for_each(|n| blob.push(&"x".repeat(n % 7)));
+        assert_eq!(blob.count(), 200);
+        assert!((0..200).all(|n| blob.get(n).len() == n % 7));
+    }
+}

@@ -1,0 +1,265 @@
+//! An immutable, columnar, indexed run of tickets.
+//!
+//! A [`Segment`] is what a batch or a load becomes: rows in tid order, a column a
+//! field, and beside the columns what makes requests cheap: postings of the filtered
+//! fields, sorted vectors of cid and open date, the words of the searchable texts. It
+//! offers these to a plan and knows nothing of requests; what a request means is
+//! decided in `plan`.
+//!
+//! # Invariants
+//!
+//! * Rows ascend by tid, without duplicates; a row number is below 2^32 − 1.
+//! * Nothing that a reader can see ever changes. What is built on first use (orders, the
+//!   row sets of terms) is a function of the rows and only saves doing it again.
+//!
+//! # Cost
+//!
+//! Memory is a few bytes a row and field, the distinct texts once, the long texts once,
+//! and the words with their rows.
+
+pub(crate) mod builder;
+pub(crate) mod column;
+pub(crate) mod dictionary;
+pub(crate) mod rowset;
+pub(crate) mod sorted;
+pub(crate) mod terms;
+pub(crate) mod words;
+
+use std::sync::OnceLock;
+
+use crate::model::Field;
+use column::{Column, TextColumn};
+use rowset::RowSet;
+use sorted::SortedRows;
+use terms::TermSets;
+use words::Words;
+
+/// The most rows that one segment can have.
+pub(crate) const ROWS_MAX: u32 = u32::MAX - 1;
+
+/// The fields that have a posting for each class: all filters by value but cid, whose
+/// values are so many that one sorted vector serves better.
+pub(crate) fn has_postings(field: Field) -> bool {
+    Field::FILTERS.contains(&field) && field != Field::Cid
+}
+
+/// The fields whose sorted vector is made at seal, since requests range over them.
+pub(crate) fn is_sorted_at_seal(field: Field) -> bool {
+    matches!(field, Field::Cid | Field::DateOpened)
+}
+
+/// The column of one field.
+#[derive(Debug)]
+pub(crate) enum FieldColumn {
+    /// Codes and what they stand for.
+    Coded(Column),
+    /// Long texts.
+    Text(TextColumn),
+    /// The custom fields: a column for each name, kept apart.
+    Custom,
+}
+
+/// A custom field's column, by the index of its name in the store's list.
+#[derive(Debug)]
+struct CustomColumn {
+    name_index: u32,
+    column: Column,
+    order: OnceLock<SortedRows>,
+}
+
+/// Rows that ascend by tid, with their columns and indexes.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    rows_count: u32,
+    columns: Vec<FieldColumn>,
+    custom: Vec<CustomColumn>,
+    /// By field: the rows of each class, for the fields of [`has_postings`] with few classes.
+    postings: Vec<Option<Vec<RowSet>>>,
+    /// By field: rows in the field's order.
+    orders: Vec<OnceLock<SortedRows>>,
+    words: Words,
+    terms: TermSets,
+}
+
+/// What an order or a filter compares in one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Slot {
+    /// A field's column.
+    Field(Field),
+    /// The custom column of a name's index in the store's list.
+    Custom(u32),
+}
+
+/// The rows of one class of a column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Posting<'a> {
+    /// A set made at seal.
+    Set(&'a RowSet),
+    /// A part of a sorted vector; ascending.
+    Rows(&'a [u32]),
+}
+
+impl Posting<'_> {
+    /// Returns how many rows there are.
+    pub(crate) fn count(self) -> u32 {
+        match self {
+            Posting::Set(set) => set.count(),
+            Posting::Rows(rows) => rows.len() as u32,
+        }
+    }
+}
+
+impl Segment {
+    /// Returns how many rows there are, dead ones too.
+    pub(crate) fn rows_count(&self) -> u32 {
+        self.rows_count
+    }
+
+    /// Returns the column of a field.
+    pub(crate) fn field(&self, field: Field) -> &FieldColumn {
+        &self.columns[field.index()]
+    }
+
+    /// Returns the column of codes of a slot; none for long texts, and for custom
+    /// names that no ticket of the segment has.
+    pub(crate) fn column(&self, slot: Slot) -> Option<&Column> {
+        match slot {
+            Slot::Field(field) => match self.field(field) {
+                FieldColumn::Coded(column) => Some(column),
+                FieldColumn::Text(_) | FieldColumn::Custom => None,
+            },
+            Slot::Custom(name_index) => self.custom_column(name_index).map(|custom| &custom.column),
+        }
+    }
+
+    fn custom_column(&self, name_index: u32) -> Option<&CustomColumn> {
+        let at = self
+            .custom
+            .binary_search_by_key(&name_index, |custom| custom.name_index);
+        at.ok().map(|at| &self.custom[at])
+    }
+
+    /// Returns the column of long texts of a slot, if it is one.
+    pub(crate) fn text_column(&self, slot: Slot) -> Option<&TextColumn> {
+        match slot {
+            Slot::Field(field) => match self.field(field) {
+                FieldColumn::Text(column) => Some(column),
+                FieldColumn::Coded(_) | FieldColumn::Custom => None,
+            },
+            Slot::Custom(_) => None,
+        }
+    }
+
+    /// Returns the custom columns with the index of their name, ascending by it.
+    pub(crate) fn custom_columns(&self) -> impl Iterator<Item = (u32, &Column)> {
+        self.custom
+            .iter()
+            .map(|custom| (custom.name_index, &custom.column))
+    }
+
+    /// Returns the number of a row's ticket.
+    pub(crate) fn tid(&self, row: u32) -> u64 {
+        self.tids().number(row).unwrap_or(0)
+    }
+
+    /// Returns the column of ticket numbers, whose codes ascend.
+    pub(crate) fn tids(&self) -> &Column {
+        match self.field(Field::Tid) {
+            FieldColumn::Coded(column) => column,
+            FieldColumn::Text(_) | FieldColumn::Custom => unreachable!("tid is made of codes"),
+        }
+    }
+
+    /// Returns the rows whose ticket numbers lie between two, both inclusive.
+    ///
+    /// Cost: two binary searches.
+    pub(crate) fn tid_rows(&self, first: u64, last: u64) -> std::ops::Range<u32> {
+        let tids = self.tids();
+        let classes = tids.number_classes(first, last);
+        let row_of = |class: u64| {
+            let (mut low, mut high) = (0, self.rows_count);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if tids.class(middle) < class {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            low
+        };
+        let start = row_of(classes.start);
+        start..row_of(classes.end).max(start)
+    }
+
+    /// Returns the row of a ticket number, dead or live.
+    pub(crate) fn row_of(&self, tid: u64) -> Option<u32> {
+        let rows = self.tid_rows(tid, tid);
+        (!rows.is_empty()).then_some(rows.start)
+    }
+
+    /// Returns the rows of a class of a filtered field.
+    pub(crate) fn posting(&self, field: Field, class: u32) -> Posting<'_> {
+        if let Some(sets) = &self.postings[field.index()] {
+            return Posting::Set(&sets[class as usize]);
+        }
+        let slot = Slot::Field(field);
+        let (Some(order), Some(column)) = (self.order(slot), self.column(slot)) else {
+            return Posting::Rows(&[]);
+        };
+        let class = u64::from(class);
+        Posting::Rows(&order.rows()[order.positions(column, &(class..class + 1))])
+    }
+
+    /// Returns the sets of every class of a field, where it has them.
+    pub(crate) fn posting_sets(&self, field: Field) -> Option<&[RowSet]> {
+        self.postings[field.index()].as_deref()
+    }
+
+    /// Returns the rows in the order of a slot, made on first use; none where the
+    /// segment has no column for it, so that all rows tie.
+    pub(crate) fn order(&self, slot: Slot) -> Option<&SortedRows> {
+        match slot {
+            Slot::Field(field) => {
+                let order = &self.orders[field.index()];
+                match self.field(field) {
+                    FieldColumn::Coded(column) => {
+                        Some(order.get_or_init(|| SortedRows::by_class(column)))
+                    }
+                    FieldColumn::Text(column) => {
+                        Some(order.get_or_init(|| SortedRows::by_text(column, self.rows_count)))
+                    }
+                    FieldColumn::Custom => None,
+                }
+            }
+            Slot::Custom(name_index) => {
+                let custom = self.custom_column(name_index)?;
+                Some(
+                    custom
+                        .order
+                        .get_or_init(|| SortedRows::by_class(&custom.column)),
+                )
+            }
+        }
+    }
+
+    /// Returns whether the order of a slot is there already.
+    pub(crate) fn has_order(&self, slot: Slot) -> bool {
+        match slot {
+            Slot::Field(field) => self.orders[field.index()].get().is_some(),
+            Slot::Custom(name_index) => self
+                .custom_column(name_index)
+                .is_some_and(|custom| custom.order.get().is_some()),
+        }
+    }
+
+    /// Returns the words of the searchable texts.
+    pub(crate) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// Returns the row sets of terms that were asked for before.
+    pub(crate) fn terms(&self) -> &TermSets {
+        &self.terms
+    }
+}

@@ -1,0 +1,459 @@
+//! Sets of rows, and the operations a plan performs on them.
+//!
+//! A [`RowSet`] is what a filter with an index evaluates to: the rows of one segment
+//! that satisfy it. How a set is stored follows from how dense it is, and this is the
+//! only file that knows: few rows are a sorted list, many a plain bitmap of `u64`
+//! words, those between compressed, so it is also the only file that names the bitmap
+//! crate. A plan combines sets a [`Block`] at a time: 4,096 rows as 64 words on the
+//! stack, so that a conjunction of dense sets never materialises and stays in cache.
+//!
+//! # Invariants
+//!
+//! * Every row of a set is below the row count of the segment it came from. A set
+//!   does not carry its segment; `plan` keeps sets of two segments apart.
+//! * A set knows nothing of tombstones: they are subtracted once a request, never per
+//!   filter.
+//!
+//! # Cost
+//!
+//! Combining a dense set into a block is 64 word operations; a sparse one costs its
+//! rows inside the block. A probe is constant on dense sets and logarithmic elsewhere.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+/// The rows that one [`Block`] covers.
+pub(crate) const BLOCK_ROWS: u32 = 4096;
+
+/// The words of one [`Block`].
+pub(crate) const BLOCK_WORDS: usize = (BLOCK_ROWS / 64) as usize;
+
+/// A bitmap of the 4,096 rows from a multiple of 4,096 on.
+pub(crate) type Block = [u64; BLOCK_WORDS];
+
+/// The block without rows.
+pub(crate) const EMPTY_BLOCK: Block = [0; BLOCK_WORDS];
+
+/// Returns how many blocks a segment of so many rows has.
+pub(crate) fn blocks_count(rows_count: u32) -> u32 {
+    rows_count.div_ceil(BLOCK_ROWS)
+}
+
+/// Returns how many rows a block holds.
+pub(crate) fn block_count(block: &Block) -> u32 {
+    block.iter().map(|word| word.count_ones()).sum()
+}
+
+/// Makes a block of the rows of `range` that are in it.
+pub(crate) fn range_block(range: &Range<u32>, block_index: u32) -> Block {
+    let base = block_index * BLOCK_ROWS;
+    let from = range.start.saturating_sub(base).min(BLOCK_ROWS);
+    let to = range.end.saturating_sub(base).min(BLOCK_ROWS);
+    let mut block = EMPTY_BLOCK;
+    for (index, word) in block.iter_mut().enumerate() {
+        let word_base = index as u32 * 64;
+        let low = from.saturating_sub(word_base).min(64);
+        let high = to.saturating_sub(word_base).min(64);
+        if low < high {
+            *word = (u64::MAX << low) & (u64::MAX >> (64 - high));
+        }
+    }
+    block
+}
+
+/// Calls `each` with the rows of a block, ascending.
+pub(crate) fn for_each_row(block: &Block, block_index: u32, mut each: impl FnMut(u32)) {
+    let mut base = block_index * BLOCK_ROWS;
+    for &word in block {
+        let mut rest = word;
+        while rest != 0 {
+            each(base + rest.trailing_zeros());
+            rest &= rest - 1;
+        }
+        base = base.wrapping_add(64);
+    }
+}
+
+/// Returns the row of the `nth` bit of a block, counted from 0, if it has so many.
+pub(crate) fn select_in_block(block: &Block, block_index: u32, nth: u32) -> Option<u32> {
+    let mut left = nth;
+    for (index, &word) in block.iter().enumerate() {
+        let ones = word.count_ones();
+        if left < ones {
+            let mut rest = word;
+            for _ in 0..left {
+                rest &= rest - 1;
+            }
+            return Some(block_index * BLOCK_ROWS + index as u32 * 64 + rest.trailing_zeros());
+        }
+        left -= ones;
+    }
+    None
+}
+
+/// A set of rows of one segment.
+#[derive(Clone, Debug)]
+pub(crate) enum RowSet {
+    /// Rows one after the other.
+    Range(Range<u32>),
+    /// A few rows, ascending.
+    Sorted(Box<[u32]>),
+    /// Many rows: one bit a row, a multiple of [`BLOCK_WORDS`] words.
+    Words { words: Box<[u64]>, count: u32 },
+    /// Rows too many for a list and too few for one bit a row.
+    Compressed(Box<RoaringBitmap>),
+}
+
+/// At most so many rows are kept as a list, whatever the segment's size.
+const SORTED_ROWS_MAX: usize = 64;
+
+/// A set of at least one row in so many is kept as words: then they cost no more than a list.
+const WORDS_SPARSITY: u32 = 32;
+
+impl RowSet {
+    /// Makes a set of ascending rows of a segment with so many rows.
+    pub(crate) fn from_sorted(rows: &[u32], rows_count: u32) -> RowSet {
+        debug_assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
+        if let [first, .., last] = *rows
+            && (last - first) as usize == rows.len() - 1
+        {
+            return RowSet::Range(first..last + 1);
+        }
+        let is_dense = rows.len() as u64 * u64::from(WORDS_SPARSITY) >= u64::from(rows_count);
+        if is_dense && rows.len() > SORTED_ROWS_MAX {
+            let mut words = empty_words(rows_count);
+            for &row in rows {
+                words[(row / 64) as usize] |= 1 << (row % 64);
+            }
+            return RowSet::Words {
+                words: words.into(),
+                count: rows.len() as u32,
+            };
+        }
+        if rows.len() <= SORTED_ROWS_MAX {
+            return RowSet::Sorted(rows.into());
+        }
+        let mut bitmap = RoaringBitmap::new();
+        bitmap.extend(rows.iter().copied());
+        RowSet::Compressed(Box::new(bitmap))
+    }
+
+    /// Makes a set of a bitmap, one bit a row, which may end early.
+    pub(crate) fn from_words(mut words: Vec<u64>, rows_count: u32) -> RowSet {
+        let count: u32 = words.iter().map(|word| word.count_ones()).sum();
+        if count == rows_count {
+            return RowSet::Range(0..rows_count);
+        }
+        if u64::from(count) * u64::from(WORDS_SPARSITY) < u64::from(rows_count)
+            || count as usize <= SORTED_ROWS_MAX
+        {
+            let mut rows = Vec::with_capacity(count as usize);
+            for (index, &word) in words.iter().enumerate() {
+                let mut rest = word;
+                while rest != 0 {
+                    rows.push(index as u32 * 64 + rest.trailing_zeros());
+                    rest &= rest - 1;
+                }
+            }
+            return RowSet::from_sorted(&rows, rows_count);
+        }
+        words.resize(words_count(rows_count), 0);
+        RowSet::Words {
+            words: words.into(),
+            count,
+        }
+    }
+
+    /// Returns how many rows the set has.
+    pub(crate) fn count(&self) -> u32 {
+        match self {
+            RowSet::Range(range) => range.len() as u32,
+            RowSet::Sorted(rows) => rows.len() as u32,
+            RowSet::Words { count, .. } => *count,
+            RowSet::Compressed(bitmap) => bitmap.len() as u32,
+        }
+    }
+
+    /// Returns how the set is stored, for `explain`.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match self {
+            RowSet::Range(_) => "row range",
+            RowSet::Sorted(_) => "sorted rows",
+            RowSet::Words { .. } => "words",
+            RowSet::Compressed(_) => "roaring",
+        }
+    }
+
+    /// Returns whether combining the set into a block costs words rather than rows.
+    pub(crate) fn is_dense(&self) -> bool {
+        matches!(self, RowSet::Words { .. } | RowSet::Range(_))
+    }
+
+    /// Returns whether a row is in the set.
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        match self {
+            RowSet::Range(range) => range.contains(&row),
+            RowSet::Sorted(rows) => rows.binary_search(&row).is_ok(),
+            RowSet::Words { words, .. } => words
+                .get((row / 64) as usize)
+                .is_some_and(|word| word >> (row % 64) & 1 == 1),
+            RowSet::Compressed(bitmap) => bitmap.contains(row),
+        }
+    }
+
+    /// Adds the set's rows of one block to `out`.
+    pub(crate) fn union_into(&self, block_index: u32, out: &mut Block) {
+        let base = block_index * BLOCK_ROWS;
+        let mut set = |row: u32| {
+            let bit = row - base;
+            out[(bit / 64) as usize] |= 1 << (bit % 64);
+        };
+        match self {
+            RowSet::Range(range) => {
+                for (word, own) in out.iter_mut().zip(range_block(range, block_index)) {
+                    *word |= own;
+                }
+            }
+            RowSet::Sorted(rows) => {
+                let from = rows.partition_point(|&row| row < base);
+                rows[from..]
+                    .iter()
+                    .take_while(|&&row| row - base < BLOCK_ROWS)
+                    .copied()
+                    .for_each(set);
+            }
+            RowSet::Words { words, .. } => {
+                let from = block_index as usize * BLOCK_WORDS;
+                for (word, own) in out.iter_mut().zip(&words[from..from + BLOCK_WORDS]) {
+                    *word |= own;
+                }
+            }
+            RowSet::Compressed(bitmap) => {
+                let end = base + (BLOCK_ROWS - 1);
+                for row in bitmap.range(base..=end) {
+                    set(row);
+                }
+            }
+        }
+    }
+
+    /// Keeps of `out` the rows that the set has too.
+    pub(crate) fn intersect_into(&self, block_index: u32, out: &mut Block) {
+        if let RowSet::Words { words, .. } = self {
+            let from = block_index as usize * BLOCK_WORDS;
+            for (word, own) in out.iter_mut().zip(&words[from..from + BLOCK_WORDS]) {
+                *word &= own;
+            }
+            return;
+        }
+        let mut own = EMPTY_BLOCK;
+        self.union_into(block_index, &mut own);
+        for (word, own) in out.iter_mut().zip(own) {
+            *word &= own;
+        }
+    }
+
+    /// Calls `each` with every row, ascending.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(u32)) {
+        match self {
+            RowSet::Range(range) => range.clone().for_each(each),
+            RowSet::Sorted(rows) => rows.iter().copied().for_each(each),
+            RowSet::Compressed(bitmap) => bitmap.iter().for_each(each),
+            RowSet::Words { words, .. } => {
+                for (index, &word) in words.iter().enumerate() {
+                    let mut rest = word;
+                    while rest != 0 {
+                        each(index as u32 * 64 + rest.trailing_zeros());
+                        rest &= rest - 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the heap bytes of the set.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            RowSet::Range(_) => 0,
+            RowSet::Sorted(rows) => size_of_val::<[u32]>(rows),
+            RowSet::Words { words, .. } => size_of_val::<[u64]>(words),
+            // Two bytes a row in lists of 16-bit remainders; each list has a header.
+            RowSet::Compressed(bitmap) => {
+                size_of::<RoaringBitmap>() + bitmap.serialized_size() + 32 * 16
+            }
+        }
+    }
+}
+
+fn words_count(rows_count: u32) -> usize {
+    blocks_count(rows_count) as usize * BLOCK_WORDS
+}
+
+/// Makes a bitmap without rows, as long as a segment of so many rows needs.
+pub(crate) fn empty_words(rows_count: u32) -> Vec<u64> {
+    vec![0; words_count(rows_count)]
+}
+
+/// The rows of a segment that were replaced or removed: copied on write, a block at a time.
+///
+/// A clone shares every block, so a commit that marks a few rows of a large segment
+/// copies only their blocks and one pointer for each other block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tombstones {
+    blocks: Vec<Option<Arc<Block>>>,
+    count: u32,
+}
+
+impl Tombstones {
+    /// Marks a row; returns whether it was live before.
+    pub(crate) fn insert(&mut self, row: u32) -> bool {
+        let index = (row / BLOCK_ROWS) as usize;
+        if index >= self.blocks.len() {
+            self.blocks.resize(index + 1, None);
+        }
+        let block = self.blocks[index].get_or_insert_with(|| Arc::new(EMPTY_BLOCK));
+        let bit = row % BLOCK_ROWS;
+        let mask = 1 << (bit % 64);
+        if block[(bit / 64) as usize] & mask != 0 {
+            return false;
+        }
+        Arc::make_mut(block)[(bit / 64) as usize] |= mask;
+        self.count += 1;
+        true
+    }
+
+    /// Returns how many rows are marked.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Returns whether a row is marked.
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        let bit = row % BLOCK_ROWS;
+        match self.blocks.get((row / BLOCK_ROWS) as usize) {
+            Some(Some(block)) => block[(bit / 64) as usize] >> (bit % 64) & 1 == 1,
+            _ => false,
+        }
+    }
+
+    /// Removes the marked rows of one block from `out`.
+    pub(crate) fn subtract_from(&self, block_index: u32, out: &mut Block) {
+        if let Some(Some(block)) = self.blocks.get(block_index as usize) {
+            for (word, dead) in out.iter_mut().zip(block.iter()) {
+                *word &= !dead;
+            }
+        }
+    }
+
+    /// Returns the heap bytes, counting shared blocks as its own.
+    pub(crate) fn bytes(&self) -> usize {
+        let own = self.blocks.iter().flatten().count();
+        self.blocks.capacity() * size_of::<Option<Arc<Block>>>() + own * (size_of::<Block>() + 16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(rows_count: u32) -> Vec<Vec<u32>> {
+        let every = |step: u32| (0..rows_count).step_by(step as usize).collect::<Vec<_>>();
+        vec![
+            vec![],
+            vec![0],
+            vec![rows_count - 1],
+            every(1),
+            every(2),
+            every(31),
+            every(40),
+            every(999),
+        ]
+    }
+
+    fn rows_of(set: &RowSet) -> Vec<u32> {
+        let mut rows = Vec::new();
+        set.for_each(|row| rows.push(row));
+        rows
+    }
+
+    #[test]
+    fn every_form_holds_the_same_rows() {
+        for rows_count in [1, 63, 64, 65, 4095, 4096, 4097, 100_000] {
+            for rows in samples(rows_count) {
+                let mut words = vec![0u64; rows_count.div_ceil(64) as usize];
+                rows.iter()
+                    .for_each(|row| words[(row / 64) as usize] |= 1 << (row % 64));
+                for set in [
+                    RowSet::from_sorted(&rows, rows_count),
+                    RowSet::from_words(words, rows_count),
+                ] {
+                    assert_eq!(rows_of(&set), rows);
+                    assert_eq!(set.count() as usize, rows.len());
+                    let mut seen = Vec::new();
+                    for index in 0..blocks_count(rows_count) {
+                        let mut union = EMPTY_BLOCK;
+                        set.union_into(index, &mut union);
+                        let mut intersection = range_block(&(0..rows_count), index);
+                        set.intersect_into(index, &mut intersection);
+                        assert_eq!(union, intersection);
+                        let before = seen.len();
+                        for_each_row(&union, index, |row| seen.push(row));
+                        assert_eq!(block_count(&union) as usize, seen.len() - before);
+                        for (nth, &row) in seen[before..].iter().enumerate() {
+                            assert_eq!(select_in_block(&union, index, nth as u32), Some(row));
+                        }
+                    }
+                    assert_eq!(seen, rows);
+                    for row in 0..rows_count.min(5000) {
+                        assert_eq!(set.contains(row), rows.binary_search(&row).is_ok());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn density_chooses_the_form() {
+        let every = |step: usize| (0..100_000).step_by(step).collect::<Vec<u32>>();
+        assert_eq!(RowSet::from_sorted(&every(2), 100_000).kind_name(), "words");
+        assert_eq!(
+            RowSet::from_sorted(&every(100), 100_000).kind_name(),
+            "roaring"
+        );
+        assert_eq!(
+            RowSet::from_sorted(&every(5000), 100_000).kind_name(),
+            "sorted rows"
+        );
+    }
+
+    #[test]
+    fn ranges_become_blocks() {
+        for range in [0..0, 0..1, 5..64, 63..65, 64..128, 4000..9000, 4096..8192] {
+            for index in 0..3 {
+                let mut rows = Vec::new();
+                for_each_row(&range_block(&range, index), index, |row| rows.push(row));
+                let base = index * BLOCK_ROWS;
+                let expected: Vec<u32> = range
+                    .clone()
+                    .filter(|row| (base..base + BLOCK_ROWS).contains(row))
+                    .collect();
+                assert_eq!(rows, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn tombstones_share_what_they_do_not_touch() {
+        let mut first = Tombstones::default();
+        assert!(first.insert(5000) && first.insert(0) && !first.insert(5000));
+        let mut second = first.clone();
+        second.insert(1);
+        assert!(!first.contains(1) && second.contains(1) && second.contains(5000));
+        assert_eq!((first.count(), second.count()), (2, 3));
+        let mut block = range_block(&(0..10_000), 1);
+        second.subtract_from(1, &mut block);
+        assert_eq!(block_count(&block), BLOCK_ROWS - 1);
+    }
+}

@@ -1,0 +1,79 @@
+//! The row sets of keyword terms that were asked for, kept while they are worth it.
+//!
+//! A segment never changes, so what was found for a term holds for as long as the
+//! segment does. A user who pages asks for the same term on every page; a dear one is
+//! united once. The sets are kept within a budget of bytes; past it a set is made,
+//! used and dropped. Readers share the sets through one atomic pointer and never wait.
+//!
+//! # Invariants
+//!
+//! * A kept set is exactly the rows whose searchable texts hold the term.
+//! * The bytes of all kept sets are within the budget.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::rowset::RowSet;
+
+/// The most bytes of row sets that one segment keeps.
+pub(crate) const KEPT_BYTES_MAX: usize = 32 << 20;
+
+/// Row sets by folded term.
+#[derive(Debug, Default)]
+pub(crate) struct TermSets {
+    kept: ArcSwap<Kept>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    sets: HashMap<Box<str>, Arc<RowSet>>,
+    bytes: usize,
+}
+
+impl TermSets {
+    /// Returns the set of a term, if it is kept.
+    pub(crate) fn get(&self, term: &str) -> Option<Arc<RowSet>> {
+        self.kept.load().sets.get(term).cloned()
+    }
+
+    /// Keeps the set of a term, if the budget allows.
+    ///
+    /// Cost: a copy of the table; a term is inserted once.
+    pub(crate) fn insert(&self, term: &str, set: &Arc<RowSet>) {
+        let bytes = term.len() + set.bytes() + size_of::<(Box<str>, Arc<RowSet>, RowSet)>();
+        self.kept.rcu(|kept| {
+            let mut kept = Kept::clone(kept);
+            if kept.bytes + bytes <= KEPT_BYTES_MAX && !kept.sets.contains_key(term) {
+                kept.sets.insert(term.into(), Arc::clone(set));
+                kept.bytes += bytes;
+            }
+            kept
+        });
+    }
+
+    /// Returns the heap bytes of the kept sets.
+    pub(crate) fn bytes(&self) -> usize {
+        self.kept.load().bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_kept_within_the_budget() {
+        let terms = TermSets::default();
+        let large = Arc::new(RowSet::from_words(vec![0x5555; 1 << 21], 1 << 27));
+        assert!(large.bytes() <= KEPT_BYTES_MAX / 2 + 64);
+        for term in ["a", "b", "c"] {
+            terms.insert(term, &large);
+        }
+        assert!(terms.get("a").is_some() && terms.get("c").is_none());
+        assert!(terms.bytes() <= KEPT_BYTES_MAX);
+        terms.insert("a", &large);
+        assert!(terms.bytes() <= KEPT_BYTES_MAX);
+    }
+}

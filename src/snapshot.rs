@@ -1,0 +1,246 @@
+//! What a reader holds: segments, their tombstones and the custom names, as of one commit.
+//!
+//! A [`Snapshot`] never changes. The store publishes a new one with each commit, in one
+//! atomic swap; whoever holds the old one keeps it, whole, for as long as they like,
+//! and what it costs is the memory of the segments that only it still names. Looking
+//! one ticket up lives here; answering a request lives in `plan`.
+//!
+//! # Invariants
+//!
+//! * A tid has at most one live row over all segments.
+//! * The custom columns of a segment go by indexes of this snapshot's list of names.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use chrono::NaiveDateTime;
+
+use crate::model::names::CustomNames;
+use crate::model::value::seconds_to_date;
+use crate::model::{CellMut, Field, FieldKind, Ticket};
+use crate::segment::rowset::Tombstones;
+use crate::segment::{Segment, Slot};
+
+/// A segment with the marks of its dead rows.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveSegment {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) dead: Arc<Tombstones>,
+}
+
+impl LiveSegment {
+    /// Returns how many rows are live.
+    pub(crate) fn live_count(&self) -> u32 {
+        self.segment.rows_count() - self.dead.count()
+    }
+}
+
+/// Where a ticket is: a segment of a snapshot, and a row of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RowId {
+    pub(crate) segment: u32,
+    pub(crate) row: u32,
+}
+
+/// The tickets of a store as of one commit; cheap to clone, and unchanged while held.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Batch, Options, Store, Ticket};
+///
+/// let mut store = Store::new(Options::default());
+/// let before = store.reader().snapshot();
+/// let mut batch = Batch::new();
+/// batch.put(Ticket { tid: 7, subject: "Printer".into(), ..Ticket::default() });
+/// store.commit(batch)?;
+///
+/// assert_eq!(before.tickets_count(), 0);
+/// let after = store.reader().snapshot();
+/// assert_eq!(after.tickets_count(), 1);
+/// assert_eq!(after.get(7).unwrap().text(ticketdex::Field::Subject), "Printer");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Snapshot(Arc<Parts>);
+
+/// What a snapshot is made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) version: u64,
+    pub(crate) segments: Vec<LiveSegment>,
+    pub(crate) names: Arc<CustomNames>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(parts: Parts) -> Snapshot {
+        Snapshot(Arc::new(parts))
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    pub(crate) fn segments(&self) -> &[LiveSegment] {
+        &self.0.segments
+    }
+
+    pub(crate) fn names(&self) -> &CustomNames {
+        &self.0.names
+    }
+
+    /// Returns the number of the commit that made the snapshot; 0 is the empty store.
+    pub fn version(&self) -> u64 {
+        self.0.version
+    }
+
+    /// Returns how many tickets there are. Cost: one addition a segment.
+    pub fn tickets_count(&self) -> u64 {
+        self.0
+            .segments
+            .iter()
+            .map(|live| u64::from(live.live_count()))
+            .sum()
+    }
+
+    /// Returns the names of the custom fields, in the order in which they came in.
+    pub fn custom_names(&self) -> &[String] {
+        self.0.names.as_slice()
+    }
+
+    /// Returns the ticket of a number. Cost: two binary searches a segment.
+    pub fn get(&self, tid: u64) -> Option<Record<'_>> {
+        self.find(tid).map(|id| self.record(id))
+    }
+
+    /// Returns where the live row of a tid is.
+    pub(crate) fn find(&self, tid: u64) -> Option<RowId> {
+        (0..).zip(self.segments()).find_map(|(segment, live)| {
+            let row = live.segment.row_of(tid)?;
+            (!live.dead.contains(row)).then_some(RowId { segment, row })
+        })
+    }
+
+    pub(crate) fn record(&self, id: RowId) -> Record<'_> {
+        Record {
+            segment: &self.segments()[id.segment as usize].segment,
+            names: self.names(),
+            row: id.row,
+        }
+    }
+}
+
+/// A ticket of a snapshot, as a view: nothing is copied before it is asked for.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Batch, Field, Options, Store, Ticket};
+///
+/// let ticket = Ticket {
+///     tid: 7,
+///     custom_fields: vec![("Serial".into(), "X1".into())],
+///     ..Ticket::default()
+/// };
+/// let mut store = Store::new(Options::default());
+/// let mut batch = Batch::new();
+/// batch.put(ticket.clone());
+/// store.commit(batch)?;
+///
+/// let snapshot = store.reader().snapshot();
+/// let record = snapshot.get(7).unwrap();
+/// assert_eq!(record.custom("serial"), "X1");
+/// assert_eq!(Ticket::from(record), ticket);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    segment: &'a Segment,
+    names: &'a CustomNames,
+    row: u32,
+}
+
+impl<'a> Record<'a> {
+    /// Returns the ticket's number.
+    pub fn tid(&self) -> u64 {
+        self.segment.tid(self.row)
+    }
+
+    /// Returns a text, an identifier or a flag; empty for a field of another kind.
+    ///
+    /// Subject and summary are kept URL-encoded, so these two may be copied.
+    pub fn text(&self, field: Field) -> Cow<'a, str> {
+        let slot = Slot::Field(field);
+        if let Some(column) = self.segment.text_column(slot) {
+            return column.text(self.row);
+        }
+        Cow::Borrowed(
+            self.segment
+                .column(slot)
+                .map_or("", |column| column.text(self.row)),
+        )
+    }
+
+    /// Returns an integer, 0 where 0 stands for none; none for none and for a field of another kind.
+    pub fn integer(&self, field: Field) -> Option<u64> {
+        match field.kind() {
+            FieldKind::Integer => Some(self.number(field).unwrap_or(0)),
+            FieldKind::OptionalInteger => self.number(field),
+            _ => None,
+        }
+    }
+
+    /// Returns a date/time; none for none and for a field of another kind.
+    pub fn date(&self, field: Field) -> Option<NaiveDateTime> {
+        let is_date = field.kind() == FieldKind::Date;
+        is_date
+            .then(|| self.number(field).map(seconds_to_date))
+            .flatten()
+    }
+
+    /// Returns the text of a custom field, by name in any ASCII case; empty where there is none.
+    pub fn custom(&self, name: &str) -> &'a str {
+        let index = self.names.find(name);
+        let column = index.and_then(|index| self.segment.column(Slot::Custom(index)));
+        column.map_or("", |column| column.text(self.row))
+    }
+
+    /// Returns every custom name of the store with the ticket's text, empty where it has none.
+    pub fn custom_fields(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let Record {
+            segment,
+            names,
+            row,
+        } = *self;
+        (0..).zip(names.as_slice()).map(move |(index, name)| {
+            let column = segment.column(Slot::Custom(index));
+            (name.as_str(), column.map_or("", |column| column.text(row)))
+        })
+    }
+
+    fn number(&self, field: Field) -> Option<u64> {
+        self.segment.column(Slot::Field(field))?.number(self.row)
+    }
+}
+
+/// Copies a record; custom fields without a value are left out.
+impl From<Record<'_>> for Ticket {
+    fn from(record: Record<'_>) -> Ticket {
+        let mut ticket = Ticket::default();
+        for field in Field::ALL {
+            match ticket.cell_mut(field) {
+                CellMut::Text(text) => *text = record.text(field).into_owned(),
+                CellMut::Integer(integer) => *integer = record.integer(field).unwrap_or(0),
+                CellMut::OptionalInteger(integer) => *integer = record.integer(field),
+                CellMut::Date(date) => *date = record.date(field),
+                CellMut::CustomFields(pairs) => {
+                    let held = record.custom_fields().filter(|(_, text)| !text.is_empty());
+                    *pairs = held
+                        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                        .collect();
+                }
+            }
+        }
+        ticket
+    }
+}
