@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 mod model;
+mod plan;
 mod query;
 mod segment;
 mod snapshot;
@@ -14,6 +15,9 @@ pub use model::{
     CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, Field, FieldKind, Format, TEXT_BYTES_MAX,
     Ticket, is_custom_name,
 };
+pub use plan::{Answer, Explain, FilterPlan, Records, SegmentPlan, Strategy, Work};
+#[doc(hidden)]
+pub use plan::{FilterMode, PlanMode};
 pub use query::{
     Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };

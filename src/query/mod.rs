@@ -45,6 +45,33 @@ impl TidPattern {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns whether the decimal form of a ticket number matches.
+    ///
+    /// Cost: linear in the digits of the number, whatever the pattern's length.
+    pub(crate) fn matches(&self, tid: u64) -> bool {
+        let mut digits = itoa::Buffer::new();
+        let mut rest = digits.format(tid);
+        let mut pieces = self.0.split('*');
+        // A pattern holds a star, so there is a piece before the first and one after the last.
+        let Some(tail) = rest.strip_prefix(pieces.next().unwrap_or("")) else {
+            return false;
+        };
+        rest = tail;
+        let mut last = "";
+        let mut between = pieces.peekable();
+        while let Some(piece) = between.next() {
+            if between.peek().is_none() {
+                last = piece;
+                break;
+            }
+            match rest.find(piece) {
+                Some(at) => rest = &rest[at + piece.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
 }
 
 impl TidFilter {

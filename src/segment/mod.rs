@@ -28,6 +28,7 @@ pub(crate) mod words;
 use std::sync::OnceLock;
 
 use crate::model::Field;
+use crate::model::value::fold;
 use column::{Column, TextColumn};
 use rowset::RowSet;
 use sorted::SortedRows;
@@ -251,6 +252,26 @@ impl Segment {
                 .custom_column(name_index)
                 .is_some_and(|custom| custom.order.get().is_some()),
         }
+    }
+
+    /// Returns whether a searchable text of a row holds a folded term.
+    ///
+    /// Cost: folding the row's texts; for few rows, or to check what the words say.
+    pub(crate) fn holds_term(&self, row: u32, term: &str) -> bool {
+        let holds = |text: &str| fold(text).contains(term);
+        let in_field = |field: Field| match self.field(field) {
+            FieldColumn::Coded(column) => holds(column.text(row)),
+            FieldColumn::Text(column) => holds(&column.text(row)),
+            FieldColumn::Custom => false,
+        };
+        Field::ALL
+            .into_iter()
+            .filter(|field| field.is_searchable())
+            .any(in_field)
+            || self
+                .custom
+                .iter()
+                .any(|custom| holds(custom.column.text(row)))
     }
 
     /// Returns the words of the searchable texts.

@@ -152,6 +152,32 @@ impl SortedRows {
         }
     }
 
+    /// Returns the first position of the ties that a position belongs to.
+    pub(crate) fn group_start(&self, column: Option<&Column>, position: usize) -> usize {
+        if let Some(column) = column {
+            let class = column.class(self.rows[position]);
+            return self.positions(column, &(class..class + 1)).start;
+        }
+        let mut start = position;
+        while self.is_tie(column, start) {
+            start -= 1;
+        }
+        start
+    }
+
+    /// Returns the position past the ties that a position belongs to.
+    pub(crate) fn group_end(&self, column: Option<&Column>, position: usize) -> usize {
+        if let Some(column) = column {
+            let class = column.class(self.rows[position]);
+            return self.positions(column, &(class..class + 1)).end;
+        }
+        let mut end = position + 1;
+        while end < self.rows.len() && self.is_tie(column, end) {
+            end += 1;
+        }
+        end
+    }
+
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.rows.len() * 4

@@ -1,0 +1,138 @@
+//! What a plan is and what it cost, as data and as text.
+//!
+//! The figures are counts of rows, blocks and bytes, never of time: the same on every
+//! machine for the same store and the same requests before it.
+
+use std::fmt;
+
+use super::Strategy;
+
+/// The work that an answer has done so far.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Query, Store, Options};
+///
+/// let snapshot = Store::new(Options::default()).reader().snapshot();
+/// assert_eq!(snapshot.answer(&Query::default()).explain().work.rows_touched, 0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Work {
+    /// Rows visited one by one: of a posting, of a sorted vector, of a column.
+    pub rows_touched: u64,
+    /// Rows asked whether they satisfy the filters that they were not found by.
+    pub rows_probed: u64,
+    /// Blocks of 4,096 rows combined as bitmaps.
+    pub blocks: u64,
+    /// Bytes of response written.
+    pub bytes_written: u64,
+}
+
+/// One filter of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FilterPlan {
+    /// The variable that it comes from.
+    pub name: String,
+    /// How its rows are found or asked for.
+    pub kind: &'static str,
+    /// How many rows it lets through: exact, but for probes an upper bound.
+    pub estimate: u64,
+}
+
+/// The plan of one segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentPlan {
+    /// The rows of the segment, dead ones too.
+    pub rows_count: u64,
+    /// The rows that match.
+    pub matches_count: u64,
+    /// The filters, in the order in which they are applied.
+    pub filters: Vec<FilterPlan>,
+    /// How the filters are combined: "drive" by the first, or "blocks" of bitmaps.
+    pub access: &'static str,
+    /// How the order is made.
+    pub strategy: Strategy,
+    /// The estimated cost of the strategy, in nanoseconds of a reference machine.
+    pub cost: u64,
+    /// The strategy that was demanded but cannot serve the order.
+    pub fell_back_from: Option<Strategy>,
+}
+
+/// The chosen plan of a request, with the work that it has done.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Batch, Options, Query, Store, Ticket};
+///
+/// let mut store = Store::new(Options::default());
+/// let mut batch = Batch::new();
+/// batch.put(Ticket { tid: 1, status: "Open".into(), ..Ticket::default() });
+/// store.commit(batch)?;
+/// let query: Query = "status=open&order=date_opened".parse()?;
+/// let explain = store.reader().snapshot().explain(&query);
+/// assert_eq!(explain.segments[0].filters[0].name, "status");
+/// assert_eq!(explain.segments[0].filters[0].estimate, 1);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explain {
+    /// The matching tickets, before `count` and `page`.
+    pub total: u64,
+    /// The plan of each segment.
+    pub segments: Vec<SegmentPlan>,
+    /// The work done so far.
+    pub work: Work,
+}
+
+impl fmt::Display for Explain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} tickets match", self.total)?;
+        for (index, plan) in self.segments.iter().enumerate() {
+            writeln!(
+                f,
+                "segment {index}: {} of {} rows",
+                plan.matches_count, plan.rows_count
+            )?;
+            for filter in &plan.filters {
+                writeln!(
+                    f,
+                    "  filter {}: {}, {} rows",
+                    filter.name, filter.kind, filter.estimate
+                )?;
+            }
+            write!(
+                f,
+                "  by {}, order by {}, cost {}",
+                plan.access, plan.strategy, plan.cost
+            )?;
+            match plan.fell_back_from {
+                Some(strategy) => writeln!(f, "; {strategy} cannot serve this order")?,
+                None => writeln!(f)?,
+            }
+        }
+        if self.segments.len() > 1 {
+            writeln!(
+                f,
+                "merge of {} segments by key, then tid",
+                self.segments.len()
+            )?;
+        }
+        let Work {
+            rows_touched,
+            rows_probed,
+            blocks,
+            bytes_written,
+        } = self.work;
+        write!(
+            f,
+            "work: {rows_touched} rows touched, {rows_probed} rows probed, {blocks} blocks, \
+             {bytes_written} bytes written"
+        )
+    }
+}

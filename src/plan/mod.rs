@@ -1,0 +1,414 @@
+//! From a query to rows in order: filters to row sets, the choice of a strategy, the answer.
+//!
+//! Each segment gets a plan of its own. Its filters are compiled into a
+//! [`conjunction`]; the number of matches is found without listing them where bitmaps
+//! allow; then the strategy for the order with the least estimated cost is chosen here
+//! and carried out by [`order`]. Several segments are merged by key, then tid, in
+//! [`rows`]. [`explain`] shows all of it.
+//!
+//! # Invariants
+//!
+//! * Every plan gives the same rows in the same order; [`PlanMode`] exists to hold them to it.
+//! * An answer's total is known, and for a page its rows are, before `answer` returns; an
+//!   export is found as it is read.
+//! * Nothing is kept by request: what is kept is row sets of terms and orders of fields.
+
+mod conjunction;
+mod explain;
+mod order;
+mod rows;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::Field;
+use crate::query::{Direction, OrderKey, Query, SortKey};
+use crate::segment::Slot;
+use crate::snapshot::{LiveSegment, Record, RowId, Snapshot};
+use conjunction::{Access, Conjunction};
+use order::{Cursor, Found};
+
+pub use explain::{Explain, FilterPlan, SegmentPlan, Work};
+pub(crate) use rows::Rows;
+
+/// The way to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Rows are in tid order: take them as they come.
+    RowOrder,
+    /// Walk the rows in the order of the first key, probing each.
+    Walk,
+    /// Value by value of the first key: its posting and the filters as bitmaps.
+    Bucket,
+    /// A bounded buffer of the best of all matches.
+    TopK,
+    /// All matches, sorted.
+    Sort,
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Strategy; 5] = [
+        Strategy::RowOrder,
+        Strategy::Walk,
+        Strategy::Bucket,
+        Strategy::TopK,
+        Strategy::Sort,
+    ];
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Strategy::RowOrder => "row order",
+            Strategy::Walk => "walk",
+            Strategy::Bucket => "bucket",
+            Strategy::TopK => "top-k",
+            Strategy::Sort => "sort",
+        })
+    }
+}
+
+/// How the filters of a plan are applied.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum FilterMode {
+    /// As estimated: the smallest first.
+    #[default]
+    Planned,
+    /// The largest first.
+    Reversed,
+    /// Every row of the tid range is asked everything; no index is used.
+    Scan,
+}
+
+/// A plan made otherwise than the planner would, so that tests can compare all of them.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct PlanMode {
+    /// How filters are applied.
+    pub filters: FilterMode,
+    /// The strategy to take where it can serve the order.
+    pub strategy: Option<Strategy>,
+    /// Whether what is kept between requests is neither used nor made.
+    pub is_cold: bool,
+}
+
+impl PlanMode {
+    /// Every mode.
+    pub fn all() -> impl Iterator<Item = PlanMode> {
+        let filters = [FilterMode::Planned, FilterMode::Reversed, FilterMode::Scan];
+        filters.into_iter().flat_map(|filters| {
+            let strategies = Strategy::ALL.into_iter().map(Some).chain([None]);
+            strategies.flat_map(move |strategy| {
+                [false, true].map(|is_cold| PlanMode {
+                    filters,
+                    strategy,
+                    is_cold,
+                })
+            })
+        })
+    }
+
+    /// Returns whether orders and term sets may be built and kept.
+    fn may_build(&self) -> bool {
+        !self.is_cold && self.filters != FilterMode::Scan
+    }
+}
+
+/// The keys of an order, resolved for one snapshot.
+#[derive(Clone, Debug, Default)]
+struct Order {
+    /// The keys before tid; one that no ticket of the store has is left out.
+    keys: Vec<Key>,
+    /// Whether what ties in every key goes to the greater tid.
+    tid_descends: bool,
+}
+
+/// One key of an order.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    slot: Slot,
+    descends: bool,
+}
+
+impl Order {
+    fn resolve(order: &[OrderKey], snapshot: &Snapshot) -> Order {
+        let mut resolved = Order::default();
+        for OrderKey { key, direction } in order {
+            let descends = *direction == Direction::Descending;
+            let slot = match key {
+                SortKey::Field(Field::Tid) => {
+                    resolved.tid_descends = descends;
+                    break;
+                }
+                SortKey::Field(field) => Some(Slot::Field(*field)),
+                SortKey::Custom(name) => snapshot.names().find(name).map(Slot::Custom),
+            };
+            resolved
+                .keys
+                .extend(slot.map(|slot| Key { slot, descends }));
+        }
+        resolved
+    }
+}
+
+/// An answer whose rows are at most so many is found whole; a larger one as it is read.
+const LISTED_ROWS_MAX: u64 = 4096;
+
+impl Snapshot {
+    /// Answers a query.
+    ///
+    /// It cannot fail: whatever could be wrong with a request is found when the
+    /// [`Query`] is made. The answer owns a clone of the snapshot.
+    ///
+    /// Cost: see [`Strategy`]; [`Answer::explain`] tells which was taken and what it did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Options, Query, Store, Ticket};
+    ///
+    /// let mut store = Store::new(Options::default());
+    /// let mut batch = Batch::new();
+    /// for tid in 1..=9 {
+    ///     batch.put(Ticket { tid, status: "Open".into(), ..Ticket::default() });
+    /// }
+    /// store.commit(batch)?;
+    /// let query: Query = "status=open&tid=*&count=2&page=2".parse()?;
+    /// let answer = store.reader().snapshot().answer(&query);
+    /// assert_eq!((answer.total(), answer.count()), (9, 2));
+    /// assert_eq!(answer.records().map(|record| record.tid()).collect::<Vec<_>>(), [3, 4]);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn answer(&self, query: &Query) -> Answer {
+        self.answer_with(query, &PlanMode::default())
+    }
+
+    /// Answers a query and returns the plan with the work that it took.
+    ///
+    /// Cost: that of [`answer`](Snapshot::answer).
+    pub fn explain(&self, query: &Query) -> Explain {
+        self.answer(query).explain()
+    }
+
+    /// Answers a query by a demanded plan.
+    #[doc(hidden)]
+    pub fn answer_with(&self, query: &Query, mode: &PlanMode) -> Answer {
+        let mut work = Work::default();
+        let order = Order::resolve(query.order(), self);
+        let found: Vec<Found> = self
+            .segments()
+            .iter()
+            .map(|live| {
+                Found::new(
+                    Conjunction::compile(query, live, mode),
+                    live,
+                    mode,
+                    &mut work,
+                )
+            })
+            .collect();
+        let total = found.iter().map(Found::count).sum::<u64>();
+        let (skip, take) = query.window();
+        let take = if query.is_count_only() { 0 } else { take };
+        let count = total.saturating_sub(skip).min(take);
+        // Nothing past the window is ever asked for, so no segment needs more than its share.
+        let needed = if count == 0 { 0 } else { skip + count };
+        let mut plans = Vec::with_capacity(found.len());
+        let mut cursors = Vec::with_capacity(found.len());
+        for (live, found) in self.segments().iter().zip(found) {
+            let needed = needed.min(found.count());
+            let choice = choose(&found, live, &order, needed, mode);
+            plans.push(SegmentPlan {
+                rows_count: live.segment.rows_count().into(),
+                matches_count: found.count(),
+                filters: found.conjunction().describe(&live.segment),
+                access: match found.conjunction().access() {
+                    Access::Drive => "drive",
+                    Access::Blocks => "blocks",
+                },
+                strategy: choice.strategy,
+                cost: choice.cost,
+                fell_back_from: choice.fell_back_from,
+            });
+            cursors.push(if needed == 0 {
+                Cursor::empty()
+            } else {
+                Cursor::new(choice.strategy, found, live, &order, needed, &mut work)
+            });
+        }
+        let mut rows = Rows::new(cursors, order, count);
+        if count > 0 {
+            rows.skip(self, skip);
+        }
+        if count <= LISTED_ROWS_MAX {
+            let (listed, listing) = rows.listed(self);
+            rows = listed;
+            work.add(&listing);
+        }
+        Answer {
+            snapshot: self.clone(),
+            count,
+            is_count_only: query.is_count_only(),
+            rows,
+            explain: Explain {
+                total,
+                segments: plans,
+                work,
+            },
+            bytes_written: Arc::default(),
+        }
+    }
+}
+
+impl Work {
+    fn add(&mut self, other: &Work) {
+        self.rows_touched += other.rows_touched;
+        self.rows_probed += other.rows_probed;
+        self.blocks += other.blocks;
+    }
+}
+
+/// A strategy with its estimated cost.
+struct Choice {
+    strategy: Strategy,
+    cost: u64,
+    fell_back_from: Option<Strategy>,
+}
+
+/// Takes the strategy with the least cost of those that can serve the order.
+fn choose(
+    found: &Found,
+    live: &LiveSegment,
+    order: &Order,
+    needed: u64,
+    mode: &PlanMode,
+) -> Choice {
+    let cost = |strategy: Strategy| order::cost(strategy, found, live, order, needed, mode);
+    if let Some(cost) = mode.strategy.and_then(cost) {
+        let strategy = mode.strategy.unwrap_or(Strategy::Sort);
+        return Choice {
+            strategy,
+            cost,
+            fell_back_from: None,
+        };
+    }
+    let costs = Strategy::ALL
+        .into_iter()
+        .filter_map(|strategy| Some((cost(strategy)?, strategy)));
+    // Sorting serves every order, so there is always a least.
+    let least = costs
+        .min_by_key(|(cost, _)| *cost)
+        .unwrap_or((u64::MAX, Strategy::Sort));
+    Choice {
+        strategy: least.1,
+        cost: least.0,
+        fell_back_from: mode.strategy,
+    }
+}
+
+/// What a request matched: the total, and the rows of the page in order.
+///
+/// Owns its snapshot and is `Send + 'static`, so it can be written on another thread
+/// while the store goes on. Total and count are known before the first byte is written.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Batch, Format, Options, Query, Store, Ticket};
+///
+/// let mut store = Store::new(Options::default());
+/// let mut batch = Batch::new();
+/// batch.put(Ticket { tid: 34, ..Ticket::default() });
+/// store.commit(batch)?;
+/// let answer = store.reader().snapshot().answer(&"count_only=Y".parse::<Query>()?);
+/// let mut body = Vec::new();
+/// answer.write_to(Format::Delimited, &mut body)?;
+/// assert_eq!(body, b"count=1\n");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Answer {
+    snapshot: Snapshot,
+    count: u64,
+    is_count_only: bool,
+    rows: Rows,
+    explain: Explain,
+    bytes_written: Arc<AtomicU64>,
+}
+
+impl Answer {
+    /// Returns the number of matching tickets, before `count` and `page`.
+    pub fn total(&self) -> u64 {
+        self.explain.total
+    }
+
+    /// Returns the number of records in the response; 0 where only the total is asked for.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns the records in order, as views.
+    pub fn records(&self) -> Records<'_> {
+        Records {
+            snapshot: &self.snapshot,
+            rows: self.rows.clone(),
+            ids: Vec::new().into_iter(),
+        }
+    }
+
+    /// Returns the plan, with the work done so far.
+    pub fn explain(&self) -> Explain {
+        let mut explain = self.explain.clone();
+        explain.work.bytes_written = self.bytes_written.load(Ordering::Relaxed);
+        explain
+    }
+
+    pub(crate) fn is_count_only(&self) -> bool {
+        self.is_count_only
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Returns the cursor over the rows, at their start.
+    pub(crate) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// Notes that so many bytes of response were written.
+    pub(crate) fn add_bytes_written(&self, bytes: u64) {
+        self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The records of an answer, in order.
+#[derive(Debug)]
+pub struct Records<'a> {
+    snapshot: &'a Snapshot,
+    rows: Rows,
+    ids: std::vec::IntoIter<RowId>,
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    fn next(&mut self) -> Option<Record<'a>> {
+        if self.ids.len() == 0 {
+            let mut ids = Vec::new();
+            self.rows.fill(self.snapshot, &mut ids);
+            self.ids = ids.into_iter();
+        }
+        self.ids.next().map(|id| self.snapshot.record(id))
+    }
+}
+
+// An answer can travel to the thread that writes it.
+const _: () = {
+    const fn is_send<T: Send + 'static>() {}
+    is_send::<Answer>();
+};
