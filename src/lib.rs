@@ -21,4 +21,4 @@ pub use plan::{FilterMode, PlanMode};
 pub use query::{
     Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };
-pub use snapshot::{Record, Snapshot};
+pub use snapshot::{Memory, Record, Snapshot};

@@ -113,6 +113,25 @@ impl Snapshot {
         self.find(tid).map(|id| self.record(id))
     }
 
+    /// Returns the heap bytes of what the snapshot holds, by part.
+    ///
+    /// What two snapshots share is counted in both. Cost: linear in columns and postings.
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory::default();
+        for live in self.segments() {
+            let segment = &live.segment;
+            for field in Field::ALL {
+                memory.columns[field.index()] += segment.column_bytes(field);
+            }
+            memory.postings += segment.postings_bytes();
+            memory.orders += segment.orders_bytes();
+            memory.words += segment.words().bytes();
+            memory.terms += segment.terms().bytes();
+            memory.tombstones += live.dead.bytes();
+        }
+        memory
+    }
+
     /// Returns where the live row of a tid is.
     pub(crate) fn find(&self, tid: u64) -> Option<RowId> {
         (0..).zip(self.segments()).find_map(|(segment, live)| {
@@ -127,6 +146,59 @@ impl Snapshot {
             names: self.names(),
             row: id.row,
         }
+    }
+}
+
+/// Heap bytes by part, of a snapshot.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Field, Options, Store};
+///
+/// let memory = Store::new(Options::default()).reader().snapshot().memory();
+/// assert_eq!((memory.total(), memory.column(Field::Summary)), (0, 0));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memory {
+    columns: [usize; Field::ALL.len()],
+    /// The row sets of the filtered fields' values.
+    pub postings: usize,
+    /// Rows in the order of a field: made at seal or on first use.
+    pub orders: usize,
+    /// The words of the searchable texts, with their rows.
+    pub words: usize,
+    /// The row sets of terms that were asked for.
+    pub terms: usize,
+    /// The marks of replaced and removed rows.
+    pub tombstones: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        let columns = [0; Field::ALL.len()];
+        Memory {
+            columns,
+            postings: 0,
+            orders: 0,
+            words: 0,
+            terms: 0,
+            tombstones: 0,
+        }
+    }
+}
+
+impl Memory {
+    /// Returns the bytes of a field's column: codes, distinct values, long texts.
+    pub fn column(&self, field: Field) -> usize {
+        self.columns[field.index()]
+    }
+
+    /// Returns the bytes of all parts.
+    pub fn total(&self) -> usize {
+        let columns: usize = self.columns.iter().sum();
+        columns + self.postings + self.orders + self.words + self.terms + self.tombstones
     }
 }
 

@@ -248,6 +248,8 @@ impl Snapshot {
             let (listed, listing) = rows.listed(self);
             rows = listed;
             work.add(&listing);
+        } else {
+            work.add(&rows.work());
         }
         Answer {
             snapshot: self.clone(),

@@ -53,7 +53,8 @@ impl Found {
             count: 0,
             rows: None,
         };
-        if let Some(count) = found.conjunction.known_count(live) {
+        let known = found.conjunction.known_count(live);
+        if let (Some(count), true) = (known, mode != FilterMode::Scan) {
             found.count = count;
         } else if found.conjunction.access() == Access::Drive {
             let rows = found.conjunction.drive(live, work);
@@ -367,13 +368,14 @@ impl Cursor {
                     return 0;
                 };
                 let column = live.segment.column(key.slot);
-                let start = sorted.group_start(column, target - 1);
-                let end = sorted.group_end(column, target - 1);
-                let passed = (left.end - end.min(left.end)) as u64;
-                *group = start.max(left.start)..end.min(left.end);
-                left.end = group.start;
-                self.needed = self.needed.saturating_sub(passed);
-                passed
+                let start = sorted.group_start(column, target - 1).max(left.start);
+                let end = sorted.group_end(column, target - 1).min(left.end);
+                let past_groups = left.end - end;
+                let inside = count_rows - past_groups;
+                *group = start + inside..end;
+                left.end = start;
+                self.needed = self.needed.saturating_sub(count);
+                count
             }
             Source::Blocks { left, descends } if is_whole => {
                 let blocks = (count / u64::from(BLOCK_ROWS)).min(left.len() as u64) as u32;

@@ -254,6 +254,32 @@ impl Segment {
         }
     }
 
+    /// Returns the heap bytes of a field's column.
+    pub(crate) fn column_bytes(&self, field: Field) -> usize {
+        match self.field(field) {
+            FieldColumn::Coded(column) => column.bytes(),
+            FieldColumn::Text(column) => column.bytes(),
+            FieldColumn::Custom => self.custom.iter().map(|custom| custom.column.bytes()).sum(),
+        }
+    }
+
+    /// Returns the heap bytes of the postings.
+    pub(crate) fn postings_bytes(&self) -> usize {
+        let of_set = |set: &RowSet| size_of::<RowSet>() + set.bytes();
+        self.postings.iter().flatten().flatten().map(of_set).sum()
+    }
+
+    /// Returns the heap bytes of the orders that are there.
+    pub(crate) fn orders_bytes(&self) -> usize {
+        let custom = self.custom.iter().map(|custom| &custom.order);
+        self.orders
+            .iter()
+            .chain(custom)
+            .filter_map(OnceLock::get)
+            .map(SortedRows::bytes)
+            .sum()
+    }
+
     /// Returns whether a searchable text of a row holds a folded term.
     ///
     /// Cost: folding the row's texts; for few rows, or to check what the words say.
