@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod import;
 mod model;
 mod plan;
 mod query;
 mod segment;
 mod snapshot;
 
+pub use import::{Import, ImportFormat, Imported, Progress, Tickets};
 pub use model::batch::{Batch, BatchChange, Patch, Value};
 pub use model::error::{Error, ErrorKind, Position};
 pub use model::value::{Moment, fold};

@@ -5,7 +5,9 @@
 
 use chrono::NaiveDateTime;
 
-use super::{Field, Ticket};
+use super::draft::{expected, invalid_value};
+use super::error::Error;
+use super::{CellMut, Field, Ticket};
 
 /// Changes that a store applies in order and as a whole.
 ///
@@ -167,5 +169,131 @@ impl Patch {
         self.custom
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// Sets the named values of a ticket (spec section 6).
+    ///
+    /// A custom name that the ticket has, in any ASCII case, keeps its spelling and its
+    /// place; another is added. The rules of [`Ticket::check`] are not checked here.
+    /// Cost: the values times the ticket's custom fields.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidValue`](crate::ErrorKind::InvalidValue) for `tid` and `custom_fields`, and
+    /// for a value that the field cannot have. The ticket may then be changed in part.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Field, Patch, Ticket, Value};
+    ///
+    /// let mut ticket = Ticket { tid: 7, merged_to: Some(3), ..Ticket::default() };
+    /// let patch = Patch::new().set(Field::MergedTo, Value::None).set(Field::Status, "Open");
+    /// patch.apply(&mut ticket)?;
+    /// assert_eq!((ticket.merged_to, &*ticket.status), (None, "Open"));
+    ///
+    /// let error = Patch::new().set(Field::Tid, 8).apply(&mut ticket).unwrap_err();
+    /// assert_eq!(error.code(), "invalid_value");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn apply(&self, ticket: &mut Ticket) -> Result<(), Error> {
+        for (field, value) in self.values() {
+            if field == Field::Tid {
+                return Err(invalid_value(field.name(), &value.show(), "left as it is"));
+            }
+            if field == Field::CustomFields {
+                return Err(invalid_value(field.name(), &value.show(), "set by name"));
+            }
+            value.put_into(ticket, field)?;
+        }
+        for (name, text) in self.custom() {
+            let pairs = &mut ticket.custom_fields;
+            match pairs
+                .iter_mut()
+                .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            {
+                Some((_, own)) => text.clone_into(own),
+                None => pairs.push((name.to_owned(), text.to_owned())),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Value {
+    fn put_into(&self, ticket: &mut Ticket, field: Field) -> Result<(), Error> {
+        match self {
+            Value::None => ticket.set_text(field, ""),
+            Value::Text(text) => ticket.set_text(field, text),
+            Value::Integer(number) => ticket.set_integer(field, *number),
+            Value::Date(date) => match ticket.cell_mut(field) {
+                CellMut::Date(cell) => {
+                    *cell = Some(*date);
+                    Ok(())
+                }
+                _ => Err(invalid_value(field.name(), &self.show(), expected(field))),
+            },
+        }
+    }
+
+    /// The value as an error shows it.
+    fn show(&self) -> String {
+        match self {
+            Value::None => String::new(),
+            Value::Integer(number) => number.to_string(),
+            Value::Date(date) => format!("{date:?}"),
+            Value::Text(text) => text.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_sets_what_it_names() {
+        let mut ticket = Ticket {
+            tid: 1,
+            company_id: 4,
+            cid: "c".into(),
+            custom_fields: vec![("Serial".into(), "X1".into())],
+            ..Ticket::default()
+        };
+        Patch::new()
+            .set(Field::CompanyId, Value::None)
+            .set(Field::DueDate, "2/1/2014")
+            .set(Field::Locked, "y")
+            .set_custom("SERIAL", "")
+            .set_custom("New", "n")
+            .apply(&mut ticket)
+            .unwrap();
+        let expected = Ticket {
+            tid: 1,
+            cid: "c".into(),
+            due_date: crate::Moment::parse("2014-02-01").map(crate::Moment::first_second),
+            locked: "Y".into(),
+            custom_fields: vec![("Serial".into(), String::new()), ("New".into(), "n".into())],
+            ..Ticket::default()
+        };
+        assert_eq!(ticket, expected);
+    }
+
+    #[test]
+    fn a_patch_refuses_what_a_field_cannot_have() {
+        let date = crate::Moment::parse("2014-02-01").unwrap().first_second();
+        let cases: [(Field, Value); 6] = [
+            (Field::Tid, Value::Integer(2)),
+            (Field::CustomFields, Value::None),
+            (Field::Subject, Value::Integer(2)),
+            (Field::CompanyId, Value::Text("-1".into())),
+            (Field::DueDate, Value::Text("tomorrow".into())),
+            (Field::ParentTicket, Value::Date(date)),
+        ];
+        for (field, value) in cases {
+            let patch = Patch::new().set(field, value);
+            let error = patch.apply(&mut Ticket::default()).unwrap_err();
+            assert_eq!(error.code(), "invalid_value", "{field:?}");
+        }
     }
 }

@@ -13,7 +13,9 @@
 //!   discriminant is its index there.
 
 pub(crate) mod batch;
+pub(crate) mod draft;
 pub(crate) mod error;
+pub(crate) mod json;
 pub(crate) mod names;
 pub(crate) mod value;
 

@@ -1,0 +1,585 @@
+//! Reading tickets in: XML, JSON and delimited responses, and JSON Lines (spec section 5).
+//!
+//! [`Import`] joins a reader, a format and the caller's choices, and yields tickets in
+//! the order of the input: one by one ([`Import::into_iter`]), or in blocks
+//! ([`Import::for_each_block`]), where other threads may parse while the caller works.
+//! Decompression and files are the caller's.
+//!
+//! # Invariants
+//!
+//! * Every ticket that leaves here passes [`Ticket::check`].
+//! * No thread is started unless [`Import::threads`] asked for it, and none outlives
+//!   the call. The reader and every closure stay on the caller's thread.
+//!
+//! # Cost
+//!
+//! Linear in the input. Memory is, for each thread, two blocks of about 1 MiB with their
+//! tickets, or the longest records where those are longer.
+
+mod record;
+mod source;
+mod xml;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::BufRead;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use crate::model::Ticket;
+use crate::model::error::{Error, Position};
+use record::read_record;
+use source::{Block, Framer, Framing};
+use xml::XmlTickets;
+
+/// The most tickets of a block.
+const RECORDS_MAX: usize = 4096;
+
+/// The form of an input.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::ImportFormat;
+///
+/// assert_eq!(ImportFormat::from_name("JSONL"), Some(ImportFormat::JsonLines));
+/// assert_eq!(ImportFormat::from_extension("txt"), Some(ImportFormat::Delimited));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ImportFormat {
+    /// One JSON object a line, values as they are.
+    JsonLines,
+    /// An XML response.
+    Xml,
+    /// A JSON response.
+    Json,
+    /// A delimited response, one ticket a line.
+    Delimited,
+}
+
+impl ImportFormat {
+    /// Returns the format of `jsonl`, `xml`, `json` or `delimited`, in any ASCII case.
+    pub fn from_name(name: &str) -> Option<ImportFormat> {
+        match name.to_ascii_lowercase().as_str() {
+            "jsonl" => Some(ImportFormat::JsonLines),
+            "xml" => Some(ImportFormat::Xml),
+            "json" => Some(ImportFormat::Json),
+            "delimited" => Some(ImportFormat::Delimited),
+            _ => None,
+        }
+    }
+
+    /// Returns the format of a file extension: `jsonl`, `ndjson`, `xml`, `json` or `txt`.
+    pub fn from_extension(extension: &str) -> Option<ImportFormat> {
+        match extension.to_ascii_lowercase().as_str() {
+            "ndjson" => Some(ImportFormat::JsonLines),
+            "txt" => Some(ImportFormat::Delimited),
+            "delimited" => None,
+            other => ImportFormat::from_name(other),
+        }
+    }
+}
+
+/// How far an import has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The tickets handed out.
+    pub tickets: u64,
+    /// The records skipped.
+    pub skipped: u64,
+    /// The bytes read.
+    pub bytes: u64,
+}
+
+/// What a whole import came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Imported {
+    /// The tickets handed out.
+    pub tickets: u64,
+    /// The records skipped.
+    pub skipped: u64,
+    /// The bytes read.
+    pub bytes: u64,
+}
+
+/// Whose fault an error is.
+#[derive(Debug)]
+enum Fault {
+    /// One record's; the next can be read.
+    Record(Error),
+    /// The input's; nothing after it can be read.
+    Input(Error),
+}
+
+impl Fault {
+    fn into_error(self) -> Error {
+        match self {
+            Fault::Record(error) | Fault::Input(error) => error,
+        }
+    }
+}
+
+/// An input of tickets: the reader, its format and the choices of the caller.
+///
+/// The first error ends the import, unless [`skip_bad`](Import::skip_bad) is set. A bad
+/// record is then skipped and counted; an XML or JSON input whose syntax is broken still
+/// ends with an error, as do a failing reader and a record past the bound on its bytes.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Import, ImportFormat};
+///
+/// let input = "{\"tid\": 1, \"status\": \"Open\"}\n{\"tid\": -2}\n";
+/// let import = Import::new(ImportFormat::JsonLines, input.as_bytes()).skip_bad(true);
+/// let imported = import.for_each_block(|tickets| {
+///     assert_eq!(tickets[0].status, "Open");
+///     Ok(())
+/// })?;
+/// assert_eq!((imported.tickets, imported.skipped), (1, 1));
+///
+/// let strict = Import::new(ImportFormat::JsonLines, input.as_bytes());
+/// let error = strict.into_iter().nth(1).unwrap().unwrap_err();
+/// assert_eq!((error.code(), error.position().unwrap().line), ("invalid_value", Some(2)));
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+pub struct Import<R> {
+    format: ImportFormat,
+    reader: R,
+    threads: usize,
+    record_bytes_max: usize,
+    listener: Listener,
+}
+
+/// What the caller hears, and what is counted.
+#[derive(Default)]
+struct Listener {
+    skips_bad: bool,
+    imported: Imported,
+    on_progress: Option<Box<dyn FnMut(Progress) + Send>>,
+    on_skip: Option<Box<dyn FnMut(&Error) + Send>>,
+}
+
+impl<R: fmt::Debug> fmt::Debug for Import<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Import")
+            .field("format", &self.format)
+            .field("reader", &self.reader)
+            .field("threads", &self.threads)
+            .field("record_bytes_max", &self.record_bytes_max)
+            .field("skip_bad", &self.listener.skips_bad)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: BufRead> Import<R> {
+    /// Makes an import that stops at the first error, on the caller's thread.
+    pub fn new(format: ImportFormat, reader: R) -> Import<R> {
+        Import {
+            format,
+            reader,
+            threads: 1,
+            record_bytes_max: 1 << 30,
+            listener: Listener::default(),
+        }
+    }
+
+    /// Sets whether bad records are skipped and counted.
+    #[must_use]
+    pub fn skip_bad(mut self, skips: bool) -> Import<R> {
+        self.listener.skips_bad = skips;
+        self
+    }
+
+    /// Sets what hears how far the import has come, after each block.
+    #[must_use]
+    pub fn on_progress(mut self, hear: impl FnMut(Progress) + Send + 'static) -> Import<R> {
+        self.listener.on_progress = Some(Box::new(hear));
+        self
+    }
+
+    /// Sets what hears the error of each record that is skipped, in order.
+    #[must_use]
+    pub fn on_skip(mut self, hear: impl FnMut(&Error) + Send + 'static) -> Import<R> {
+        self.listener.on_skip = Some(Box::new(hear));
+        self
+    }
+
+    /// Sets how many threads [`for_each_block`](Import::for_each_block) may use, with the
+    /// caller's own; 0 and 1 start none. XML is always read on the caller's.
+    #[must_use]
+    pub fn threads(mut self, count: usize) -> Import<R> {
+        self.threads = count;
+        self
+    }
+
+    /// Sets the most bytes of one record (an XML or JSON ticket, a line); 1 GiB unless set.
+    ///
+    /// A longer one ends the import in either mode, before it is held in memory.
+    #[must_use]
+    pub fn record_bytes_max(mut self, bytes: usize) -> Import<R> {
+        // Past half the address space no record can be held anyway.
+        self.record_bytes_max = bytes.clamp(1, usize::MAX / 2);
+        self
+    }
+
+    /// Hands all tickets to `sink`, in order, at most 4,096 at a time.
+    ///
+    /// With more than one thread the next blocks are parsed while the sink works. The sink
+    /// may drain the vector or leave its tickets in it; either way it is reused.
+    ///
+    /// # Errors
+    ///
+    /// The error of the first bad record, with its [`Position`]; that of the reader; that
+    /// of the sink. Blocks may have been handed out before: a load that is all or nothing
+    /// keeps them apart until this returns.
+    pub fn for_each_block(
+        self,
+        mut sink: impl FnMut(&mut Vec<Ticket>) -> Result<(), Error>,
+    ) -> Result<Imported, Error> {
+        let workers = self.threads.saturating_sub(1).min(WORKERS_MAX);
+        let (mut blocks, mut listener) = self.open();
+        let skips_bad = listener.skips_bad;
+        if let (Blocks::Framed(format, framer, _), 1..) = (&mut blocks, workers) {
+            let format = *format;
+            return thread::scope(|scope| {
+                let lanes: Vec<Lane> = (0..workers)
+                    .map(|_| {
+                        let (jobs, inbox) = channel();
+                        let (outbox, results) = channel();
+                        scope.spawn(move || work(format, skips_bad, &inbox, &outbox));
+                        Lane { jobs, results }
+                    })
+                    .collect();
+                drive(framer, &lanes, &mut listener, &mut sink)?;
+                Ok(listener.imported)
+            });
+        }
+        let mut parsed = Parsed::default();
+        while blocks.next(skips_bad, &mut parsed) {
+            listener.deliver(&mut parsed, &mut sink)?;
+        }
+        Ok(listener.imported)
+    }
+
+    fn open(self) -> (Blocks<R>, Listener) {
+        let framing = match self.format {
+            ImportFormat::JsonLines | ImportFormat::Delimited => Framing::Lines,
+            ImportFormat::Json => Framing::Document,
+            ImportFormat::Xml => {
+                let tickets = XmlTickets::new(self.reader, self.record_bytes_max);
+                return (Blocks::Xml(Box::new(tickets)), self.listener);
+            }
+        };
+        let framer = Framer::new(self.reader, framing, self.record_bytes_max);
+        let blocks = Blocks::Framed(self.format, framer, Block::default());
+        (blocks, self.listener)
+    }
+}
+
+/// More workers than this are not started: the reader could not feed them.
+const WORKERS_MAX: usize = 64;
+
+/// So many blocks may be with one worker: one being parsed, one waiting.
+const BLOCKS_PER_WORKER: usize = 2;
+
+/// The tickets of one block and what befell the others.
+#[derive(Debug, Default)]
+struct Parsed {
+    tickets: Vec<Ticket>,
+    /// The errors of skipped records, in order.
+    skipped: Vec<Error>,
+    /// What ended the import after these tickets.
+    end: Option<Error>,
+    bytes_read: u64,
+}
+
+impl Parsed {
+    fn clear(&mut self) {
+        self.tickets.clear();
+        self.skipped.clear();
+        self.end = None;
+    }
+
+    /// Takes in what a record came to; false where the import ends with it.
+    fn take(
+        &mut self,
+        outcome: Result<Ticket, Fault>,
+        position: Position,
+        skips_bad: bool,
+    ) -> bool {
+        match outcome {
+            Ok(ticket) => self.tickets.push(ticket),
+            Err(Fault::Record(error)) if skips_bad => self.skipped.push(error.at(position)),
+            Err(fault) => self.end = Some(fault.into_error().at(position)),
+        }
+        self.end.is_none()
+    }
+
+    fn parse(&mut self, format: ImportFormat, block: &mut Block, skips_bad: bool) {
+        self.clear();
+        self.bytes_read = block.bytes_read;
+        for (bytes, position) in block.records() {
+            if !self.take(read_record(format, bytes), position, skips_bad) {
+                return;
+            }
+        }
+        self.end = block.end.take();
+    }
+}
+
+/// The tickets of an input, a block at a time, on one thread.
+#[derive(Debug)]
+enum Blocks<R> {
+    Framed(ImportFormat, Framer<R>, Block),
+    Xml(Box<XmlTickets<R>>),
+}
+
+impl<R: BufRead> Blocks<R> {
+    /// Parses the next block; false at the end of the input.
+    fn next(&mut self, skips_bad: bool, parsed: &mut Parsed) -> bool {
+        match self {
+            Blocks::Framed(format, framer, block) => {
+                let has_more = framer.fill(block);
+                if has_more {
+                    parsed.parse(*format, block, skips_bad);
+                }
+                has_more
+            }
+            Blocks::Xml(tickets) => {
+                parsed.clear();
+                let bytes_max = tickets.bytes_read() + source::BLOCK_BYTES as u64;
+                let mut records_count = 0;
+                while records_count < RECORDS_MAX && tickets.bytes_read() < bytes_max {
+                    let Some(outcome) = tickets.next_ticket() else {
+                        break;
+                    };
+                    records_count += 1;
+                    let position = Position {
+                        line: None,
+                        record: tickets.record,
+                    };
+                    if !parsed.take(outcome, position, skips_bad) {
+                        break;
+                    }
+                }
+                parsed.bytes_read = tickets.bytes_read();
+                records_count > 0
+            }
+        }
+    }
+}
+
+/// The way to one worker and back.
+struct Lane {
+    jobs: Sender<(Block, Parsed)>,
+    results: Receiver<(Block, Parsed)>,
+}
+
+/// Parses blocks until no more come or nobody wants them.
+fn work(
+    format: ImportFormat,
+    skips_bad: bool,
+    inbox: &Receiver<(Block, Parsed)>,
+    outbox: &Sender<(Block, Parsed)>,
+) {
+    for (mut block, mut parsed) in inbox {
+        parsed.parse(format, &mut block, skips_bad);
+        if outbox.send((block, parsed)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads blocks, deals them out to the lanes in turn, and delivers them in that order.
+fn drive<R: BufRead>(
+    framer: &mut Framer<R>,
+    lanes: &[Lane],
+    listener: &mut Listener,
+    sink: &mut impl FnMut(&mut Vec<Ticket>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let blocks_max = lanes.len() * BLOCKS_PER_WORKER;
+    let mut spare = Vec::new();
+    let mut lanes_in = lanes.iter().cycle();
+    let mut lanes_out = lanes.iter().cycle();
+    let mut blocks_out = 0;
+    let mut has_more = true;
+    loop {
+        while has_more && blocks_out < blocks_max {
+            let (mut block, parsed): (Block, Parsed) = spare.pop().unwrap_or_default();
+            has_more = framer.fill(&mut block);
+            if has_more && let Some(lane) = lanes_in.next() {
+                // A worker is gone only where it panicked, and then the scope does too.
+                let _ = lane.jobs.send((block, parsed));
+                blocks_out += 1;
+            }
+        }
+        if blocks_out == 0 {
+            return Ok(());
+        }
+        let Some(Ok((block, mut parsed))) = lanes_out.next().map(|lane| lane.results.recv()) else {
+            return Ok(());
+        };
+        blocks_out -= 1;
+        listener.deliver(&mut parsed, sink)?;
+        spare.push((block, parsed));
+    }
+}
+
+impl Listener {
+    /// Counts a block, tells of it and hands its tickets on.
+    fn deliver(
+        &mut self,
+        parsed: &mut Parsed,
+        sink: &mut impl FnMut(&mut Vec<Ticket>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.hear(parsed);
+        if !parsed.tickets.is_empty() {
+            sink(&mut parsed.tickets)?;
+        }
+        match parsed.end.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn hear(&mut self, parsed: &Parsed) {
+        self.imported.tickets += parsed.tickets.len() as u64;
+        self.imported.skipped += parsed.skipped.len() as u64;
+        self.imported.bytes = parsed.bytes_read;
+        if let Some(hear) = &mut self.on_skip {
+            parsed.skipped.iter().for_each(hear);
+        }
+        if let Some(hear) = &mut self.on_progress {
+            let Imported {
+                tickets,
+                skipped,
+                bytes,
+            } = self.imported;
+            hear(Progress {
+                tickets,
+                skipped,
+                bytes,
+            });
+        }
+    }
+}
+
+/// The tickets of an [`Import`] one by one, in order, on the caller's thread.
+///
+/// An error is the last item. Bad records that are skipped do not show.
+pub struct Tickets<R> {
+    blocks: Blocks<R>,
+    listener: Listener,
+    parsed: Parsed,
+    ready: VecDeque<Ticket>,
+    is_ended: bool,
+}
+
+impl<R> Tickets<R> {
+    /// Returns what has been read so far; it runs ahead of the iterator by up to a block.
+    pub fn imported(&self) -> Imported {
+        self.listener.imported
+    }
+}
+
+impl<R> fmt::Debug for Tickets<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tickets")
+            .field("imported", &self.imported())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: BufRead> IntoIterator for Import<R> {
+    type Item = Result<Ticket, Error>;
+    type IntoIter = Tickets<R>;
+
+    fn into_iter(self) -> Tickets<R> {
+        let (blocks, listener) = self.open();
+        Tickets {
+            blocks,
+            listener,
+            parsed: Parsed::default(),
+            ready: VecDeque::new(),
+            is_ended: false,
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Tickets<R> {
+    type Item = Result<Ticket, Error>;
+
+    fn next(&mut self) -> Option<Result<Ticket, Error>> {
+        loop {
+            if let Some(ticket) = self.ready.pop_front() {
+                return Some(Ok(ticket));
+            }
+            if let Some(error) = self.parsed.end.take() {
+                self.is_ended = true;
+                return Some(Err(error));
+            }
+            if self.is_ended {
+                return None;
+            }
+            let skips_bad = self.listener.skips_bad;
+            if self.blocks.next(skips_bad, &mut self.parsed) {
+                self.listener.hear(&self.parsed);
+                self.ready.extend(self.parsed.tickets.drain(..));
+            } else {
+                self.is_ended = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    #[test]
+    fn threads_keep_the_order_and_the_counts() {
+        let mut input = String::new();
+        for tid in 0..20_000 {
+            let subject = "x".repeat(tid % 300);
+            writeln!(input, r#"{{"tid":{tid},"subject":"{subject}"}}"#).unwrap();
+        }
+        for threads in [0, 1, 2, 4] {
+            let mut next = 1;
+            let imported = Import::new(ImportFormat::JsonLines, input.as_bytes())
+                .skip_bad(true)
+                .threads(threads)
+                .for_each_block(|tickets| {
+                    assert!(tickets.len() <= RECORDS_MAX);
+                    for ticket in tickets.drain(..) {
+                        assert_eq!(ticket.tid, next);
+                        next += 1;
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            let bytes = input.len() as u64;
+            let expected = Imported {
+                tickets: 19_999,
+                skipped: 1,
+                bytes,
+            };
+            assert_eq!(imported, expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_sink_ends_the_import_with_threads_too() {
+        let input = "{\"tid\":1}\n".repeat(50_000);
+        for threads in [1, 3] {
+            let outcome = Import::new(ImportFormat::JsonLines, input.as_bytes())
+                .threads(threads)
+                .for_each_block(|_| Err(source::syntax("another sink")));
+            assert_eq!(outcome.unwrap_err().code(), "invalid_syntax");
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! Bytes of an input, cut into records without being understood.
+//!
+//! A [`Framer`] finds where each record of a JSON Lines, delimited or JSON input
+//! begins and ends, and hands out [`Block`]s of whole records, which can be parsed on
+//! any thread. XML is not framed: its reader works event by event.
+//!
+//! # Invariants
+//!
+//! * Records leave in the order of the input, and none is longer than the bound.
+//! * After an error nothing more comes, but the records before it do.
+//!
+//! # Cost
+//!
+//! One pass and one copy. Memory is a block and the longest record.
+
+use std::io::{BufRead, ErrorKind as IoErrorKind};
+use std::mem;
+use std::ops::Range;
+
+use memchr::{memchr, memchr2};
+
+use super::RECORDS_MAX;
+use crate::model::draft::unknown_variable;
+use crate::model::error::{Error, ErrorKind, Position};
+
+/// A block is full at so many bytes.
+pub(super) const BLOCK_BYTES: usize = 1 << 20;
+
+/// So many bytes at most are taken from the reader at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Whole records of an input, in order.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    bytes: Vec<u8>,
+    records: Vec<(Range<usize>, Position)>,
+    /// The bytes of the input up to the end of the block.
+    pub(super) bytes_read: u64,
+    /// What ended the input after these records, where that was an error.
+    pub(super) end: Option<Error>,
+}
+
+impl Block {
+    pub(super) fn records(&self) -> impl Iterator<Item = (&[u8], Position)> {
+        let bytes = |range: &Range<usize>| &self.bytes[range.clone()];
+        self.records
+            .iter()
+            .map(move |(range, position)| (bytes(range), *position))
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.records.clear();
+        self.end = None;
+    }
+
+    fn push(&mut self, record: &[u8], position: Position) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(record);
+        self.records.push((start..self.bytes.len(), position));
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= BLOCK_BYTES || self.records.len() >= RECORDS_MAX
+    }
+}
+
+/// How the records of an input are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Lines,
+    Document,
+}
+
+/// Where in a JSON response the next byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Start,
+    FirstTicket,
+    NextTicket,
+    End,
+}
+
+/// Cuts an input into blocks of records.
+#[derive(Debug)]
+pub(super) struct Framer<R> {
+    reader: R,
+    framing: Framing,
+    record_bytes_max: usize,
+    buffer: Vec<u8>,
+    /// The bytes of the buffer before this one are done with.
+    at: usize,
+    bytes_read: u64,
+    line: u64,
+    record: u64,
+    place: Place,
+    is_ended: bool,
+}
+
+impl<R: BufRead> Framer<R> {
+    pub(super) fn new(reader: R, framing: Framing, record_bytes_max: usize) -> Framer<R> {
+        Framer {
+            reader,
+            framing,
+            record_bytes_max,
+            buffer: Vec::new(),
+            at: 0,
+            bytes_read: 0,
+            line: 0,
+            record: 0,
+            place: Place::Start,
+            is_ended: false,
+        }
+    }
+
+    /// Fills a block; false where the input had ended before.
+    pub(super) fn fill(&mut self, block: &mut Block) -> bool {
+        block.clear();
+        if self.is_ended {
+            return false;
+        }
+        while !block.is_full() && !self.is_ended {
+            let step = match self.framing {
+                Framing::Lines => self.frame_line(block),
+                Framing::Document => self.frame_ticket(block),
+            };
+            match step {
+                Ok(true) => {}
+                Ok(false) => self.is_ended = true,
+                Err(error) => {
+                    self.is_ended = true;
+                    block.end = Some(error.at(self.position()));
+                }
+            }
+        }
+        block.bytes_read = self.bytes_read;
+        true
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            line: (self.framing == Framing::Lines).then_some(self.line),
+            record: self.record,
+        }
+    }
+
+    /// Reads on; false at the end of the input. Only `at` moves what is in the buffer.
+    fn read_on(&mut self) -> Result<bool, Error> {
+        if self.at > 0 {
+            self.buffer.drain(..self.at);
+            self.at = 0;
+        }
+        // A byte more, for the end of the line.
+        if self.buffer.len() > self.record_bytes_max {
+            return Err(too_long());
+        }
+        loop {
+            let chunk = match self.reader.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == IoErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let count = chunk.len().min(CHUNK_BYTES);
+            self.buffer.extend_from_slice(&chunk[..count]);
+            self.reader.consume(count);
+            let was_start = self.bytes_read == 0;
+            self.bytes_read += count as u64;
+            // Three bytes may come in three pieces.
+            if was_start && count > 0 {
+                while self.buffer.len() < BOM.len() && BOM.starts_with(&self.buffer) {
+                    if !self.read_on()? {
+                        break;
+                    }
+                }
+                if self.buffer.starts_with(BOM) {
+                    self.buffer.drain(..BOM.len());
+                    return if self.buffer.is_empty() {
+                        self.read_on()
+                    } else {
+                        Ok(true)
+                    };
+                }
+            }
+            return Ok(count > 0);
+        }
+    }
+
+    /// Adds the next line to the block, if it is not blank; false at the end.
+    fn frame_line(&mut self, block: &mut Block) -> Result<bool, Error> {
+        let mut scanned = 0;
+        let (end, is_last) = loop {
+            let rest = &self.buffer[self.at + scanned..];
+            if let Some(found) = memchr(b'\n', rest) {
+                break (self.at + scanned + found, false);
+            }
+            scanned += rest.len();
+            let before = self.line;
+            self.line += 1;
+            let more = self.read_on()?;
+            self.line = before;
+            if !more {
+                break (self.buffer.len(), true);
+            }
+        };
+        let mut line = &self.buffer[self.at..end];
+        if is_last && line.is_empty() {
+            return Ok(false);
+        }
+        self.at = if is_last { end } else { end + 1 };
+        self.line += 1;
+        line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.trim_ascii().is_empty() {
+            self.record += 1;
+            let position = Position {
+                line: Some(self.line),
+                record: self.record,
+            };
+            block.push(line, position);
+        }
+        Ok(!is_last)
+    }
+
+    /// Adds the next ticket of a JSON response to the block; false at the end.
+    fn frame_ticket(&mut self, block: &mut Block) -> Result<bool, Error> {
+        if self.place == Place::Start {
+            self.open()?;
+            self.place = Place::FirstTicket;
+        }
+        let next = self.peek()?;
+        match (self.place, next) {
+            (_, Some(b']')) => {
+                self.at += 1;
+                self.close()?;
+                self.place = Place::End;
+                return Ok(false);
+            }
+            (Place::NextTicket, Some(b',')) => {
+                self.at += 1;
+                self.peek()?;
+            }
+            (Place::NextTicket, _) => return Err(syntax("`,` or `]` after a ticket")),
+            _ => {}
+        }
+        self.place = Place::NextTicket;
+        self.record += 1;
+        let end = self.value_end()?;
+        let position = self.position();
+        block.push(&self.buffer[self.at..self.at + end], position);
+        self.at += end;
+        Ok(true)
+    }
+
+    /// Reads `{ "tickets" : [`.
+    fn open(&mut self) -> Result<(), Error> {
+        self.expect(b'{', "a JSON object with tickets")?;
+        let name = self.member_name()?;
+        if !name.eq_ignore_ascii_case("tickets") {
+            return Err(unknown_variable(&name));
+        }
+        self.expect(b':', "`:` after \"tickets\"")?;
+        self.expect(b'[', "an array of tickets")
+    }
+
+    /// Reads `}` and white space up to the end of the input.
+    fn close(&mut self) -> Result<(), Error> {
+        if self.peek()? == Some(b',') {
+            self.at += 1;
+            let name = self.member_name()?;
+            return Err(unknown_variable(&name));
+        }
+        self.expect(b'}', "`}` after the tickets")?;
+        match self.peek()? {
+            None => Ok(()),
+            Some(_) => Err(syntax("nothing after the response")),
+        }
+    }
+
+    fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Error> {
+        if self.peek()? != Some(byte) {
+            return Err(syntax(expected));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn member_name(&mut self) -> Result<String, Error> {
+        if self.peek()? != Some(b'"') {
+            return Err(syntax("a member's name"));
+        }
+        let end = self.value_end()?;
+        let name = &self.buffer[self.at..self.at + end];
+        let text = str::from_utf8(name).map_err(|_| ErrorKind::InvalidEncoding)?;
+        let name = serde_json::from_str(text).map_err(|_| syntax("a member's name"))?;
+        self.at += end;
+        Ok(name)
+    }
+
+    /// Skips white space and returns the byte after it; none at the end of the input.
+    fn peek(&mut self) -> Result<Option<u8>, Error> {
+        loop {
+            while let Some(&byte) = self.buffer.get(self.at) {
+                if !is_json_space(byte) {
+                    return Ok(Some(byte));
+                }
+                self.at += 1;
+            }
+            if !self.read_on()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Returns the length of the JSON value that starts here, by its brackets and strings.
+    ///
+    /// What is no JSON gets some end too, and is refused when it is parsed.
+    fn value_end(&mut self) -> Result<usize, Error> {
+        let mut scan = ValueScan::default();
+        let mut scanned = 0;
+        loop {
+            let rest = &self.buffer[self.at + scanned..];
+            if let Some(end) = scan.end(rest) {
+                let end = scanned + end;
+                if end > self.record_bytes_max {
+                    return Err(too_long());
+                }
+                return Ok(end);
+            }
+            scanned += rest.len();
+            if !self.read_on()? {
+                return Err(syntax("the rest of the response"));
+            }
+        }
+    }
+}
+
+/// Finds the end of a JSON value over several pieces of it.
+#[derive(Debug, Default)]
+struct ValueScan {
+    depth: usize,
+    is_in_string: bool,
+    is_escaped: bool,
+    is_begun: bool,
+}
+
+impl ValueScan {
+    /// Returns where in the next piece the value ends, or none.
+    fn end(&mut self, piece: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while at < piece.len() {
+            if mem::take(&mut self.is_escaped) {
+                at += 1;
+                continue;
+            }
+            if self.is_in_string {
+                at += memchr2(b'"', b'\\', &piece[at..])?;
+                self.is_escaped = piece[at] == b'\\';
+                self.is_in_string = self.is_escaped;
+                at += 1;
+                if !self.is_in_string && self.depth == 0 {
+                    return Some(at);
+                }
+                continue;
+            }
+            match piece[at] {
+                b'"' => self.is_in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' if self.depth > 0 => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return Some(at + 1);
+                    }
+                }
+                b'}' | b']' | b',' if self.depth == 0 => return Some(at),
+                byte if self.depth == 0 && self.is_begun && is_json_space(byte) => return Some(at),
+                _ => {}
+            }
+            self.is_begun = true;
+            at += 1;
+        }
+        None
+    }
+}
+
+/// The byte order mark, in UTF-8.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+fn is_json_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Makes the error of an input that is not of its format.
+pub(super) fn syntax(expected: &'static str) -> Error {
+    ErrorKind::InvalidSyntax {
+        expected,
+        detail: String::new(),
+    }
+    .into()
+}
+
+/// Makes the error of a record past the bound.
+pub(super) fn too_long() -> Error {
+    syntax("a record within the bound on its bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufReader, Read};
+
+    fn frame(input: &[u8], framing: Framing, piece: usize) -> (Vec<String>, Option<&'static str>) {
+        let mut framer = Framer::new(BufReader::with_capacity(piece, input), framing, 64);
+        let mut records = Vec::new();
+        let mut block = Block::default();
+        while framer.fill(&mut block) {
+            records.extend(
+                block
+                    .records()
+                    .map(|(bytes, _)| String::from_utf8_lossy(bytes).into_owned()),
+            );
+            if let Some(error) = block.end.take() {
+                return (records, Some(error.code()));
+            }
+        }
+        (records, None)
+    }
+
+    #[test]
+    fn pieces_of_any_size_give_the_same_records() {
+        for piece in 1..20 {
+            let lines = frame(
+                b"\xEF\xBB\xBFa\r\n\n \nbc\n\xEF\xBB\xBFd",
+                Framing::Lines,
+                piece,
+            );
+            assert_eq!(
+                lines,
+                (vec!["a".into(), "bc".into(), "\u{FEFF}d".into()], None)
+            );
+            let text = br#" {"tickets":[{"a":"]\"}\\"} , 12 ,[{}],"x\\"]} "#;
+            let (records, code) = frame(text, Framing::Document, piece);
+            assert_eq!(records, [r#"{"a":"]\"}\\"}"#, "12", "[{}]", r#""x\\""#]);
+            assert_eq!(code, None);
+        }
+    }
+
+    #[test]
+    fn a_record_past_the_bound_is_refused_without_being_held() {
+        for framing in [Framing::Lines, Framing::Document] {
+            let start = &b"{\"tickets\":[\""[..usize::from(framing == Framing::Document) * 13];
+            let reader = BufReader::new(start.chain(std::io::repeat(b'x').take(1 << 40)));
+            let mut framer = Framer::new(reader, framing, 1 << 20);
+            let mut block = Block::default();
+            assert!(framer.fill(&mut block));
+            assert_eq!(block.end.take().unwrap().code(), "invalid_syntax");
+            assert!(framer.bytes_read < 2 << 20);
+            assert!(!framer.fill(&mut block));
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! XML responses, read ticket by ticket.
+//!
+//! Strict, as spec section 5 says: the five entities and character references, no
+//! DOCTYPE, no processing instructions, no attributes; comments and white space between
+//! elements are skipped. A CDATA section is text. Line ends inside a value become `\n`,
+//! as XML 1.0 rules. Names compare without ASCII case, but an end tag must match its
+//! start tag exactly.
+//!
+//! What is no well-formed XML ends the input; an unknown or misplaced element, text
+//! between elements, an attribute or a bad value is the fault of its ticket alone.
+//!
+//! # Cost
+//!
+//! One pass; one buffer, reused, as long as the longest text.
+
+use std::io::{self, BufRead, Read};
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+use super::Fault;
+use super::source::{syntax, too_long};
+use crate::model::draft::{Draft, Encoding, unknown_variable};
+use crate::model::error::{Error, ErrorKind};
+use crate::model::{Field, Ticket};
+
+/// Counts what is read, and ends the input at a bound that each record moves on.
+#[derive(Debug)]
+struct Metered<R> {
+    reader: R,
+    bytes_read: u64,
+    bytes_left: usize,
+}
+
+impl<R: BufRead> Read for Metered<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(out)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Metered<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let chunk = self.reader.fill_buf()?;
+        let count = chunk.len().min(self.bytes_left);
+        Ok(&chunk[..count])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
+        self.bytes_read += count as u64;
+        self.bytes_left -= count;
+    }
+}
+
+/// Where in the response the next event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Start,
+    Tickets,
+    End,
+}
+
+/// Reads tickets out of an XML response.
+#[derive(Debug)]
+pub(super) struct XmlTickets<R> {
+    reader: Reader<Metered<R>>,
+    buffer: Vec<u8>,
+    record_bytes_max: usize,
+    place: Place,
+    is_first_event: bool,
+    pub(super) record: u64,
+}
+
+/// An event, with its text taken out of the buffer.
+enum Step {
+    Start(String),
+    End,
+    Text,
+    Nothing,
+    Eof,
+}
+
+impl<R: BufRead> XmlTickets<R> {
+    pub(super) fn new(reader: R, record_bytes_max: usize) -> XmlTickets<R> {
+        let mut reader = Reader::from_reader(Metered {
+            reader,
+            bytes_read: 0,
+            bytes_left: record_bytes_max,
+        });
+        let config = reader.config_mut();
+        config.expand_empty_elements = true;
+        config.check_comments = true;
+        config.trim_markup_names_in_closing_tags = true;
+        XmlTickets {
+            reader,
+            buffer: Vec::new(),
+            record_bytes_max,
+            place: Place::Start,
+            is_first_event: true,
+            record: 0,
+        }
+    }
+
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.reader.get_ref().bytes_read
+    }
+
+    /// Reads the next ticket; none at the end of the response.
+    pub(super) fn next_ticket(&mut self) -> Option<Result<Ticket, Fault>> {
+        if self.place == Place::End {
+            return None;
+        }
+        match self.open_ticket() {
+            Ok(true) => {
+                self.record += 1;
+                let outcome = self.read_ticket();
+                if matches!(outcome, Err(Fault::Input(_))) {
+                    self.place = Place::End;
+                }
+                Some(outcome)
+            }
+            Ok(false) => {
+                self.place = Place::End;
+                None
+            }
+            Err(error) => {
+                self.place = Place::End;
+                Some(Err(Fault::Input(error)))
+            }
+        }
+    }
+
+    /// Reads up to the start of a ticket; false at the end of the response.
+    fn open_ticket(&mut self) -> Result<bool, Error> {
+        self.reader.get_mut().bytes_left = self.record_bytes_max;
+        let mut text = String::new();
+        let mut is_closed = false;
+        loop {
+            let mut refused = None;
+            let step = self.step(&mut text, &mut refused)?;
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            if !is_blank(&text) {
+                return Err(syntax("no text between elements"));
+            }
+            text.clear();
+            match step {
+                Step::Start(name) if is_closed => {
+                    let _ = name;
+                    return Err(syntax("nothing after the response"));
+                }
+                Step::Start(name) if self.place == Place::Start => {
+                    if !name.eq_ignore_ascii_case("tickets") {
+                        return Err(unknown_variable(&name));
+                    }
+                    self.place = Place::Tickets;
+                }
+                Step::Start(name) if name.eq_ignore_ascii_case("ticket") => return Ok(true),
+                Step::Start(name) => return Err(unknown_variable(&name)),
+                Step::End => is_closed = true,
+                Step::Eof if is_closed => return Ok(false),
+                Step::Eof => return Err(syntax("an XML response with tickets")),
+                Step::Text | Step::Nothing => {}
+            }
+        }
+    }
+
+    /// Reads a ticket to its end tag, also where it is at fault before.
+    fn read_ticket(&mut self) -> Result<Ticket, Fault> {
+        let mut draft = Draft::new(Encoding::Response);
+        let mut refused = None;
+        let mut text = String::new();
+        loop {
+            match self.step(&mut text, &mut refused).map_err(Fault::Input)? {
+                Step::Start(name) => {
+                    text.clear();
+                    let outcome = match Field::from_output_name(&name) {
+                        _ if refused.is_some() => self.skip(&mut text),
+                        None => {
+                            refused = Some(unknown_variable(&name));
+                            self.skip(&mut text)
+                        }
+                        Some(field) if !draft.name_field(field) => self.skip(&mut text),
+                        Some(Field::CustomFields) => self.read_custom(&mut draft, &mut refused),
+                        Some(field) => self.read_leaf(&mut text, &mut refused).map(|()| {
+                            if refused.is_none() {
+                                refused = draft.set_text(field, &text).err();
+                            }
+                        }),
+                    };
+                    outcome.map_err(Fault::Input)?;
+                    text.clear();
+                }
+                Step::End => break,
+                Step::Eof => return Err(Fault::Input(syntax("the rest of the ticket"))),
+                Step::Text if !is_blank(&text) => {
+                    refused.get_or_insert_with(|| syntax("no text between elements"));
+                }
+                Step::Text | Step::Nothing => {}
+            }
+        }
+        match refused {
+            Some(error) => Err(Fault::Record(error)),
+            None => draft.finish().map_err(Fault::Record),
+        }
+    }
+
+    /// Reads the custom fields to the end of their element.
+    fn read_custom(&mut self, draft: &mut Draft, refused: &mut Option<Error>) -> Result<(), Error> {
+        let mut text = String::new();
+        loop {
+            match self.step(&mut text, refused)? {
+                Step::Start(name) => {
+                    text.clear();
+                    let place = draft.add_custom(&name).unwrap_or_else(|error| {
+                        refused.get_or_insert(error);
+                        None
+                    });
+                    match place {
+                        Some(place) => {
+                            self.read_leaf(&mut text, refused)?;
+                            if refused.is_none() {
+                                *refused = draft.set_custom(place, &text).err();
+                            }
+                        }
+                        None => self.skip(&mut text)?,
+                    }
+                    text.clear();
+                }
+                Step::End => return Ok(()),
+                Step::Eof => return Err(syntax("the rest of the custom fields")),
+                Step::Text if !is_blank(&text) => {
+                    refused.get_or_insert_with(|| syntax("no text between elements"));
+                }
+                Step::Text | Step::Nothing => {}
+            }
+        }
+    }
+
+    /// Reads the text of an element without children, to its end.
+    fn read_leaf(&mut self, text: &mut String, refused: &mut Option<Error>) -> Result<(), Error> {
+        loop {
+            match self.step(text, refused)? {
+                Step::Start(_) => {
+                    refused.get_or_insert_with(|| syntax("an element without children"));
+                    self.skip(&mut String::new())?;
+                }
+                Step::End => return Ok(()),
+                Step::Eof => return Err(syntax("the rest of an element")),
+                Step::Text | Step::Nothing => {}
+            }
+        }
+    }
+
+    /// Reads to the end of the element whatever it holds. What was named before, or
+    /// belongs to a ticket already at fault, is not looked at.
+    fn skip(&mut self, text: &mut String) -> Result<(), Error> {
+        let mut depth = 0_u64;
+        loop {
+            text.clear();
+            match self.step(text, &mut None)? {
+                Step::Start(_) => depth += 1,
+                Step::End if depth == 0 => return Ok(()),
+                Step::End => depth -= 1,
+                Step::Eof => return Err(syntax("the rest of an element")),
+                Step::Text | Step::Nothing => {}
+            }
+        }
+    }
+
+    /// Reads one event, and appends the text that it holds. `refused` takes what is well
+    /// formed but not of the format.
+    fn step(&mut self, text: &mut String, refused: &mut Option<Error>) -> Result<Step, Error> {
+        self.buffer.clear();
+        let is_first = std::mem::take(&mut self.is_first_event);
+        let event = self.reader.read_event_into(&mut self.buffer);
+        let step = match event {
+            Ok(Event::Start(element)) => start(&element, refused),
+            Ok(Event::End(_)) => Step::End,
+            Ok(Event::Text(content)) => {
+                let content = content.xml10_content();
+                // A mark at the start is no text of the document.
+                let content = if is_first {
+                    content.strip_prefix('\u{FEFF}').unwrap_or(&content)
+                } else {
+                    &content
+                };
+                push_text(content, text)?
+            }
+            Ok(Event::CData(content)) if self.place == Place::Tickets => {
+                push_text(&content.xml10_content(), text)?
+            }
+            Ok(Event::GeneralRef(reference)) => {
+                text.push(resolve(&reference)?);
+                Step::Text
+            }
+            Ok(Event::Comment(_)) => Step::Nothing,
+            Ok(Event::Decl(declaration)) if is_first => {
+                match declaration.encoding() {
+                    Some(Ok(name)) if !name.eq_ignore_ascii_case("utf-8") => {
+                        return Err(ErrorKind::InvalidEncoding.into());
+                    }
+                    Some(Err(_)) => return Err(syntax("an XML declaration")),
+                    _ => {}
+                }
+                Step::Nothing
+            }
+            Ok(Event::Eof) => Step::Eof,
+            Ok(Event::DocType(_)) => return Err(syntax("no DOCTYPE")),
+            Ok(Event::Decl(_) | Event::PI(_) | Event::CData(_) | Event::Empty(_)) => {
+                return Err(syntax("elements and comments only"));
+            }
+            Err(error) => return Err(self.explain(error)),
+        };
+        // The bound shows as an end of the input.
+        if self.reader.get_ref().bytes_left == 0 {
+            return Err(too_long());
+        }
+        Ok(step)
+    }
+
+    fn explain(&self, error: quick_xml::Error) -> Error {
+        if self.reader.get_ref().bytes_left == 0 {
+            return too_long();
+        }
+        match error {
+            quick_xml::Error::Io(error) => {
+                let error = std::sync::Arc::try_unwrap(error)
+                    .unwrap_or_else(|shared| io::Error::new(shared.kind(), shared.to_string()));
+                error.into()
+            }
+            quick_xml::Error::Encoding(_) => ErrorKind::InvalidEncoding.into(),
+            other => ErrorKind::InvalidSyntax {
+                expected: "well-formed XML",
+                detail: crate::model::error::shorten(&other.to_string()),
+            }
+            .into(),
+        }
+    }
+}
+
+fn start(element: &BytesStart<'_>, refused: &mut Option<Error>) -> Step {
+    if !element.attributes_raw().trim().is_empty() {
+        refused.get_or_insert_with(|| syntax("elements without attributes"));
+    }
+    Step::Start(element.name().as_ref().to_owned())
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+/// Whether XML 1.0 allows the character.
+fn is_xml_char(c: char) -> bool {
+    !matches!(c, '\0'..='\x08' | '\x0B' | '\x0C' | '\x0E'..='\x1F' | '\u{FFFE}' | '\u{FFFF}')
+}
+
+fn push_text(content: &str, text: &mut String) -> Result<Step, Error> {
+    if !content.chars().all(is_xml_char) {
+        return Err(syntax("characters that XML allows"));
+    }
+    text.push_str(content);
+    Ok(Step::Text)
+}
+
+fn resolve(reference: &BytesRef<'_>) -> Result<char, Error> {
+    let wrong = || syntax("a character reference or one of the five entities");
+    let c = match reference.resolve_char_ref() {
+        Ok(Some(c)) => c,
+        Err(_) => return Err(wrong()),
+        Ok(None) => match reference.as_ref() {
+            "amp" => '&',
+            "lt" => '<',
+            "gt" => '>',
+            "apos" => '\'',
+            "quot" => '"',
+            _ => return Err(wrong()),
+        },
+    };
+    is_xml_char(c).then_some(c).ok_or_else(wrong)
+}

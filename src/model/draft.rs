@@ -1,0 +1,265 @@
+//! A ticket while it is being read, variable by variable.
+//!
+//! A [`Draft`] keeps the rules that every form of a ticket shares (spec section 5):
+//! how a text becomes a value, that the first of a repeated variable counts, and
+//! that a finished ticket keeps the rules of section 1. Serde, the importers and
+//! [`Patch::apply`](crate::Patch::apply) read through it, so no two of them differ.
+//!
+//! # Invariants
+//!
+//! * No two custom names of a draft are equal without ASCII case.
+//!
+//! # Cost
+//!
+//! Linear in the record; repeated custom names are found by hashing.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::error::{Error, ErrorKind, shorten};
+use super::value::{Moment, Plus, decode, parse_integer};
+use super::{CUSTOM_NAMES_MAX, CellMut, Field, FieldKind, Ticket};
+
+/// How the values of a record are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// As they are: JSON Lines and serde.
+    Plain,
+    /// URL-encoded where the variable is: XML and JSON responses.
+    Response,
+    /// As in a response, and `%XX` in every other variable: delimited responses.
+    Delimited,
+}
+
+/// Up to so many custom names a scan is cheaper than a hash set.
+const SCANNED_NAMES_MAX: usize = 16;
+
+/// A ticket of which some variables have been read.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    encoding: Encoding,
+    ticket: Ticket,
+    /// Bit `index` is set once the field of that index was named.
+    named: u64,
+    /// The custom names in lower case, once there are many.
+    custom_names: HashSet<String>,
+}
+
+impl Draft {
+    pub(crate) fn new(encoding: Encoding) -> Draft {
+        Draft {
+            encoding,
+            ticket: Ticket::default(),
+            named: 0,
+            custom_names: HashSet::new(),
+        }
+    }
+
+    /// Notes that a variable was named; false where it was before.
+    pub(crate) fn name_field(&mut self, field: Field) -> bool {
+        let bit = 1 << field.index();
+        let first = self.named & bit == 0;
+        self.named |= bit;
+        first
+    }
+
+    /// Gives a field a text as the record has it. An empty one leaves none or empty.
+    pub(crate) fn set_text(&mut self, field: Field, raw: &str) -> Result<(), Error> {
+        if raw.is_empty() {
+            return Ok(());
+        }
+        let text = self.decode(field, field.name(), raw)?;
+        self.ticket.set_text(field, &text)
+    }
+
+    /// Gives an integer field a number; an error for any other field.
+    pub(crate) fn set_integer(&mut self, field: Field, number: u64) -> Result<(), Error> {
+        self.ticket.set_integer(field, number)
+    }
+
+    /// Adds a custom field, and returns its place; none where the name was there before.
+    pub(crate) fn add_custom(&mut self, name: &str) -> Result<Option<usize>, Error> {
+        let pairs = &mut self.ticket.custom_fields;
+        if pairs.len() < SCANNED_NAMES_MAX {
+            if pairs.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+                return Ok(None);
+            }
+        } else {
+            if self.custom_names.is_empty() {
+                let names = pairs.iter().map(|(own, _)| own.to_ascii_lowercase());
+                self.custom_names.extend(names);
+            }
+            if !self.custom_names.insert(name.to_ascii_lowercase()) {
+                return Ok(None);
+            }
+        }
+        if pairs.len() == CUSTOM_NAMES_MAX {
+            let name = shorten(name);
+            return Err(ErrorKind::TooManyCustomFields { name }.into());
+        }
+        pairs.push((name.to_owned(), String::new()));
+        Ok(Some(pairs.len() - 1))
+    }
+
+    /// Gives the custom field at a place of [`add_custom`](Draft::add_custom) its text.
+    pub(crate) fn set_custom(&mut self, place: usize, raw: &str) -> Result<(), Error> {
+        let name = &self.ticket.custom_fields[place].0;
+        let text = self.decode(Field::CustomFields, name, raw)?.into_owned();
+        self.ticket.custom_fields[place].1 = text;
+        Ok(())
+    }
+
+    /// Returns the name of the custom field at a place.
+    pub(crate) fn custom_name(&self, place: usize) -> &str {
+        &self.ticket.custom_fields[place].0
+    }
+
+    /// Returns the ticket if it keeps every rule of spec section 1.
+    pub(crate) fn finish(self) -> Result<Ticket, Error> {
+        if self.ticket.tid == 0 {
+            return Err(ErrorKind::InvalidTicket {
+                tid: None,
+                field: Field::Tid.name().to_owned(),
+                rule: "must be given, and be 1 or more",
+            }
+            .into());
+        }
+        self.ticket.check()?;
+        Ok(self.ticket)
+    }
+
+    /// Returns the ticket as it is.
+    pub(crate) fn into_unchecked(self) -> Ticket {
+        self.ticket
+    }
+
+    fn decode<'a>(&self, field: Field, name: &str, raw: &'a str) -> Result<Cow<'a, str>, Error> {
+        let plus = match (self.encoding, field.is_url_encoded()) {
+            (Encoding::Response | Encoding::Delimited, true) => Plus::Space,
+            (Encoding::Delimited, false) => Plus::Itself,
+            (Encoding::Plain, _) | (Encoding::Response, false) => return Ok(Cow::Borrowed(raw)),
+        };
+        decode(raw, plus).ok_or_else(|| invalid_value(name, raw, "URL-encoded UTF-8"))
+    }
+}
+
+impl Ticket {
+    /// Gives a field the value of a decoded text (spec section 5): dates in any form,
+    /// integers as digits, flags in any case. An empty text is none or empty.
+    pub(crate) fn set_text(&mut self, field: Field, text: &str) -> Result<(), Error> {
+        let wrong = || invalid_value(field.name(), text, expected(field));
+        let is_flag = field.kind() == FieldKind::Flag;
+        match self.cell_mut(field) {
+            CellMut::Text(cell) => {
+                cell.clear();
+                cell.push_str(text);
+                if is_flag {
+                    cell.make_ascii_uppercase();
+                }
+            }
+            CellMut::Integer(cell) if text.is_empty() => *cell = 0,
+            CellMut::Integer(cell) => *cell = parse_integer(text).ok_or_else(wrong)?,
+            CellMut::OptionalInteger(cell) if text.is_empty() => *cell = None,
+            CellMut::OptionalInteger(cell) => {
+                *cell = Some(parse_integer(text).ok_or_else(wrong)?);
+            }
+            CellMut::Date(cell) if text.is_empty() => *cell = None,
+            CellMut::Date(cell) => {
+                *cell = Some(Moment::parse(text).ok_or_else(wrong)?.first_second());
+            }
+            CellMut::CustomFields(_) => return Err(wrong()),
+        }
+        Ok(())
+    }
+
+    /// Gives an integer field a number; an error for any other field.
+    pub(crate) fn set_integer(&mut self, field: Field, number: u64) -> Result<(), Error> {
+        match self.cell_mut(field) {
+            CellMut::Integer(cell) => *cell = number,
+            CellMut::OptionalInteger(cell) => *cell = Some(number),
+            CellMut::Text(_) | CellMut::Date(_) | CellMut::CustomFields(_) => {
+                let number = number.to_string();
+                return Err(invalid_value(field.name(), &number, expected(field)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a field's value must be in a record, as a noun phrase.
+pub(crate) fn expected(field: Field) -> &'static str {
+    match field.kind() {
+        FieldKind::Text | FieldKind::Identifier | FieldKind::Flag => "a text",
+        FieldKind::Integer | FieldKind::OptionalInteger => {
+            "an integer below 2^64 without sign, fraction or exponent"
+        }
+        FieldKind::Date => "a date like 2014-04-24T10:42:43 or 4/24/2014 10:42:43 AM",
+        FieldKind::CustomFields => "custom names with texts",
+    }
+}
+
+/// Makes the error of a value that a variable cannot have.
+pub(crate) fn invalid_value(variable: &str, value: &str, expected: &'static str) -> Error {
+    ErrorKind::InvalidValue {
+        variable: shorten(variable),
+        value: shorten(value),
+        expected,
+    }
+    .into()
+}
+
+/// Makes the error of a name that is no output variable.
+pub(crate) fn unknown_variable(name: &str) -> Error {
+    ErrorKind::UnknownVariable {
+        variable: shorten(name),
+        expected: "the 38 output variables",
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_custom_name_counts_among_few_and_many() {
+        let mut draft = Draft::new(Encoding::Plain);
+        for n in 0..CUSTOM_NAMES_MAX {
+            assert_eq!(draft.add_custom(&format!("N{n}")).unwrap(), Some(n));
+            assert_eq!(draft.add_custom(&format!("n{}", n / 2)).unwrap(), None);
+        }
+        let error = draft.add_custom("one_more").unwrap_err();
+        assert_eq!(error.code(), "too_many_custom_fields");
+        assert_eq!(draft.custom_name(4), "N4");
+    }
+
+    #[test]
+    fn encodings_decode_what_is_encoded() {
+        let cases = [
+            (Encoding::Plain, "a+%41", "a+%41"),
+            (Encoding::Response, "a A", "a+%41"),
+            (Encoding::Delimited, "a A", "a+A"),
+        ];
+        for (encoding, text, identifier) in cases {
+            let mut draft = Draft::new(encoding);
+            draft.set_text(Field::Tid, "7").unwrap();
+            draft.set_text(Field::Subject, "a+%41").unwrap();
+            draft.set_text(Field::OpenedBy, "a+%41").unwrap();
+            draft.set_text(Field::Locked, "y").unwrap();
+            let ticket = draft.finish().unwrap();
+            assert_eq!(
+                (&*ticket.subject, &*ticket.opened_by, &*ticket.locked),
+                (text, identifier, "Y")
+            );
+        }
+    }
+
+    #[test]
+    fn a_tid_must_be_given() {
+        let error = Draft::new(Encoding::Plain).finish().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a ticket's tid must be given, and be 1 or more"
+        );
+    }
+}
