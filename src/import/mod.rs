@@ -154,13 +154,16 @@ pub struct Import<R> {
     listener: Listener,
 }
 
+type HearProgress = Box<dyn FnMut(Progress) + Send>;
+type HearSkip = Box<dyn FnMut(&Error) + Send>;
+
 /// What the caller hears, and what is counted.
 #[derive(Default)]
 struct Listener {
     skips_bad: bool,
     imported: Imported,
-    on_progress: Option<Box<dyn FnMut(Progress) + Send>>,
-    on_skip: Option<Box<dyn FnMut(&Error) + Send>>,
+    on_progress: Option<HearProgress>,
+    on_skip: Option<HearSkip>,
 }
 
 impl<R: fmt::Debug> fmt::Debug for Import<R> {

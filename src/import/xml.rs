@@ -148,8 +148,7 @@ impl<R: BufRead> XmlTickets<R> {
             }
             text.clear();
             match step {
-                Step::Start(name) if is_closed => {
-                    let _ = name;
+                Step::Start(_) if is_closed => {
                     return Err(syntax("nothing after the response"));
                 }
                 Step::Start(name) if self.place == Place::Start => {
@@ -382,4 +381,26 @@ fn resolve(reference: &BytesRef<'_>) -> Result<char, Error> {
         },
     };
     is_xml_char(c).then_some(c).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_their_white_space_and_lose_their_escapes() {
+        let input = "<?xml version='1.0'?><!-- c --><TICKETS>\r\n<Ticket><tid>&#x37;</tid>\
+            <subject> a\r\nb&amp;<!-- c --><![CDATA[<c>]]> </subject><cid/><CID>later</CID>\
+            <custom_fields>\n<A>1+2</A><a>3</a></custom_fields></Ticket></TICKETS>\n";
+        let mut tickets = XmlTickets::new(input.as_bytes(), 1 << 20);
+        let ticket = tickets.next_ticket().unwrap().unwrap();
+        let expected = Ticket {
+            tid: 7,
+            subject: " a\nb&<c> ".into(),
+            custom_fields: vec![("A".into(), "1 2".into())],
+            ..Ticket::default()
+        };
+        assert_eq!(ticket, expected);
+        assert!(tickets.next_ticket().is_none());
+    }
 }
