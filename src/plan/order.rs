@@ -438,8 +438,8 @@ impl Cursor {
         let column = segment.column(key.slot);
         let wanted = WALK_ROWS.max(usize::try_from(self.needed.min(256)).unwrap_or(WALK_ROWS));
         while self.rows.len() < wanted {
-            if group.is_empty() {
-                if left.is_empty() {
+            if Range::is_empty(group) {
+                if Range::is_empty(left) {
                     break;
                 }
                 if key.descends {
@@ -478,7 +478,7 @@ impl Cursor {
                 return;
             }
         }
-        if left.is_empty() && group.is_empty() {
+        if Range::is_empty(left) && Range::is_empty(group) {
             self.source = Source::Done;
         }
     }
@@ -498,7 +498,7 @@ impl Cursor {
             return;
         };
         let sets = segment.posting_sets(field).unwrap_or_default();
-        if blocks.is_empty() {
+        if Range::is_empty(blocks) {
             let next = if key.descends {
                 left.next_back()
             } else {
