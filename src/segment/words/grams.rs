@@ -1,0 +1,180 @@
+//! The n-grams of words: which words hold a short run of bytes.
+//!
+//! Every position of a word starts one key: its byte and the two that follow, with
+//! [`END`] where the word is over. So a word holds a run of one, two or three bytes
+//! exactly where one of its keys starts with that run: all short terms are a range
+//! of the sorted keys, and only longer ones need a look at the word.
+//!
+//! # Cost
+//!
+//! One posting a byte of the words at most, of one or two bytes as a rule. Building is
+//! two passes over the words: one measures the lists, one writes them.
+
+use std::ops::Range;
+
+use hashbrown::HashTable;
+
+use super::packed::{Cursor, Gauge, Lists};
+
+/// How many bytes a key holds.
+pub(super) const GRAM_BYTES: usize = 3;
+
+/// What follows the last byte of a word in its keys; never part of UTF-8.
+const END: u8 = 0xFF;
+
+/// Keys in ascending order, and the words of each.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Grams {
+    keys: Vec<u32>,
+    words_counts: Vec<u32>,
+    lists: Lists,
+}
+
+impl Grams {
+    /// Indexes words, numbered as they come.
+    pub(super) fn build<'a>(words: impl Iterator<Item = &'a [u8]> + Clone) -> Grams {
+        let mut found = Found::default();
+        for (word, text) in words.clone().enumerate() {
+            // A key that a word holds twice is one posting.
+            for_each_key(text, |key| {
+                let gram = found.gram(key);
+                found.gauges[gram].add(word as u32);
+            });
+        }
+        found.sort();
+        let mut lists = Lists::with_sizes(found.gauges.iter().map(|gauge| gauge.bytes()));
+        let mut cursors: Vec<Cursor> = (0..found.keys.len())
+            .map(|gram| lists.cursor(gram))
+            .collect();
+        for (word, text) in words.enumerate() {
+            for_each_key(text, |key| {
+                let cursor = &mut cursors[found.gram(key)];
+                if !cursor.is_last(word as u32) {
+                    lists.write(cursor, word as u32);
+                }
+            });
+        }
+        Grams {
+            words_counts: found.gauges.iter().map(|gauge| gauge.count).collect(),
+            keys: found.keys,
+            lists,
+        }
+    }
+
+    /// Returns the grams whose keys start with a run of at most three bytes.
+    pub(super) fn starting_with(&self, run: &[u8]) -> Range<usize> {
+        let shift = 8 * (GRAM_BYTES - run.len());
+        let first = key_of(run) << shift;
+        let start = self.keys.partition_point(|&key| key < first);
+        let count = match run.len() {
+            GRAM_BYTES => usize::from(self.keys.get(start) == Some(&first)),
+            _ => self.keys[start..].partition_point(|&key| key - first < 1 << shift),
+        };
+        start..start + count
+    }
+
+    /// Returns how many words a gram is in.
+    pub(super) fn words_count(&self, gram: usize) -> u32 {
+        self.words_counts[gram]
+    }
+
+    /// Visits the words of a gram, ascending.
+    #[inline]
+    pub(super) fn for_each_word(&self, gram: usize, visit: impl FnMut(u32)) {
+        self.lists.for_each(gram, visit);
+    }
+
+    /// Visits the runs of one, two and three bytes that a term can be, with their grams.
+    pub(super) fn for_each_run(&self, mut visit: impl FnMut(&[u8], Range<usize>)) {
+        for length in 1..=GRAM_BYTES {
+            let shift = 8 * (GRAM_BYTES - length);
+            let mut start = 0;
+            for group in self.keys.chunk_by(|a, b| a >> shift == b >> shift) {
+                let grams = start..start + group.len();
+                start = grams.end;
+                let run = &group[0].to_be_bytes()[1..=length];
+                if std::str::from_utf8(run).is_ok() {
+                    visit(run, grams);
+                }
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        (self.keys.capacity() + self.words_counts.capacity()) * size_of::<u32>()
+            + self.lists.bytes()
+    }
+}
+
+/// The keys met while building, numbered as they come.
+#[derive(Default)]
+struct Found {
+    /// Each key with its number.
+    table: HashTable<(u32, u32)>,
+    keys: Vec<u32>,
+    gauges: Vec<Gauge>,
+}
+
+impl Found {
+    #[inline]
+    fn gram(&mut self, key: u32) -> usize {
+        let next = self.keys.len() as u32;
+        let &(_, gram) = self
+            .table
+            .entry(
+                hash(key),
+                |&(other, _)| other == key,
+                |&(other, _)| hash(other),
+            )
+            .or_insert((key, next))
+            .get();
+        if gram == next {
+            self.keys.push(key);
+            self.gauges.push(Gauge::default());
+        }
+        gram as usize
+    }
+
+    /// Numbers the keys anew, ascending.
+    fn sort(&mut self) {
+        let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
+        order.sort_unstable_by_key(|&gram| self.keys[gram as usize]);
+        let mut ranks = vec![0; order.len()];
+        for (rank, &gram) in order.iter().enumerate() {
+            ranks[gram as usize] = rank as u32;
+        }
+        for (_, gram) in &mut self.table {
+            *gram = ranks[*gram as usize];
+        }
+        self.keys = permute(&self.keys, &order);
+        self.gauges = permute(&self.gauges, &order);
+    }
+}
+
+fn permute<T: Copy>(values: &[T], order: &[u32]) -> Vec<T> {
+    order.iter().map(|&index| values[index as usize]).collect()
+}
+
+/// Spreads a key over 64 bits. Keys are three bytes, so no text can make many collide.
+#[inline]
+fn hash(key: u32) -> u64 {
+    let spread = u64::from(key).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    spread ^ spread >> 32
+}
+
+/// Returns a run of at most three bytes as a number.
+fn key_of(run: &[u8]) -> u32 {
+    run.iter().fold(0, |key, &byte| key << 8 | u32::from(byte))
+}
+
+/// Visits the keys of a word, one a position.
+#[inline]
+fn for_each_key(word: &[u8], mut visit: impl FnMut(u32)) {
+    let mut key = 0;
+    for (position, &byte) in word.iter().chain(&[END; GRAM_BYTES - 1]).enumerate() {
+        key = (key << 8 | u32::from(byte)) & 0xFF_FFFF;
+        if position >= GRAM_BYTES - 1 {
+            visit(key);
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The word index against a search through every word of every row.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::model::value::fold;
+
+/// A seeded generator of numbers (xorshift*).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+}
+
+/// The obvious twin: the folded words of each row.
+struct Naive(Vec<BTreeSet<String>>);
+
+impl Naive {
+    fn new(rows: &[Vec<String>]) -> Naive {
+        let words = |texts: &Vec<String>| {
+            let folded: Vec<String> = texts.iter().map(|text| fold(text)).collect();
+            let split = folded.iter().flat_map(|text| text.split_whitespace());
+            split.map(str::to_owned).collect()
+        };
+        Naive(rows.iter().map(words).collect())
+    }
+
+    fn rows(&self, term: &str) -> Vec<u32> {
+        let holds = |row: &u32| self.0[*row as usize].iter().any(|word| word.contains(term));
+        (0..self.0.len() as u32).filter(holds).collect()
+    }
+
+    fn words(&self) -> Vec<(String, Vec<u32>)> {
+        let distinct: BTreeSet<&String> = self.0.iter().flatten().collect();
+        let rows = |word: &String| {
+            let holds = |row: &u32| self.0[*row as usize].contains(word);
+            (0..self.0.len() as u32).filter(holds).collect()
+        };
+        distinct
+            .into_iter()
+            .map(|word| (word.clone(), rows(word)))
+            .collect()
+    }
+}
+
+fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
+    let mut builder = WordsBuilder::new();
+    for texts in rows {
+        texts.iter().for_each(|text| builder.insert_text(text));
+        builder.end_row();
+    }
+    assert_eq!(builder.rows_count() as usize, rows.len());
+    builder.seal(order)
+}
+
+fn found(words: &Words, term: &str) -> Vec<u32> {
+    let matches = words.find(term);
+    let rows = match words.rows(&matches) {
+        TermRows::Sorted(rows) => {
+            assert!(rows.is_sorted_by(|a, b| a < b), "{term:?}: each row once");
+            assert!(rows.len() < words.rows_count().div_ceil(64).max(1) as usize);
+            rows
+        }
+        TermRows::Bitmap(blocks, count) => {
+            assert_eq!(blocks.len(), words.rows_count().div_ceil(64) as usize);
+            let mut rows = Vec::new();
+            // Up to the end of the last block, so that a bit past the rows would show.
+            for_each_bit(&blocks, 0..blocks.len() as u32 * 64, |row| rows.push(row));
+            assert_eq!(rows.len(), count as usize, "{term:?}: the count");
+            rows
+        }
+    };
+    assert_eq!(matches.is_empty(), rows.is_empty(), "{term:?}");
+    assert!(matches.postings_count() >= rows.len() as u64, "{term:?}");
+    rows
+}
+
+/// Compares every part of the index with the twin; each piece of a word is a term.
+fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
+    let naive = Naive::new(rows);
+    assert_eq!(words.rows_count() as usize, rows.len(), "{context}");
+    let expected = naive.words();
+    assert_eq!(words.words_count() as usize, expected.len(), "{context}");
+    let mut read = Vec::new();
+    for word in words.iter() {
+        let mut word_rows = Vec::new();
+        word.for_each_row(|row| word_rows.push(row));
+        assert_eq!(word.rows_count() as usize, word_rows.len(), "{context}");
+        let text = std::str::from_utf8(word.text()).unwrap().to_owned();
+        read.push((text, word_rows));
+    }
+    assert_eq!(read, expected, "{context}");
+    let mut terms: BTreeSet<String> = others.iter().map(|&term| term.to_owned()).collect();
+    for (word, _) in &expected {
+        let cuts: Vec<usize> = (0..=word.len())
+            .filter(|&cut| word.is_char_boundary(cut))
+            .collect();
+        for (index, &start) in cuts.iter().enumerate() {
+            // Pieces of up to twelve chars, so that a long word does not take the day.
+            let ends = cuts[index + 1..].iter().take(12);
+            terms.extend(ends.map(|&end| word[start..end].to_owned()));
+        }
+    }
+    for term in &terms {
+        assert_eq!(found(words, term), naive.rows(term), "{context}, {term:?}");
+    }
+}
+
+fn texts(all: &[&[&str]]) -> Vec<Vec<String>> {
+    let row = |texts: &&[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    all.iter().map(row).collect()
+}
+
+const PIECES: &[&str] = &[
+    "a", "b", "ab", "aba", "A", "B", "aa", "1", "-", "é", "É", "ß", "ẞ", "İ", "ς", "Σ", "𝒳", "\0",
+    "\u{1c}", "\u{feff}", "e\u{301}",
+];
+
+const SPACES: &[&str] = &[
+    " ", "\t", "\n", "\u{b}", "\u{c}", "\r\n", "\u{85}", "\u{a0}", "\u{1680}", "\u{2003}",
+    "\u{2028}", "\u{2029}", "\u{202f}", "\u{205f}", "\u{3000}", "  ",
+];
+
+const STRANGERS: &[&str] = &[
+    "z",
+    "zz",
+    "zzz",
+    "abz",
+    "ababababababab",
+    "ü",
+    "b1-é𝒳",
+    "\0\0\0\0",
+];
+
+fn random_text(random: &mut Random) -> String {
+    let mut text = String::new();
+    // Half of the texts are ASCII throughout, as they take another path.
+    let (pieces, spaces) = match random.below(2) {
+        0 => (&PIECES[..9], &SPACES[..6]),
+        _ => (PIECES, SPACES),
+    };
+    for _ in 0..random.below(6) {
+        for _ in 0..random.below(4) {
+            text.push_str(random.pick(pieces));
+        }
+        text.push_str(random.pick(spaces));
+    }
+    text
+}
+
+fn random_rows(random: &mut Random, rows_count: usize) -> Vec<Vec<String>> {
+    let row = |random: &mut Random| {
+        let count = random.below(4);
+        (0..count).map(|_| random_text(random)).collect()
+    };
+    (0..rows_count).map(|_| row(random)).collect()
+}
+
+#[test]
+fn random_rows_match_the_twin() {
+    for seed in 1..=60 {
+        let mut random = Random(seed);
+        let rows_count = [0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 127, 129][seed as usize % 12];
+        let rows = random_rows(&mut random, rows_count);
+        let words = build(&rows, None);
+        check(&rows, &words, STRANGERS, &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn an_order_moves_and_drops_rows() {
+    for seed in 1..=60 {
+        let mut random = Random(seed ^ 0xABCD);
+        let rows_count = 1 + random.below(90);
+        let rows = random_rows(&mut random, rows_count);
+        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        for last in (1..order.len()).rev() {
+            order.swap(last, random.below(last + 1));
+        }
+        if seed % 3 != 0 {
+            order.truncate(random.below(order.len() + 1));
+        }
+        let words = build(&rows, Some(&order));
+        let moved: Vec<Vec<String>> = order
+            .iter()
+            .map(|&row| rows[row as usize].clone())
+            .collect();
+        check(&moved, &words, STRANGERS, &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn a_merge_is_the_index_of_all_rows() {
+    for seed in 1..=60 {
+        let mut random = Random(seed ^ 0x5EED);
+        let inputs: Vec<(Vec<Vec<String>>, Words)> = (0..random.below(4))
+            .map(|_| {
+                let rows_count = random.below(70);
+                let rows = random_rows(&mut random, rows_count);
+                let words = build(&rows, None);
+                (rows, words)
+            })
+            .collect();
+        // Rows are dealt as their inputs come to lie, one from any of them in turn.
+        let mut moves: Vec<Vec<u32>> = vec![Vec::new(); inputs.len()];
+        let mut merged = Vec::new();
+        while let Some(input) = (0..inputs.len()).find(|&i| moves[i].len() < inputs[i].0.len()) {
+            let chosen = random.below(inputs.len());
+            let open = moves[chosen].len() < inputs[chosen].0.len();
+            let input = if open { chosen } else { input };
+            let row = &inputs[input].0[moves[input].len()];
+            if random.below(4) == 0 {
+                moves[input].push(MOVE_DROPPED);
+            } else {
+                moves[input].push(merged.len() as u32);
+                merged.push(row.clone());
+            }
+        }
+        let parts: Vec<MergeInput> = inputs
+            .iter()
+            .zip(&moves)
+            .map(|((_, words), moves)| MergeInput { words, moves })
+            .collect();
+        let words = Words::merge(&parts, merged.len() as u32);
+        check(&merged, &words, STRANGERS, &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn words_are_whatever_white_space_parts() {
+    for space in SPACES {
+        let rows = texts(&[&[&format!("{space}one{space}{space}Two{space}")]]);
+        let words = build(&rows, None);
+        assert_eq!(words.words_count(), 2, "{space:?}");
+        check(&rows, &words, &["onetwo", "eT"], &format!("{space:?}"));
+    }
+    // No white space: the separators of files, and spaces without width.
+    let rows = texts(&[&["a\u{1c}b\u{1f}c\u{200b}d\u{feff}e"], &["A\u{1C}b"]]);
+    assert_eq!(build(&rows, None).words_count(), 2);
+}
+
+#[test]
+fn folding_may_change_the_length_of_a_word() {
+    let rows = texts(&[
+        &["İSTANBUL"],
+        &["STRAẞE"],
+        &["ΟΔΟΣ", "οδος"],
+        &["istanbul strasse"],
+    ]);
+    let words = build(&rows, None);
+    check(&rows, &words, STRANGERS, "folding");
+    assert_eq!(found(&words, "i\u{307}s"), [0]);
+    assert_eq!(found(&words, "straße"), [1]);
+    assert_eq!(found(&words, "σ"), [2]);
+    assert_eq!(found(&words, "ς"), [2]);
+    assert_eq!(found(&words, "is"), [3]);
+}
+
+#[test]
+fn words_that_differ_in_nuls_alone_are_distinct() {
+    let rows = texts(&[
+        &["ab\0 ab"],
+        &["ab\0\0"],
+        &["ab"],
+        &["12345678\0"],
+        &["12345678"],
+    ]);
+    check(&rows, &build(&rows, None), &["\0", "b\0\0\0"], "NULs");
+}
+
+#[test]
+fn a_text_does_not_join_the_next() {
+    let rows = texts(&[&["ab", "cd"], &[], &["", " "], &["ef"], &["gh"]]);
+    let words = build(&rows, None);
+    check(&rows, &words, &["bc", "fg", "abc", "abcd", "efgh"], "texts");
+}
+
+/// Words in every number of rows about where a list becomes a bitmap.
+#[test]
+fn kinds_change_at_a_share_of_the_rows() {
+    for rows_count in [31, 32, 33, 64, 65, 640] {
+        let threshold = rows_count / DENSE_ROWS_SHARE;
+        let rows: Vec<Vec<String>> = (0..rows_count)
+            .map(|row| {
+                let counts = 1..threshold + 3;
+                let held = counts.filter(|count| {
+                    row % (rows_count / (threshold + 3)).max(1) == 0 || row < *count
+                });
+                vec![held.map(|count| format!("w{count}x ")).collect()]
+            })
+            .collect();
+        check(
+            &rows,
+            &build(&rows, None),
+            &["x", "w", "w1"],
+            &format!("{rows_count} rows"),
+        );
+    }
+    assert_eq!(Kind::of(0, 32), None);
+    assert_eq!(Kind::of(1, 1), Some(Kind::Single));
+    assert_eq!(Kind::of(2, 64), Some(Kind::Several));
+    assert_eq!(Kind::of(3, 64), Some(Kind::Dense));
+}
+
+/// Enough rows for every form of an answer: kept, borrowed, united, sorted.
+#[test]
+fn many_rows_match_in_every_form() {
+    let seed = 77;
+    let mut random = Random(seed);
+    let rows: Vec<Vec<String>> = (0..20_000)
+        .map(|row| {
+            let mut text = format!("id{row} c{} ", row % 700);
+            for _ in 0..12 {
+                // Products of chances: a few words are frequent, most are not.
+                let word = random.below(60) * random.below(60) * random.below(60);
+                text.push_str(&format!("v{word:x}é "));
+            }
+            if row % 3 == 0 {
+                text.push_str("third");
+            }
+            if row % 8 == 0 {
+                text.push_str(&format!(" q{row}"));
+            }
+            if row == 19_999 {
+                // Words enough for a set of them, in one row.
+                text.extend((0..2_000).map(|word| format!(" y{word}")));
+            }
+            vec![text]
+        })
+        .collect();
+    let words = build(&rows, None);
+    let naive = Naive::new(&rows);
+    let terms = [
+        "i", "id", "id1", "id12", "id123", "id1234", "c", "c1", "c12", "c123", "v", "v0", "v0é",
+        "é", "7", "77", "7é", "777", "777é", "third", "th", "t", "hird", "x", "vx", "0", "f0",
+        "fé", "q", "y",
+    ];
+    let mut forms = BTreeSet::new();
+    for term in terms {
+        assert_eq!(
+            found(&words, term),
+            naive.rows(term),
+            "seed {seed}, {term:?}"
+        );
+        let matches = words.find(term);
+        let held_by = match matches.held_by {
+            HeldBy::Sorted(_) => "sorted",
+            HeldBy::Set(_) => "set",
+            HeldBy::Kept(_) => "kept",
+        };
+        forms.insert((
+            held_by,
+            match words.rows(&matches) {
+                TermRows::Sorted(_) => "sorted",
+                TermRows::Bitmap(Cow::Borrowed(_), _) => "borrowed",
+                TermRows::Bitmap(Cow::Owned(_), _) => "owned",
+            },
+        ));
+    }
+    let expected = BTreeSet::from([
+        ("kept", "borrowed"),
+        ("set", "owned"),
+        ("set", "sorted"),
+        ("sorted", "borrowed"),
+        ("sorted", "owned"),
+        ("sorted", "sorted"),
+    ]);
+    assert_eq!(forms, expected);
+    assert!(words.bytes() > rows.len() * 4);
+}
+
+#[test]
+fn long_words_and_long_terms_are_found() {
+    let long: String = (0..4_000).map(|n| format!("{n:x}")).collect();
+    let rows = texts(&[&[&long], &[&"a".repeat(100_000)], &["short"]]);
+    let words = build(&rows, None);
+    assert_eq!(found(&words, &long), [0]);
+    assert_eq!(found(&words, &long[5_000..9_000]), [0]);
+    assert_eq!(found(&words, &format!("{long}0")), [0; 0]);
+    assert_eq!(found(&words, &"a".repeat(100_000)), [1]);
+    assert_eq!(found(&words, &"a".repeat(100_001)), [0; 0]);
+    assert_eq!(found(&words, "short"), [2]);
+    assert_eq!(found(&words, "shortshort"), [0; 0]);
+}
