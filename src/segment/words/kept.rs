@@ -1,8 +1,8 @@
 //! The rows of short terms whose union is dear, made once, at sealing.
 //!
 //! A letter or a pair of letters is in thousands of words, each in some thousands of
-//! rows: uniting them takes tens of milliseconds at a million rows, and cannot end
-//! early while a few rows hold none. Yet all such unions together cost little more
+//! rows: a union reads most postings there are, and cannot end early while a few rows
+//! hold none. Yet all such unions together cost little more
 //! than one: a pass over the postings collects, for each row, a bit for each of the
 //! [`KEPT_MAX`] dearest terms.
 //!
@@ -12,6 +12,7 @@
 //! What is left out costs less to unite than anything kept, or than half a posting
 //! a row.
 
+use super::grams::GRAM_BYTES;
 use super::{Words, count_bits, for_each_bit, set_bit, stride, unite_blocks};
 
 /// How many terms are kept at most: the bits of a [`Mask`].
@@ -71,6 +72,9 @@ impl Kept {
 
     /// Returns the rank of a kept term, and how many rows hold it.
     pub(super) fn find(&self, term: &[u8]) -> Option<(u32, u32)> {
+        if term.len() > GRAM_BYTES {
+            return None;
+        }
         let rank = self.terms.iter().position(|kept| **kept == *term)?;
         Some((rank as u32, self.rows_counts[rank]))
     }

@@ -98,6 +98,8 @@ pub(crate) struct Words {
     /// The words one after another.
     text: Vec<u8>,
     ends: Offsets,
+    /// The length of the longest word, in bytes.
+    word_bytes_max: usize,
     postings: Postings,
     grams: Grams,
     kept: Kept,
@@ -160,11 +162,13 @@ impl Words {
     /// Joins the parts, and makes what derives from them.
     fn finish(rows_count: u32, text: Vec<u8>, ends: Offsets, postings: Postings) -> Words {
         let words = (0..ends.count()).map(|word| &text[ends.before(word)]);
+        let word_bytes_max = words.clone().map(<[u8]>::len).max().unwrap_or(0);
         let grams = Grams::build(words);
         let mut words = Words {
             rows_count,
             text,
             ends,
+            word_bytes_max,
             postings,
             grams,
             kept: Kept::default(),
@@ -256,6 +260,9 @@ impl Words {
     /// Finds a longer term: the words of its rarest grams, then a look at each.
     fn find_long(&self, term: &[u8]) -> HeldBy {
         let none = HeldBy::Sorted(Vec::new());
+        if term.len() > self.word_bytes_max {
+            return none;
+        }
         let mut rarest: Vec<(u32, usize)> = Vec::with_capacity(GRAMS_READ_MAX + 1);
         for run in term.windows(GRAM_BYTES) {
             let Some(gram) = self.grams.starting_with(run).next() else {
