@@ -112,6 +112,16 @@ fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
     }
     for term in &terms {
         assert_eq!(found(words, term), naive.rows(term), "{context}, {term:?}");
+        let holders = expected
+            .iter()
+            .filter(|(word, _)| word.contains(term.as_str()));
+        let postings_count: usize = holders.map(|(_, rows)| rows.len()).sum();
+        let matches = words.find(term);
+        assert_eq!(
+            matches.postings_count() as usize,
+            postings_count,
+            "{context}, {term:?}"
+        );
     }
 }
 
