@@ -248,7 +248,9 @@ impl Conjunction {
             } else {
                 let rows = Arc::new(match segment.words().rows(&matches) {
                     TermRows::Sorted(rows) => RowSet::from_sorted(&rows, segment.rows_count()),
-                    TermRows::Bitmap(words, _) => RowSet::from_words(words, segment.rows_count()),
+                    TermRows::Bitmap(words, _) => {
+                        RowSet::from_words(words.into_owned(), segment.rows_count())
+                    }
                 });
                 if !mode.is_cold {
                     segment.terms().insert(&term, &rows);

@@ -21,9 +21,6 @@ const KEPT_MAX: usize = Mask::BITS as usize;
 /// Below so many rows no union is dear.
 const ROWS_MIN: u32 = 16_384;
 
-/// Coming to a list costs about as much as so many postings in it.
-const LIST_COST: u64 = 48;
-
 /// A bit for each kept term.
 type Mask = u128;
 
@@ -100,21 +97,12 @@ impl Kept {
 
 /// Returns the dearest short terms, the dearest first.
 fn choose(words: &Words) -> Vec<Dear> {
-    let [dense, several, _] = words.kinds();
-    // A bitmap unites 64 rows at a step, and about four times as fast a step.
-    let dense_cost = u64::from(words.rows_count / 256);
-    let mut costs = Vec::new();
+    let mut costs: Vec<u64> = Vec::new();
     for gram in words.grams.starting_with(b"") {
         let mut cost = 0;
-        words.grams.for_each_word(gram, |word| {
-            cost += if dense.contains(&word) {
-                dense_cost
-            } else if several.contains(&word) {
-                LIST_COST + u64::from(words.word_rows_count(word))
-            } else {
-                1
-            };
-        });
+        words
+            .grams
+            .for_each_word(gram, |word| cost += words.word_cost(word));
         costs.push(cost);
     }
     let mut dear = Vec::new();

@@ -51,7 +51,7 @@ impl Words {
                 }
             }
             if holders_count > 1 {
-                // Ascending runs, which this sort merges.
+                #[expect(clippy::stable_sort_primitive, reason = "it merges ascending runs")]
                 rows.sort();
             }
             assembly.push(text, &rows);
@@ -89,7 +89,9 @@ impl Assembly {
                 let start = postings.dense.len();
                 postings.dense.resize(start + stride(self.rows_count), 0);
                 let bitmap = &mut postings.dense[start..];
-                rows.iter().for_each(|&row| set_bit(bitmap, row));
+                for &row in rows {
+                    set_bit(bitmap, row);
+                }
                 postings.dense_counts.push(count);
             }
             Kind::Several => {

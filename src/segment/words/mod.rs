@@ -54,6 +54,9 @@ const GRAMS_READ_MAX: usize = 3;
 /// Looking at a word costs about as much as so many postings of a gram.
 const VERIFY_COST: u64 = 8;
 
+/// Coming to a list costs about as much as so many postings in it.
+const LIST_COST: u64 = 48;
+
 /// Up to so many postings it is cheaper to sort rows than to fill a bitmap.
 const SORTED_POSTINGS_MAX: u64 = 1_024;
 
@@ -110,6 +113,7 @@ pub(crate) struct Words {
 pub(crate) struct Matches {
     held_by: HeldBy,
     postings_count: u64,
+    rows_cost: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -133,6 +137,13 @@ impl Matches {
     /// Exact where one word matches or the term's rows are kept.
     pub(crate) fn postings_count(&self) -> u64 {
         self.postings_count
+    }
+
+    /// Estimates what [`Words::rows`] will cost, in steps from posting to posting.
+    ///
+    /// Far below the count of postings where rows are kept or most are in bitmaps.
+    pub(crate) fn rows_cost(&self) -> u64 {
+        self.rows_cost
     }
 
     /// Visits the matching words within a range, ascending.
@@ -210,6 +221,7 @@ impl Words {
             return Matches {
                 held_by: HeldBy::Kept(rank),
                 postings_count: u64::from(rows_count),
+                rows_cost: self.dense_cost(),
             };
         }
         let held_by = if term.len() <= GRAM_BYTES {
@@ -220,12 +232,15 @@ impl Words {
         let mut matches = Matches {
             held_by,
             postings_count: 0,
+            rows_cost: 0,
         };
-        let mut postings_count = 0;
+        let (mut postings_count, mut rows_cost) = (0, 0);
         matches.for_each_in(0..self.words_count(), |word| {
             postings_count += u64::from(self.word_rows_count(word));
+            rows_cost += self.word_cost(word);
         });
         matches.postings_count = postings_count;
+        matches.rows_cost = rows_cost;
         matches
     }
 
@@ -423,6 +438,23 @@ impl Words {
         let counts = dense_counts.get(word);
         let counts = counts.or_else(|| several_counts.get(word - dense_counts.len()));
         counts.copied().unwrap_or(1)
+    }
+
+    /// Returns what reading a word's rows costs, in steps from posting to posting.
+    fn word_cost(&self, word: u32) -> u64 {
+        let [dense, several, _] = self.kinds();
+        if dense.contains(&word) {
+            self.dense_cost()
+        } else if several.contains(&word) {
+            LIST_COST + u64::from(self.word_rows_count(word))
+        } else {
+            1
+        }
+    }
+
+    /// Returns what reading a bitmap costs: 64 rows a step, and a quarter of a list's step.
+    fn dense_cost(&self) -> u64 {
+        u64::from(self.rows_count / 256)
     }
 
     /// Returns the bitmap of a word in many rows.

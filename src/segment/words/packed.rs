@@ -295,7 +295,9 @@ mod tests {
             (7 << 32) + 1,
         ];
         let mut offsets = Offsets::default();
-        all.iter().for_each(|&offset| offsets.push(offset));
+        for offset in all {
+            offsets.push(offset);
+        }
         for (index, &offset) in all.iter().enumerate() {
             assert_eq!(offsets.get(index), offset);
         }

@@ -1,6 +1,7 @@
 //! The word index against a search through every word of every row.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use super::*;
 use crate::model::value::fold;
@@ -55,7 +56,9 @@ impl Naive {
 fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
     let mut builder = WordsBuilder::new();
     for texts in rows {
-        texts.iter().for_each(|text| builder.insert_text(text));
+        for text in texts {
+            builder.insert_text(text);
+        }
         builder.end_row();
     }
     assert_eq!(builder.rows_count() as usize, rows.len());
@@ -299,15 +302,13 @@ fn a_text_does_not_join_the_next() {
 fn kinds_change_at_a_share_of_the_rows() {
     for rows_count in [31, 32, 33, 64, 65, 640] {
         let threshold = rows_count / DENSE_ROWS_SHARE;
-        let rows: Vec<Vec<String>> = (0..rows_count)
-            .map(|row| {
-                let counts = 1..threshold + 3;
-                let held = counts.filter(|count| {
-                    row % (rows_count / (threshold + 3)).max(1) == 0 || row < *count
-                });
-                vec![held.map(|count| format!("w{count}x ")).collect()]
-            })
-            .collect();
+        let mut rows = vec![vec![String::new()]; rows_count as usize];
+        for count in 1..threshold + 3 {
+            // So many rows at the end, the last one among them.
+            for texts in rows.iter_mut().rev().take(count as usize) {
+                write!(texts[0], "w{count}x ").unwrap();
+            }
+        }
         check(
             &rows,
             &build(&rows, None),
@@ -332,13 +333,13 @@ fn many_rows_match_in_every_form() {
             for _ in 0..12 {
                 // Products of chances: a few words are frequent, most are not.
                 let word = random.below(60) * random.below(60) * random.below(60);
-                text.push_str(&format!("v{word:x}é "));
+                write!(text, "v{word:x}é ").unwrap();
             }
             if row % 3 == 0 {
                 text.push_str("third");
             }
             if row % 8 == 0 {
-                text.push_str(&format!(" q{row}"));
+                write!(text, " q{row}").unwrap();
             }
             if row == 19_999 {
                 // Words enough for a set of them, in one row.
@@ -385,12 +386,19 @@ fn many_rows_match_in_every_form() {
         ("sorted", "sorted"),
     ]);
     assert_eq!(forms, expected);
+    let kept = words.find("v");
+    assert!(kept.rows_cost() < 100 && kept.postings_count() == 20_000);
+    let single = words.find("id12345");
+    assert_eq!((single.rows_cost(), single.postings_count()), (1, 1));
     assert!(words.bytes() > rows.len() * 4);
 }
 
 #[test]
 fn long_words_and_long_terms_are_found() {
-    let long: String = (0..4_000).map(|n| format!("{n:x}")).collect();
+    let mut long = String::new();
+    for number in 0..4_000 {
+        write!(long, "{number:x}").unwrap();
+    }
     let rows = texts(&[&[&long], &[&"a".repeat(100_000)], &["short"]]);
     let words = build(&rows, None);
     assert_eq!(found(&words, &long), [0]);
