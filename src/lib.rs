@@ -8,6 +8,7 @@ mod plan;
 mod query;
 mod segment;
 mod snapshot;
+mod store;
 
 pub use import::{Import, ImportFormat, Imported, Progress, Tickets};
 pub use model::batch::{Batch, BatchChange, Patch, Value};
@@ -24,3 +25,4 @@ pub use query::{
     Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };
 pub use snapshot::{Memory, Record, Snapshot};
+pub use store::{Commit, Loaded, Options, Reader, Store};

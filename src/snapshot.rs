@@ -11,6 +11,7 @@
 //! * The custom columns of a segment go by indexes of this snapshot's list of names.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
@@ -73,8 +74,8 @@ pub(crate) struct Parts {
 }
 
 impl Snapshot {
-    pub(crate) fn new(parts: Parts) -> Snapshot {
-        Snapshot(Arc::new(parts))
+    pub(crate) fn new(parts: Arc<Parts>) -> Snapshot {
+        Snapshot(parts)
     }
 
     pub(crate) fn parts(&self) -> &Parts {
@@ -130,6 +131,33 @@ impl Snapshot {
             memory.tombstones += live.dead.bytes();
         }
         memory
+    }
+
+    /// Checks what must always be true, and returns what is not.
+    ///
+    /// For tests: it looks at every row of every column.
+    #[doc(hidden)]
+    pub fn check_invariants(&self) -> Result<(), String> {
+        let mut live_tids = HashSet::new();
+        for live in self.segments() {
+            let segment = &live.segment;
+            segment.check_invariants(self.custom_names().len())?;
+            let dead = (0..segment.rows_count())
+                .filter(|&row| live.dead.contains(row))
+                .count();
+            if dead != live.dead.count() as usize {
+                return Err(format!(
+                    "{dead} rows are dead, {} are counted",
+                    live.dead.count()
+                ));
+            }
+            for row in (0..segment.rows_count()).filter(|&row| !live.dead.contains(row)) {
+                if !live_tids.insert(segment.tid(row)) {
+                    return Err(format!("ticket {} is live twice", segment.tid(row)));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns where the live row of a tid is.

@@ -268,6 +268,11 @@ impl<R: BufRead> Import<R> {
         Ok(listener.imported)
     }
 
+    /// Returns whether bad records are skipped.
+    pub(crate) fn skips_bad(&self) -> bool {
+        self.listener.skips_bad
+    }
+
     fn open(self) -> (Blocks<R>, Listener) {
         let framing = match self.format {
             ImportFormat::JsonLines | ImportFormat::Delimited => Framing::Lines,

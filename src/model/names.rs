@@ -36,21 +36,30 @@ impl CustomNames {
         self.indexes.get(&lower).copied()
     }
 
-    /// Returns the index of a name, which is added if it is new.
-    pub(crate) fn insert(&mut self, name: &str) -> Result<u32, Error> {
-        if let Some(index) = self.find(name) {
-            return Ok(index);
-        }
-        if self.names.len() == CUSTOM_NAMES_MAX {
-            return Err(ErrorKind::TooManyCustomFields {
-                name: shorten(name),
+    /// Adds the names that are new, in order: all of them or, past the limit, none.
+    pub(crate) fn enter<'a>(
+        &mut self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        let before = self.names.len();
+        for name in names {
+            if self.find(name).is_some() {
+                continue;
             }
-            .into());
+            if self.names.len() == CUSTOM_NAMES_MAX {
+                for entered in self.names.drain(before..) {
+                    self.indexes.remove(&entered.to_ascii_lowercase());
+                }
+                return Err(ErrorKind::TooManyCustomFields {
+                    name: shorten(name),
+                }
+                .into());
+            }
+            let index = self.names.len() as u32;
+            self.names.push(name.to_owned());
+            self.indexes.insert(name.to_ascii_lowercase(), index);
         }
-        let index = self.names.len() as u32;
-        self.names.push(name.to_owned());
-        self.indexes.insert(name.to_ascii_lowercase(), index);
-        Ok(index)
+        Ok(())
     }
 }
 
@@ -61,17 +70,16 @@ mod tests {
     #[test]
     fn first_spelling_stays_and_the_limit_holds() {
         let mut names = CustomNames::default();
-        assert_eq!(names.insert("Serial").unwrap(), 0);
-        assert_eq!(names.insert("SERIAL").unwrap(), 0);
+        names.enter(["Serial", "SERIAL"]).unwrap();
         assert_eq!((names.find("sErial"), names.find("other")), (Some(0), None));
-        for n in 1..CUSTOM_NAMES_MAX {
-            names.insert(&format!("n{n}")).unwrap();
+        for n in 2..CUSTOM_NAMES_MAX {
+            names.enter([&*format!("n{n}")]).unwrap();
         }
-        assert_eq!(
-            names.insert("past").unwrap_err().code(),
-            "too_many_custom_fields"
-        );
-        assert_eq!(names.insert("serial").unwrap(), 0);
+        let error = names.enter(["last", "serial", "past"]).unwrap_err();
+        assert_eq!(error.code(), "too_many_custom_fields");
+        assert_eq!(names.find("last"), None);
+        names.enter(["serial", "last"]).unwrap();
+        assert_eq!(names.as_slice().len(), CUSTOM_NAMES_MAX);
         assert_eq!(names.as_slice()[0], "Serial");
     }
 }

@@ -233,14 +233,16 @@ impl Conjunction {
                 });
             } else {
                 let matches = segment.words().find(&term);
-                terms.push((matches.postings_count(), matches, term));
+                terms.push((matches.rows_cost(), matches, term));
             }
         }
-        terms.sort_by_key(|(postings, ..)| *postings);
-        for (postings, matches, term) in terms {
+        terms.sort_by_key(|(cost, ..)| *cost);
+        for (cost, matches, term) in terms {
             let probe_cost = rows_left(&self.filters, &self.rows).saturating_mul(TEXT_PROBE_COST);
-            let estimated = if probe_cost < postings {
-                let estimate = postings.min(u64::from(segment.rows_count()));
+            let estimated = if probe_cost < cost {
+                let estimate = matches
+                    .postings_count()
+                    .min(u64::from(segment.rows_count()));
                 Estimated {
                     filter: Filter::TermProbe { term },
                     estimate,

@@ -26,7 +26,6 @@ use super::sorted::SortedRows;
 use super::terms::TermSets;
 use super::words::WordsBuilder;
 use super::{CustomColumn, FieldColumn, Segment, has_postings, is_sorted_at_seal};
-use crate::model::error::Error;
 use crate::model::names::CustomNames;
 use crate::model::value::date_to_seconds;
 use crate::model::{Cell, Field, FieldKind, Ticket};
@@ -169,10 +168,13 @@ impl SegmentBuilder {
         self.tids.len()
     }
 
-    /// Takes a checked ticket in; its new custom names enter `names`.
-    ///
-    /// The error is that of [`CustomNames::insert`]; the builder is of no use after it.
-    pub(crate) fn insert(&mut self, ticket: &Ticket, names: &mut CustomNames) -> Result<(), Error> {
+    /// Returns the numbers of the tickets that came in, in their order.
+    pub(crate) fn tids(&self) -> &[u64] {
+        &self.tids
+    }
+
+    /// Takes a checked ticket in, whose custom names have entered `names`.
+    pub(crate) fn insert(&mut self, ticket: &Ticket, names: &CustomNames) {
         let row = self.tids.len() as u32;
         self.tids.push(ticket.tid);
         for (field, builder) in Field::ALL.into_iter().zip(&mut self.fields) {
@@ -200,19 +202,16 @@ impl SegmentBuilder {
                 _ => {}
             }
         }
-        self.insert_custom(row, &ticket.custom_fields, names)?;
+        self.insert_custom(row, &ticket.custom_fields, names);
         self.words.end_row();
-        Ok(())
     }
 
-    fn insert_custom(
-        &mut self,
-        row: u32,
-        pairs: &[(String, String)],
-        names: &mut CustomNames,
-    ) -> Result<(), Error> {
+    fn insert_custom(&mut self, row: u32, pairs: &[(String, String)], names: &CustomNames) {
         for (name, text) in pairs {
-            let index = names.insert(name)? as usize;
+            let Some(index) = names.find(name).map(|index| index as usize) else {
+                debug_assert!(false, "names enter before their ticket");
+                continue;
+            };
             if self.custom.len() <= index {
                 self.custom.resize_with(index + 1, || None);
             }
@@ -226,7 +225,6 @@ impl SegmentBuilder {
             texts.insert(row, text, &self.hasher);
             texts.ordinals.resize(row as usize + 1, 0);
         }
-        Ok(())
     }
 
     /// Makes the segment.
@@ -342,8 +340,9 @@ mod tests {
     fn rows_are_in_tid_order_and_the_last_of_a_tid_wins() {
         let mut builder = SegmentBuilder::new();
         let mut names = CustomNames::default();
+        names.enter(["A"]).unwrap();
         for (tid, status) in [(5, "open"), (3, "gone"), (9, ""), (3, "Open")] {
-            builder.insert(&ticket(tid, status), &mut names).unwrap();
+            builder.insert(&ticket(tid, status), &names);
         }
         let segment = builder.seal();
         assert_eq!(segment.rows_count(), 3);
@@ -371,13 +370,10 @@ mod tests {
     #[test]
     fn a_field_of_many_values_has_a_sorted_vector_for_postings() {
         let mut builder = SegmentBuilder::new();
+        let mut names = CustomNames::default();
+        names.enter(["A"]).unwrap();
         for tid in 1..=100 {
-            builder
-                .insert(
-                    &ticket(tid, &format!("s{}", tid % 50)),
-                    &mut CustomNames::default(),
-                )
-                .unwrap();
+            builder.insert(&ticket(tid, &format!("s{}", tid % 50)), &names);
         }
         let segment = builder.seal();
         assert!(segment.posting_sets(Field::Status).is_none());

@@ -428,6 +428,11 @@ impl TextColumn {
             .push(str::from_utf8(scratch).unwrap_or_default());
     }
 
+    /// Returns how many rows there are.
+    pub(crate) fn rows_count(&self) -> u32 {
+        self.encoded.count() as u32
+    }
+
     /// Returns the text of a row as responses write it.
     pub(crate) fn encoded(&self, row: u32) -> &str {
         self.encoded.get(row as usize)

@@ -254,6 +254,76 @@ impl Segment {
         }
     }
 
+    /// Checks what must always be true, and returns what is not.
+    pub(crate) fn check_invariants(&self, names_count: usize) -> Result<(), String> {
+        let rows = 0..self.rows_count;
+        if !rows
+            .clone()
+            .is_sorted_by(|&a, &b| self.tid(a) < self.tid(b))
+        {
+            return Err("tids do not ascend".to_owned());
+        }
+        if self.words.rows_count() != self.rows_count {
+            return Err("the words have another number of rows".to_owned());
+        }
+        if !self.custom.is_sorted_by_key(|custom| custom.name_index)
+            || self
+                .custom
+                .iter()
+                .any(|custom| custom.name_index as usize >= names_count)
+        {
+            return Err("custom columns are not of the list of names".to_owned());
+        }
+        for field in Field::ALL {
+            let rows_count = match self.field(field) {
+                FieldColumn::Coded(column) => column.rows_count(),
+                FieldColumn::Text(column) => column.rows_count(),
+                FieldColumn::Custom => self.rows_count,
+            };
+            if rows_count != self.rows_count {
+                return Err(format!("{} has {rows_count} rows", field.name()));
+            }
+            self.check_indexes(field)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that postings and orders of a field hold each row once, where it belongs.
+    fn check_indexes(&self, field: Field) -> Result<(), String> {
+        let Some(column) = self.column(Slot::Field(field)) else {
+            return Ok(());
+        };
+        if let Some(sets) = &self.postings[field.index()] {
+            let mut posted = 0;
+            for (class, set) in (0u64..).zip(sets) {
+                let mut is_right = true;
+                set.for_each(|row| is_right &= column.class(row) == class);
+                posted += set.count();
+                if !is_right {
+                    return Err(format!(
+                        "a posting of {} has a row of another",
+                        field.name()
+                    ));
+                }
+            }
+            if posted != self.rows_count {
+                return Err(format!(
+                    "the postings of {} have {posted} rows",
+                    field.name()
+                ));
+            }
+        }
+        if let Some(order) = self.orders[field.index()].get() {
+            let key = |row: &u32| (column.class(*row), *row);
+            if !order.rows().is_sorted_by(|a, b| key(a) < key(b))
+                || order.rows().len() != self.rows_count as usize
+            {
+                return Err(format!("the order of {} is wrong", field.name()));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the heap bytes of a field's column.
     pub(crate) fn column_bytes(&self, field: Field) -> usize {
         match self.field(field) {
