@@ -144,6 +144,10 @@ impl Reader {
 
 impl Store {
     /// Makes an empty store.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "options will own what a store keeps"
+    )]
     pub fn new(options: Options) -> Store {
         let Options {} = options;
         Store {

@@ -89,7 +89,7 @@ const RANGE_BLOCK_COST: u64 = 1500;
 
 impl Conjunction {
     /// Compiles the filters of a query for a segment.
-    pub(super) fn compile(query: &Query, live: &LiveSegment, mode: &PlanMode) -> Conjunction {
+    pub(super) fn compile(query: &Query, live: &LiveSegment, mode: PlanMode) -> Conjunction {
         let segment = &*live.segment;
         let mut conjunction = Conjunction {
             rows: tid_rows(query, segment),
@@ -145,7 +145,7 @@ impl Conjunction {
         }
     }
 
-    fn add_ranges(&mut self, query: &Query, segment: &Segment, mode: &PlanMode) {
+    fn add_ranges(&mut self, query: &Query, segment: &Segment, mode: PlanMode) {
         let (start, end) = query.cid_range();
         if start.is_some() || end.is_some() {
             let (start, end) = (start.map(fold), end.map(fold));
@@ -182,14 +182,14 @@ impl Conjunction {
         first: u64,
         last: u64,
         segment: &Segment,
-        mode: &PlanMode,
+        mode: PlanMode,
     ) {
         let column = segment.column(Slot::Field(field));
         let classes = column.map_or(0..0, |column| column.number_classes(first, last));
         self.add_range(field, classes, segment, mode);
     }
 
-    fn add_range(&mut self, field: Field, classes: Range<u64>, segment: &Segment, mode: &PlanMode) {
+    fn add_range(&mut self, field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMode) {
         let slot = Slot::Field(field);
         let is_sorted = mode.may_build() || segment.has_order(slot);
         let estimate = match (
@@ -211,7 +211,7 @@ impl Conjunction {
     }
 
     /// Adds the keyword's terms: as row sets, or as questions where few rows are left to ask.
-    fn add_terms(&mut self, query: &Query, segment: &Segment, mode: &PlanMode) {
+    fn add_terms(&mut self, query: &Query, segment: &Segment, mode: PlanMode) {
         let rows_left = |filters: &[Estimated], rows: &Range<u32>| {
             let estimates = filters.iter().map(|filter| filter.estimate);
             estimates.min().unwrap_or(u64::MAX).min(rows.len() as u64)
@@ -267,10 +267,11 @@ impl Conjunction {
         }
     }
 
-    fn choose_access(&mut self, segment: &Segment, mode: &PlanMode) {
+    fn choose_access(&mut self, segment: &Segment, mode: PlanMode) {
         let others = self.filters.len().saturating_sub(1) as u64;
         let blocks = u64::from(self.rows.len() as u32 / BLOCK_ROWS + 1);
-        let dear = |filter: &Estimated| matches!(filter.filter, Filter::TermProbe { .. }) as u64;
+        let dear =
+            |filter: &Estimated| u64::from(matches!(filter.filter, Filter::TermProbe { .. }));
         let dear_probes: u64 = self.filters.iter().skip(1).map(dear).sum();
         let drive = self
             .filters
@@ -308,11 +309,6 @@ impl Conjunction {
     pub(super) fn estimate(&self) -> u64 {
         let least = self.filters.iter().map(|filter| filter.estimate).min();
         least.unwrap_or(u64::MAX).min(self.rows.len() as u64)
-    }
-
-    /// Returns the rows within the tid range, matching or not.
-    pub(super) fn rows(&self) -> &Range<u32> {
-        &self.rows
     }
 
     /// Returns whether every live row of the segment matches.

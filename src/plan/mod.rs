@@ -113,7 +113,7 @@ impl PlanMode {
     }
 
     /// Returns whether orders and term sets may be built and kept.
-    fn may_build(&self) -> bool {
+    fn may_build(self) -> bool {
         !self.is_cold && self.filters != FilterMode::Scan
     }
 }
@@ -184,7 +184,7 @@ impl Snapshot {
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn answer(&self, query: &Query) -> Answer {
-        self.answer_with(query, &PlanMode::default())
+        self.answer_with(query, PlanMode::default())
     }
 
     /// Answers a query and returns the plan with the work that it took.
@@ -196,7 +196,7 @@ impl Snapshot {
 
     /// Answers a query by a demanded plan.
     #[doc(hidden)]
-    pub fn answer_with(&self, query: &Query, mode: &PlanMode) -> Answer {
+    pub fn answer_with(&self, query: &Query, mode: PlanMode) -> Answer {
         let mut work = Work::default();
         let order = Order::resolve(query.order(), self);
         let found: Vec<Found> = self
@@ -282,13 +282,7 @@ struct Choice {
 }
 
 /// Takes the strategy with the least cost of those that can serve the order.
-fn choose(
-    found: &Found,
-    live: &LiveSegment,
-    order: &Order,
-    needed: u64,
-    mode: &PlanMode,
-) -> Choice {
+fn choose(found: &Found, live: &LiveSegment, order: &Order, needed: u64, mode: PlanMode) -> Choice {
     let cost = |strategy: Strategy| order::cost(strategy, found, live, order, needed, mode);
     if let Some(cost) = mode.strategy.and_then(cost) {
         let strategy = mode.strategy.unwrap_or(Strategy::Sort);

@@ -43,7 +43,7 @@ impl Found {
     pub(super) fn new(
         conjunction: Conjunction,
         live: &LiveSegment,
-        mode: &PlanMode,
+        mode: PlanMode,
         work: &mut Work,
     ) -> Found {
         let mode = mode.filters;
@@ -116,7 +116,7 @@ pub(super) fn cost(
     live: &LiveSegment,
     order: &Order,
     needed: u64,
-    mode: &PlanMode,
+    mode: PlanMode,
 ) -> Option<u64> {
     let segment = &*live.segment;
     let matches = found.count.max(1);
@@ -165,7 +165,7 @@ fn walk_cost(
     order: &Order,
     key: Key,
     needed: u64,
-    mode: &PlanMode,
+    mode: PlanMode,
 ) -> Option<u64> {
     let rows = u64::from(segment.rows_count());
     let is_long = segment.text_column(key.slot).is_some();
@@ -456,15 +456,14 @@ impl Cursor {
                 }
             }
             let is_whole_group = !is_plain(order);
-            while let Some(position) = group.next() {
+            for position in group.by_ref() {
                 let row = sorted.rows()[position];
                 self.work.rows_touched += 1;
-                let is_match = match &self.bitmap {
-                    Some(bitmap) => bitmap[(row / 64) as usize] >> (row % 64) & 1 == 1,
-                    None => {
-                        self.work.rows_probed += 1;
-                        conjunction.probe(live, row)
-                    }
+                let is_match = if let Some(bitmap) = &self.bitmap {
+                    bitmap[(row / 64) as usize] >> (row % 64) & 1 == 1
+                } else {
+                    self.work.rows_probed += 1;
+                    conjunction.probe(live, row)
                 };
                 if is_match {
                     self.rows.push(row);
@@ -562,8 +561,9 @@ fn walk_bitmap(
     let mut words = crate::segment::rowset::empty_words(live.segment.rows_count());
     match &found.rows {
         Some(rows) => {
-            rows.iter()
-                .for_each(|row| words[(row / 64) as usize] |= 1 << (row % 64));
+            for row in rows {
+                words[(row / 64) as usize] |= 1 << (row % 64);
+            }
         }
         None => {
             for index in conjunction.block_indexes() {

@@ -119,7 +119,9 @@ impl Rows {
     pub(super) fn work(&self) -> Work {
         let mut sum = Work::default();
         if let Source::Merged { cursors, .. } = &self.source {
-            cursors.iter().for_each(|cursor| sum.add(&cursor.work()));
+            for cursor in cursors {
+                sum.add(&cursor.work());
+            }
         }
         sum
     }

@@ -58,16 +58,13 @@ impl TextsBuilder {
             return;
         }
         let (texts, hash) = (&mut self.texts, hasher.hash_one(text));
-        let ordinal = match self.table.find(hash, |&at| texts.get(at as usize) == text) {
-            Some(&ordinal) => ordinal,
-            None => {
-                let ordinal = texts.count() as u32;
-                texts.push(text);
-                let hash_of = |&at: &u32| hasher.hash_one(texts.get(at as usize));
-                self.table.insert_unique(hash, ordinal, hash_of);
-                ordinal
-            }
-        };
+        let found = self.table.find(hash, |&at| texts.get(at as usize) == text);
+        let ordinal = found.copied().unwrap_or_else(|| texts.count() as u32);
+        if ordinal as usize == texts.count() {
+            texts.push(text);
+            let hash_of = |&at: &u32| hasher.hash_one(texts.get(at as usize));
+            self.table.insert_unique(hash, ordinal, hash_of);
+        }
         self.ordinals.resize(row as usize, 0);
         self.ordinals.push(ordinal);
     }

@@ -447,9 +447,9 @@ impl TextColumn {
     /// Returns the texts in another order, some of them left out.
     pub(crate) fn reordered(&self, order: &[u32]) -> TextColumn {
         let mut encoded = Blob::default();
-        order
-            .iter()
-            .for_each(|&row| encoded.push(self.encoded(row)));
+        for &row in order {
+            encoded.push(self.encoded(row));
+        }
         TextColumn { encoded }
     }
 

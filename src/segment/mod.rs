@@ -51,6 +51,10 @@ pub(crate) fn is_sorted_at_seal(field: Field) -> bool {
 
 /// The column of one field.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "38 of them a segment, and no pointer to follow"
+)]
 pub(crate) enum FieldColumn {
     /// Codes and what they stand for.
     Coded(Column),
