@@ -6,6 +6,7 @@ mod import;
 mod model;
 mod plan;
 mod query;
+mod response;
 mod segment;
 mod snapshot;
 mod store;
@@ -24,5 +25,6 @@ pub use plan::{FilterMode, PlanMode};
 pub use query::{
     Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };
+pub use response::Chunks;
 pub use snapshot::{Memory, Record, Snapshot};
 pub use store::{Commit, Loaded, Options, Reader, Store};

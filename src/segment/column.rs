@@ -326,6 +326,27 @@ impl Column {
             .map_or("", |dictionary| dictionary.text(self.codes.get(row) as u32))
     }
 
+    /// Returns whether all rows have one value.
+    pub(crate) fn is_constant(&self) -> bool {
+        matches!(self.codes, Codes::Constant(..))
+    }
+
+    /// Returns the raw text of a row as [`Blob::tail`] does; empty in a column of numbers.
+    #[inline]
+    pub(crate) fn text_tail(&self, row: u32) -> (&[u8], usize) {
+        self.dictionary().map_or((&[], 0), |dictionary| {
+            dictionary.text_tail(self.codes.get(row) as u32)
+        })
+    }
+
+    /// Returns the URL-encoded text of a row likewise.
+    #[inline]
+    pub(crate) fn encoded_tail(&self, row: u32) -> (&[u8], usize) {
+        self.dictionary().map_or((&[], 0), |dictionary| {
+            dictionary.encoded_tail(self.codes.get(row) as u32)
+        })
+    }
+
     /// Returns the classes of the numbers between two, both inclusive; none matches nothing.
     pub(crate) fn number_classes(&self, first: u64, last: u64) -> Range<u64> {
         let range = match &self.values {

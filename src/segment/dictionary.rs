@@ -68,6 +68,21 @@ impl Blob {
             [(base + u64::from(start)) as usize..(base + u64::from(self.ends[index])) as usize]
     }
 
+    /// Returns the bytes from the text of an index to the end of the blob, and its own count.
+    ///
+    /// Whoever copies short texts can so copy a fixed length, which is faster.
+    #[inline]
+    pub(crate) fn tail(&self, index: usize) -> (&[u8], usize) {
+        let base = self.bases[index / BASE_TEXTS];
+        let start = match index % BASE_TEXTS {
+            0 => 0,
+            _ => self.ends[index - 1],
+        };
+        let count = self.ends[index] - start;
+        let tail = &self.text.as_bytes()[(base + u64::from(start)) as usize..];
+        (tail, count as usize)
+    }
+
     /// Gives back what growing has reserved.
     pub(crate) fn shrink(&mut self) {
         self.text.shrink_to_fit();
@@ -168,6 +183,19 @@ impl Dictionary {
             .as_ref()
             .unwrap_or(&self.texts)
             .get(ordinal as usize)
+    }
+
+    /// Returns the text of an ordinal as [`Blob::tail`] does.
+    #[inline]
+    pub(crate) fn text_tail(&self, ordinal: u32) -> (&[u8], usize) {
+        self.texts.tail(ordinal as usize)
+    }
+
+    /// Returns the URL-encoded text of an ordinal as [`Blob::tail`] does.
+    #[inline]
+    pub(crate) fn encoded_tail(&self, ordinal: u32) -> (&[u8], usize) {
+        let encoded = self.encoded.as_ref().unwrap_or(&self.texts);
+        encoded.tail(ordinal as usize)
     }
 
     /// Returns whether every text can be written into any format without escaping.

@@ -1,0 +1,67 @@
+//! Responses as JSON: one object, every value a string (spec section 4).
+//!
+//! Its own file because this is all that JSON is here: the glue around the values, two
+//! escapes, and the two bodies without records. `serde_json` escapes control characters
+//! below U+0020 too; no identifier and no shown message holds one.
+
+use super::{Escapes, Style, Template, escape, make_escapes};
+use crate::model::Field;
+use crate::segment::Slot;
+
+pub(super) static STYLE: Style = Style {
+    head: "{\n\t\"tickets\": [",
+    between: ",",
+    foot: "\n\t]\n}\n",
+    escapes: &ESCAPES,
+    record,
+    count,
+    error,
+};
+
+static ESCAPES: Escapes = make_escapes(&[(b'"', "\\\""), (b'\\', "\\\\")]);
+
+fn record(template: &mut Template<'_>, names: &[String]) {
+    template.glue("\n\t\t{");
+    let mut before = "\n\t\t\t\"";
+    for field in Field::ALL {
+        if field == Field::CustomFields {
+            template.glues(&[before, field.name(), "\" : ["]);
+            custom_fields(template, names);
+            template.glue("]");
+        } else {
+            member(template, before, field.name(), Slot::Field(field));
+        }
+        before = ",\n\t\t\t\"";
+    }
+    template.glue("\n\t\t}");
+}
+
+fn custom_fields(template: &mut Template<'_>, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    template.glue("\n\t\t\t\t{");
+    let mut before = "\n\t\t\t\t\"";
+    for (index, name) in (0..).zip(names) {
+        member(template, before, name, Slot::Custom(index));
+        before = ",\n\t\t\t\t\"";
+    }
+    template.glue("\n\t\t\t\t}\n\t\t\t");
+}
+
+fn member(template: &mut Template<'_>, before: &str, name: &str, slot: Slot) {
+    template.glues(&[before, name, "\" : \""]);
+    template.value(slot);
+    template.glue("\"");
+}
+
+fn count(count: u64) -> String {
+    format!("{{\n\t\"count\" : \"{count}\"\n}}\n")
+}
+
+fn error(code: &str, message: &str) -> String {
+    let message = escape(message, &ESCAPES);
+    format!(
+        "{{\n\t\"error\" : {{\n\t\t\"code\" : \"{code}\",\n\t\t\"message\" : \"{message}\"\n\t}}\n}}\n"
+    )
+}

@@ -1,0 +1,62 @@
+//! Responses as XML: one element a line, as on the vendor's page (spec section 4).
+//!
+//! Its own file because this is all that XML is here: the glue around the values, three
+//! escapes, and the two bodies without records.
+
+use super::{Escapes, Style, Template, escape, make_escapes};
+use crate::model::Field;
+use crate::segment::Slot;
+
+pub(super) static STYLE: Style = Style {
+    head: "<?xml version=\"1.0\"?>\n<tickets>\n",
+    between: "",
+    foot: "</tickets>\n",
+    escapes: &ESCAPES,
+    record,
+    count,
+    error,
+};
+
+static ESCAPES: Escapes = make_escapes(&[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;")]);
+
+fn record(template: &mut Template<'_>, names: &[String]) {
+    template.glue("\t<ticket>\n");
+    for field in Field::ALL {
+        if field == Field::CustomFields {
+            custom_fields(template, names);
+        } else {
+            element(template, "\t\t", field.name(), Slot::Field(field));
+        }
+    }
+    template.glue("\t</ticket>\n");
+}
+
+fn custom_fields(template: &mut Template<'_>, names: &[String]) {
+    let (indent, name) = ("\t\t", Field::CustomFields.name());
+    template.glues(&[indent, "<", name, ">"]);
+    if !names.is_empty() {
+        template.glue("\n");
+        for (index, name) in (0..).zip(names) {
+            element(template, "\t\t\t", name, Slot::Custom(index));
+        }
+        template.glue(indent);
+    }
+    template.glues(&["</", name, ">\n"]);
+}
+
+fn element(template: &mut Template<'_>, indent: &str, name: &str, slot: Slot) {
+    template.glues(&[indent, "<", name, ">"]);
+    template.value(slot);
+    template.glues(&["</", name, ">\n"]);
+}
+
+fn count(count: u64) -> String {
+    format!("<?xml version=\"1.0\"?>\n<tickets>\n\t<count>{count}</count>\n</tickets>\n")
+}
+
+fn error(code: &str, message: &str) -> String {
+    let message = escape(message, &ESCAPES);
+    format!(
+        "<?xml version=\"1.0\"?>\n<error>\n\t<code>{code}</code>\n\t<message>{message}</message>\n</error>\n"
+    )
+}
