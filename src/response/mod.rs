@@ -68,11 +68,9 @@ const fn make_escapes(pairs: &[(u8, &'static str)]) -> Escapes {
 fn escape(text: &str, escapes: &Escapes) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let escaped = u8::try_from(c).map_or("", |byte| escapes[usize::from(byte)]);
-        if escaped.is_empty() {
-            out.push(c);
-        } else {
-            out.push_str(escaped);
+        match u8::try_from(c).map_or("", |byte| escapes[usize::from(byte)]) {
+            "" => out.push(c),
+            instead => out.push_str(instead),
         }
     }
     out
@@ -256,7 +254,7 @@ impl Window<'_> {
     ///
     /// A short text is copied as `N` bytes, whatever follows it in memory: that is a few
     /// instructions where a copy of unknown length is a call. `N` is at most the slack.
-    #[inline(always)]
+    #[inline]
     fn put<const N: usize>(&mut self, text: &[u8], count: usize) -> usize {
         if count <= N
             && self.at + count <= self.end
@@ -274,7 +272,7 @@ impl Window<'_> {
     }
 
     /// Copies a text from `from` on; returns where it goes on if it did not fit.
-    #[inline(always)]
+    #[inline]
     fn put_from<const N: usize>(
         &mut self,
         text: &[u8],
