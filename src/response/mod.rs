@@ -35,7 +35,7 @@ use crate::plan::{Answer, Rows};
 use crate::segment::column::Column;
 use crate::segment::dictionary::Dictionary;
 use crate::segment::{Segment, Slot};
-use crate::snapshot::{RowId, Snapshot};
+use crate::snapshot::RowId;
 
 /// The most bytes that one chunk holds.
 const CHUNK_BYTES_MAX: usize = 64 << 10;
@@ -172,7 +172,9 @@ impl Template<'_> {
 
     /// Appends texts that every record has.
     fn glues(&mut self, texts: &[&str]) {
-        texts.iter().for_each(|text| self.glue(text));
+        for text in texts {
+            self.glue(text);
+        }
     }
 
     /// Appends the value of a slot.
@@ -434,14 +436,13 @@ enum Stage {
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
 pub struct Chunks {
-    snapshot: Snapshot,
+    answer: Answer,
     style: &'static Style,
     rows: Rows,
     /// Rows that are fetched, and how many of them are written.
     ids: Vec<RowId>,
     ids_written: usize,
     is_first: bool,
-    is_count_only: bool,
     /// By segment, made when the first of its rows comes.
     glues: Vec<Option<Glue>>,
     head: Vec<u8>,
@@ -451,24 +452,22 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    fn new(answer: &Answer, format: Format) -> Chunks {
+    fn new(answer: Answer, format: Format) -> Chunks {
         let style = Style::of(format);
         let (head, foot) = if answer.is_count_only() {
             ((style.count)(answer.total()).into_bytes(), "")
         } else {
             (style.head.as_bytes().to_vec(), style.foot)
         };
-        let snapshot = answer.snapshot().clone();
-        let glues = snapshot.segments().iter().map(|_| None).collect();
+        let segments = answer.snapshot().segments();
         Chunks {
-            snapshot,
             style,
             rows: answer.rows().clone(),
+            glues: segments.iter().map(|_| None).collect(),
             ids: Vec::new(),
             ids_written: 0,
             is_first: true,
-            is_count_only: answer.is_count_only(),
-            glues,
+            answer,
             head,
             foot,
             stage: Stage::Head(0),
@@ -490,6 +489,7 @@ impl Chunks {
         while window.at < window.end && self.advance(&mut window) {}
         let at = window.at;
         chunk.truncate(at);
+        self.answer.add_bytes_written(at as u64);
         at > 0
     }
 
@@ -529,8 +529,8 @@ impl Chunks {
                 }
                 continue;
             };
-            let segment = &self.snapshot.segments()[id.segment as usize].segment;
-            let names = self.snapshot.custom_names();
+            let segment = &self.answer.snapshot().segments()[id.segment as usize].segment;
+            let names = self.answer.snapshot().custom_names();
             let glue = self.glues[id.segment as usize]
                 .get_or_insert_with(|| Template::make(segment, self.style, names));
             if self.is_first {
@@ -554,8 +554,8 @@ impl Chunks {
     fn fetch(&mut self) -> bool {
         self.ids.clear();
         self.ids_written = 0;
-        if !self.is_count_only {
-            self.rows.fill(&self.snapshot, &mut self.ids);
+        if !self.answer.is_count_only() {
+            self.rows.fill(self.answer.snapshot(), &mut self.ids);
         }
         !self.ids.is_empty()
     }
@@ -575,7 +575,7 @@ impl std::iter::FusedIterator for Chunks {}
 impl fmt::Debug for Chunks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chunks")
-            .field("snapshot", &self.snapshot.version())
+            .field("answer", &self.answer)
             .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
@@ -612,7 +612,7 @@ impl Answer {
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn write_to<W: io::Write>(&self, format: Format, mut writer: W) -> Result<u64, Error> {
-        let mut chunks = Chunks::new(self, format);
+        let mut chunks = Chunks::new(self.clone(), format);
         let mut chunk = Vec::new();
         let mut written = 0;
         while chunks.fill(&mut chunk) {
@@ -627,7 +627,7 @@ impl Answer {
     /// An answer can be written many times; `answer.clone().into_chunks(format)` costs
     /// a few reference counts.
     pub fn into_chunks(self, format: Format) -> Chunks {
-        Chunks::new(&self, format)
+        Chunks::new(self, format)
     }
 }
 
