@@ -19,18 +19,19 @@ fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
     let mut names = CustomNames::default();
     let mut builders: Vec<_> = (0..segments_count).map(|_| SegmentBuilder::new()).collect();
     for (index, ticket) in tickets.iter().enumerate() {
-        let builder = &mut builders[index % segments_count];
-        builder.insert(ticket, &mut names).unwrap();
+        let entering = ticket.custom_fields.iter().map(|pair| pair.0.as_str());
+        names.enter(entering).unwrap();
+        builders[index % segments_count].insert(ticket, &names);
     }
     let segments = builders.into_iter().map(|builder| LiveSegment {
         segment: Arc::new(builder.seal()),
         dead: Arc::default(),
     });
-    Snapshot::new(Parts {
+    Snapshot::new(Arc::new(Parts {
         version: 1,
         segments: segments.collect(),
         names: Arc::new(names),
-    })
+    }))
 }
 
 fn body(tickets: &[Ticket], segments_count: usize, format: Format) -> Vec<u8> {
