@@ -79,6 +79,9 @@ pub(super) struct Conjunction {
 /// What probing one row's texts for a term costs, in units of a posting.
 const TEXT_PROBE_COST: u64 = 500;
 
+/// Row sets that were found in fewer steps from posting to posting are not worth keeping.
+const KEPT_COST_MIN: u64 = 2048;
+
 // Costs in nanoseconds of the machine that the strategies were measured on; only their
 // ratios matter.
 const VISIT_COST: u64 = 3;
@@ -254,7 +257,7 @@ impl Conjunction {
                         RowSet::from_words(words.into_owned(), segment.rows_count())
                     }
                 });
-                if !mode.is_cold {
+                if !mode.is_cold && cost >= KEPT_COST_MIN {
                     segment.terms().insert(&term, &rows);
                 }
                 let estimate = u64::from(rows.count());

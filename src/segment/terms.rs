@@ -20,6 +20,9 @@ use super::rowset::RowSet;
 /// The most bytes of row sets that one segment keeps.
 pub(crate) const KEPT_BYTES_MAX: usize = 32 << 20;
 
+/// The most terms that one segment keeps: keeping one more copies their table.
+const KEPT_TERMS_MAX: usize = 1024;
+
 /// Row sets by folded term.
 #[derive(Debug, Default)]
 pub(crate) struct TermSets {
@@ -45,7 +48,8 @@ impl TermSets {
         let bytes = term.len() + set.bytes() + size_of::<(Box<str>, Arc<RowSet>, RowSet)>();
         self.kept.rcu(|kept| {
             let mut kept = Kept::clone(kept);
-            if kept.bytes + bytes <= KEPT_BYTES_MAX && !kept.sets.contains_key(term) {
+            let has_room = kept.bytes + bytes <= KEPT_BYTES_MAX && kept.sets.len() < KEPT_TERMS_MAX;
+            if has_room && !kept.sets.contains_key(term) {
                 kept.sets.insert(term.into(), Arc::clone(set));
                 kept.bytes += bytes;
             }
