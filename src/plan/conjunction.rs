@@ -314,9 +314,14 @@ impl Conjunction {
         least.unwrap_or(u64::MAX).min(self.rows.len() as u64)
     }
 
+    /// Returns whether the tid range leaves only a part of the segment's rows.
+    pub(super) fn is_part(&self, segment: &Segment) -> bool {
+        self.rows.len() < segment.rows_count() as usize
+    }
+
     /// Returns whether every live row of the segment matches.
     pub(super) fn is_everything(&self, segment: &Segment) -> bool {
-        self.filters.is_empty() && self.rows.len() == segment.rows_count() as usize
+        self.filters.is_empty() && !self.is_part(segment)
     }
 
     /// Returns the classes that a range filter leaves of a field in whose order rows are there.
@@ -391,7 +396,7 @@ impl Conjunction {
             let everything = self.is_everything(&live.segment);
             return everything.then(|| u64::from(live.live_count()));
         }
-        let is_whole = self.rows.len() == live.segment.rows_count() as usize;
+        let is_whole = !self.is_part(&live.segment);
         match &self.filters[..] {
             [] => Some(self.rows.len() as u64),
             [only] if is_whole && only.filter.is_exact() => Some(only.estimate),

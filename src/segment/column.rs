@@ -193,8 +193,8 @@ impl Codes {
 pub(crate) enum Values {
     /// Code = ordinal.
     Texts(Dictionary),
-    /// Code 0 is none; else value = `base` + code − 1.
-    Frame { base: u64 },
+    /// Code 0 is none; else value = `base` + code − 1. No code is greater than `codes_max`.
+    Frame { base: u64, codes_max: u64 },
     /// Code 0 is none; else value = `values[code − 1]`.
     Distinct(Box<[u64]>),
 }
@@ -253,7 +253,10 @@ impl Column {
             codes.chunks(BLOCK_ROWS as usize).map(zone).collect()
         });
         let values = if is_frame {
-            Values::Frame { base: first }
+            Values::Frame {
+                base: first,
+                codes_max: codes.iter().copied().max().unwrap_or(0),
+            }
         } else {
             Values::Distinct(distinct.into())
         };
@@ -286,15 +289,8 @@ impl Column {
         match &self.values {
             Values::Texts(dictionary) => u64::from(dictionary.classes_count()),
             Values::Distinct(values) => values.len() as u64 + 1,
-            Values::Frame { .. } => self.codes_max() + 1,
+            Values::Frame { codes_max, .. } => codes_max + 1,
         }
-    }
-
-    fn codes_max(&self) -> u64 {
-        (0..self.codes.rows_count())
-            .map(|row| self.codes.get(row))
-            .max()
-            .unwrap_or(0)
     }
 
     /// Returns the dictionary of a column of texts.
@@ -314,7 +310,7 @@ impl Column {
     fn number_of(&self, code: u64) -> Option<u64> {
         let index = code.checked_sub(1)?;
         match &self.values {
-            Values::Frame { base } => Some(base + index),
+            Values::Frame { base, .. } => Some(base + index),
             Values::Distinct(values) => Some(values[index as usize]),
             Values::Texts(_) => None,
         }
@@ -350,7 +346,7 @@ impl Column {
     /// Returns the classes of the numbers between two, both inclusive; none matches nothing.
     pub(crate) fn number_classes(&self, first: u64, last: u64) -> Range<u64> {
         let range = match &self.values {
-            Values::Frame { base } => {
+            Values::Frame { base, .. } => {
                 // Codes start at 1 for `base`; what is below it has none.
                 let first = (first.max(*base) - base).saturating_add(1);
                 let last = last
