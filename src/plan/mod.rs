@@ -121,7 +121,7 @@ impl PlanMode {
 /// The keys of an order, resolved for one snapshot.
 #[derive(Clone, Debug, Default)]
 struct Order {
-    /// The keys before tid; one that no ticket of the store has is left out.
+    /// The keys before tid, without those in which all that matches ties.
     keys: Vec<Key>,
     /// Whether what ties in every key goes to the greater tid.
     tid_descends: bool,
@@ -135,15 +135,17 @@ struct Key {
 }
 
 impl Order {
-    fn resolve(order: &[OrderKey], snapshot: &Snapshot) -> Order {
+    fn resolve(query: &Query, snapshot: &Snapshot) -> Order {
         let mut resolved = Order::default();
-        for OrderKey { key, direction } in order {
+        for OrderKey { key, direction } in query.order() {
             let descends = *direction == Direction::Descending;
             let slot = match key {
                 SortKey::Field(Field::Tid) => {
                     resolved.tid_descends = descends;
                     break;
                 }
+                // Where a filter leaves one value, all that matches ties.
+                SortKey::Field(field) if query.values(*field).len() == 1 => None,
                 SortKey::Field(field) => Some(Slot::Field(*field)),
                 SortKey::Custom(name) => snapshot.names().find(name).map(Slot::Custom),
             };
@@ -198,7 +200,7 @@ impl Snapshot {
     #[doc(hidden)]
     pub fn answer_with(&self, query: &Query, mode: PlanMode) -> Answer {
         let mut work = Work::default();
-        let order = Order::resolve(query.order(), self);
+        let order = Order::resolve(query, self);
         let found: Vec<Found> = self
             .segments()
             .iter()

@@ -311,7 +311,7 @@ impl Cursor {
             (Strategy::Walk | Strategy::Bucket, None) | (Strategy::Sort, _) => {
                 let mut rows = Vec::with_capacity(usize::try_from(found.count).unwrap_or(0));
                 found.for_each(live, work, |row| rows.push(row));
-                RowKeys::new(segment, order).sort(&mut rows);
+                RowKeys::new(segment, order).select(&mut rows, u64::MAX);
                 cursor.rows = rows;
                 return cursor;
             }
@@ -622,8 +622,12 @@ enum KeyColumn<'a> {
 }
 
 /// The keys of an order in one segment, for comparing rows.
+///
+/// As many of the first keys as fit are packed into one integer, which decides most pairs.
 struct RowKeys<'a> {
     keys: Vec<(KeyColumn<'a>, bool)>,
+    /// The bits of each packed key's classes.
+    packed_bits: Vec<u32>,
     tid_descends: bool,
 }
 
@@ -637,22 +641,50 @@ impl<'a> RowKeys<'a> {
             };
             Some((column, key.descends))
         };
+        let keys: Vec<_> = order.keys.iter().filter_map(column).collect();
+        let mut left = u64::BITS;
+        let mut packed_bits = Vec::new();
+        for (key, _) in &keys {
+            let KeyColumn::Coded(column) = key else {
+                break;
+            };
+            let bits = u64::BITS - (column.classes_count().max(1) - 1).leading_zeros();
+            let Some(rest) = left.checked_sub(bits) else {
+                break;
+            };
+            left = rest;
+            packed_bits.push(bits);
+        }
         RowKeys {
-            keys: order.keys.iter().filter_map(column).collect(),
+            keys,
+            packed_bits,
             tid_descends: order.tid_descends,
         }
     }
 
-    /// Returns an integer that sorts as the first key does, as far as it decides.
+    /// Returns an integer that sorts as the first keys do, as far as it decides.
     fn first(&self, row: u32) -> u64 {
-        let (key, descends) = match self.keys.first() {
-            None => (u64::from(row), self.tid_descends),
-            Some((KeyColumn::Coded(column), descends)) => (column.class(row), *descends),
+        match self.keys.first() {
+            None if self.tid_descends => !u64::from(row),
+            None => u64::from(row),
             Some((KeyColumn::Long(column), descends)) => {
-                (text_prefix(&fold(&column.text(row))), *descends)
+                let prefix = text_prefix(&fold(&column.text(row)));
+                if *descends { !prefix } else { prefix }
             }
-        };
-        if descends { !key } else { key }
+            Some(_) => {
+                let mut packed = 0u64;
+                for ((key, descends), &bits) in self.keys.iter().zip(&self.packed_bits) {
+                    let KeyColumn::Coded(column) = key else {
+                        break;
+                    };
+                    let class = column.class(row);
+                    let greatest = u64::MAX.checked_shr(u64::BITS - bits).unwrap_or(0);
+                    let digit = if *descends { greatest - class } else { class };
+                    packed = packed.checked_shl(bits).unwrap_or(0) | digit;
+                }
+                packed
+            }
+        }
     }
 
     /// Compares two rows, given what [`first`](Self::first) gave for them.
@@ -660,8 +692,9 @@ impl<'a> RowKeys<'a> {
         a.0.cmp(&b.0).then_with(|| self.compare_rows(a.1, b.1))
     }
 
+    /// Compares two rows by the keys that are not packed, then by tid.
     fn compare_rows(&self, a: u32, b: u32) -> Ordering {
-        for (key, descends) in &self.keys {
+        for (key, descends) in &self.keys[self.packed_bits.len()..] {
             let by_key = match key {
                 KeyColumn::Coded(column) => column.class(a).cmp(&column.class(b)),
                 KeyColumn::Long(column) => fold(&column.text(a)).cmp(&fold(&column.text(b))),
@@ -677,31 +710,22 @@ impl<'a> RowKeys<'a> {
         }
     }
 
-    fn sort(&self, rows: &mut [u32]) {
+    /// Sorts ascending rows, and keeps the first `needed`.
+    fn select(&self, rows: &mut Vec<u32>, needed: u64) {
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX);
         if self.keys.is_empty() {
-            // Matches ascend already.
             if self.tid_descends {
                 rows.reverse();
             }
-            return;
+            return rows.truncate(needed);
         }
         let mut keyed: Vec<(u64, u32)> = rows.iter().map(|&row| (self.first(row), row)).collect();
+        if needed > 0 && needed < keyed.len() / 2 {
+            keyed.select_nth_unstable_by(needed - 1, |a, b| self.compare(*a, *b));
+            keyed.truncate(needed);
+        }
         keyed.sort_unstable_by(|a, b| self.compare(*a, *b));
-        for (row, (_, sorted)) in rows.iter_mut().zip(keyed) {
-            *row = sorted;
-        }
-    }
-
-    /// Sorts rows and keeps the first `needed`.
-    fn select(&self, rows: &mut Vec<u32>, needed: u64) {
-        let needed = usize::try_from(needed).unwrap_or(usize::MAX);
-        if needed > 0 && needed < rows.len() / 2 {
-            let by_rows = |a: &u32, b: &u32| self.compare_rows(*a, *b);
-            rows.select_nth_unstable_by(needed - 1, by_rows);
-            rows.truncate(needed);
-            // `sort` leaves rows without keys in row order.
-            rows.sort_unstable();
-        }
-        self.sort(rows);
+        rows.clear();
+        rows.extend(keyed.into_iter().map(|(_, row)| row));
     }
 }

@@ -18,6 +18,9 @@ use std::ops::Range;
 use super::column::{Column, TextColumn};
 use crate::model::value::fold_into;
 
+/// So many ties are passed one by one before the end of them is searched for.
+const TIES_STEPPED_MAX: usize = 8;
+
 /// The rows of a segment in the order of one column.
 #[derive(Clone, Debug)]
 pub(crate) struct SortedRows {
@@ -153,27 +156,31 @@ impl SortedRows {
     }
 
     /// Returns the first position of the ties that a position belongs to.
+    ///
+    /// Cost: constant where few tie; where classes are few too; else a binary search.
     pub(crate) fn group_start(&self, column: Option<&Column>, position: usize) -> usize {
-        if let Some(column) = column {
-            let class = column.class(self.rows[position]);
-            return self.positions(column, &(class..class + 1)).start;
-        }
         let mut start = position;
         while self.is_tie(column, start) {
             start -= 1;
+            if let (Some(column), true) = (column, position - start == TIES_STEPPED_MAX) {
+                let class = column.class(self.rows[position]);
+                return self.positions(column, &(class..class + 1)).start;
+            }
         }
         start
     }
 
     /// Returns the position past the ties that a position belongs to.
+    ///
+    /// Cost: that of [`group_start`](SortedRows::group_start).
     pub(crate) fn group_end(&self, column: Option<&Column>, position: usize) -> usize {
-        if let Some(column) = column {
-            let class = column.class(self.rows[position]);
-            return self.positions(column, &(class..class + 1)).end;
-        }
         let mut end = position + 1;
         while end < self.rows.len() && self.is_tie(column, end) {
             end += 1;
+            if let (Some(column), true) = (column, end - position == TIES_STEPPED_MAX) {
+                let class = column.class(self.rows[position]);
+                return self.positions(column, &(class..class + 1)).end;
+            }
         }
         end
     }
