@@ -6,6 +6,8 @@ mod import;
 mod model;
 mod plan;
 mod query;
+#[cfg(feature = "reference")]
+pub mod reference;
 mod response;
 mod segment;
 mod snapshot;

@@ -1,0 +1,196 @@
+//! The three formats of spec section 4, written the plain way.
+//!
+//! A value is made a `String`, a record a list of names with values, a body one `format!`
+//! after another; nothing is shared with the writers of `response`, so that the two can
+//! be compared.
+//!
+//! # Cost
+//!
+//! The whole body is in memory, and every value is copied a few times.
+
+use std::fmt::Write;
+
+use chrono::{Datelike, NaiveDateTime, Timelike};
+use form_urlencoded::byte_serialize;
+
+use crate::model::{Cell, Field, Format, Ticket};
+
+/// Returns the body of a response with tickets.
+pub(super) fn tickets(tickets: &[&Ticket], names: &[String], format: Format) -> String {
+    match format {
+        Format::Xml => {
+            let records: String = tickets
+                .iter()
+                .map(|ticket| xml_ticket(ticket, names))
+                .collect();
+            format!("<?xml version=\"1.0\"?>\n<tickets>\n{records}</tickets>\n")
+        }
+        Format::Json => {
+            let records: Vec<String> = tickets
+                .iter()
+                .map(|ticket| json_ticket(ticket, names))
+                .collect();
+            let mut parted = records.join(",\n");
+            if !parted.is_empty() {
+                parted.push('\n');
+            }
+            format!("{{\n\t\"tickets\": [\n{parted}\t]\n}}\n")
+        }
+        Format::Delimited => tickets
+            .iter()
+            .map(|ticket| delimited_ticket(ticket, names))
+            .collect(),
+    }
+}
+
+/// Returns the body of a response with a count only.
+pub(super) fn count(total: u64, format: Format) -> String {
+    match format {
+        Format::Xml => {
+            format!("<?xml version=\"1.0\"?>\n<tickets>\n\t<count>{total}</count>\n</tickets>\n")
+        }
+        Format::Json => format!("{{\n\t\"count\" : \"{total}\"\n}}\n"),
+        Format::Delimited => format!("count={total}\n"),
+    }
+}
+
+/// Returns the body of a response with an error.
+pub(super) fn error(code: &str, message: &str, format: Format) -> String {
+    let mut shown = String::new();
+    for c in message.chars() {
+        if c.is_control() || c == '\u{FFFE}' || c == '\u{FFFF}' {
+            shown.push_str(&c.escape_default().to_string());
+        } else {
+            shown.push(c);
+        }
+    }
+    match format {
+        Format::Xml => format!(
+            "<?xml version=\"1.0\"?>\n<error>\n\t<code>{code}</code>\n\t<message>{}</message>\n</error>\n",
+            escape_xml(&shown)
+        ),
+        Format::Json => format!(
+            "{{\n\t\"error\" : {{\n\t\t\"code\" : \"{code}\",\n\t\t\"message\" : {}\n\t}}\n}}\n",
+            quote_json(&shown)
+        ),
+        Format::Delimited => format!("error={code}&message={}\n", encode(&shown)),
+    }
+}
+
+fn xml_ticket(ticket: &Ticket, names: &[String]) -> String {
+    let mut out = "\t<ticket>\n".to_owned();
+    for field in Field::ALL {
+        let name = field.name();
+        if field != Field::CustomFields {
+            let value = escape_xml(&value(ticket, field));
+            out += &format!("\t\t<{name}>{value}</{name}>\n");
+        } else if names.is_empty() {
+            out += &format!("\t\t<{name}></{name}>\n");
+        } else {
+            out += &format!("\t\t<{name}>\n");
+            for own in names {
+                let value = escape_xml(&encode(super::custom(ticket, own)));
+                out += &format!("\t\t\t<{own}>{value}</{own}>\n");
+            }
+            out += &format!("\t\t</{name}>\n");
+        }
+    }
+    out + "\t</ticket>\n"
+}
+
+fn json_ticket(ticket: &Ticket, names: &[String]) -> String {
+    let members: Vec<String> = Field::ALL
+        .into_iter()
+        .map(|field| {
+            let name = field.name();
+            if field != Field::CustomFields {
+                return format!("\t\t\t\"{name}\" : {}", quote_json(&value(ticket, field)));
+            }
+            if names.is_empty() {
+                return format!("\t\t\t\"{name}\" : []");
+            }
+            let pairs: Vec<String> = names
+                .iter()
+                .map(|own| {
+                    let value = quote_json(&encode(super::custom(ticket, own)));
+                    format!("\t\t\t\t\"{own}\" : {value}")
+                })
+                .collect();
+            let pairs = pairs.join(",\n");
+            format!("\t\t\t\"{name}\" : [\n\t\t\t\t{{\n{pairs}\n\t\t\t\t}}\n\t\t\t]")
+        })
+        .collect();
+    format!("\t\t{{\n{}\n\t\t}}", members.join(",\n"))
+}
+
+fn delimited_ticket(ticket: &Ticket, names: &[String]) -> String {
+    let mut pairs = Vec::new();
+    for field in Field::ALL {
+        let name = field.name();
+        if field == Field::CustomFields {
+            for own in names {
+                pairs.push(format!("{own}={}", encode(super::custom(ticket, own))));
+            }
+            pairs.push(format!("{name}={}", names.join(",")));
+        } else if field.is_url_encoded() {
+            pairs.push(format!("{name}={}", value(ticket, field)));
+        } else {
+            pairs.push(format!(
+                "{name}={}",
+                escape_delimited(&value(ticket, field))
+            ));
+        }
+    }
+    pairs.join("&") + "\n"
+}
+
+/// A value as every format shows it, before the format's own escaping.
+fn value(ticket: &Ticket, field: Field) -> String {
+    match ticket.cell(field) {
+        Cell::Text(text) if field.is_url_encoded() => encode(text),
+        Cell::Text(text) => text.to_owned(),
+        Cell::Integer(integer) => integer.to_string(),
+        Cell::OptionalInteger(integer) => integer.map(|n| n.to_string()).unwrap_or_default(),
+        Cell::Date(date) => date.map(show_date).unwrap_or_default(),
+        // Its writers go through the store's names, not through the ticket's.
+        Cell::CustomFields(_) => String::new(),
+    }
+}
+
+fn show_date(date: NaiveDateTime) -> String {
+    let (month, day, year) = (date.month(), date.day(), date.year());
+    let (minute, second) = (date.minute(), date.second());
+    let (is_after_noon, hour) = date.hour12();
+    let half = if is_after_noon { "PM" } else { "AM" };
+    format!("{month}/{day}/{year:04} {hour}:{minute:02}:{second:02} {half}")
+}
+
+fn encode(text: &str) -> String {
+    byte_serialize(text.as_bytes()).collect()
+}
+
+fn escape_xml(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+fn quote_json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn escape_delimited(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if "%&=+#".contains(c) || c.is_control() {
+            let mut utf8 = [0; 4];
+            for byte in c.encode_utf8(&mut utf8).bytes() {
+                // Writing into a `String` cannot fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}

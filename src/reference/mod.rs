@@ -1,0 +1,437 @@
+//! The specification, executable: an evaluator that is meant to be too simple to be wrong.
+//!
+//! A map of tickets, a filter, a sort, a skip and a take, straight from spec sections 1
+//! to 4 and 6. Tests, fuzzers and benches hold the engine to it, so it shares the request
+//! type, the ticket type and the field table with the engine and not one line more: it
+//! folds, matches, sorts, checks and applies patches itself, and [`format`](self) has its
+//! own writers. It is not for use where an answer should be fast.
+//!
+//! # Invariants
+//!
+//! * Every ticket has kept the rules of spec section 1 and has its flags in upper case.
+//! * A batch that is refused changes nothing.
+//!
+//! # Cost
+//!
+//! Every request looks at every ticket and folds whatever it compares.
+
+mod format;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, NaiveDateTime, Timelike};
+
+use crate::model::batch::{Batch, BatchChange, Patch, Value};
+use crate::model::error::{Error, ErrorKind};
+use crate::model::value::Moment;
+use crate::model::{
+    CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, CellMut, Field, FieldKind, Format,
+    TEXT_BYTES_MAX, Ticket,
+};
+use crate::query::{Direction, OrderKey, Query, SortKey, TidFilter};
+
+/// Tickets, and the answer to every request by looking at all of them.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::reference::Reference;
+/// use ticketdex::{Format, Query, Ticket};
+///
+/// let ticket = Ticket { tid: 7, status: "Open".into(), ..Ticket::default() };
+/// let reference = Reference::from_tickets([ticket])?;
+/// let query: Query = "status=OPEN&order=subject".parse()?;
+/// assert_eq!((reference.total(&query), reference.tids(&query)), (1, vec![7]));
+/// let query: Query = "count_only=Y".parse()?;
+/// assert_eq!(reference.respond(&query, Format::Delimited), b"count=1\n");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Reference {
+    tickets: BTreeMap<u64, Ticket>,
+    custom_names: Vec<String>,
+}
+
+impl Reference {
+    /// Makes a reference without tickets.
+    pub fn new() -> Reference {
+        Reference::default()
+    }
+
+    /// Makes a reference of these tickets; of a tid that stands twice the last counts.
+    ///
+    /// The errors are those of [`commit`](Reference::commit).
+    pub fn from_tickets(tickets: impl IntoIterator<Item = Ticket>) -> Result<Reference, Error> {
+        let mut batch = Batch::new();
+        for ticket in tickets {
+            batch.put(ticket);
+        }
+        let mut reference = Reference::new();
+        reference.commit(&batch)?;
+        Ok(reference)
+    }
+
+    /// Applies a batch in order and as a whole (spec section 6).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidTicket`] and [`ErrorKind::InvalidValue`] where a ticket or a patch
+    /// breaks a rule, [`ErrorKind::UnknownTicket`], [`ErrorKind::TooManyCustomFields`]. After
+    /// an error nothing has changed.
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        let mut changed = self.clone();
+        for change in batch.changes() {
+            match change {
+                BatchChange::Put(ticket) => changed.take_in(Ticket::clone(ticket))?,
+                BatchChange::Patch(tid, patch) => {
+                    let Some(ticket) = changed.tickets.get(tid) else {
+                        return Err(ErrorKind::UnknownTicket { tid: *tid }.into());
+                    };
+                    let patched = apply_patch(ticket.clone(), patch)?;
+                    changed.take_in(patched)?;
+                }
+                BatchChange::Remove(tid) => {
+                    changed.tickets.remove(tid);
+                }
+            }
+        }
+        *self = changed;
+        Ok(())
+    }
+
+    fn take_in(&mut self, mut ticket: Ticket) -> Result<(), Error> {
+        check(&ticket)?;
+        for field in Field::ALL {
+            if let (FieldKind::Flag, CellMut::Text(flag)) = (field.kind(), ticket.cell_mut(field)) {
+                *flag = flag.to_ascii_uppercase();
+            }
+        }
+        for (name, _) in &ticket.custom_fields {
+            if self
+                .custom_names
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+            {
+                continue;
+            }
+            if self.custom_names.len() == CUSTOM_NAMES_MAX {
+                let name = name.clone();
+                return Err(ErrorKind::TooManyCustomFields { name }.into());
+            }
+            self.custom_names.push(name.clone());
+        }
+        self.tickets.insert(ticket.tid, ticket);
+        Ok(())
+    }
+
+    /// Returns the tickets by ascending tid.
+    pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        self.tickets.values()
+    }
+
+    /// Returns the custom names in the order in which they came in.
+    pub fn custom_names(&self) -> &[String] {
+        &self.custom_names
+    }
+
+    /// Returns how many tickets match, before `count` and `page`.
+    pub fn total(&self, query: &Query) -> u64 {
+        self.tickets()
+            .filter(|ticket| self.matches(query, ticket))
+            .count() as u64
+    }
+
+    /// Returns the tids of the page in order; none where only the count is asked for.
+    pub fn tids(&self, query: &Query) -> Vec<u64> {
+        self.page(query).iter().map(|ticket| ticket.tid).collect()
+    }
+
+    /// Returns the body of the response in a format (spec section 4).
+    pub fn respond(&self, query: &Query, format: Format) -> Vec<u8> {
+        if query.is_count_only() {
+            format::count(self.total(query), format).into_bytes()
+        } else {
+            format::tickets(&self.page(query), &self.custom_names, format).into_bytes()
+        }
+    }
+
+    /// Returns whether a ticket matches every filter of a query (spec section 3).
+    #[expect(
+        clippy::unused_self,
+        reason = "an evaluator is asked, whatever it needs for it"
+    )]
+    pub fn matches(&self, query: &Query, ticket: &Ticket) -> bool {
+        matches_tid(query, ticket)
+            && Field::FILTERS
+                .iter()
+                .all(|&field| matches_values(query, ticket, field))
+            && matches_due(query, ticket)
+            && query.terms().iter().all(|term| matches_term(ticket, term))
+            && matches_cid_range(query, ticket)
+            && matches_date_range(query, ticket)
+    }
+
+    fn page(&self, query: &Query) -> Vec<&Ticket> {
+        if query.is_count_only() {
+            return Vec::new();
+        }
+        let matching = self.tickets().filter(|ticket| self.matches(query, ticket));
+        let mut keyed: Vec<(Vec<SortValue>, &Ticket)> = matching
+            .map(|ticket| (sort_values(query.order(), ticket), ticket))
+            .collect();
+        // Tickets come by ascending tid and the sort is stable, so ties stay so.
+        keyed.sort_by(|(left, _), (right, _)| compare(query.order(), left, right));
+        let count = usize::try_from(query.count().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let page = usize::try_from(query.page().unwrap_or(1)).unwrap_or(usize::MAX);
+        let skip = (page - 1).saturating_mul(count);
+        keyed
+            .into_iter()
+            .map(|(_, ticket)| ticket)
+            .skip(skip)
+            .take(count)
+            .collect()
+    }
+}
+
+/// Returns the body of an error response in a format (spec section 4).
+///
+/// ```
+/// use ticketdex::{Format, Query, reference};
+///
+/// let error = "page=1".parse::<Query>().unwrap_err();
+/// for format in Format::ALL {
+///     assert_eq!(reference::error_response(&error, format), error.to_response(format));
+/// }
+/// ```
+pub fn error_response(error: &Error, format: Format) -> Vec<u8> {
+    format::error(error.code(), &error.to_string(), format).into_bytes()
+}
+
+fn fold(text: &str) -> String {
+    text.chars()
+        .flat_map(char::to_lowercase)
+        .collect::<String>()
+}
+
+fn matches_tid(query: &Query, ticket: &Ticket) -> bool {
+    let (start, end) = query.tid_range();
+    let named = match query.tid() {
+        None | Some(TidFilter::Any) => true,
+        Some(TidFilter::Exact(tid)) => ticket.tid == *tid,
+        Some(TidFilter::Pattern(pattern)) => matches_pattern(
+            pattern.as_str().as_bytes(),
+            ticket.tid.to_string().as_bytes(),
+        ),
+    };
+    named
+        && start.is_none_or(|start| ticket.tid >= start)
+        && end.is_none_or(|end| ticket.tid <= end)
+}
+
+/// Whether digits match a pattern: for each end of the pattern, which ends of the digits fit.
+fn matches_pattern(pattern: &[u8], digits: &[u8]) -> bool {
+    let mut fits = vec![false; digits.len() + 1];
+    fits[0] = true;
+    for &byte in pattern {
+        let mut next = vec![false; digits.len() + 1];
+        for at in 0..=digits.len() {
+            next[at] = if byte == b'*' {
+                fits[..=at].contains(&true)
+            } else {
+                at > 0 && fits[at - 1] && digits[at - 1] == byte
+            };
+        }
+        fits = next;
+    }
+    fits[digits.len()]
+}
+
+fn matches_values(query: &Query, ticket: &Ticket, field: Field) -> bool {
+    let Cell::Text(text) = ticket.cell(field) else {
+        return false;
+    };
+    let values = query.values(field);
+    values.is_empty() || values.iter().any(|value| fold(value) == fold(text))
+}
+
+fn matches_due(query: &Query, ticket: &Ticket) -> bool {
+    match query.due() {
+        None => true,
+        Some(Moment::Day(day)) => ticket.due_date.is_some_and(|due| due.date() == day),
+        Some(Moment::Second(second)) => ticket.due_date == Some(second),
+    }
+}
+
+fn matches_term(ticket: &Ticket, term: &str) -> bool {
+    Field::ALL.iter().filter(|field| field.is_searchable()).any(
+        |&field| matches!(ticket.cell(field), Cell::Text(text) if fold(text).contains(&fold(term))),
+    ) || ticket
+        .custom_fields
+        .iter()
+        .any(|(name, _)| fold(custom(ticket, name)).contains(&fold(term)))
+}
+
+fn matches_cid_range(query: &Query, ticket: &Ticket) -> bool {
+    let cid = fold(&ticket.cid);
+    let (start, end) = query.cid_range();
+    start.is_none_or(|start| cid >= fold(start))
+        && end.is_none_or(|end| cid <= fold(end) || cid.starts_with(&fold(end)))
+}
+
+fn matches_date_range(query: &Query, ticket: &Ticket) -> bool {
+    match (query.date_range(), ticket.date_opened) {
+        ((None, None), _) => true,
+        (_, None) => false,
+        ((start, end), Some(opened)) => {
+            start.is_none_or(|start| opened >= start) && end.is_none_or(|end| opened <= end)
+        }
+    }
+}
+
+/// The text of a custom field: the first of its name, in any ASCII case; empty where none is.
+fn custom<'a>(ticket: &'a Ticket, name: &str) -> &'a str {
+    let mut pairs = ticket.custom_fields.iter();
+    pairs
+        .find(|(own, _)| own.eq_ignore_ascii_case(name))
+        .map_or("", |(_, text)| text)
+}
+
+/// What one key of an order compares; none, 0 and empty are the least by themselves.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum SortValue {
+    Text(String),
+    Integer(Option<u64>),
+    Date(Option<NaiveDateTime>),
+}
+
+fn sort_values(order: &[OrderKey], ticket: &Ticket) -> Vec<SortValue> {
+    let values = order.iter().map(|OrderKey { key, .. }| match key {
+        SortKey::Custom(name) => SortValue::Text(fold(custom(ticket, name))),
+        SortKey::Field(field) => match ticket.cell(*field) {
+            Cell::Text(text) => SortValue::Text(fold(text)),
+            Cell::Integer(integer) => SortValue::Integer(Some(integer)),
+            Cell::OptionalInteger(integer) => SortValue::Integer(integer),
+            Cell::Date(date) => SortValue::Date(date),
+            Cell::CustomFields(_) => unreachable!("`custom_fields` alone is no key of a query"),
+        },
+    });
+    values.collect()
+}
+
+fn compare(order: &[OrderKey], left: &[SortValue], right: &[SortValue]) -> Ordering {
+    for ((key, left), right) in order.iter().zip(left).zip(right) {
+        let ordering = match key.direction {
+            Direction::Ascending => left.cmp(right),
+            Direction::Descending => right.cmp(left),
+        };
+        if ordering != Ordering::Equal {
+            return ordering;
+        }
+    }
+    Ordering::Equal
+}
+
+fn check(ticket: &Ticket) -> Result<(), Error> {
+    let breaks = |field: &str, rule| {
+        let (tid, field) = (Some(ticket.tid), field.to_owned());
+        Err(ErrorKind::InvalidTicket { tid, field, rule }.into())
+    };
+    if ticket.tid == 0 {
+        return breaks("tid", "must be 1 or more");
+    }
+    for field in Field::ALL {
+        let name = field.name();
+        let is_bad_char =
+            |c| matches!(c, '\0'..='\x1F' | '\x7F'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}');
+        match (field.kind(), ticket.cell(field)) {
+            (_, Cell::Text(text)) if text.len() > TEXT_BYTES_MAX => {
+                return breaks(name, "must be at most 16 MiB");
+            }
+            (FieldKind::Identifier, Cell::Text(text)) if text.contains(is_bad_char) => {
+                return breaks(name, "must hold no control character");
+            }
+            (FieldKind::Flag, Cell::Text(text)) if !matches!(text, "" | "n" | "N" | "y" | "Y") => {
+                return breaks(name, "must be empty, N or Y");
+            }
+            (_, Cell::Date(Some(date))) => {
+                let is_whole = date.nanosecond() == 0;
+                if !is_whole || date.year() < 1 || date.year() > 9999 {
+                    return breaks(name, "must be of years 1 to 9999 in whole seconds");
+                }
+            }
+            _ => {}
+        }
+    }
+    for (name, text) in &ticket.custom_fields {
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        let is_good_char = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        let is_taken = Field::ALL
+            .iter()
+            .any(|field| field.name().eq_ignore_ascii_case(name));
+        let is_long = name.len() > CUSTOM_NAME_BYTES_MAX;
+        if !starts_well || !name.chars().all(is_good_char) || is_taken || is_long {
+            return breaks(name, "must be a valid custom field name");
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            return breaks(name, "must be at most 16 MiB");
+        }
+    }
+    Ok(())
+}
+
+fn apply_patch(mut ticket: Ticket, patch: &Patch) -> Result<Ticket, Error> {
+    for (field, value) in patch.values() {
+        let text = match value {
+            Value::None => Some(""),
+            Value::Text(text) => Some(text.as_str()),
+            Value::Integer(_) | Value::Date(_) => None,
+        };
+        let integer = match (value, text) {
+            (Value::Integer(integer), _) => Some(*integer),
+            (_, Some(text)) => read_integer(text),
+            _ => None,
+        };
+        let date = match (value, text) {
+            (Value::Date(date), _) => Some(*date),
+            (_, Some(text)) => Moment::parse(text).map(Moment::first_second),
+            _ => None,
+        };
+        let is_none = text == Some("");
+        match ticket.cell_mut(field) {
+            _ if field == Field::Tid => return refuse(field),
+            CellMut::Text(cell) if text.is_some() => *cell = text.unwrap_or_default().to_owned(),
+            CellMut::Integer(cell) if is_none => *cell = 0,
+            CellMut::Integer(cell) if integer.is_some() => *cell = integer.unwrap_or_default(),
+            CellMut::OptionalInteger(cell) if is_none || integer.is_some() => *cell = integer,
+            CellMut::Date(cell) if is_none || date.is_some() => *cell = date,
+            _ => return refuse(field),
+        }
+    }
+    for (name, text) in patch.custom() {
+        let mut pairs = ticket.custom_fields.iter_mut();
+        match pairs.find(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            Some((_, own)) => text.clone_into(own),
+            None => ticket
+                .custom_fields
+                .push((name.to_owned(), text.to_owned())),
+        }
+    }
+    Ok(ticket)
+}
+
+fn refuse(field: Field) -> Result<Ticket, Error> {
+    let (variable, value) = (field.name().to_owned(), String::new());
+    let expected = "a value that a patch can give the field";
+    Err(ErrorKind::InvalidValue {
+        variable,
+        value,
+        expected,
+    }
+    .into())
+}
+
+fn read_integer(text: &str) -> Option<u64> {
+    let is_integer = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    if is_integer { text.parse().ok() } else { None }
+}
