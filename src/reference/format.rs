@@ -78,24 +78,25 @@ pub(super) fn error(code: &str, message: &str, format: Format) -> String {
 }
 
 fn xml_ticket(ticket: &Ticket, names: &[String]) -> String {
-    let mut out = "\t<ticket>\n".to_owned();
+    let mut lines = vec!["\t<ticket>".to_owned()];
     for field in Field::ALL {
         let name = field.name();
         if field != Field::CustomFields {
             let value = escape_xml(&value(ticket, field));
-            out += &format!("\t\t<{name}>{value}</{name}>\n");
+            lines.push(format!("\t\t<{name}>{value}</{name}>"));
         } else if names.is_empty() {
-            out += &format!("\t\t<{name}></{name}>\n");
+            lines.push(format!("\t\t<{name}></{name}>"));
         } else {
-            out += &format!("\t\t<{name}>\n");
+            lines.push(format!("\t\t<{name}>"));
             for own in names {
                 let value = escape_xml(&encode(super::custom(ticket, own)));
-                out += &format!("\t\t\t<{own}>{value}</{own}>\n");
+                lines.push(format!("\t\t\t<{own}>{value}</{own}>"));
             }
-            out += &format!("\t\t</{name}>\n");
+            lines.push(format!("\t\t</{name}>"));
         }
     }
-    out + "\t</ticket>\n"
+    lines.push("\t</ticket>\n".to_owned());
+    lines.join("\n")
 }
 
 fn json_ticket(ticket: &Ticket, names: &[String]) -> String {

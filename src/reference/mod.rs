@@ -157,10 +157,6 @@ impl Reference {
     }
 
     /// Returns whether a ticket matches every filter of a query (spec section 3).
-    #[expect(
-        clippy::unused_self,
-        reason = "an evaluator is asked, whatever it needs for it"
-    )]
     pub fn matches(&self, query: &Query, ticket: &Ticket) -> bool {
         matches_tid(query, ticket)
             && Field::FILTERS
@@ -400,7 +396,7 @@ fn apply_patch(mut ticket: Ticket, patch: &Patch) -> Result<Ticket, Error> {
         let is_none = text == Some("");
         match ticket.cell_mut(field) {
             _ if field == Field::Tid => return refuse(field),
-            CellMut::Text(cell) if text.is_some() => *cell = text.unwrap_or_default().to_owned(),
+            CellMut::Text(cell) if text.is_some() => text.unwrap_or_default().clone_into(cell),
             CellMut::Integer(cell) if is_none => *cell = 0,
             CellMut::Integer(cell) if integer.is_some() => *cell = integer.unwrap_or_default(),
             CellMut::OptionalInteger(cell) if is_none || integer.is_some() => *cell = integer,

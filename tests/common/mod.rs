@@ -1,0 +1,4 @@
+//! What several property tests share.
+#![allow(dead_code, reason = "each test crate uses a part of it")]
+
+pub mod nasty;
