@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 mod import;
+mod journal;
 mod model;
 mod plan;
 mod query;
@@ -14,6 +15,7 @@ mod snapshot;
 mod store;
 
 pub use import::{Import, ImportFormat, Imported, Progress, Tickets};
+pub use journal::{Change, Journal};
 pub use model::batch::{Batch, BatchChange, Patch, Value};
 pub use model::error::{Error, ErrorKind, Position};
 pub use model::value::{Moment, fold};

@@ -10,7 +10,8 @@
 //! of a commit, and sees all of a batch or nothing of it. A commit becomes visible in one
 //! atomic swap, when `commit` returns at the latest; a refused batch changes nothing,
 //! not even the list of custom names. A batch sees its own earlier lines. A snapshot
-//! held through any number of commits answers as it did.
+//! held through any number of commits answers as it did. A store that was opened on a
+//! [`Journal`] publishes only what the journal has committed.
 //!
 //! # Invariants
 //!
@@ -23,20 +24,20 @@
 //! A commit is linear in its batch, plus a look-up of each tid in each segment, plus a
 //! copy of the tombstone blocks that it marks. Taking a snapshot is one atomic load.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
 use crate::import::{Import, Imported};
+use crate::journal::{Change, Journal, Transaction};
 use crate::model::Ticket;
 use crate::model::batch::{Batch, BatchChange, Patch};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::names::CustomNames;
 use crate::segment::ROWS_MAX;
 use crate::segment::builder::SegmentBuilder;
-use crate::segment::rowset::Tombstones;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
 
 /// How a store behaves. There is nothing to choose yet; use `Options::default()`.
@@ -116,6 +117,8 @@ pub struct Loaded {
 #[derive(Debug)]
 pub struct Store {
     published: Arc<ArcSwap<Parts>>,
+    /// Never locked, only borrowed by the one writer: a journal need not be `Sync`, a store is.
+    journal: Option<Mutex<Box<dyn Journal>>>,
 }
 
 /// The readers' side of a store: takes snapshots, from any thread, without waiting.
@@ -152,7 +155,53 @@ impl Store {
         let Options {} = options;
         Store {
             published: Arc::default(),
+            journal: None,
         }
+    }
+
+    /// Makes a store of what a journal has committed, which commits to it from now on.
+    ///
+    /// Everything is published at once, as one segment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Journal::replay`] and, for what it hands over, those of
+    /// [`commit`](Store::commit).
+    ///
+    /// # Cost
+    ///
+    /// That of a [`load`](Store::load) of all the tickets that the journal hands over.
+    pub fn open(options: Options, mut journal: impl Journal + 'static) -> Result<Store, Error> {
+        let mut store = Store::new(options);
+        let mut names = CustomNames::default();
+        let mut builder = SegmentBuilder::new();
+        let mut removed = BTreeSet::new();
+        journal.replay(&mut |change| {
+            match change {
+                Change::Name(name) => names.enter([name])?,
+                Change::Put(ticket) => {
+                    ticket.check()?;
+                    names.enter(ticket.custom_fields.iter().map(|(name, _)| name.as_str()))?;
+                    insert(&mut builder, ticket, &names)?;
+                    removed.remove(&ticket.tid);
+                }
+                Change::Remove(tid) => {
+                    removed.insert(tid);
+                }
+                Change::RemoveAll => builder = SegmentBuilder::new(),
+            }
+            Ok(())
+        })?;
+        let mut sealed = seal(builder);
+        if let Some(live) = &mut sealed {
+            let dead = Arc::make_mut(&mut live.dead);
+            for row in removed.iter().filter_map(|&tid| live.segment.row_of(tid)) {
+                dead.insert(row);
+            }
+        }
+        store.journal = Some(Mutex::new(Box::new(journal)));
+        store.publish(Vec::new(), sealed, Arc::new(names));
+        Ok(store)
     }
 
     /// Returns a handle that takes snapshots.
@@ -173,8 +222,8 @@ impl Store {
     ///
     /// [`ErrorKind::InvalidTicket`] or [`ErrorKind::InvalidValue`] where a ticket or a
     /// patch breaks a rule, [`ErrorKind::UnknownTicket`] where a patched ticket is not
-    /// there, [`ErrorKind::TooManyCustomFields`], [`ErrorKind::TooManyTickets`]. After an
-    /// error nothing has changed.
+    /// there, [`ErrorKind::TooManyCustomFields`], [`ErrorKind::TooManyTickets`], and those
+    /// of the store's [`Journal`]. After an error nothing has changed.
     ///
     /// # Cost
     ///
@@ -204,9 +253,18 @@ impl Store {
         for ticket in changed.values().flatten() {
             builder.insert(ticket, &names);
         }
+        let sealed = seal(builder);
         let mut segments = snapshot.segments().to_vec();
         mark_dead(&mut segments, &snapshot, changed.keys().copied());
-        Ok(self.publish(segments, builder, names))
+        let mut transaction = self.begin();
+        let names_before = snapshot.custom_names().len();
+        append_names(&mut transaction, &names.as_slice()[names_before..])?;
+        for (&tid, ticket) in &changed {
+            let change = ticket.as_deref().map_or(Change::Remove(tid), Change::Put);
+            transaction.append(change)?;
+        }
+        transaction.commit()?;
+        Ok(self.publish(segments, sealed, names))
     }
 
     /// Adds the tickets of an import, replacing those whose tids are there already.
@@ -253,22 +311,26 @@ impl Store {
     ) -> Result<Loaded, Error> {
         let snapshot = self.snapshot();
         let skips_bad = import.skips_bad();
+        let mut transaction = self.begin();
+        if !keeps_others {
+            transaction.append(Change::RemoveAll)?;
+        }
         let mut names = Arc::clone(&snapshot.parts().names);
         let mut builder = SegmentBuilder::new();
         let mut refused = 0;
         let mut imported = import.for_each_block(|tickets| {
             for ticket in tickets.drain(..) {
+                let names_before = names.as_slice().len();
                 match enter_names(&mut names, &ticket) {
-                    Ok(()) => builder.insert(&ticket, &names),
-                    Err(_) if skips_bad => refused += 1,
+                    Ok(()) => insert(&mut builder, &ticket, &names)?,
+                    Err(_) if skips_bad => {
+                        refused += 1;
+                        continue;
+                    }
                     Err(error) => return Err(error),
                 }
-                if builder.rows_count() >= ROWS_MAX as usize {
-                    return Err(ErrorKind::TooManyTickets {
-                        rows_max: ROWS_MAX.into(),
-                    }
-                    .into());
-                }
+                append_names(&mut transaction, &names.as_slice()[names_before..])?;
+                transaction.append(Change::Put(&ticket))?;
             }
             Ok(())
         })?;
@@ -284,25 +346,29 @@ impl Store {
                 mark_dead(&mut segments, &snapshot, tids.into_iter());
             }
         }
-        let commit = self.publish(segments, builder, names);
+        let sealed = seal(builder);
+        transaction.commit()?;
+        let commit = self.publish(segments, sealed, names);
         Ok(Loaded { imported, commit })
     }
 
-    /// Seals what was built and publishes it beside the other segments.
+    /// Begins a transaction on the journal, if there is one.
+    fn begin(&mut self) -> Transaction<'_> {
+        Transaction::begin(self.journal.as_mut().map(|journal| {
+            let journal = journal.get_mut().unwrap_or_else(PoisonError::into_inner);
+            &mut **journal
+        }))
+    }
+
+    /// Publishes what was sealed beside the other segments.
     fn publish(
         &mut self,
         mut segments: Vec<LiveSegment>,
-        builder: SegmentBuilder,
+        sealed: Option<LiveSegment>,
         names: Arc<CustomNames>,
     ) -> Commit {
+        segments.extend(sealed);
         segments.retain(|live| live.live_count() > 0);
-        if builder.rows_count() > 0 {
-            let segment = Arc::new(builder.seal());
-            segments.push(LiveSegment {
-                segment,
-                dead: Arc::new(Tombstones::default()),
-            });
-        }
         let version = self.published.load().version + 1;
         self.published.store(Arc::new(Parts {
             version,
@@ -314,6 +380,31 @@ impl Store {
             tickets_count: self.snapshot().tickets_count(),
         }
     }
+}
+
+/// Adds a ticket to a segment being built, if there is room for its row.
+fn insert(builder: &mut SegmentBuilder, ticket: &Ticket, names: &CustomNames) -> Result<(), Error> {
+    if builder.rows_count() >= ROWS_MAX as usize {
+        let rows_max = ROWS_MAX.into();
+        return Err(ErrorKind::TooManyTickets { rows_max }.into());
+    }
+    builder.insert(ticket, names);
+    Ok(())
+}
+
+/// Makes a segment of what was built, unless that is nothing.
+fn seal(builder: SegmentBuilder) -> Option<LiveSegment> {
+    (builder.rows_count() > 0).then(|| LiveSegment {
+        segment: Arc::new(builder.seal()),
+        dead: Arc::default(),
+    })
+}
+
+/// Appends the names that entered the list.
+fn append_names(transaction: &mut Transaction<'_>, entered: &[String]) -> Result<(), Error> {
+    entered
+        .iter()
+        .try_for_each(|name| transaction.append(Change::Name(name)))
 }
 
 /// Returns a ticket as a patch leaves it: the batch's own earlier line, or the store's ticket.

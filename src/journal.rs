@@ -1,0 +1,172 @@
+//! Where a store writes its commits down before it publishes them.
+//!
+//! A [`Journal`] is the durable half of a store and knows nothing of segments: it takes
+//! whole tickets in and, when a store is opened on it, hands them back. The feature
+//! `durable` brings one that keeps them in a file; a service that has its own database
+//! brings its own.
+//!
+//! # Invariants
+//!
+//! * A store publishes nothing that its journal has not committed, and appends nothing
+//!   that it has not checked.
+//! * What was appended and not committed is rolled back, whatever ends the transaction.
+//!
+//! # Cost
+//!
+//! One call a change, one a commit. A load appends as it reads, so a journal that holds
+//! what is not committed in memory holds the whole load.
+
+use std::fmt::Debug;
+
+use crate::model::Ticket;
+use crate::model::error::Error;
+
+/// One change of a commit, as it was checked: patches come as the whole ticket they leave.
+///
+/// Exhaustive on purpose: a journal that does not know a change would lose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// A custom field's name enters the list of names, at its end.
+    ///
+    /// Names never leave (spec section 1), also when every ticket does.
+    Name(&'a str),
+    /// Adds the ticket, or replaces the one of its tid whole.
+    Put(&'a Ticket),
+    /// Removes the ticket of this tid, if it is there.
+    Remove(u64),
+    /// Removes every ticket.
+    RemoveAll,
+}
+
+/// The record of a store's tickets, outside its memory.
+///
+/// A store calls [`append`](Journal::append) for each change of a commit, in order, then
+/// [`commit`](Journal::commit) once, and publishes only after that returned. It has one
+/// transaction at a time. [`Store::open`](crate::Store::open) makes a store of a journal.
+///
+/// # Examples
+///
+/// A journal in memory, which outlives its store:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::sync::{Arc, Mutex};
+/// use ticketdex::{Batch, Change, Error, Journal, Options, Store, Ticket};
+///
+/// #[derive(Clone, Debug, Default)]
+/// struct State {
+///     names: Vec<String>,
+///     tickets: BTreeMap<u64, Ticket>,
+/// }
+///
+/// #[derive(Clone, Debug, Default)]
+/// struct InMemory {
+///     committed: Arc<Mutex<State>>,
+///     current: State,
+/// }
+///
+/// impl Journal for InMemory {
+///     fn replay(&mut self, take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>) -> Result<(), Error> {
+///         self.rollback();
+///         self.current.names.iter().try_for_each(|name| take(Change::Name(name)))?;
+///         self.current.tickets.values().try_for_each(|ticket| take(Change::Put(ticket)))
+///     }
+///     fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
+///         let State { names, tickets } = &mut self.current;
+///         match change {
+///             Change::Name(name) => names.push(name.to_owned()),
+///             Change::Put(ticket) => drop(tickets.insert(ticket.tid, ticket.clone())),
+///             Change::Remove(tid) => drop(tickets.remove(&tid)),
+///             Change::RemoveAll => tickets.clear(),
+///         }
+///         Ok(())
+///     }
+///     fn commit(&mut self) -> Result<(), Error> {
+///         *self.committed.lock().unwrap() = self.current.clone();
+///         Ok(())
+///     }
+///     fn rollback(&mut self) {
+///         self.current = self.committed.lock().unwrap().clone();
+///     }
+/// }
+///
+/// let journal = InMemory::default();
+/// let mut store = Store::open(Options::default(), journal.clone())?;
+/// let mut batch = Batch::new();
+/// batch.put(Ticket { tid: 7, ..Ticket::default() });
+/// store.commit(batch)?;
+/// drop(store);
+///
+/// let store = Store::open(Options::default(), journal)?;
+/// assert_eq!(store.snapshot().tickets_count(), 1);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+pub trait Journal: Debug + Send {
+    /// Hands over everything that was committed, as changes that give it again.
+    ///
+    /// Called once, before anything else, when a store is opened on the journal. Names
+    /// must come in the order in which they entered; a tid may come several times, and the
+    /// last counts.
+    ///
+    /// # Errors
+    ///
+    /// Those of `take`, as they are, and the journal's own; the store is then not opened.
+    fn replay(
+        &mut self,
+        take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+
+    /// Takes a change of the current transaction in, and begins one if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The journal's own. The commit is then refused with this error and rolled back.
+    fn append(&mut self, change: Change<'_>) -> Result<(), Error>;
+
+    /// Makes what was appended last, as a whole; also called where nothing was.
+    ///
+    /// # Errors
+    ///
+    /// The journal's own. The store is then as it was, and [`rollback`](Journal::rollback)
+    /// is called. Where the medium leaves open whether the transaction will be replayed, the
+    /// journal must refuse all that follow, so that the store cannot go on from a state
+    /// that it may not find again.
+    fn commit(&mut self) -> Result<(), Error>;
+
+    /// Forgets what was appended since the last commit; there may be nothing.
+    fn rollback(&mut self);
+}
+
+/// A transaction on a journal, if the store has one; rolled back unless it is committed.
+pub(crate) struct Transaction<'a> {
+    journal: Option<&'a mut dyn Journal>,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn begin(journal: Option<&'a mut dyn Journal>) -> Transaction<'a> {
+        Transaction { journal }
+    }
+
+    pub(crate) fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
+        match &mut self.journal {
+            Some(journal) => journal.append(change),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn commit(mut self) -> Result<(), Error> {
+        if let Some(journal) = &mut self.journal {
+            journal.commit()?;
+        }
+        self.journal = None;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.rollback();
+        }
+    }
+}

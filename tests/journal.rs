@@ -1,0 +1,249 @@
+//! A store publishes what its journal has committed and nothing else, whatever call fails.
+//!
+//! The journal here keeps tickets in memory and fails at a call of the test's choice.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use common::nasty::{Random, make_batch, make_tickets, split};
+use ticketdex::reference::Reference;
+use ticketdex::{
+    Batch, Change, Error, Format, Import, ImportFormat, Journal, Options, Patch, Query, Snapshot,
+    Store, Ticket,
+};
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    names: Vec<String>,
+    tickets: BTreeMap<u64, Ticket>,
+}
+
+/// Keeps what is committed, and fails once when its calls have run out.
+#[derive(Clone, Debug, Default)]
+struct Fake {
+    committed: Arc<Mutex<State>>,
+    calls_left: Arc<Mutex<Option<usize>>>,
+    current: State,
+}
+
+impl Fake {
+    fn fail_after(&self, calls_count: Option<usize>) {
+        *self.calls_left.lock().unwrap() = calls_count;
+    }
+
+    fn call(&mut self) -> Result<(), Error> {
+        let mut left = self.calls_left.lock().unwrap();
+        if *left == Some(0) {
+            *left = None;
+            return Err(io::Error::other("no more calls").into());
+        }
+        *left = left.map(|count| count - 1);
+        Ok(())
+    }
+}
+
+impl Journal for Fake {
+    fn replay(
+        &mut self,
+        take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.rollback();
+        for name in &self.current.names {
+            take(Change::Name(name))?;
+        }
+        let mut tickets = self.current.tickets.values();
+        tickets.try_for_each(|ticket| take(Change::Put(ticket)))
+    }
+
+    fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
+        self.call()?;
+        let State { names, tickets } = &mut self.current;
+        match change {
+            Change::Name(name) => names.push(name.to_owned()),
+            Change::Put(ticket) => drop(tickets.insert(ticket.tid, ticket.clone())),
+            Change::Remove(tid) => drop(tickets.remove(&tid)),
+            Change::RemoveAll => tickets.clear(),
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        self.call()?;
+        *self.committed.lock().unwrap() = self.current.clone();
+        Ok(())
+    }
+
+    fn rollback(&mut self) {
+        self.current = self.committed.lock().unwrap().clone();
+    }
+}
+
+/// Everything that a response shows, names included.
+fn everything(snapshot: &Snapshot) -> Vec<u8> {
+    let mut body = Vec::new();
+    let answer = snapshot.answer(&Query::default());
+    answer.write_to(Format::Json, &mut body).unwrap();
+    body
+}
+
+fn reopened(fake: &Fake) -> Snapshot {
+    let store = Store::open(Options::default(), fake.clone()).unwrap();
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.check_invariants(), Ok(()));
+    snapshot
+}
+
+#[test]
+fn a_reopened_store_is_the_reference() {
+    for seed in 1..=60 {
+        println!("seed {seed}");
+        let mut random = Random::new(seed);
+        let fake = Fake::default();
+        let mut store = Store::open(Options::default(), fake.clone()).unwrap();
+        let mut reference = Reference::new();
+        let tickets = make_tickets(&mut random, 40);
+        let tids: Vec<u64> = tickets.iter().map(|ticket| ticket.tid).collect();
+        let mut batches = split(&mut random, &tickets, 3);
+        batches.extend((0..6).map(|_| make_batch(&mut random, &tids)));
+        for batch in batches {
+            let expected = reference.commit(&batch).map_err(|error| error.code());
+            let got = store.commit(batch).map_err(|error| error.code());
+            assert_eq!(got.map(|_| ()), expected);
+            let snapshot = reopened(&fake);
+            assert_eq!(snapshot.custom_names(), reference.custom_names());
+            let expected = reference.respond(&Query::default(), Format::Json);
+            assert!(everything(&snapshot) == expected);
+            assert!(everything(&store.snapshot()) == expected);
+        }
+    }
+}
+
+/// Fails each call of what `write` does in turn, until it passes.
+fn fail_at_every_call(calls_expected: usize, write: impl Fn(&mut Store) -> Result<(), Error>) {
+    let fake = Fake::default();
+    let mut store = Store::open(Options::default(), fake.clone()).unwrap();
+    let mut first = Batch::new();
+    first.put(Ticket {
+        tid: 1,
+        custom_fields: vec![("first".into(), "1".into())],
+        ..Ticket::default()
+    });
+    first.put(Ticket {
+        tid: 2,
+        ..Ticket::default()
+    });
+    store.commit(first).unwrap();
+    let before = store.snapshot();
+    for calls_count in 0.. {
+        fake.fail_after(Some(calls_count));
+        let outcome = write(&mut store);
+        fake.fail_after(None);
+        if outcome.is_ok() {
+            assert_eq!(calls_count, calls_expected);
+            break;
+        }
+        let error = outcome.unwrap_err();
+        assert_eq!((error.code(), error.is_request()), ("io", false));
+        let after = store.snapshot();
+        assert_eq!(after.version(), before.version());
+        assert!(everything(&after) == everything(&before));
+        assert!(everything(&reopened(&fake)) == everything(&before));
+    }
+    assert_eq!(store.snapshot().version(), before.version() + 1);
+    assert!(everything(&store.snapshot()) != everything(&before));
+    assert!(everything(&reopened(&fake)) == everything(&store.snapshot()));
+}
+
+#[test]
+fn a_commit_that_the_journal_refuses_changes_nothing() {
+    // A name, two tickets, a removal, the commit itself.
+    fail_at_every_call(5, |store| {
+        let mut batch = Batch::new();
+        batch
+            .put(Ticket {
+                tid: 7,
+                ..Ticket::default()
+            })
+            .patch(1, Patch::new().set_custom("second", "2"))
+            .remove(2);
+        store.commit(batch).map(|_| ())
+    });
+}
+
+const LINES: &str = "{\"tid\":2,\"custom_fields\":{\"second\":\"2\"}}\n{\"tid\":9}\n{\"tid\":9}";
+
+#[test]
+fn a_load_that_the_journal_refuses_changes_nothing() {
+    // A name, three tickets, the commit itself; and a call that removes all.
+    let import = || Import::new(ImportFormat::JsonLines, LINES.as_bytes());
+    fail_at_every_call(5, |store| store.load(import()).map(|_| ()));
+    fail_at_every_call(6, |store| store.replace(import()).map(|_| ()));
+}
+
+#[test]
+fn a_refused_batch_and_a_broken_load_leave_nothing_in_the_journal() {
+    let fake = Fake::default();
+    let mut store = Store::open(Options::default(), fake.clone()).unwrap();
+    let broken = format!("{LINES}\n{{\"tid\":0}}");
+    let import = Import::new(ImportFormat::JsonLines, broken.as_bytes());
+    assert_eq!(store.load(import).unwrap_err().code(), "invalid_ticket");
+    let mut batch = Batch::new();
+    batch.put(Ticket {
+        tid: 3,
+        ..Ticket::default()
+    });
+    store.commit(batch.clone()).unwrap();
+    batch.patch(8, Patch::new());
+    assert_eq!(store.commit(batch).unwrap_err().code(), "unknown_ticket");
+    let snapshot = reopened(&fake);
+    assert_eq!(snapshot.tickets_count(), 1);
+    assert!(snapshot.get(3).is_some() && snapshot.custom_names().is_empty());
+}
+
+/// A journal may hand over its changes as they came, rather than what they came to.
+#[test]
+fn a_replay_may_repeat_and_remove() {
+    #[derive(Debug)]
+    struct Log;
+    impl Journal for Log {
+        fn replay(
+            &mut self,
+            take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+        ) -> Result<(), Error> {
+            let ticket = |tid, status: &str| Ticket {
+                tid,
+                status: status.into(),
+                ..Ticket::default()
+            };
+            take(Change::Put(&ticket(9, "gone")))?;
+            take(Change::RemoveAll)?;
+            take(Change::Name("only"))?;
+            for (tid, status) in [(3, "a"), (1, "b"), (2, "c"), (3, "d")] {
+                take(Change::Put(&ticket(tid, status)))?;
+            }
+            take(Change::Remove(1))?;
+            take(Change::Remove(2))?;
+            take(Change::Remove(8))?;
+            take(Change::Put(&ticket(2, "e")))
+        }
+        fn append(&mut self, _: Change<'_>) -> Result<(), Error> {
+            Ok(())
+        }
+        fn commit(&mut self) -> Result<(), Error> {
+            Ok(())
+        }
+        fn rollback(&mut self) {}
+    }
+    let snapshot = Store::open(Options::default(), Log).unwrap().snapshot();
+    assert_eq!(snapshot.check_invariants(), Ok(()));
+    let answer = snapshot.answer(&Query::default());
+    let got: Vec<(u64, String)> = answer
+        .records()
+        .map(|record| (record.tid(), Ticket::from(record).status))
+        .collect();
+    assert_eq!(got, [(2, "e".to_owned()), (3, "d".to_owned())]);
+    assert_eq!(snapshot.custom_names(), ["only"]);
+}
