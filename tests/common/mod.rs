@@ -1,4 +1,8 @@
 //! What several property tests share.
-#![allow(dead_code, reason = "each test crate uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test crate uses a part of it"
+)]
 
 pub mod nasty;

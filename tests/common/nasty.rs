@@ -10,7 +10,7 @@ use std::fmt::Write;
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use ticketdex::{Batch, Cell, Field, FieldKind, Patch, Ticket, Value, fold};
 
-/// SplitMix64: one seed gives one sequence, on every machine.
+/// `SplitMix64`: one seed gives one sequence, on every machine.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -224,7 +224,7 @@ pub fn make_tickets(random: &mut Random, count: usize) -> Vec<Ticket> {
 /// Makes a batch that changes some of a store's tickets; one in sixteen breaks a rule.
 pub fn make_batch(random: &mut Random, known: &[u64]) -> Batch {
     let mut batch = Batch::new();
-    for _ in 0..random.below(10) + 1 {
+    for _ in 0..=random.below(10) {
         let is_known = !known.is_empty() && !random.is_one_in(8);
         let tid = if is_known {
             random.choose(known)
@@ -433,8 +433,7 @@ fn push_filter(
     let value = match name {
         "tid" => make_tid_filter(random, target.tid),
         "keyword" => make_keyword(random, target),
-        "start_tid" if random.is_one_in(3) => some(random, tickets).to_string(),
-        "end_tid" if random.is_one_in(3) => some(random, tickets).to_string(),
+        "start_tid" | "end_tid" if random.is_one_in(3) => some(random, tickets).to_string(),
         "start_tid" => (target.tid - random.below(2) as u64).to_string(),
         "end_tid" => format!("0{}", target.tid),
         "start_cid" | "end_cid" => cut(random, &target.cid),
