@@ -13,7 +13,7 @@
 //!
 //! One pass and one copy. Memory is a block and the longest record.
 
-use std::io::{BufRead, ErrorKind as IoErrorKind};
+use std::io::{self, BufRead, ErrorKind as IoErrorKind, Read};
 use std::mem;
 use std::ops::Range;
 
@@ -28,6 +28,79 @@ pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// So many bytes at most are taken from the reader at once.
 const CHUNK_BYTES: usize = 64 << 10;
+
+/// The byte order mark, in UTF-8.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// An input without the byte order mark that it may start with; counts what is read.
+///
+/// The mark may come in pieces: a reader may give as little as a byte at a time.
+#[derive(Debug)]
+pub(super) struct Unmarked<R> {
+    reader: R,
+    is_at_start: bool,
+    /// The bytes of [`BOM`] that were read and turned out to be no mark.
+    held: Range<usize>,
+    pub(super) bytes_read: u64,
+}
+
+impl<R: BufRead> Unmarked<R> {
+    pub(super) fn new(reader: R) -> Unmarked<R> {
+        Unmarked {
+            reader,
+            is_at_start: true,
+            held: 0..0,
+            bytes_read: 0,
+        }
+    }
+
+    /// Takes the mark, or as much as there is of one.
+    fn start(&mut self) -> io::Result<()> {
+        while self.is_at_start {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.first() != Some(&BOM[self.held.end]) {
+                self.is_at_start = false;
+                break;
+            }
+            self.reader.consume(1);
+            self.held.end += 1;
+            if self.held.end == BOM.len() {
+                self.is_at_start = false;
+                self.held = 0..0;
+                self.bytes_read = BOM.len() as u64;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for Unmarked<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(out)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Unmarked<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.start()?;
+        if self.held.is_empty() {
+            self.reader.fill_buf()
+        } else {
+            Ok(&BOM[self.held.clone()])
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        if self.held.is_empty() {
+            self.reader.consume(count);
+        } else {
+            self.held.start += count;
+        }
+        self.bytes_read += count as u64;
+    }
+}
 
 /// Whole records of an input, in order.
 #[derive(Debug, Default)]
@@ -84,13 +157,12 @@ enum Place {
 /// Cuts an input into blocks of records.
 #[derive(Debug)]
 pub(super) struct Framer<R> {
-    reader: R,
+    reader: Unmarked<R>,
     framing: Framing,
     record_bytes_max: usize,
     buffer: Vec<u8>,
     /// The bytes of the buffer before this one are done with.
     at: usize,
-    bytes_read: u64,
     line: u64,
     record: u64,
     place: Place,
@@ -100,12 +172,11 @@ pub(super) struct Framer<R> {
 impl<R: BufRead> Framer<R> {
     pub(super) fn new(reader: R, framing: Framing, record_bytes_max: usize) -> Framer<R> {
         Framer {
-            reader,
+            reader: Unmarked::new(reader),
             framing,
             record_bytes_max,
             buffer: Vec::new(),
             at: 0,
-            bytes_read: 0,
             line: 0,
             record: 0,
             place: Place::Start,
@@ -133,7 +204,7 @@ impl<R: BufRead> Framer<R> {
                 }
             }
         }
-        block.bytes_read = self.bytes_read;
+        block.bytes_read = self.reader.bytes_read;
         true
     }
 
@@ -163,24 +234,6 @@ impl<R: BufRead> Framer<R> {
             let count = chunk.len().min(CHUNK_BYTES);
             self.buffer.extend_from_slice(&chunk[..count]);
             self.reader.consume(count);
-            let was_start = self.bytes_read == 0;
-            self.bytes_read += count as u64;
-            // Three bytes may come in three pieces.
-            if was_start && count > 0 {
-                while self.buffer.len() < BOM.len() && BOM.starts_with(&self.buffer) {
-                    if !self.read_on()? {
-                        break;
-                    }
-                }
-                if self.buffer.starts_with(BOM) {
-                    self.buffer.drain(..BOM.len());
-                    return if self.buffer.is_empty() {
-                        self.read_on()
-                    } else {
-                        Ok(true)
-                    };
-                }
-            }
             return Ok(count > 0);
         }
     }
@@ -381,9 +434,6 @@ impl ValueScan {
     }
 }
 
-/// The byte order mark, in UTF-8.
-const BOM: &[u8] = b"\xEF\xBB\xBF";
-
 fn is_json_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
@@ -452,7 +502,7 @@ mod tests {
             let mut block = Block::default();
             assert!(framer.fill(&mut block));
             assert_eq!(block.end.take().unwrap().code(), "invalid_syntax");
-            assert!(framer.bytes_read < 2 << 20);
+            assert!(framer.reader.bytes_read < 2 << 20);
             assert!(!framer.fill(&mut block));
         }
     }

@@ -19,16 +19,18 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::Fault;
-use super::source::{syntax, too_long};
+use super::source::{Unmarked, syntax, too_long};
 use crate::model::draft::{Draft, Encoding, unknown_variable};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::{Field, Ticket};
 
-/// Counts what is read, and ends the input at a bound that each record moves on.
+/// Ends the input at a bound that each record moves on.
 #[derive(Debug)]
 struct Metered<R> {
-    reader: R,
-    bytes_read: u64,
+    reader: Unmarked<R>,
+    /// Whether nothing was read. The parser would take a mark away too, a second one then;
+    /// shown one byte at first, it sees none.
+    is_at_start: bool,
     bytes_left: usize,
 }
 
@@ -42,14 +44,15 @@ impl<R: BufRead> Read for Metered<R> {
 
 impl<R: BufRead> BufRead for Metered<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let most = if self.is_at_start { 1 } else { usize::MAX };
         let chunk = self.reader.fill_buf()?;
-        let count = chunk.len().min(self.bytes_left);
+        let count = chunk.len().min(self.bytes_left).min(most);
         Ok(&chunk[..count])
     }
 
     fn consume(&mut self, count: usize) {
         self.reader.consume(count);
-        self.bytes_read += count as u64;
+        self.is_at_start &= count == 0;
         self.bytes_left -= count;
     }
 }
@@ -85,8 +88,8 @@ enum Step {
 impl<R: BufRead> XmlTickets<R> {
     pub(super) fn new(reader: R, record_bytes_max: usize) -> XmlTickets<R> {
         let mut reader = Reader::from_reader(Metered {
-            reader,
-            bytes_read: 0,
+            reader: Unmarked::new(reader),
+            is_at_start: true,
             bytes_left: record_bytes_max,
         });
         let config = reader.config_mut();
@@ -104,7 +107,7 @@ impl<R: BufRead> XmlTickets<R> {
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
-        self.reader.get_ref().bytes_read
+        self.reader.get_ref().reader.bytes_read
     }
 
     /// Reads the next ticket; none at the end of the response.
@@ -279,16 +282,7 @@ impl<R: BufRead> XmlTickets<R> {
         let step = match event {
             Ok(Event::Start(element)) => start(&element, refused),
             Ok(Event::End(_)) => Step::End,
-            Ok(Event::Text(content)) => {
-                let content = content.xml10_content();
-                // A mark at the start is no text of the document.
-                let content = if is_first {
-                    content.strip_prefix('\u{FEFF}').unwrap_or(&content)
-                } else {
-                    &content
-                };
-                push_text(content, text)?
-            }
+            Ok(Event::Text(content)) => push_text(&content.xml10_content(), text)?,
             Ok(Event::CData(content)) if self.place == Place::Tickets => {
                 push_text(&content.xml10_content(), text)?
             }

@@ -1,0 +1,509 @@
+//! What the engine writes reads back: by its own import, and by parsers of others.
+//!
+//! Random stores are written in each format, imported into an empty store and written
+//! again, which must give the same bytes; and every response is taken apart by `quick-xml`,
+//! `serde_json` or `form_urlencoded` and compared with the tickets, value by value. The
+//! seed of a store that fails is named.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+use std::path::Path;
+
+use chrono::{Datelike, NaiveDateTime, Timelike};
+use common::nasty::{Random, make_request, make_tickets};
+use quick_xml::events::Event;
+use ticketdex::{
+    Batch, Cell, Error, Field, FieldKind, Format, Import, ImportFormat, Options, Query, Snapshot,
+    Store, Ticket,
+};
+
+const STORES_COUNT: u64 = 60;
+
+const READABLE: [(Format, ImportFormat); 3] = [
+    (Format::Xml, ImportFormat::Xml),
+    (Format::Json, ImportFormat::Json),
+    (Format::Delimited, ImportFormat::Delimited),
+];
+
+/// Names the store when an assertion fails.
+struct OnFailure(u64);
+
+impl Drop for OnFailure {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the store of seed {}", self.0);
+        }
+    }
+}
+
+fn page_example(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shared_cases");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+/// Gives one byte each time it is asked.
+struct OneByte<'a>(&'a [u8]);
+
+impl Read for OneByte<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.fill_buf()?.read(out)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for OneByte<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        Ok(&self.0[..self.0.len().min(1)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.0 = &self.0[count..];
+    }
+}
+
+fn read<R: BufRead>(format: ImportFormat, input: R) -> Result<Vec<Ticket>, Error> {
+    Import::new(format, input).into_iter().collect()
+}
+
+fn load(format: ImportFormat, input: &[u8]) -> Snapshot {
+    let mut store = Store::new(Options::default());
+    store.load(Import::new(format, input)).unwrap();
+    store.snapshot()
+}
+
+fn write(snapshot: &Snapshot, query: &Query, format: Format) -> Vec<u8> {
+    let mut body = Vec::new();
+    let answer = snapshot.answer(query);
+    answer.write_to(format, &mut body).unwrap();
+    body
+}
+
+/// A store, with the tickets that it must hold and its custom names.
+struct Made {
+    snapshot: Snapshot,
+    tickets: BTreeMap<u64, Ticket>,
+    names: Vec<String>,
+}
+
+fn make(seed: u64) -> Made {
+    let mut random = Random::new(seed);
+    let count = random.below(40);
+    let mut tickets = BTreeMap::new();
+    let mut names: Vec<String> = Vec::new();
+    let mut store = Store::new(Options::default());
+    for ticket in make_tickets(&mut random, count) {
+        for (name, _) in &ticket.custom_fields {
+            if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                names.push(name.clone());
+            }
+        }
+        let mut batch = Batch::new();
+        batch.put(ticket.clone());
+        store.commit(batch).unwrap();
+        tickets.insert(ticket.tid, ticket);
+    }
+    let snapshot = store.snapshot();
+    Made {
+        snapshot,
+        tickets,
+        names,
+    }
+}
+
+#[test]
+fn the_page_examples_read_in_and_the_xml_one_comes_out_again() {
+    let xml = page_example("page_example.xml");
+    let snapshot = load(ImportFormat::Xml, &xml);
+    assert!(write(&snapshot, &Query::default(), Format::Xml) == xml);
+    let mut tickets = Vec::new();
+    for (format, name) in [
+        (ImportFormat::Xml, "page_example.xml"),
+        (ImportFormat::Json, "page_example.json"),
+        (ImportFormat::Delimited, "page_example.txt"),
+    ] {
+        let mut read = read(format, &*page_example(name)).unwrap();
+        assert_eq!(read.len(), 1, "{name}");
+        tickets.append(&mut read);
+    }
+    let [xml, json, delimited] = &tickets[..] else {
+        panic!("{tickets:?}");
+    };
+    assert_eq!(
+        (&*xml.email, &*json.email),
+        ("john.Smith@company.com", "John.Smith@company.com")
+    );
+    // The page's second `cid` stands where `cc_addresses` should; the first counts.
+    assert_eq!([&json.cid, &delimited.cid], ["demo", "demo"]);
+    assert_eq!([&json.cc_addresses, &delimited.cc_addresses], ["", ""]);
+    assert_eq!(json.date_opened.unwrap().to_string(), "2012-04-24 10:42:43");
+    assert_eq!(
+        [&json.subject, &xml.subject],
+        ["Example Subject", "Example subject"]
+    );
+    assert_eq!(
+        (&*delimited.updater_type, &*delimited.assigned_tech),
+        ("jCavataio", "")
+    );
+    for ticket in tickets {
+        let names: Vec<&str> = ticket
+            .custom_fields
+            .iter()
+            .map(|(name, _)| &**name)
+            .collect();
+        let expected = [1, 2, 3, 4].map(|n| format!("Custom_field_{n}"));
+        assert_eq!(names, expected);
+        assert_eq!(
+            (ticket.tid, &*ticket.locked, ticket.merged_to),
+            (34, "N", None)
+        );
+    }
+}
+
+#[test]
+fn a_response_imports_to_the_store_it_came_from() {
+    for seed in 0..STORES_COUNT {
+        let _named = OnFailure(seed);
+        let made = make(seed);
+        let bodies = READABLE.map(|(format, _)| write(&made.snapshot, &Query::default(), format));
+        for (body, (_, format)) in bodies.iter().zip(READABLE) {
+            let again = load(format, body);
+            for (expected, (format, _)) in bodies.iter().zip(READABLE) {
+                assert!(write(&again, &Query::default(), format) == *expected);
+            }
+            assert_eq!(
+                read(format, OneByte(body)).unwrap(),
+                read(format, &**body).unwrap()
+            );
+        }
+    }
+}
+
+#[test]
+fn an_imported_page_is_the_store_restricted_to_it() {
+    let mut filled = 0;
+    for seed in 0..STORES_COUNT {
+        let _named = OnFailure(seed);
+        let made = make(seed);
+        let tickets: Vec<Ticket> = made.tickets.values().cloned().collect();
+        let mut random = Random::new(seed);
+        for _ in 0..10 {
+            let query: Query = make_request(&mut random, &tickets).parse().unwrap();
+            if query.is_count_only() {
+                continue;
+            }
+            let answer = made.snapshot.answer(&query);
+            let tids: Vec<u64> = answer.records().map(|record| record.tid()).collect();
+            filled += usize::from(!tids.is_empty());
+            for (format, import) in READABLE {
+                let read = read(import, &*write(&made.snapshot, &query, format)).unwrap();
+                let read_tids: Vec<u64> = read.iter().map(|ticket| ticket.tid).collect();
+                assert_eq!(read_tids, tids);
+                for ticket in &read {
+                    assert_same(&made.tickets[&ticket.tid], ticket, &made.names);
+                }
+            }
+        }
+    }
+    assert!(filled > 200, "only {filled} pages");
+}
+
+#[test]
+fn json_lines_give_the_same_tickets() {
+    for seed in 0..STORES_COUNT {
+        let _named = OnFailure(seed);
+        let tickets: Vec<Ticket> = make(seed).tickets.into_values().collect();
+        let lines: String = tickets
+            .iter()
+            .map(|ticket| serde_json::to_string(ticket).unwrap() + "\n")
+            .collect();
+        let read_back = read(ImportFormat::JsonLines, lines.as_bytes()).unwrap();
+        assert_eq!(read_back.len(), tickets.len());
+        for (read, ticket) in read_back.iter().zip(&tickets) {
+            // Of a name that stands twice the first counts, so the second is not kept.
+            let names = ticket.custom_fields.iter().map(|(name, _)| name.clone());
+            assert_same(ticket, read, &names.collect::<Vec<_>>());
+        }
+        let crlf = lines.replace('\n', "\r\n\r\n");
+        let marked = ["\u{FEFF}", &crlf].concat();
+        assert_eq!(
+            read(ImportFormat::JsonLines, marked.as_bytes()).unwrap(),
+            read_back
+        );
+        assert_eq!(
+            read(ImportFormat::JsonLines, OneByte(marked.as_bytes())).unwrap(),
+            read_back
+        );
+    }
+}
+
+/// Compares two tickets field by field, their custom fields by these names.
+fn assert_same(expected: &Ticket, got: &Ticket, names: &[String]) {
+    for field in Field::ALL {
+        if field != Field::CustomFields {
+            assert_eq!(got.cell(field), expected.cell(field), "{}", field.name());
+        }
+    }
+    for name in names {
+        assert_eq!(got.custom(name), expected.custom(name), "{name}");
+    }
+}
+
+#[test]
+fn marks_at_the_start_and_line_ends_are_taken() {
+    for seed in 0..10 {
+        let _named = OnFailure(seed);
+        let made = make(seed);
+        for (format, import) in READABLE {
+            let body = String::from_utf8(write(&made.snapshot, &Query::default(), format)).unwrap();
+            let expected = read(import, body.as_bytes()).unwrap();
+            let crlf = ["\u{FEFF}", &body.replace('\n', "\r\n")].concat();
+            assert_eq!(
+                read(import, crlf.as_bytes()).unwrap(),
+                expected,
+                "{}",
+                format.name()
+            );
+            assert_eq!(read(import, OneByte(crlf.as_bytes())).unwrap(), expected);
+            // Without the end of its last line, which is no part of a record.
+            assert_eq!(read(import, body.trim_end().as_bytes()).unwrap(), expected);
+            if !body.is_empty() {
+                let twice = ["\u{FEFF}\u{FEFF}", &body].concat();
+                let error = read(import, twice.as_bytes()).unwrap_err();
+                assert!(!error.code().is_empty(), "{}", format.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_input_gives_an_error_or_fewer_tickets() {
+    for seed in [3, 5] {
+        let _named = OnFailure(seed);
+        let made = make(seed);
+        let tickets: Vec<Ticket> = made.tickets.values().take(4).cloned().collect();
+        assert_eq!(tickets.len(), 4);
+        let lines: Vec<String> = tickets
+            .iter()
+            .map(|ticket| serde_json::to_string(ticket).unwrap())
+            .collect();
+        let query: Query = "count=4".parse().unwrap();
+        let mut inputs = vec![(ImportFormat::JsonLines, lines.join("\n").into_bytes())];
+        inputs.extend(
+            READABLE.map(|(format, import)| (import, write(&made.snapshot, &query, format))),
+        );
+        for (format, input) in inputs {
+            let whole = read(format, &*input).unwrap();
+            let before = &whole[..whole.len() - 1];
+            let mut end = input.len();
+            while input[..end].ends_with(b"\n") {
+                end -= 1;
+            }
+            for cut in 0..end {
+                let outcome = read(format, &input[..cut]);
+                let skipped = Import::new(format, &input[..cut]).skip_bad(true);
+                let kept: Vec<Ticket> = skipped.into_iter().map_while(Result::ok).collect();
+                match (format, outcome) {
+                    (ImportFormat::Xml | ImportFormat::Json, Ok(_)) => panic!("{cut} of {end}"),
+                    // A delimited record that lost its last pairs is a record still.
+                    (ImportFormat::Delimited, Ok(read)) => {
+                        let sure = read.len().saturating_sub(1);
+                        assert_eq!(read[..sure], whole[..sure]);
+                    }
+                    (_, Ok(read)) => {
+                        assert!(read.len() < whole.len());
+                        assert_eq!(read, whole[..read.len()]);
+                    }
+                    (_, Err(error)) => assert!(error.position().is_some()),
+                }
+                let sure = kept.len().min(before.len());
+                assert!(kept.len() <= whole.len());
+                if format != ImportFormat::Delimited {
+                    assert_eq!(kept, whole[..kept.len()]);
+                } else if sure < kept.len() {
+                    assert_eq!(kept[..sure], whole[..sure]);
+                }
+            }
+        }
+    }
+}
+
+/// The values of one record as a foreign parser gives them: names with texts, decoded, and
+/// custom names apart.
+#[derive(Debug, Default)]
+struct Foreign {
+    fields: Vec<(String, String)>,
+    custom: Vec<(String, String)>,
+}
+
+fn decode(text: &str) -> String {
+    // A pair without `=` is a name, and no name is looked at.
+    let pairs = format!("x={text}");
+    let mut pairs = form_urlencoded::parse(pairs.as_bytes());
+    let (_, value) = pairs.next().unwrap();
+    assert!(pairs.next().is_none(), "{text} holds an &");
+    value.into_owned()
+}
+
+fn parse_xml(body: &str) -> Vec<Foreign> {
+    let mut reader = quick_xml::Reader::from_str(body);
+    let mut records = Vec::new();
+    let mut open: Vec<String> = Vec::new();
+    let mut text = String::new();
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(element) => {
+                open.push(element.name().as_ref().to_owned());
+                text.clear();
+                if open == ["tickets", "ticket"] {
+                    records.push(Foreign::default());
+                }
+            }
+            Event::Text(part) => text += &part.xml10_content(),
+            Event::GeneralRef(reference) => text.push(match reference.as_ref() {
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                other => panic!("&{other};"),
+            }),
+            Event::End(_) => {
+                let name = open.pop().unwrap();
+                let value = std::mem::take(&mut text);
+                match (open.len(), records.last_mut()) {
+                    (2, Some(record)) => record.fields.push((name, value)),
+                    (3, Some(record)) => record.custom.push((name, decode(&value))),
+                    _ => {}
+                }
+            }
+            Event::Decl(_) => {}
+            Event::Eof => return records,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn parse_json(body: &str) -> Vec<Foreign> {
+    let value: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(value.as_object().unwrap().len(), 1);
+    let tickets = value["tickets"].as_array().unwrap();
+    let pairs = |value: &serde_json::Value| -> Vec<(String, String)> {
+        let members = value.as_object().unwrap().iter();
+        members
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or("").to_owned()))
+            .collect()
+    };
+    tickets
+        .iter()
+        .map(|ticket| {
+            let objects = ticket["custom_fields"].as_array().unwrap();
+            assert!(objects.len() <= 1);
+            let custom = objects.first().map(pairs).unwrap_or_default();
+            Foreign {
+                fields: pairs(ticket),
+                custom: custom
+                    .into_iter()
+                    .map(|(name, value)| (name, decode(&value)))
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+fn parse_delimited(body: &str) -> Vec<Foreign> {
+    assert!(body.is_empty() || body.ends_with('\n'));
+    body.lines()
+        .map(|line| {
+            let pairs = form_urlencoded::parse(line.as_bytes());
+            let pairs: Vec<(String, String)> = pairs.into_owned().collect();
+            let (fields, custom): (Vec<_>, Vec<_>) = pairs
+                .into_iter()
+                .partition(|(name, _)| Field::from_name(name).is_some());
+            let list = fields.iter().find(|(name, _)| name == "custom_fields");
+            let names: Vec<&str> = custom.iter().map(|(name, _)| &**name).collect();
+            assert_eq!(list.unwrap().1, names.join(","));
+            Foreign { fields, custom }
+        })
+        .collect()
+}
+
+/// Reads `4/24/2014 10:42:43 AM`.
+fn is_date(text: &str, date: NaiveDateTime) -> bool {
+    let parts: Vec<&str> = text.split(['/', ' ', ':']).collect();
+    let (is_after_noon, hour) = date.hour12();
+    let expected = [
+        date.month().to_string(),
+        date.day().to_string(),
+        format!("{:04}", date.year()),
+        hour.to_string(),
+        format!("{:02}", date.minute()),
+        format!("{:02}", date.second()),
+        if is_after_noon { "PM" } else { "AM" }.to_owned(),
+    ];
+    parts == expected
+}
+
+fn compare(ticket: &Ticket, foreign: &Foreign, names: &[String], format: Format) {
+    // A JSON object as `serde_json` keeps it has its members in the order of their names.
+    let mut fields: Vec<Field> = Field::ALL.to_vec();
+    let mut names = names.to_vec();
+    if format == Format::Json {
+        fields.sort_by_key(|field| field.name());
+        names.sort();
+    }
+    let got: Vec<&str> = foreign.fields.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(
+        got,
+        fields.iter().map(|field| field.name()).collect::<Vec<_>>()
+    );
+    for (field, (name, value)) in fields.into_iter().zip(&foreign.fields) {
+        // The foreign parser of delimited pairs has decoded them already.
+        let is_encoded = field.kind() == FieldKind::Text && format != Format::Delimited;
+        let value = if is_encoded {
+            decode(value)
+        } else {
+            value.clone()
+        };
+        match ticket.cell(field) {
+            Cell::Text(text) => assert_eq!(value, text, "{name}"),
+            Cell::Integer(integer) => assert_eq!(value, integer.to_string(), "{name}"),
+            Cell::OptionalInteger(None) | Cell::Date(None) => assert_eq!(value, "", "{name}"),
+            Cell::OptionalInteger(Some(integer)) => assert_eq!(value, integer.to_string()),
+            Cell::Date(Some(date)) => assert!(is_date(&value, date), "{value} for {date}"),
+            _ => {}
+        }
+    }
+    let custom: Vec<(&str, &str)> = foreign
+        .custom
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect();
+    let expected: Vec<(&str, &str)> = names
+        .iter()
+        .map(|name| (&**name, ticket.custom(name)))
+        .collect();
+    assert_eq!(custom, expected);
+}
+
+#[test]
+fn parsers_of_others_read_the_same_values() {
+    for seed in 0..STORES_COUNT {
+        let _named = OnFailure(seed);
+        let made = make(seed);
+        assert_eq!(made.snapshot.custom_names(), made.names);
+        for format in Format::ALL {
+            let body = write(&made.snapshot, &Query::default(), format);
+            let body = String::from_utf8(body).unwrap();
+            let parsed = match format {
+                Format::Xml => parse_xml(&body),
+                Format::Json => parse_json(&body),
+                _ => parse_delimited(&body),
+            };
+            assert_eq!(parsed.len(), made.tickets.len());
+            for (foreign, ticket) in parsed.iter().zip(made.tickets.values()) {
+                compare(ticket, foreign, &made.names, format);
+            }
+        }
+    }
+}
