@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rank of each module at the top of `src`.
-const RANKS: [(&str, u32); 14] = [
+const RANKS: [(&str, u32); 15] = [
     ("model", 0),
     ("query", 1),
     ("segment", 1),
     ("import", 1),
+    ("journal", 1),
     ("snapshot", 2),
     ("synth", 2),
     ("reference", 2),
