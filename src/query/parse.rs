@@ -284,6 +284,35 @@ fn parse_sort_key(word: &str) -> Option<SortKey> {
     (field.kind() != FieldKind::CustomFields).then_some(SortKey::Field(field))
 }
 
+impl Request {
+    /// Returns the format that a request names, also where the request has errors.
+    ///
+    /// So the response to a bad request comes in the format that its sender reads. None
+    /// where there is no `format`, or a first one that is no format. Cost: linear in the
+    /// request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Format, Request};
+    ///
+    /// assert_eq!(Request::find_format("count=x&Format=JSON"), Some(Format::Json));
+    /// assert_eq!(Request::find_format("format=yaml&format=json"), None);
+    /// ```
+    pub fn find_format(text: &str) -> Option<Format> {
+        pairs(text)
+            .find(|(name, value)| {
+                name.eq_ignore_ascii_case(Single::Format.name()) && !value.is_empty()
+            })
+            .and_then(|(_, value)| Format::from_name(&value))
+    }
+}
+
+/// Returns the decoded pairs of a request.
+fn pairs(text: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(text.strip_prefix('?').unwrap_or(text).as_bytes())
+}
+
 impl FromStr for Request {
     type Err = Error;
 
@@ -295,9 +324,8 @@ impl FromStr for Request {
     /// [`ErrorKind::DuplicateVariable`] or [`ErrorKind::InvalidValue`]; then
     /// [`ErrorKind::PageNeedsCount`] and [`ErrorKind::PageNeedsWildcard`].
     fn from_str(text: &str) -> Result<Request, Error> {
-        let text = text.strip_prefix('?').unwrap_or(text);
         let mut reading = Reading::default();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        for (name, value) in pairs(text) {
             reading = reading.pair(&name, &value)?;
         }
         reading.finish()
