@@ -1,0 +1,67 @@
+//! `ticketdex get`: one request, answered on standard output.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::time::Instant;
+
+use clap::Args;
+use ticketdex::{Format, Request};
+
+use crate::input::Input;
+use crate::{Failure, parse_format, say};
+
+/// Answers one request
+///
+/// The response goes to standard output. Standard error tells how many tickets there are, how
+/// long they took to load, how many matched, and how long it took to find them.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A get_tickets request like 'status=Open&order=date_opened DESC&count=5'
+    ///
+    /// It is form-urlencoded, with or without a leading ?. Without filters every ticket matches.
+    #[arg(value_name = "REQUEST", default_value = "")]
+    request: OsString,
+
+    #[command(flatten)]
+    input: Input,
+
+    /// The format of the response, unless the request names one: xml, json or delimited
+    #[arg(long, value_parser = parse_format, default_value = "xml")]
+    format: Format,
+
+    /// Print the plan and the work that it took to standard error
+    #[arg(long)]
+    explain: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // Before a long load, not after it.
+    let text = arguments.request.to_string_lossy();
+    let request: Request = text
+        .parse()
+        .map_err(|error| Failure::bad("the request", error))?;
+    let loaded = arguments.input.load()?;
+    let snapshot = loaded.store.snapshot();
+
+    let start = Instant::now();
+    let answer = snapshot.answer(&request.query);
+    let time = start.elapsed();
+
+    let format = request.format.unwrap_or(arguments.format);
+    let mut stdout = io::stdout().lock();
+    answer
+        .write_to(format, &mut stdout)
+        .map_err(Failure::output)?;
+    stdout.flush().map_err(Failure::output)?;
+    say(&format!(
+        "{}; {} matched, answered in {time:.2?}",
+        loaded.describe(),
+        answer.total()
+    ));
+    if arguments.explain {
+        // Whether anyone hears it is no concern of the command's.
+        let _ = writeln!(io::stderr(), "{}", answer.explain());
+    }
+    Ok(())
+}

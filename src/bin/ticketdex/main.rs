@@ -1,0 +1,138 @@
+//! The command `ticketdex`: the engine for shells, and for programs in any language.
+//!
+//! `get` answers one request, `pipe` one a line. What a command does is in the file of its name; here are the arguments that all
+//! share, and what becomes of a command that ends early. It uses the public face of the
+//! crate alone.
+//!
+//! # Invariants
+//!
+//! * Standard output carries what was asked for and nothing else; all that is said about
+//!   it goes to standard error.
+//! * The exit status is 0, or 1 for bad data and bad requests, or 2 for wrong usage. A
+//!   reader of standard output that has gone is no error: the command ends quietly.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::doc_markdown,
+    reason = "the docs of arguments are help texts, which are shown as they stand"
+)]
+
+mod decompress;
+mod get;
+mod input;
+mod pipe;
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use ticketdex::{Error, ErrorKind, Format};
+
+/// Answers get_tickets requests over help-desk tickets held in memory.
+#[derive(Parser)]
+#[command(version, after_help = EXIT_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_HELP: &str = "Exit status: 0; 1 for bad data or a bad request, with its error code and \
+                         message on standard error; 2 for wrong usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    Get(get::Arguments),
+    Pipe(pipe::Arguments),
+}
+
+/// Why a command ended early.
+enum Failure {
+    /// The arguments do not make sense together, in words.
+    Usage(String),
+    /// Bad data, a bad request, or a file that cannot be read or written.
+    Bad {
+        /// What it happened to: a file, a request.
+        about: String,
+        error: Error,
+    },
+    /// Nobody reads standard output any more.
+    ReaderGone,
+}
+
+impl Failure {
+    fn bad(about: impl Into<String>, error: impl Into<Error>) -> Failure {
+        Failure::Bad {
+            about: about.into(),
+            error: error.into(),
+        }
+    }
+
+    /// What came of writing to standard output.
+    fn output(error: impl Into<Error>) -> Failure {
+        let error = error.into();
+        match error.kind() {
+            ErrorKind::Io(cause) if cause.kind() == io::ErrorKind::BrokenPipe => {
+                Failure::ReaderGone
+            }
+            _ => Failure::bad("standard output", error),
+        }
+    }
+
+    fn report(&self) -> ExitCode {
+        match self {
+            Failure::ReaderGone => ExitCode::SUCCESS,
+            Failure::Usage(message) => Arguments::command()
+                .error(clap::error::ErrorKind::ValueValidation, message)
+                .exit(),
+            Failure::Bad { about, error } => {
+                say(&format!("{about}: {}", describe(error)));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Says an error in a line: its code, its message and the causes behind it.
+fn describe(error: &Error) -> String {
+    let mut text = format!("{}: {error}", error.code());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing into a string cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Writes a line to standard error, control characters shown as escapes.
+///
+/// Whether anyone hears it is no concern of the command's.
+fn say(line: &str) {
+    let mut shown = String::from("ticketdex: ");
+    for c in line.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.push('\n');
+    let _ = io::stderr().write_all(shown.as_bytes());
+}
+
+/// Reads the argument of `--format`.
+fn parse_format(name: &str) -> Result<Format, String> {
+    Format::from_name(name).ok_or_else(|| "the formats are xml, json and delimited".to_owned())
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Get(arguments) => get::run(&arguments),
+        Command::Pipe(arguments) => pipe::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,174 @@
+//! `ticketdex pipe`: requests in, responses out, for programs that drive the engine.
+//!
+//! # Invariants
+//!
+//! * Every line is answered, in order, by one header line and a body of as many bytes as
+//!   the header says, before the next line is read.
+//! * No body of more than [`HELD_BYTES_MAX`] is ever held.
+
+use std::io::{self, BufRead, BufWriter, Write};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use ticketdex::{Answer, Chunks, Error, Format, Request, Snapshot};
+
+use crate::input::Input;
+use crate::{Failure, parse_format, say};
+
+/// A longer body is made twice, so that none of it needs to be held.
+const HELD_BYTES_MAX: usize = 16 << 20;
+
+/// What a chunk of a response is made in: 64 KiB, and what [`Chunks::fill`] takes beyond.
+const CHUNK_BYTES: usize = (64 << 10) + 64;
+
+/// The memory that is kept for the next line; what a longer one took is given back.
+const LINE_BYTES_KEPT: usize = 64 << 10;
+
+/// Answers the requests on standard input, one a line, until it ends
+///
+/// This is how other programs drive the engine.
+#[derive(Args)]
+#[command(after_long_help = PROTOCOL_HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    input: Input,
+
+    /// The format of responses, unless a request names one: xml, json or delimited
+    #[arg(long, value_parser = parse_format, default_value = "xml")]
+    format: Format,
+}
+
+const PROTOCOL_HELP: &str = "\
+Protocol:
+  Each line of standard input is a request; an empty line is the empty request, which every ticket
+  matches. A CR at the end of a line is dropped, and bytes that are no UTF-8 become U+FFFD. Each
+  request is answered at once, in order, by one header line and a body:
+
+    ok BYTES TOTAL ANSWER_NS WRITE_NS
+    error BYTES CODE
+
+  BYTES       how many bytes of body follow the header's line feed; the next header comes right
+              after them
+  TOTAL       how many tickets match, before count and page
+  ANSWER_NS   nanoseconds from the line to the rows of the page: parse, plan and run
+  WRITE_NS    nanoseconds that making the body took, in chunks of 64 KiB
+  CODE        the stable word of the error, such as invalid_value; the body is its error response
+
+  The format is the request's own, else that of --format; so it is for errors too. A body over
+  16 MiB is made twice, once for its length and time and once to be sent, and never held whole.
+  Once the tickets are loaded, standard error says how many there are.";
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.input.reads_stdin() {
+        return Err(Failure::Usage(
+            "pipe reads requests from standard input, so --data - cannot be tickets".to_owned(),
+        ));
+    }
+    let loaded = arguments.input.load()?;
+    say(&loaded.describe());
+    let mut pipe = Pipe {
+        snapshot: loaded.store.snapshot(),
+        format: arguments.format,
+        stdout: BufWriter::with_capacity(CHUNK_BYTES, io::stdout().lock()),
+        chunk: Vec::with_capacity(CHUNK_BYTES),
+        body: Vec::new(),
+    };
+    let mut stdin = io::stdin().lock();
+    let mut line = Vec::new();
+    while read_line(&mut stdin, &mut line)? {
+        pipe.serve(&line).map_err(Failure::output)?;
+    }
+    Ok(())
+}
+
+/// Reads a line without its end; false where there is none.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Failure> {
+    line.clear();
+    line.shrink_to(LINE_BYTES_KEPT);
+    let read = input.read_until(b'\n', line);
+    let bytes = read.map_err(|error| Failure::bad("standard input", error))?;
+    if line.ends_with(b"\n") {
+        line.pop();
+    }
+    if line.ends_with(b"\r") {
+        line.pop();
+    }
+    Ok(bytes > 0)
+}
+
+/// The engine at one end, standard output at the other.
+struct Pipe<W: Write> {
+    snapshot: Snapshot,
+    /// Of the responses to requests that name none.
+    format: Format,
+    stdout: W,
+    /// The one buffer in which every chunk is made.
+    chunk: Vec<u8>,
+    /// The body of the last response, where it is short enough to be held.
+    body: Vec<u8>,
+}
+
+impl<W: Write> Pipe<W> {
+    fn serve(&mut self, line: &[u8]) -> io::Result<()> {
+        let start = Instant::now();
+        let text = String::from_utf8_lossy(line);
+        match text.parse::<Request>() {
+            Ok(request) => {
+                let answer = self.snapshot.answer(&request.query);
+                let answer_time = start.elapsed();
+                self.send(&answer, request.format.unwrap_or(self.format), answer_time)?;
+            }
+            Err(error) => {
+                let format = Request::find_format(&text).unwrap_or(self.format);
+                self.send_error(&error, format)?;
+            }
+        }
+        self.stdout.flush()
+    }
+
+    fn send(&mut self, answer: &Answer, format: Format, answer_time: Duration) -> io::Result<()> {
+        let (bytes, write_time) = self.make(answer, format);
+        writeln!(
+            self.stdout,
+            "ok {bytes} {} {} {}",
+            answer.total(),
+            answer_time.as_nanos(),
+            write_time.as_nanos()
+        )?;
+        if bytes <= HELD_BYTES_MAX as u64 {
+            return self.stdout.write_all(&self.body);
+        }
+        let mut chunks = answer.clone().into_chunks(format);
+        while chunks.fill(&mut self.chunk) {
+            self.stdout.write_all(&self.chunk)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the body and holds it if it is short; returns its length and the time it took.
+    ///
+    /// Holding is not in the time: making is what is measured, into a buffer that is reused.
+    fn make(&mut self, answer: &Answer, format: Format) -> (u64, Duration) {
+        self.body.clear();
+        let mut bytes = 0;
+        let mut start = Instant::now();
+        let mut time = Duration::ZERO;
+        let mut chunks: Chunks = answer.clone().into_chunks(format);
+        while chunks.fill(&mut self.chunk) {
+            time += start.elapsed();
+            bytes += self.chunk.len() as u64;
+            if bytes <= HELD_BYTES_MAX as u64 {
+                self.body.extend_from_slice(&self.chunk);
+            }
+            start = Instant::now();
+        }
+        (bytes, time + start.elapsed())
+    }
+
+    fn send_error(&mut self, error: &Error, format: Format) -> io::Result<()> {
+        let body = error.to_response(format);
+        writeln!(self.stdout, "error {} {}", body.len(), error.code())?;
+        self.stdout.write_all(&body)
+    }
+}
