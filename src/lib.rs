@@ -13,6 +13,8 @@ mod response;
 mod segment;
 mod snapshot;
 mod store;
+#[cfg(feature = "synth")]
+pub mod synth;
 
 pub use import::{Import, ImportFormat, Imported, Progress, Tickets};
 pub use journal::{Change, Journal};

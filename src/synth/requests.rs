@@ -1,0 +1,326 @@
+//! Requests that suit a store of the generator's tickets.
+//!
+//! Most filters take their values from one ticket that the store has, so that they agree
+//! with one another and the answer is not empty.
+
+use std::fmt::Write;
+
+use chrono::{Datelike, NaiveDateTime};
+use form_urlencoded::byte_serialize;
+
+use super::random::Random;
+use super::tickets::{KEYWORD_COMMON, KEYWORD_MEDIUM, KEYWORD_RARE, KEYWORD_SHORT, Tickets};
+use crate::model::{Cell, Field, Ticket};
+
+/// An endless sequence of requests, as form-urlencoded text.
+///
+/// Every variable of spec section 3 but `key` and `format` occurs, and every order field.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::Query;
+/// use ticketdex::synth::Requests;
+///
+/// for request in Requests::new(7, 1_000).take(100) {
+///     assert!(request.parse::<Query>().is_ok());
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Requests {
+    random: Random,
+    tickets: Tickets,
+    tickets_count: u64,
+}
+
+impl Requests {
+    /// Starts the sequence of a seed, for a store of the first tickets of the same seed.
+    pub fn new(seed: u64, tickets_count: u64) -> Requests {
+        Requests {
+            random: Random::new(seed, u64::MAX),
+            tickets: Tickets::new(seed),
+            tickets_count: tickets_count.max(1),
+        }
+    }
+
+    fn request(&mut self) -> String {
+        let place = self.random.below(self.tickets_count);
+        let mut request = Making {
+            target: self.tickets.ticket(place),
+            random: &mut self.random,
+            pairs: Vec::new(),
+        };
+        request.filters();
+        request.window();
+        request.order();
+        let mut text = String::new();
+        for (name, value) in request.pairs {
+            let mark = if text.is_empty() { "" } else { "&" };
+            let _ = write!(text, "{mark}{name}=");
+            text.extend(byte_serialize(value.as_bytes()));
+        }
+        text
+    }
+}
+
+impl Iterator for Requests {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        Some(self.request())
+    }
+}
+
+/// The ways to limit a request, each once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    /// A value of this filter, sometimes several.
+    Value(Field),
+    Keyword,
+    Dates,
+    Due,
+    Cids,
+    Tids,
+    Tid,
+}
+
+/// One request being made.
+struct Making<'a> {
+    target: Ticket,
+    random: &'a mut Random,
+    pairs: Vec<(&'static str, String)>,
+}
+
+impl Making<'_> {
+    fn filters(&mut self) {
+        let others = [
+            Limit::Keyword,
+            Limit::Keyword,
+            Limit::Dates,
+            Limit::Due,
+            Limit::Cids,
+            Limit::Tids,
+            Limit::Tid,
+        ];
+        let values = Field::FILTERS.map(Limit::Value);
+        let mut limits: Vec<Limit> = values.into_iter().chain(others).collect();
+        for _ in 0..self
+            .random
+            .weigh(&[(1, 3_500), (2, 2_500), (0, 1_000), (3, 2_000), (5, 1_000)])
+        {
+            let limit = self.random.pick(&limits);
+            limits.retain(|other| *other != limit);
+            self.limit(limit);
+        }
+    }
+
+    fn limit(&mut self, limit: Limit) {
+        match limit {
+            Limit::Value(field) => self.value(field),
+            Limit::Keyword => {
+                let keyword = self.keyword();
+                self.pairs.push(("keyword", keyword));
+            }
+            Limit::Dates => self.dates(),
+            Limit::Due => {
+                let due = self.target.due_date.map(show_day);
+                self.pairs
+                    .push(("due_date", due.unwrap_or_else(|| "1/1/2015".to_owned())));
+            }
+            Limit::Cids => {
+                let cid = self.target.cid.clone();
+                let letters = [1, 3, cid.len()];
+                let (first, last) = (self.random.pick(&letters), self.random.pick(&letters));
+                if self.random.below(4) > 0 {
+                    self.pairs
+                        .push(("start_cid", cid[..first.min(cid.len())].to_owned()));
+                }
+                if self.random.below(4) > 0 {
+                    self.pairs
+                        .push(("end_cid", cid[..last.min(cid.len())].to_owned()));
+                }
+            }
+            Limit::Tids => {
+                let tid = self.target.tid;
+                let span = self.random.pick(&[10, 1_000, 50_000]);
+                let before = self.random.below(span);
+                self.pairs
+                    .push(("start_tid", tid.saturating_sub(before).to_string()));
+                if self.random.below(3) > 0 {
+                    self.pairs
+                        .push(("end_tid", (tid + span - before).to_string()));
+                }
+            }
+            Limit::Tid => {
+                let digits = self.target.tid.to_string();
+                let (head, tail) = digits.split_at(digits.len() / 2);
+                let tid = match self.random.below(4) {
+                    0 => digits,
+                    1 => format!("{head}*"),
+                    2 => format!("*{tail}"),
+                    _ => "*".to_owned(),
+                };
+                self.pairs.push(("tid", tid));
+            }
+        }
+    }
+
+    fn value(&mut self, field: Field) {
+        let name = field.alias().unwrap_or(field.name());
+        let Cell::Text(text) = self.target.cell(field) else {
+            return;
+        };
+        // A value cannot be asked for when it is empty.
+        let text = if text.is_empty() { "*" } else { text };
+        self.pairs.push((name, text.to_owned()));
+        if field == Field::Status && self.random.below(3) == 0 {
+            self.pairs.push((name, "on hold".to_owned()));
+            self.pairs.push((name, "OPEN".to_owned()));
+        }
+    }
+
+    fn dates(&mut self) {
+        let Some(opened) = self.target.date_opened else {
+            return;
+        };
+        let days = self.random.pick(&[0, 31, 365, 5 * 365]);
+        let start = opened - chrono::TimeDelta::days(self.random.below(days + 1).cast_signed());
+        let end = start + chrono::TimeDelta::days(days.cast_signed());
+        let start_form = self.random.pick(&[show_day, show_second, show_iso]);
+        if self.random.below(5) > 0 {
+            self.pairs.push(("start_date", start_form(start)));
+        }
+        if self.random.below(4) > 0 {
+            self.pairs.push(("end_date", show_day(end)));
+        }
+    }
+
+    /// A known keyword, or a part of a word or two that the ticket has.
+    fn keyword(&mut self) -> String {
+        let known = [
+            KEYWORD_COMMON,
+            KEYWORD_SHORT,
+            KEYWORD_MEDIUM,
+            KEYWORD_RARE,
+            "nowhere-to-be-found",
+        ];
+        if self.random.below(4) == 0 {
+            return self.random.pick_skewed(&known).to_owned();
+        }
+        let words: Vec<&str> = self.target.summary.split_whitespace().collect();
+        let mut keyword = String::new();
+        for _ in 0..self.random.weigh(&[(1, 7_000), (2, 3_000)]) {
+            let word = self.random.pick(&words);
+            let chars = 1 + self.random.below(word.chars().count() as u64) as usize;
+            let part: String = word.chars().take(chars).collect();
+            let _ = write!(keyword, "{part} ");
+        }
+        keyword.trim_end().to_owned()
+    }
+
+    fn window(&mut self) {
+        if self.random.below(20) == 0 {
+            self.pairs.push(("count_only", "Y".to_owned()));
+            return;
+        }
+        if self.random.below(12) == 0 {
+            return;
+        }
+        let count = self.random.pick(&[50, 50, 50, 10, 1, 500]);
+        self.pairs.push(("count", count.to_string()));
+        let tid = self.pairs.iter().find(|(name, _)| *name == "tid");
+        match tid {
+            None => self.pairs.push(("tid", "*".to_owned())),
+            Some((_, tid)) if !tid.contains('*') => return,
+            Some(_) => {}
+        }
+        let page = self
+            .random
+            .weigh(&[(1, 7_000), (2, 1_500), (3, 700), (40, 500), (2_000, 300)]);
+        self.pairs.push(("page", page.to_string()));
+    }
+
+    fn order(&mut self) {
+        if self.random.below(4) == 0 {
+            return;
+        }
+        let frequent = [
+            Field::DateOpened,
+            Field::LastUpdated,
+            Field::Priority,
+            Field::Cid,
+            Field::CompanyName,
+            Field::DueDate,
+            Field::Tid,
+        ];
+        let mut keys = Vec::new();
+        for _ in 0..self.random.weigh(&[(1, 7_500), (2, 2_500)]) {
+            let field = if self.random.below(3) > 0 {
+                self.random.pick_skewed(&frequent)
+            } else {
+                self.random.pick(&Field::ALL)
+            };
+            let name = match field {
+                Field::CustomFields => "custom_fields.Location",
+                field => field.name(),
+            };
+            keys.push(format!(
+                "{name}{}",
+                self.random.pick(&["", " DESC", " ASC"])
+            ));
+        }
+        self.pairs.push(("order", keys.join(",")));
+        if self.random.below(4) == 0 {
+            self.pairs.push(("order_direction", "DESC".to_owned()));
+        }
+    }
+}
+
+fn show_day(date: NaiveDateTime) -> String {
+    format!("{}/{}/{}", date.month(), date.day(), date.year())
+}
+
+fn show_second(date: NaiveDateTime) -> String {
+    format!("{} {}", show_day(date), date.time())
+}
+
+fn show_iso(date: NaiveDateTime) -> String {
+    format!("{date:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::query::Query;
+
+    #[test]
+    fn every_variable_and_order_occurs_and_all_parse() {
+        let mut occurred: BTreeMap<String, u32> = BTreeMap::new();
+        for request in Requests::new(1, 2_000).take(20_000) {
+            request
+                .parse::<Query>()
+                .unwrap_or_else(|error| panic!("{request}: {error}"));
+            for (name, value) in form_urlencoded::parse(request.as_bytes()) {
+                *occurred.entry(name.clone().into_owned()).or_default() += 1;
+                if name == "order" {
+                    let first = value.split([' ', ',']).next().unwrap_or_default();
+                    *occurred.entry(format!("by {first}")).or_default() += 1;
+                }
+            }
+        }
+        let filters = Field::FILTERS.map(|field| field.alias().unwrap_or(field.name()).to_owned());
+        let others = "tid keyword due_date start_tid end_tid start_cid end_cid start_date end_date \
+            count page count_only order order_direction";
+        let orders = Field::ALL.map(|field| match field {
+            Field::CustomFields => "by custom_fields.Location".to_owned(),
+            field => format!("by {}", field.name()),
+        });
+        let others = others.split_whitespace().map(str::to_owned);
+        for name in filters.into_iter().chain(others).chain(orders) {
+            let count = occurred.get(&name).copied().unwrap_or_default();
+            assert!(count >= 60, "{name} only {count} times");
+        }
+    }
+}
