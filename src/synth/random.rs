@@ -1,6 +1,6 @@
 //! The numbers that the generators draw.
 //!
-//! SplitMix64: integers only, so one seed gives one sequence on every machine, and a
+//! `SplitMix64`: integers only, so one seed gives one sequence on every machine, and a
 //! sequence may start at any ticket without the ones before it.
 
 /// A sequence of numbers.
