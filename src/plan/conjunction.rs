@@ -27,7 +27,7 @@ use crate::segment::column::Zone;
 use crate::segment::rowset::{
     BLOCK_ROWS, Block, EMPTY_BLOCK, RowSet, block_count, for_each_row, range_block,
 };
-use crate::segment::words::TermRows;
+use crate::segment::terms::is_dear;
 use crate::segment::{Posting, Segment, Slot};
 use crate::snapshot::LiveSegment;
 
@@ -78,9 +78,6 @@ pub(super) struct Conjunction {
 
 /// What probing one row's texts for a term costs, in units of a posting.
 const TEXT_PROBE_COST: u64 = 500;
-
-/// Row sets that were found in fewer steps from posting to posting are not worth keeping.
-const KEPT_COST_MIN: u64 = 2048;
 
 // Costs in nanoseconds of the machine that the strategies were measured on; only their
 // ratios matter.
@@ -251,13 +248,8 @@ impl Conjunction {
                     estimate,
                 }
             } else {
-                let rows = Arc::new(match segment.words().rows(&matches) {
-                    TermRows::Sorted(rows) => RowSet::from_sorted(&rows, segment.rows_count()),
-                    TermRows::Bitmap(words, _) => {
-                        RowSet::from_words(words.into_owned(), segment.rows_count())
-                    }
-                });
-                if !mode.is_cold && cost >= KEPT_COST_MIN {
+                let rows = Arc::new(segment.term_rows(&matches));
+                if !mode.is_cold && is_dear(cost) {
                     segment.terms().insert(&term, &rows);
                 }
                 let estimate = u64::from(rows.count());

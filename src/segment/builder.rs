@@ -15,17 +15,14 @@
 //! A hash look-up a text and one a word; sealing sorts distinct texts, not rows.
 
 use std::hash::BuildHasher;
-use std::sync::OnceLock;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::column::{Column, TextColumn, zones_pay};
 use super::dictionary::{Blob, Dictionary};
-use super::rowset::RowSet;
-use super::sorted::SortedRows;
-use super::terms::TermSets;
+use super::parts::SegmentParts;
 use super::words::WordsBuilder;
-use super::{CustomColumn, FieldColumn, Segment, has_postings, is_sorted_at_seal};
+use super::{FieldColumn, Segment};
 use crate::model::names::CustomNames;
 use crate::model::value::date_to_seconds;
 use crate::model::{Cell, Field, FieldKind, Ticket};
@@ -251,33 +248,16 @@ impl SegmentBuilder {
         }
         let custom = (0u32..).zip(self.custom).filter_map(|(name_index, texts)| {
             let column = texts?.seal(&rows, true);
-            Some(CustomColumn {
-                name_index,
-                column,
-                order: OnceLock::new(),
-            })
+            column.has_values().then_some((name_index, column))
         });
         let custom = custom.collect();
-        let words = self.words.seal(rows.order.as_deref());
-        let postings = Field::ALL.map(|field| make_postings(field, &columns[field.index()]));
-        let orders = Field::ALL.map(|field| match &columns[field.index()] {
-            FieldColumn::Coded(column)
-                if is_sorted_at_seal(field)
-                    || has_postings(field) && postings[field.index()].is_none() =>
-            {
-                OnceLock::from(SortedRows::by_class(column))
-            }
-            _ => OnceLock::new(),
-        });
-        Segment {
+        SegmentParts {
             rows_count: rows.rows_count,
             columns,
             custom,
-            postings: postings.into(),
-            orders: orders.into(),
-            words,
-            terms: TermSets::default(),
+            words: self.words.seal(rows.order.as_deref()),
         }
+        .assemble(&[])
     }
 }
 
@@ -289,28 +269,6 @@ fn number_of(cell: Cell<'_>) -> Option<u64> {
         Cell::OptionalInteger(integer) => integer,
         Cell::Date(date) => date.map(date_to_seconds),
     }
-}
-
-/// A field with more classes than one in so many rows gets a sorted vector instead of sets.
-const POSTINGS_ROWS_PER_CLASS: u32 = 8;
-
-/// Makes the row set of each class of a field, where it has few enough.
-fn make_postings(field: Field, column: &FieldColumn) -> Option<Vec<RowSet>> {
-    let FieldColumn::Coded(column) = column else {
-        return None;
-    };
-    let rows_count = column.rows_count();
-    let classes_count = column.classes_count();
-    let is_few = classes_count <= u64::from(rows_count / POSTINGS_ROWS_PER_CLASS).max(16);
-    if !has_postings(field) || !is_few {
-        return None;
-    }
-    let sorted = SortedRows::by_class(column);
-    let set = |class: u64| {
-        let positions = sorted.positions(column, &(class..class + 1));
-        RowSet::from_sorted(&sorted.rows()[positions], rows_count)
-    };
-    Some((0..classes_count).map(set).collect())
 }
 
 #[cfg(test)]

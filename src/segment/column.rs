@@ -145,6 +145,24 @@ impl Codes {
         }
     }
 
+    /// Appends the codes of some rows.
+    fn append_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
+        fn widen<T: Copy + Into<u64>>(codes: &[T], out: &mut Vec<u64>) {
+            out.extend(codes.iter().map(|&code| code.into()));
+        }
+        let span = rows.start as usize..rows.end as usize;
+        match self {
+            Codes::Constant(code, _) => out.resize(out.len() + span.len(), *code),
+            Codes::U8(codes) => widen(&codes[span], out),
+            Codes::U16(codes) => widen(&codes[span], out),
+            Codes::U32(codes) => widen(&codes[span], out),
+            Codes::U64(codes) => out.extend_from_slice(&codes[span]),
+            Codes::Ranked { .. } | Codes::Listed { .. } => {
+                out.extend(rows.map(|row| self.get(row)));
+            }
+        }
+    }
+
     /// Sets in `out` the bits of the rows of `rows` whose code is in `codes`.
     ///
     /// `rows` is at most 64 rows from a multiple of 64 on. Written so that the
@@ -268,10 +286,9 @@ impl Column {
         }
     }
 
-    /// Returns the code of a row: its order among the values, texts that fold alike apart.
-    #[inline]
-    pub(crate) fn code(&self, row: u32) -> u64 {
-        self.codes.get(row)
+    /// Appends the codes of some rows.
+    pub(super) fn append_codes_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
+        self.codes.append_to(rows, out);
     }
 
     /// Returns the class of a row: its order among the values as requests compare them.
@@ -307,7 +324,9 @@ impl Column {
         self.number_of(self.codes.get(row))
     }
 
-    fn number_of(&self, code: u64) -> Option<u64> {
+    /// Returns the number of a code, in a column of numbers.
+    #[inline]
+    pub(super) fn number_of(&self, code: u64) -> Option<u64> {
         let index = code.checked_sub(1)?;
         match &self.values {
             Values::Frame { base, .. } => Some(base + index),
@@ -325,6 +344,11 @@ impl Column {
     /// Returns whether all rows have one value.
     pub(crate) fn is_constant(&self) -> bool {
         matches!(self.codes, Codes::Constant(..))
+    }
+
+    /// Returns whether a row has a value: anything but none and empty.
+    pub(crate) fn has_values(&self) -> bool {
+        !matches!(self.codes, Codes::Constant(0, _))
     }
 
     /// Returns the raw text of a row as [`Blob::tail`] does; empty in a column of numbers.
@@ -459,6 +483,23 @@ impl TextColumn {
     pub(crate) fn text(&self, row: u32) -> Cow<'_, str> {
         // What was encoded from a text decodes to it.
         decode(self.encoded(row), Plus::Space).unwrap_or_default()
+    }
+
+    /// Makes room for so many more texts of so many encoded bytes.
+    pub(super) fn reserve(&mut self, texts_count: usize, bytes: usize) {
+        self.encoded.reserve(texts_count, bytes);
+    }
+
+    /// Appends the texts of some rows of another column.
+    pub(super) fn append(&mut self, other: &TextColumn, rows: Range<u32>) {
+        let indexes = rows.start as usize..rows.end as usize;
+        self.encoded.append(&other.encoded, indexes);
+    }
+
+    /// Returns the encoded bytes of some rows.
+    pub(super) fn rows_bytes(&self, rows: Range<u32>) -> usize {
+        let indexes = rows.start as usize..rows.end as usize;
+        self.encoded.span(&indexes).len()
     }
 
     /// Returns the texts in another order, some of them left out.

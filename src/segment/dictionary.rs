@@ -20,7 +20,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::column::Codes;
-use crate::model::value::{encode_into, folded_chars};
+use crate::model::value::{encode_into, fold_into, folded_chars};
 
 /// Texts end to end, found by index.
 ///
@@ -59,13 +59,49 @@ impl Blob {
 
     /// Returns the text of an index.
     pub(crate) fn get(&self, index: usize) -> &str {
+        &self.text[self.range(index)]
+    }
+
+    #[inline]
+    fn range(&self, index: usize) -> Range<usize> {
         let base = self.bases[index / BASE_TEXTS];
         let start = match index % BASE_TEXTS {
             0 => 0,
             _ => self.ends[index - 1],
         };
-        &self.text
-            [(base + u64::from(start)) as usize..(base + u64::from(self.ends[index])) as usize]
+        (base + u64::from(start)) as usize..(base + u64::from(self.ends[index])) as usize
+    }
+
+    /// Makes room for so many more texts of so many bytes.
+    pub(super) fn reserve(&mut self, texts_count: usize, bytes: usize) {
+        self.text.reserve_exact(bytes);
+        self.ends.reserve_exact(texts_count);
+        let bases_count = (self.ends.len() + texts_count).div_ceil(BASE_TEXTS);
+        self.bases.reserve_exact(bases_count - self.bases.len());
+    }
+
+    /// Returns where the texts of some indexes lie.
+    pub(super) fn span(&self, indexes: &Range<usize>) -> Range<usize> {
+        if indexes.is_empty() {
+            return 0..0;
+        }
+        self.range(indexes.start).start..self.range(indexes.end - 1).end
+    }
+
+    /// Appends the texts of some indexes of another blob.
+    pub(super) fn append(&mut self, other: &Blob, indexes: Range<usize>) {
+        let span = other.span(&indexes);
+        let moved = self.text.len() as u64;
+        self.text.push_str(&other.text[span.clone()]);
+        let mut start = moved;
+        for index in indexes {
+            if self.ends.len().is_multiple_of(BASE_TEXTS) {
+                self.bases.push(start);
+            }
+            start = moved + (other.range(index).end - span.start) as u64;
+            let base = self.bases[self.ends.len() / BASE_TEXTS];
+            self.ends.push((start - base) as u32);
+        }
     }
 
     /// Returns the bytes from the text of an index to the end of the blob, and its own count.
@@ -73,14 +109,8 @@ impl Blob {
     /// Whoever copies short texts can so copy a fixed length, which is faster.
     #[inline]
     pub(crate) fn tail(&self, index: usize) -> (&[u8], usize) {
-        let base = self.bases[index / BASE_TEXTS];
-        let start = match index % BASE_TEXTS {
-            0 => 0,
-            _ => self.ends[index - 1],
-        };
-        let count = self.ends[index] - start;
-        let tail = &self.text.as_bytes()[(base + u64::from(start)) as usize..];
-        (tail, count as usize)
+        let range = self.range(index);
+        (&self.text.as_bytes()[range.start..], range.len())
     }
 
     /// Gives back what growing has reserved.
@@ -109,13 +139,20 @@ pub(crate) struct Dictionary {
 }
 
 impl Dictionary {
+    /// Makes a dictionary of the empty text alone.
+    pub(super) fn empty() -> Dictionary {
+        let mut texts = Blob::default();
+        texts.push("");
+        Dictionary::from_encoded(texts, None, vec![0])
+    }
+
     /// Makes a dictionary of distinct texts; returns it and the ordinal of each text.
     ///
     /// Cost: a sort of the texts, each compared by its folded form.
     pub(crate) fn build(texts: &Blob, is_url_encoded: bool) -> (Dictionary, Vec<u32>) {
         let mut folded = Blob::default();
         for index in 0..texts.count() {
-            folded.push_with(|out| crate::model::value::fold_into(texts.get(index), out));
+            folded.push_with(|out| fold_into(texts.get(index), out));
         }
         let mut order: Vec<u32> = (0..texts.count() as u32).collect();
         order.sort_unstable_by(|&a, &b| {
@@ -135,7 +172,6 @@ impl Dictionary {
                 class_starts.push(ordinal as u32);
             }
         }
-        sorted.shrink();
         (
             Dictionary::from_sorted(sorted, class_starts, is_url_encoded),
             ordinals,
@@ -144,8 +180,6 @@ impl Dictionary {
 
     /// Makes a dictionary of texts that are in order already, with the first ordinal of each class.
     fn from_sorted(texts: Blob, class_starts: Vec<u32>, is_url_encoded: bool) -> Dictionary {
-        let has_repeats = class_starts.len() < texts.count();
-        let is_plain = texts.text.bytes().all(is_plain_byte);
         let mut encoded = None;
         if is_url_encoded {
             let mut blob = Blob::default();
@@ -156,15 +190,65 @@ impl Dictionary {
                 // Encoding writes ASCII only, so each byte is a char.
                 blob.push_with(|out| out.extend(scratch.iter().map(|&byte| char::from(byte))));
             }
-            blob.shrink();
-            encoded = Some(blob).filter(|blob| blob.text != texts.text);
+            encoded = Some(blob);
         }
+        Dictionary::from_encoded(texts, encoded, class_starts)
+    }
+
+    /// Makes a dictionary of texts in order and, where they are URL-encoded, their encoded forms.
+    fn from_encoded(mut texts: Blob, encoded: Option<Blob>, class_starts: Vec<u32>) -> Dictionary {
+        let has_repeats = class_starts.len() < texts.count();
+        let is_plain = texts.text.bytes().all(is_plain_byte);
+        let mut encoded = encoded.filter(|encoded| encoded.text != texts.text);
+        encoded.iter_mut().for_each(Blob::shrink);
+        texts.shrink();
         Dictionary {
             texts,
             encoded,
             class_starts: has_repeats.then(|| class_starts.into()),
             is_plain,
         }
+    }
+
+    /// Merges dictionaries, of which only the used ordinals are taken; the empty text always is.
+    ///
+    /// Returns the dictionary and, for each input, the new ordinal of each taken text.
+    /// Cost: a step an input for each text; nothing is sorted.
+    pub(super) fn merge(
+        inputs: &[(&Dictionary, Vec<bool>)],
+        is_url_encoded: bool,
+    ) -> (Dictionary, Vec<Vec<u32>>) {
+        let mut heads: Vec<MergeHead> = inputs.iter().map(MergeHead::new).collect();
+        let mut ordinals: Vec<Vec<u32>> = inputs
+            .iter()
+            .map(|(dictionary, _)| vec![0; dictionary.count() as usize])
+            .collect();
+        // Where no input has other encoded forms, the result has none.
+        let is_encoded = is_url_encoded && inputs.iter().any(|(input, _)| input.encoded.is_some());
+        let (mut texts, mut encoded) = (Blob::default(), Blob::default());
+        let mut class_starts: Vec<u32> = Vec::new();
+        let mut folded = String::new();
+        while let Some(least) = heads.iter().flat_map(MergeHead::key).min() {
+            let (least_folded, text) = least;
+            let ordinal = texts.count() as u32;
+            texts.push(text);
+            if ordinal == 0 || folded != least_folded {
+                class_starts.push(ordinal);
+                least_folded.clone_into(&mut folded);
+            }
+            for (head, ordinals) in heads.iter_mut().zip(&mut ordinals) {
+                if head.key().is_some_and(|(_, own)| own == text) {
+                    if is_encoded && encoded.count() == ordinal as usize {
+                        encoded.push(head.dictionary.encoded(head.ordinal));
+                    }
+                    ordinals[head.ordinal as usize] = ordinal;
+                    head.advance(head.ordinal + 1);
+                }
+            }
+        }
+        let encoded = is_encoded.then_some(encoded);
+        let dictionary = Dictionary::from_encoded(texts, encoded, class_starts);
+        (dictionary, ordinals)
     }
 
     /// Returns how many texts there are.
@@ -282,6 +366,43 @@ impl Dictionary {
                 .class_starts
                 .as_ref()
                 .map_or(0, |starts| size_of_val::<[u32]>(starts))
+    }
+}
+
+/// The next text of one input of a merge.
+struct MergeHead<'a> {
+    dictionary: &'a Dictionary,
+    is_used: &'a [bool],
+    /// The ordinal of the text; the count of texts at the end.
+    ordinal: u32,
+    folded: String,
+}
+
+impl<'a> MergeHead<'a> {
+    fn new((dictionary, is_used): &'a (&'a Dictionary, Vec<bool>)) -> MergeHead<'a> {
+        MergeHead {
+            dictionary,
+            is_used,
+            ordinal: 0,
+            folded: String::new(),
+        }
+    }
+
+    /// Returns the folded text and the text; none at the end.
+    fn key(&self) -> Option<(&str, &'a str)> {
+        let is_open = self.ordinal < self.dictionary.count();
+        is_open.then(|| (&*self.folded, self.dictionary.text(self.ordinal)))
+    }
+
+    /// Passes to the first used ordinal from one on.
+    fn advance(&mut self, from: u32) {
+        let left = self.is_used[from as usize..].iter();
+        let passed = left.take_while(|&&is_used| !is_used).count();
+        self.ordinal = from + passed as u32;
+        self.folded.clear();
+        if self.ordinal < self.dictionary.count() {
+            fold_into(self.dictionary.text(self.ordinal), &mut self.folded);
+        }
     }
 }
 

@@ -20,12 +20,14 @@
 pub(crate) mod builder;
 pub(crate) mod column;
 pub(crate) mod dictionary;
+pub(crate) mod merge;
+mod parts;
 pub(crate) mod rowset;
 pub(crate) mod sorted;
 pub(crate) mod terms;
 pub(crate) mod words;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::Field;
 use crate::model::value::fold;
@@ -33,7 +35,7 @@ use column::{Column, TextColumn};
 use rowset::RowSet;
 use sorted::SortedRows;
 use terms::TermSets;
-use words::Words;
+use words::{Matches, TermRows, Words};
 
 /// The most rows that one segment can have.
 pub(crate) const ROWS_MAX: u32 = u32::MAX - 1;
@@ -42,11 +44,6 @@ pub(crate) const ROWS_MAX: u32 = u32::MAX - 1;
 /// values are so many that one sorted vector serves better.
 pub(crate) fn has_postings(field: Field) -> bool {
     Field::FILTERS.contains(&field) && field != Field::Cid
-}
-
-/// The fields whose sorted vector is made at seal, since requests range over them.
-pub(crate) fn is_sorted_at_seal(field: Field) -> bool {
-    matches!(field, Field::Cid | Field::DateOpened)
 }
 
 /// The column of one field.
@@ -258,6 +255,16 @@ impl Segment {
         }
     }
 
+    /// Returns whether the order of a slot is made at seal: requests range over the field, or
+    /// it is filtered and has too many values for a set each.
+    fn seals_order(&self, slot: Slot) -> bool {
+        match slot {
+            Slot::Field(Field::Cid | Field::DateOpened) => true,
+            Slot::Field(field) => has_postings(field) && self.posting_sets(field).is_none(),
+            Slot::Custom(_) => false,
+        }
+    }
+
     /// Checks what must always be true, and returns what is not.
     pub(crate) fn check_invariants(&self, names_count: usize) -> Result<(), String> {
         let rows = 0..self.rows_count;
@@ -377,6 +384,23 @@ impl Segment {
     /// Returns the words of the searchable texts.
     pub(crate) fn words(&self) -> &Words {
         &self.words
+    }
+
+    /// Returns the rows of the words that were found for a term.
+    pub(crate) fn term_rows(&self, matches: &Matches) -> RowSet {
+        match self.words.rows(matches) {
+            TermRows::Sorted(rows) => RowSet::from_sorted(&rows, self.rows_count),
+            TermRows::Bitmap(words, _) => RowSet::from_words(words.into_owned(), self.rows_count),
+        }
+    }
+
+    /// Keeps the row set of a term, if it is dear.
+    fn keep_term(&self, term: &str) {
+        let matches = self.words.find(term);
+        if terms::is_dear(matches.rows_cost()) {
+            let rows = Arc::new(self.term_rows(&matches));
+            self.terms.insert(term, &rows);
+        }
     }
 
     /// Returns the row sets of terms that were asked for before.

@@ -23,6 +23,14 @@ pub(crate) const KEPT_BYTES_MAX: usize = 32 << 20;
 /// The most terms that one segment keeps: keeping one more copies their table.
 const KEPT_TERMS_MAX: usize = 1024;
 
+/// Row sets that were found in fewer steps from posting to posting are not worth keeping.
+const KEPT_COST_MIN: u64 = 2048;
+
+/// Returns whether a row set that took so many steps from posting to posting is worth keeping.
+pub(crate) fn is_dear(cost: u64) -> bool {
+    cost >= KEPT_COST_MIN
+}
+
 /// Row sets by folded term.
 #[derive(Debug, Default)]
 pub(crate) struct TermSets {
@@ -55,6 +63,11 @@ impl TermSets {
             }
             kept
         });
+    }
+
+    /// Visits the terms whose sets are kept.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&str)) {
+        self.kept.load().sets.keys().for_each(|term| visit(term));
     }
 
     /// Returns the heap bytes of the kept sets.

@@ -1,0 +1,447 @@
+//! Several segments into one, without sorting again.
+//!
+//! The rows of every input ascend by tid, its dictionaries by (folded, raw) text and its
+//! words by bytes. So whatever a merge numbers anew moves without passing another, and
+//! inputs are read in step: rows, texts and words are merged, and what a row holds is
+//! looked up, never hashed. Long texts are copied as they are encoded.
+//!
+//! The result is the segment that a builder would make of the live tickets, down to the
+//! codes: texts and words that only dead rows held are gone. It has the orders and the
+//! kept term sets that an input had, so that no reader pays for a merge.
+//!
+//! # Invariants
+//!
+//! * No two live rows of the inputs have the same tid.
+//!
+//! # Cost
+//!
+//! Linear in the inputs' cells and postings, times the inputs for each distinct text and
+//! word; the grams of the words are made anew. Beside inputs and result it holds four
+//! bytes a row for the words and eight a row for the column being merged.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use super::column::{Column, TextColumn, zones_pay};
+use super::dictionary::Dictionary;
+use super::parts::SegmentParts;
+use super::rowset::Tombstones;
+use super::words::{MOVE_DROPPED, MergeInput, Words};
+use super::{FieldColumn, Segment, Slot};
+use crate::model::{Field, FieldKind};
+
+/// A segment to be merged, with the marks of its dead rows.
+pub(crate) type Source<'a> = (&'a Segment, &'a Tombstones);
+
+/// Merges the live rows of segments into one segment.
+pub(crate) fn merge(sources: &[Source<'_>]) -> Segment {
+    let merge = Merge::new(sources);
+    let columns = Field::ALL.map(|field| merge.field(field));
+    let parts = SegmentParts {
+        rows_count: merge.rows_count,
+        columns: columns.into(),
+        custom: merge.custom(),
+        words: merge.words(),
+    };
+    let segment = parts.assemble(&merge.orders());
+    for source in &merge.sources {
+        source.terms().for_each(|term| segment.keep_term(term));
+    }
+    segment
+}
+
+/// Rows of one source that come one after the other in the result too.
+#[derive(Clone, Debug)]
+struct Run {
+    source: usize,
+    rows: Range<u32>,
+}
+
+/// Where the rows of the result come from.
+struct Merge<'a> {
+    sources: Vec<&'a Segment>,
+    runs: Vec<Run>,
+    rows_count: u32,
+}
+
+impl<'a> Merge<'a> {
+    fn new(sources: &[Source<'a>]) -> Merge<'a> {
+        let runs = merge_rows(sources);
+        Merge {
+            sources: sources.iter().map(|(segment, _)| *segment).collect(),
+            rows_count: runs.iter().map(|run| run.rows.len() as u32).sum(),
+            runs,
+        }
+    }
+
+    fn field(&self, field: Field) -> FieldColumn {
+        let slot = Slot::Field(field);
+        match field.kind() {
+            FieldKind::CustomFields => FieldColumn::Custom,
+            FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date => {
+                let with_zones = field.kind() == FieldKind::Date && zones_pay(self.rows_count);
+                FieldColumn::Coded(self.numbers(slot, with_zones))
+            }
+            FieldKind::Text | FieldKind::Identifier | FieldKind::Flag => {
+                let texts = self.sources.iter().map(|it| it.text_column(slot));
+                match texts.collect::<Option<Vec<&TextColumn>>>() {
+                    Some(columns) => FieldColumn::Text(self.long_texts(&columns)),
+                    None => FieldColumn::Coded(self.texts(slot, field.is_url_encoded())),
+                }
+            }
+        }
+    }
+
+    /// Returns the codes of a slot, as they are in the sources; 0 where one lacks it.
+    fn codes(&self, slot: Slot) -> Vec<u64> {
+        let mut codes = Vec::with_capacity(self.rows_count as usize);
+        for Run { source, rows } in &self.runs {
+            match self.sources[*source].column(slot) {
+                Some(column) => column.append_codes_to(rows.clone(), &mut codes),
+                None => codes.resize(codes.len() + rows.len(), 0),
+            }
+        }
+        codes
+    }
+
+    /// Visits the parts of a vector of the result's rows with the source of each.
+    fn for_each_run<T>(&self, mut values: &mut [T], mut visit: impl FnMut(usize, &mut [T])) {
+        for run in &self.runs {
+            let (own, rest) = values.split_at_mut(run.rows.len());
+            visit(run.source, own);
+            values = rest;
+        }
+    }
+
+    fn numbers(&self, slot: Slot, with_zones: bool) -> Column {
+        let columns: Vec<_> = self.sources.iter().map(|it| it.column(slot)).collect();
+        let mut numbers = Vec::with_capacity(self.rows_count as usize);
+        self.for_each_run(&mut self.codes(slot), |source, codes| {
+            let column = columns[source];
+            numbers.extend(codes.iter().map(|&code| column?.number_of(code)));
+        });
+        Column::of_numbers(&numbers, with_zones)
+    }
+
+    fn texts(&self, slot: Slot, is_url_encoded: bool) -> Column {
+        let empty = Dictionary::empty();
+        let dictionaries = self.sources.iter().map(|source| {
+            let column = source.column(slot);
+            column.and_then(Column::dictionary).unwrap_or(&empty)
+        });
+        let mut inputs: Vec<(&Dictionary, Vec<bool>)> = dictionaries
+            .map(|texts| (texts, vec![false; texts.count() as usize]))
+            .collect();
+        let mut codes = self.codes(slot);
+        self.for_each_run(&mut codes, |source, codes| {
+            let is_used = &mut inputs[source].1;
+            codes.iter().for_each(|&code| is_used[code as usize] = true);
+        });
+        let (dictionary, ordinals) = Dictionary::merge(&inputs, is_url_encoded);
+        self.for_each_run(&mut codes, |source, codes| {
+            let ordinals = &ordinals[source];
+            for code in codes {
+                *code = u64::from(ordinals[*code as usize]);
+            }
+        });
+        Column::of_texts(&codes, dictionary)
+    }
+
+    fn long_texts(&self, columns: &[&TextColumn]) -> TextColumn {
+        let bytes = |run: &Run| columns[run.source].rows_bytes(run.rows.clone());
+        let mut column = TextColumn::default();
+        column.reserve(self.rows_count as usize, self.runs.iter().map(bytes).sum());
+        for run in &self.runs {
+            column.append(columns[run.source], run.rows.clone());
+        }
+        column
+    }
+
+    fn custom(&self) -> Vec<(u32, Column)> {
+        let names = self.sources.iter().flat_map(|it| it.custom_columns());
+        let mut indexes: Vec<u32> = names.map(|(name_index, _)| name_index).collect();
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes
+            .into_iter()
+            .map(|index| (index, self.texts(Slot::Custom(index), true)))
+            .filter(|(_, column)| column.has_values())
+            .collect()
+    }
+
+    fn words(&self) -> Words {
+        let rows_counts = self.sources.iter().map(|it| it.rows_count() as usize);
+        let mut moves: Vec<Vec<u32>> = rows_counts.map(|rows| vec![MOVE_DROPPED; rows]).collect();
+        let mut moved = 0;
+        for Run { source, rows } in &self.runs {
+            for row in rows.clone() {
+                moves[*source][row as usize] = moved;
+                moved += 1;
+            }
+        }
+        let inputs: Vec<MergeInput> = self
+            .sources
+            .iter()
+            .zip(&moves)
+            .map(|(source, moves)| MergeInput {
+                words: source.words(),
+                moves,
+            })
+            .collect();
+        Words::merge(&inputs, self.rows_count)
+    }
+
+    /// Returns the slots that readers of a source asked an order of.
+    fn orders(&self) -> Vec<Slot> {
+        let fields = Field::ALL.into_iter().map(Slot::Field);
+        let custom = self.sources.iter().flat_map(|it| it.custom_columns());
+        let mut slots: Vec<Slot> = fields
+            .chain(custom.map(|(name_index, _)| Slot::Custom(name_index)))
+            .collect();
+        let was_asked_for =
+            |source: &&Segment, slot: Slot| source.has_order(slot) && !source.seals_order(slot);
+        slots.retain(|&slot| self.sources.iter().any(|it| was_asked_for(it, slot)));
+        slots
+    }
+}
+
+/// Returns the live rows of all sources by tid.
+fn merge_rows(sources: &[Source<'_>]) -> Vec<Run> {
+    let mut heads: Vec<Head> = sources.iter().map(Head::new).collect();
+    let mut queue: BinaryHeap<Reverse<(u64, usize)>> = (0..heads.len())
+        .filter_map(|source| Some(Reverse((heads[source].tid()?, source))))
+        .collect();
+    let mut runs: Vec<Run> = Vec::new();
+    while let Some(Reverse((_, source))) = queue.pop() {
+        let head = &mut heads[source];
+        let bound = queue.peek().map_or(u64::MAX, |Reverse((tid, _))| *tid);
+        // Until another source has the least tid.
+        let next = loop {
+            match runs.last_mut() {
+                Some(run) if run.source == source && run.rows.end == head.row => {
+                    run.rows.end += 1;
+                }
+                _ => runs.push(Run {
+                    source,
+                    rows: head.row..head.row + 1,
+                }),
+            }
+            head.advance(head.row + 1);
+            match head.tid() {
+                Some(tid) if tid < bound => {}
+                next => break next,
+            }
+        };
+        queue.extend(next.map(|tid| Reverse((tid, source))));
+    }
+    runs
+}
+
+/// The next live row of a source.
+struct Head<'a> {
+    segment: &'a Segment,
+    dead: &'a Tombstones,
+    /// The count of rows at the end.
+    row: u32,
+}
+
+impl<'a> Head<'a> {
+    fn new(&(segment, dead): &Source<'a>) -> Head<'a> {
+        let mut head = Head {
+            segment,
+            dead,
+            row: 0,
+        };
+        head.advance(0);
+        head
+    }
+
+    /// Passes to the first live row from one on.
+    fn advance(&mut self, from: u32) {
+        let mut left = from..self.segment.rows_count();
+        let live = left.find(|&row| !self.dead.contains(row));
+        self.row = live.unwrap_or(self.segment.rows_count());
+    }
+
+    fn tid(&self) -> Option<u64> {
+        (self.row < self.segment.rows_count()).then(|| self.segment.tid(self.row))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::builder::SegmentBuilder;
+    use super::*;
+    use crate::model::names::CustomNames;
+    use crate::model::value::seconds_to_date;
+    use crate::model::{CellMut, Ticket};
+
+    /// A seeded generator of numbers (xorshift*).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
+        }
+
+        fn text(&mut self) -> String {
+            const PIECES: [&str; 10] = ["", "a", "A", "É", "é", "ẞ", "ß", "a b", "%", "open "];
+            let count = self.below(3);
+            (0..count).map(|_| PIECES[self.below(10)]).collect()
+        }
+    }
+
+    const NAMES: [&str; 3] = ["Serial", "Colour", "Rare"];
+
+    fn make_ticket(random: &mut Random, tid: u64) -> Ticket {
+        let mut ticket = Ticket::default();
+        for field in Field::ALL {
+            let is_empty = random.below(4) == 0;
+            let number = [random.below(3) as u64, u64::MAX, 1 << 40][random.below(9) / 4];
+            match ticket.cell_mut(field) {
+                _ if is_empty => {}
+                CellMut::Text(text) if field.kind() == FieldKind::Flag => "Y".clone_into(text),
+                CellMut::Text(text) if field == Field::Summary => {
+                    *text = format!("{} word{tid}", random.text());
+                }
+                CellMut::Text(text) => *text = random.text(),
+                CellMut::Integer(integer) => *integer = number,
+                CellMut::OptionalInteger(integer) => *integer = Some(number),
+                CellMut::Date(date) => *date = Some(seconds_to_date(number % (1 << 36))),
+                CellMut::CustomFields(pairs) => {
+                    let names = NAMES.iter().take(random.below(4));
+                    *pairs = names.map(|&name| (name.into(), random.text())).collect();
+                }
+            }
+        }
+        ticket.tid = tid;
+        ticket
+    }
+
+    fn build<'a>(tickets: impl IntoIterator<Item = &'a Ticket>, names: &CustomNames) -> Segment {
+        let mut builder = SegmentBuilder::new();
+        for ticket in tickets {
+            builder.insert(ticket, names);
+        }
+        builder.seal()
+    }
+
+    /// Sources whose live tickets are those of the map, each in one of them.
+    fn make_sources(
+        random: &mut Random,
+        sources_count: usize,
+        tids_count: u64,
+        names: &CustomNames,
+    ) -> (Vec<(Segment, Tombstones)>, BTreeMap<u64, Ticket>) {
+        let mut live = BTreeMap::new();
+        let mut sources: Vec<(Segment, Tombstones)> = Vec::new();
+        for _ in 0..sources_count {
+            let mut own = BTreeMap::new();
+            for tid in 1..=tids_count {
+                if random.below(sources_count + 1) == 0 {
+                    own.insert(tid, make_ticket(random, tid));
+                }
+            }
+            for (segment, dead) in &mut sources {
+                let replaced = own.keys().filter_map(|&tid| segment.row_of(tid));
+                replaced.for_each(|row| _ = dead.insert(row));
+            }
+            let segment = build(own.values(), names);
+            let mut dead = Tombstones::default();
+            live.extend(own);
+            for row in 0..segment.rows_count() {
+                if random.below(5) == 0 {
+                    dead.insert(row);
+                    live.remove(&segment.tid(row));
+                }
+            }
+            sources.push((segment, dead));
+        }
+        (sources, live)
+    }
+
+    fn merge_all(sources: &[(Segment, Tombstones)]) -> Segment {
+        let sources: Vec<Source> = sources.iter().map(|(it, dead)| (it, dead)).collect();
+        merge(&sources)
+    }
+
+    /// Everything of both segments, as text; but the kept terms, which are in no order.
+    fn assert_equal(merged: &Segment, built: &Segment, context: &str) {
+        let show = |part: &dyn std::fmt::Debug| format!("{part:?}");
+        assert_eq!(merged.rows_count, built.rows_count, "{context}");
+        for field in Field::ALL {
+            let index = field.index();
+            let parts = |segment: &Segment| {
+                [
+                    show(&segment.columns[index]),
+                    show(&segment.postings[index]),
+                    show(&segment.orders[index]),
+                ]
+            };
+            assert_eq!(parts(merged), parts(built), "{} {context}", field.name());
+        }
+        assert_eq!(show(&merged.custom), show(&built.custom), "{context}");
+        assert_eq!(show(&merged.words), show(&built.words), "{context}");
+    }
+
+    #[test]
+    fn a_merge_is_the_segment_of_the_live_tickets() {
+        let mut names = CustomNames::default();
+        names.enter(NAMES).unwrap();
+        for seed in 1..=150 {
+            let mut random = Random(seed);
+            let sources_count = 1 + random.below(5);
+            let tids_count = [0, 1, 3, 20, 100, 200][random.below(6)];
+            let (sources, live) = make_sources(&mut random, sources_count, tids_count, &names);
+            let merged = merge_all(&sources);
+            assert_eq!(merged.check_invariants(NAMES.len()), Ok(()), "seed {seed}");
+            assert_equal(
+                &merged,
+                &build(live.values(), &names),
+                &format!("seed {seed}"),
+            );
+        }
+    }
+
+    /// Rows of several zones and words with kept rows.
+    #[test]
+    fn a_large_merge_is_the_segment_of_the_live_tickets() {
+        let mut names = CustomNames::default();
+        names.enter(NAMES).unwrap();
+        let (sources, live) = make_sources(&mut Random(7), 2, 40_000, &names);
+        assert!(live.len() > 16_384);
+        let merged = merge_all(&sources);
+        assert_eq!(merged.check_invariants(NAMES.len()), Ok(()));
+        assert_equal(&merged, &build(live.values(), &names), "large");
+    }
+
+    #[test]
+    fn orders_and_terms_of_a_source_are_there_after_a_merge() {
+        let mut names = CustomNames::default();
+        names.enter(NAMES).unwrap();
+        let (sources, _) = make_sources(&mut Random(9), 3, 12_000, &names);
+        let slots = [
+            Slot::Field(Field::Subject),
+            Slot::Field(Field::Phone),
+            Slot::Custom(1),
+        ];
+        for ((source, _), slot) in sources.iter().zip(slots) {
+            source.order(slot);
+        }
+        let matches = sources[1].0.words().find("word");
+        let rows = sources[1].0.term_rows(&matches);
+        sources[1].0.terms().insert("word", &rows.into());
+        let merged = merge_all(&sources);
+        assert!(slots.iter().all(|&slot| merged.has_order(slot)));
+        assert!(!merged.has_order(Slot::Field(Field::Email)));
+        let kept = merged.terms().get("word").unwrap();
+        let holders = (0..merged.rows_count()).filter(|&row| merged.holds_term(row, "word"));
+        assert_eq!(kept.count() as usize, holders.count());
+    }
+}

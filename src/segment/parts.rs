@@ -1,0 +1,91 @@
+//! Columns and words on their way to a segment, and what derives from them.
+//!
+//! Tickets and older segments become columns and words in different ways; from there on
+//! postings and orders are made alike, here.
+//!
+//! # Invariants
+//!
+//! * A custom column holds a value; a name without one has no column.
+//!
+//! # Cost
+//!
+//! Postings are made by counting. An order counts where classes are few, and sorts
+//! integers elsewhere.
+
+use std::sync::OnceLock;
+
+use super::column::Column;
+use super::rowset::RowSet;
+use super::sorted::SortedRows;
+use super::terms::TermSets;
+use super::words::Words;
+use super::{CustomColumn, FieldColumn, Segment, Slot, has_postings};
+use crate::model::Field;
+
+/// A field with more classes than one in so many rows gets a sorted vector instead of sets.
+const POSTINGS_ROWS_PER_CLASS: u32 = 8;
+
+/// What a segment is made from; everything else follows.
+#[derive(Debug)]
+pub(super) struct SegmentParts {
+    pub(super) rows_count: u32,
+    /// By field.
+    pub(super) columns: Vec<FieldColumn>,
+    /// Ascending by the index of the name.
+    pub(super) custom: Vec<(u32, Column)>,
+    pub(super) words: Words,
+}
+
+impl SegmentParts {
+    /// Makes the segment, with the orders that every segment has and those of `slots`.
+    pub(super) fn assemble(self, slots: &[Slot]) -> Segment {
+        let SegmentParts {
+            rows_count,
+            columns,
+            custom,
+            words,
+        } = self;
+        let postings = Field::ALL.map(|field| make_postings(field, &columns[field.index()]));
+        let custom = custom.into_iter().map(|(name_index, column)| CustomColumn {
+            name_index,
+            column,
+            order: OnceLock::new(),
+        });
+        let segment = Segment {
+            rows_count,
+            columns,
+            custom: custom.collect(),
+            orders: Field::ALL.map(|_| OnceLock::new()).into(),
+            postings: postings.into(),
+            words,
+            terms: TermSets::default(),
+        };
+        let fields = Field::ALL.into_iter().map(Slot::Field);
+        for slot in fields.filter(|&slot| segment.seals_order(slot)) {
+            segment.order(slot);
+        }
+        for &slot in slots {
+            segment.order(slot);
+        }
+        segment
+    }
+}
+
+/// Makes the row set of each class of a field, where it has few enough.
+fn make_postings(field: Field, column: &FieldColumn) -> Option<Vec<RowSet>> {
+    let FieldColumn::Coded(column) = column else {
+        return None;
+    };
+    let rows_count = column.rows_count();
+    let classes_count = column.classes_count();
+    let is_few = classes_count <= u64::from(rows_count / POSTINGS_ROWS_PER_CLASS).max(16);
+    if !has_postings(field) || !is_few {
+        return None;
+    }
+    let sorted = SortedRows::by_class(column);
+    let set = |class: u64| {
+        let positions = sorted.positions(column, &(class..class + 1));
+        RowSet::from_sorted(&sorted.rows()[positions], rows_count)
+    };
+    Some((0..classes_count).map(set).collect())
+}
