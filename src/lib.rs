@@ -33,4 +33,4 @@ pub use query::{
 };
 pub use response::Chunks;
 pub use snapshot::{Memory, Record, Snapshot};
-pub use store::{Commit, Loaded, Options, Reader, Store};
+pub use store::{Commit, Loaded, MergeJob, Merged, Options, Reader, Store};

@@ -104,6 +104,17 @@ impl Snapshot {
             .sum()
     }
 
+    /// Returns how many segments hold the tickets: the fewer, the faster are answers.
+    ///
+    /// ```
+    /// use ticketdex::{Options, Store};
+    ///
+    /// assert_eq!(Store::new(Options::default()).snapshot().segments_count(), 0);
+    /// ```
+    pub fn segments_count(&self) -> usize {
+        self.0.segments.len()
+    }
+
     /// Returns the names of the custom fields, in the order in which they came in.
     pub fn custom_names(&self) -> &[String] {
         self.0.names.as_slice()

@@ -553,9 +553,9 @@ mod tests {
                     for start in (0..rows_count).step_by(64) {
                         let end = rows_count.min(start + 64);
                         let word = codes.word_in(start as u32..end as u32, &(1..scale * 2 + 1));
-                        for row in start..end {
-                            let expected = (1..scale * 2 + 1).contains(&values[row]);
-                            assert_eq!(word >> (row - start) & 1 == 1, expected);
+                        for (bit, value) in values[start..end].iter().enumerate() {
+                            let expected = (1..scale * 2 + 1).contains(value);
+                            assert_eq!(word >> bit & 1 == 1, expected);
                         }
                     }
                 }

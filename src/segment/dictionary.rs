@@ -228,7 +228,7 @@ impl Dictionary {
         let (mut texts, mut encoded) = (Blob::default(), Blob::default());
         let mut class_starts: Vec<u32> = Vec::new();
         let mut folded = String::new();
-        while let Some(least) = heads.iter().flat_map(MergeHead::key).min() {
+        while let Some(least) = heads.iter().filter_map(MergeHead::key).min() {
             let (least_folded, text) = least;
             let ordinal = texts.count() as u32;
             texts.push(text);

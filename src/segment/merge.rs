@@ -136,7 +136,9 @@ impl<'a> Merge<'a> {
         let mut codes = self.codes(slot);
         self.for_each_run(&mut codes, |source, codes| {
             let is_used = &mut inputs[source].1;
-            codes.iter().for_each(|&code| is_used[code as usize] = true);
+            for &code in &*codes {
+                is_used[code as usize] = true;
+            }
         });
         let (dictionary, ordinals) = Dictionary::merge(&inputs, is_url_encoded);
         self.for_each_run(&mut codes, |source, codes| {
@@ -173,11 +175,11 @@ impl<'a> Merge<'a> {
     fn words(&self) -> Words {
         let rows_counts = self.sources.iter().map(|it| it.rows_count() as usize);
         let mut moves: Vec<Vec<u32>> = rows_counts.map(|rows| vec![MOVE_DROPPED; rows]).collect();
-        let mut moved = 0;
+        let mut next = 0;
         for Run { source, rows } in &self.runs {
             for row in rows.clone() {
-                moves[*source][row as usize] = moved;
-                moved += 1;
+                moves[*source][row as usize] = next;
+                next += 1;
             }
         }
         let inputs: Vec<MergeInput> = self
@@ -349,8 +351,9 @@ mod tests {
                 }
             }
             for (segment, dead) in &mut sources {
-                let replaced = own.keys().filter_map(|&tid| segment.row_of(tid));
-                replaced.for_each(|row| _ = dead.insert(row));
+                for row in own.keys().filter_map(|&tid| segment.row_of(tid)) {
+                    dead.insert(row);
+                }
             }
             let segment = build(own.values(), names);
             let mut dead = Tombstones::default();

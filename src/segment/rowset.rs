@@ -347,6 +347,28 @@ impl Tombstones {
         }
     }
 
+    /// Calls `each` with the rows that are marked here and not in an earlier version.
+    ///
+    /// Cost: one comparison for each block that the two share.
+    pub(crate) fn for_each_since(&self, earlier: &Tombstones, mut each: impl FnMut(u32)) {
+        for (index, block) in (0u32..).zip(&self.blocks) {
+            let before = earlier.blocks.get(index as usize).and_then(Option::as_ref);
+            let Some(block) = block else {
+                continue;
+            };
+            let mut marked = **block;
+            if let Some(before) = before {
+                if Arc::ptr_eq(block, before) {
+                    continue;
+                }
+                for (word, before) in marked.iter_mut().zip(before.iter()) {
+                    *word &= !before;
+                }
+            }
+            for_each_row(&marked, index, &mut each);
+        }
+    }
+
     /// Returns the heap bytes, counting shared blocks as its own.
     pub(crate) fn bytes(&self) -> usize {
         let own = self.blocks.iter().flatten().count();
@@ -452,6 +474,12 @@ mod tests {
         second.insert(1);
         assert!(!first.contains(1) && second.contains(1) && second.contains(5000));
         assert_eq!((first.count(), second.count()), (2, 3));
+        second.insert(9000);
+        let mut since = Vec::new();
+        second.for_each_since(&first, |row| since.push(row));
+        assert_eq!(since, [1, 9000]);
+        second.for_each_since(&Tombstones::default(), |row| since.push(row));
+        assert_eq!(since, [1, 9000, 0, 1, 5000, 9000]);
         let mut block = range_block(&(0..10_000), 1);
         second.subtract_from(1, &mut block);
         assert_eq!(block_count(&block), BLOCK_ROWS - 1);

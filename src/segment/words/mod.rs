@@ -127,11 +127,6 @@ enum HeldBy {
 }
 
 impl Matches {
-    /// Returns whether no word, and so no row, holds the term.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.postings_count == 0
-    }
-
     /// Returns how many rows hold the term at most: the sum of the words' rows.
     ///
     /// Exact where one word matches or the term's rows are kept.
@@ -488,11 +483,6 @@ impl<'a> Word<'a> {
     /// Returns the folded word: UTF-8 without white space.
     pub(crate) fn text(self) -> &'a [u8] {
         self.words.word(self.word)
-    }
-
-    /// Returns how many rows hold the word: one or more.
-    pub(crate) fn rows_count(self) -> u32 {
-        self.words.word_rows_count(self.word)
     }
 
     /// Visits the rows that hold the word, ascending.

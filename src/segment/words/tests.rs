@@ -82,7 +82,7 @@ fn found(words: &Words, term: &str) -> Vec<u32> {
             rows
         }
     };
-    assert_eq!(matches.is_empty(), rows.is_empty(), "{term:?}");
+    assert_eq!(matches.postings_count() == 0, rows.is_empty(), "{term:?}");
     assert!(matches.postings_count() >= rows.len() as u64, "{term:?}");
     rows
 }
@@ -97,7 +97,6 @@ fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
     for word in words.iter() {
         let mut word_rows = Vec::new();
         word.for_each_row(|row| word_rows.push(row));
-        assert_eq!(word.rows_count() as usize, word_rows.len(), "{context}");
         let text = std::str::from_utf8(word.text()).unwrap().to_owned();
         read.push((text, word_rows));
     }

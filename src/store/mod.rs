@@ -3,8 +3,11 @@
 //! What it costs, first. **One writer.** A [`Store`] is not `Clone`, so whoever owns it
 //! is the one writer; two writers share a mutex around it. **A commit builds a
 //! segment.** Its tickets are indexed before it returns, and the rows that they replace
-//! are marked dead, not erased: their memory goes when their segment does. **Many
-//! segments are slower to read than one.** A held snapshot keeps what it names alive.
+//! are marked dead, not erased: their memory goes when their segment is merged. **Now and
+//! then a commit merges** small segments, up to 16,384 rows of them, and takes as long as
+//! that takes; readers do not notice. **Large merges are the caller's to schedule:** until a
+//! [`MergeJob`] is run and installed, large segments gather, and many segments are slower
+//! to read than one. A held snapshot keeps what it names alive.
 //!
 //! What it buys: a [`Reader`] takes a [`Snapshot`] without waiting, also in the middle
 //! of a commit, and sees all of a batch or nothing of it. A commit becomes visible in one
@@ -22,7 +25,13 @@
 //! # Cost
 //!
 //! A commit is linear in its batch, plus a look-up of each tid in each segment, plus a
-//! copy of the tombstone blocks that it marks. Taking a snapshot is one atomic load.
+//! copy of the tombstone blocks that it marks, plus its share of the merges that it brings
+//! on: a ticket is rewritten a few times by commits and again by jobs (see [`tiers`] for how
+//! often, and for how many segments there are). The worst commit merges 16,384 rows. While
+//! a merge runs it holds its result beside its inputs. Taking a snapshot is one atomic load.
+
+mod job;
+mod tiers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
@@ -39,8 +48,12 @@ use crate::model::names::CustomNames;
 use crate::segment::ROWS_MAX;
 use crate::segment::builder::SegmentBuilder;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
+use job::merge_live;
+use tiers::COMMIT_ROWS_MAX;
 
-/// How a store behaves. There is nothing to choose yet; use `Options::default()`.
+pub use job::{MergeJob, Merged};
+
+/// How a store behaves.
 ///
 /// # Examples
 ///
@@ -49,9 +62,28 @@ use crate::snapshot::{LiveSegment, Parts, Snapshot};
 ///
 /// assert_eq!(Store::new(Options::default()).snapshot().tickets_count(), 0);
 /// ```
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Options {}
+#[derive(Clone, Debug)]
+pub struct Options {
+    commit_rows_max: u32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            commit_rows_max: COMMIT_ROWS_MAX,
+        }
+    }
+}
+
+impl Options {
+    /// Sets how many rows a commit may merge, so that small stores merge too, or never.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn commit_rows_max(mut self, rows: u32) -> Options {
+        self.commit_rows_max = rows;
+        self
+    }
+}
 
 /// What a commit came to.
 ///
@@ -116,6 +148,7 @@ pub struct Loaded {
 /// ```
 #[derive(Debug)]
 pub struct Store {
+    options: Options,
     published: Arc<ArcSwap<Parts>>,
     /// Never locked, only borrowed by the one writer: a journal need not be `Sync`, a store is.
     journal: Option<Mutex<Box<dyn Journal>>>,
@@ -147,13 +180,9 @@ impl Reader {
 
 impl Store {
     /// Makes an empty store.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "options will own what a store keeps"
-    )]
     pub fn new(options: Options) -> Store {
-        let Options {} = options;
         Store {
+            options,
             published: Arc::default(),
             journal: None,
         }
@@ -200,7 +229,8 @@ impl Store {
             }
         }
         store.journal = Some(Mutex::new(Box::new(journal)));
-        store.publish(Vec::new(), sealed, Arc::new(names));
+        let segments = add(&store.options, Vec::new(), sealed);
+        store.publish(segments, Arc::new(names));
         Ok(store)
     }
 
@@ -256,6 +286,7 @@ impl Store {
         let sealed = seal(builder);
         let mut segments = snapshot.segments().to_vec();
         mark_dead(&mut segments, &snapshot, changed.keys().copied());
+        let segments = add(&self.options, segments, sealed);
         let mut transaction = self.begin();
         let names_before = snapshot.custom_names().len();
         append_names(&mut transaction, &names.as_slice()[names_before..])?;
@@ -264,7 +295,7 @@ impl Store {
             transaction.append(change)?;
         }
         transaction.commit()?;
-        Ok(self.publish(segments, sealed, names))
+        Ok(self.publish(segments, names))
     }
 
     /// Adds the tickets of an import, replacing those whose tids are there already.
@@ -309,7 +340,7 @@ impl Store {
         import: Import<R>,
         keeps_others: bool,
     ) -> Result<Loaded, Error> {
-        let snapshot = self.snapshot();
+        let (snapshot, options) = (self.snapshot(), self.options.clone());
         let skips_bad = import.skips_bad();
         let mut transaction = self.begin();
         if !keeps_others {
@@ -346,9 +377,9 @@ impl Store {
                 mark_dead(&mut segments, &snapshot, tids.into_iter());
             }
         }
-        let sealed = seal(builder);
+        segments = add(&options, segments, seal(builder));
         transaction.commit()?;
-        let commit = self.publish(segments, sealed, names);
+        let commit = self.publish(segments, names);
         Ok(Loaded { imported, commit })
     }
 
@@ -360,26 +391,146 @@ impl Store {
         }))
     }
 
-    /// Publishes what was sealed beside the other segments.
-    fn publish(
-        &mut self,
-        mut segments: Vec<LiveSegment>,
-        sealed: Option<LiveSegment>,
-        names: Arc<CustomNames>,
-    ) -> Commit {
-        segments.extend(sealed);
-        segments.retain(|live| live.live_count() > 0);
+    /// Publishes segments as a new version.
+    fn publish(&mut self, segments: Vec<LiveSegment>, names: Arc<CustomNames>) -> Commit {
         let version = self.published.load().version + 1;
+        self.publish_as(version, segments, names);
+        self.current()
+    }
+
+    fn publish_as(&mut self, version: u64, segments: Vec<LiveSegment>, names: Arc<CustomNames>) {
         self.published.store(Arc::new(Parts {
             version,
             segments,
             names,
         }));
-        Commit {
-            version,
-            tickets_count: self.snapshot().tickets_count(),
+    }
+
+    /// Returns the most urgent merge that is too large for a commit, if one is due.
+    ///
+    /// The caller runs it where it likes, also while this store goes on, and hands the
+    /// result to [`install`](Store::install). Without such merges a store answers as well,
+    /// but ever slower: each segment that waits adds a few microseconds to a request.
+    /// Taking a second job before the first is installed gives the same merge again.
+    ///
+    /// # Cost
+    ///
+    /// Taking one is a look at each segment. Running it is linear in its tickets; while it
+    /// runs it holds its result beside its inputs, and they stay until the last snapshot
+    /// that names them is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Options, Store, Ticket};
+    ///
+    /// let mut store = Store::new(Options::default());
+    /// for first in [1, 9_001, 18_001, 27_001] {
+    ///     let mut batch = Batch::new();
+    ///     for tid in first..first + 9_000 {
+    ///         batch.put(Ticket { tid, ..Ticket::default() });
+    ///     }
+    ///     store.commit(batch)?;
+    /// }
+    /// let job = store.merge_job().unwrap();
+    /// assert_eq!(job.tickets_count(), 36_000);
+    /// let mut removal = Batch::new();
+    /// removal.remove(7); // meanwhile
+    /// store.commit(removal)?;
+    /// let commit = store.install(job.run());
+    /// assert_eq!((commit.version, commit.tickets_count), (5, 35_999));
+    /// assert!(store.merge_job().is_none());
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn merge_job(&self) -> Option<MergeJob> {
+        self.job(|segments| tiers::choose_large(segments, self.options.commit_rows_max))
+    }
+
+    /// Publishes a merge; what was replaced or removed since the job was taken stays so.
+    ///
+    /// No answer changes, so the version does not either. Where the segments that were
+    /// merged are no longer there, by another merge, by [`replace`](Store::replace) or because
+    /// their last ticket went, the merge is dropped and nothing happens.
+    ///
+    /// # Cost
+    ///
+    /// A look-up for each ticket that was replaced or removed meanwhile.
+    pub fn install(&mut self, merged: Merged) -> Commit {
+        let snapshot = self.snapshot();
+        if let Some(segments) = merged.put_into(&snapshot) {
+            let names = Arc::clone(&snapshot.parts().names);
+            self.publish_as(snapshot.version(), segments, names);
+        }
+        self.current()
+    }
+
+    /// Merges all segments into one, now and on the calling thread.
+    ///
+    /// For after a load, or before a long time of reading: nothing answers faster than one
+    /// segment. Nothing happens where there is one already, without dead rows. What is past
+    /// the 2^32 − 2 rows of a segment stays in others.
+    ///
+    /// # Cost
+    ///
+    /// That of a merge job of every ticket.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Options, Store, Ticket};
+    ///
+    /// let mut store = Store::new(Options::default());
+    /// for tid in [1, 2] {
+    ///     let mut batch = Batch::new();
+    ///     batch.put(Ticket { tid, ..Ticket::default() });
+    ///     store.commit(batch)?;
+    /// }
+    /// assert_eq!(store.merge_all().tickets_count, 2);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn merge_all(&mut self) -> Commit {
+        match self.job(tiers::choose_all) {
+            Some(job) => self.install(job.run()),
+            None => self.current(),
         }
     }
+
+    fn job(&self, choose: impl Fn(&[LiveSegment]) -> Vec<usize>) -> Option<MergeJob> {
+        let snapshot = self.snapshot();
+        let places = choose(snapshot.segments());
+        let inputs = places.iter().map(|&at| snapshot.segments()[at].clone());
+        (!places.is_empty()).then(|| MergeJob::new(inputs.collect()))
+    }
+
+    /// Returns what the last commit came to.
+    fn current(&self) -> Commit {
+        let snapshot = self.snapshot();
+        Commit {
+            version: snapshot.version(),
+            tickets_count: snapshot.tickets_count(),
+        }
+    }
+}
+
+/// Returns segments with one more, and those merged that a commit is to merge.
+fn add(
+    options: &Options,
+    mut segments: Vec<LiveSegment>,
+    sealed: Option<LiveSegment>,
+) -> Vec<LiveSegment> {
+    segments.extend(sealed);
+    segments.retain(|live| live.live_count() > 0);
+    let places = tiers::choose_small(&segments, options.commit_rows_max);
+    if places.is_empty() {
+        return segments;
+    }
+    let inputs = places.iter().rev().map(|&at| segments.swap_remove(at));
+    let segment = merge_live(&inputs.collect::<Vec<_>>());
+    segments.push(LiveSegment {
+        segment,
+        dead: Arc::default(),
+    });
+    segments
 }
 
 /// Adds a ticket to a segment being built, if there is room for its row.
@@ -443,161 +594,4 @@ fn mark_dead(segments: &mut [LiveSegment], snapshot: &Snapshot, tids: impl Itera
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::import::ImportFormat;
-    use crate::model::Field;
-
-    fn ticket(tid: u64, status: &str) -> Ticket {
-        let custom_fields = vec![(format!("c_{status}"), status.to_owned())];
-        Ticket {
-            tid,
-            status: status.into(),
-            custom_fields,
-            ..Ticket::default()
-        }
-    }
-
-    fn put(tickets: impl IntoIterator<Item = Ticket>) -> Batch {
-        let mut batch = Batch::new();
-        for ticket in tickets {
-            batch.put(ticket);
-        }
-        batch
-    }
-
-    fn status(snapshot: &Snapshot, tid: u64) -> Option<String> {
-        snapshot
-            .get(tid)
-            .map(|record| record.text(Field::Status).into_owned())
-    }
-
-    #[test]
-    fn a_held_snapshot_answers_as_it_did() {
-        let mut store = Store::new(Options::default());
-        store.commit(put([ticket(1, "a"), ticket(2, "b")])).unwrap();
-        let held = store.snapshot();
-        let mut batch = put([ticket(1, "c")]);
-        batch.remove(2);
-        store.commit(batch).unwrap();
-        assert_eq!(
-            (held.tickets_count(), status(&held, 1).unwrap()),
-            (2, "a".into())
-        );
-        let after = store.snapshot();
-        assert_eq!(
-            (after.tickets_count(), status(&after, 1).unwrap()),
-            (1, "c".into())
-        );
-        assert_eq!(status(&after, 2), None);
-        assert_eq!(held.check_invariants(), Ok(()));
-        assert_eq!(after.check_invariants(), Ok(()));
-    }
-
-    #[test]
-    fn a_refused_batch_changes_nothing() {
-        let mut store = Store::new(Options::default());
-        store.commit(put([ticket(1, "a")])).unwrap();
-        let mut unknown = put([ticket(9, "x")]);
-        unknown.patch(5, Patch::new());
-        let mut removed = put([ticket(9, "x")]);
-        removed.remove(9).patch(9, Patch::new());
-        let mut bad_patch = put([ticket(9, "x")]);
-        bad_patch.patch(9, Patch::new().set(Field::Locked, "maybe"));
-        let names = (0..4096)
-            .map(|n| (format!("n{n}"), String::new()))
-            .collect();
-        let many = put([Ticket {
-            tid: 3,
-            custom_fields: names,
-            ..Ticket::default()
-        }]);
-        let invalid = put([ticket(9, "x"), Ticket::default()]);
-        for batch in [unknown, removed, bad_patch, many, invalid] {
-            assert!(store.commit(batch).is_err());
-            let snapshot = store.snapshot();
-            assert_eq!((snapshot.version(), snapshot.tickets_count()), (1, 1));
-            assert_eq!(snapshot.custom_names(), ["c_a"]);
-        }
-    }
-
-    #[test]
-    fn a_batch_sees_its_own_earlier_lines() {
-        let mut store = Store::new(Options::default());
-        let mut batch = put([ticket(1, "a"), ticket(1, "b")]);
-        batch.patch(
-            1,
-            Patch::new().set(Field::Subject, "s").set_custom("C_B", "B"),
-        );
-        batch.put(ticket(2, "gone")).remove(2);
-        let commit = store.commit(batch).unwrap();
-        assert_eq!(commit.tickets_count, 1);
-        let snapshot = store.snapshot();
-        let record = snapshot.get(1).unwrap();
-        assert_eq!(
-            (&*record.text(Field::Subject), record.custom("c_b")),
-            ("s", "B")
-        );
-        // Names stay, also of tickets that were replaced or removed in the same batch.
-        assert_eq!(snapshot.custom_names(), ["c_a", "c_b", "c_gone"]);
-    }
-
-    #[test]
-    fn a_load_is_one_segment_or_nothing() {
-        let mut store = Store::new(Options::default());
-        store.commit(put([ticket(1, "a"), ticket(2, "b")])).unwrap();
-        let lines =
-            "{\"tid\":2,\"status\":\"x\"}\n{\"tid\":3}\n{\"tid\":0}\n{\"tid\":3,\"status\":\"y\"}";
-        let import = || Import::new(ImportFormat::JsonLines, lines.as_bytes());
-        assert!(store.load(import()).is_err());
-        assert_eq!(store.snapshot().version(), 1);
-        let loaded = store.load(import().skip_bad(true)).unwrap();
-        assert_eq!((loaded.imported.tickets, loaded.imported.skipped), (3, 1));
-        let snapshot = store.snapshot();
-        assert_eq!(
-            (snapshot.segments().len(), snapshot.tickets_count()),
-            (2, 3)
-        );
-        assert_eq!(status(&snapshot, 2).unwrap(), "x");
-        assert_eq!(status(&snapshot, 3).unwrap(), "y");
-        assert_eq!(snapshot.check_invariants(), Ok(()));
-        store.replace(import().skip_bad(true)).unwrap();
-        let replaced = store.snapshot();
-        assert_eq!(
-            (replaced.segments().len(), replaced.tickets_count()),
-            (1, 2)
-        );
-        assert_eq!(replaced.custom_names(), ["c_a", "c_b"]);
-    }
-
-    #[test]
-    fn a_skipped_ticket_adds_no_names() {
-        let names: Vec<String> = (0..4095).map(|n| format!("\"n{n}\":\"\"")).collect();
-        let lines = format!(
-            "{{\"tid\":1,\"custom_fields\":{{{}}}}}\n{{\"tid\":2,\"custom_fields\":{{\"x\":\"\",\"y\":\"\"}}}}\n\
-             {{\"tid\":3,\"custom_fields\":{{\"z\":\"\"}}}}",
-            names.join(",")
-        );
-        let import = || Import::new(ImportFormat::JsonLines, lines.as_bytes());
-        let mut store = Store::new(Options::default());
-        assert_eq!(
-            store.load(import()).unwrap_err().code(),
-            "too_many_custom_fields"
-        );
-        let loaded = store.load(import().skip_bad(true)).unwrap();
-        assert_eq!((loaded.imported.tickets, loaded.imported.skipped), (2, 1));
-        assert_eq!(store.snapshot().custom_names().last().unwrap(), "z");
-    }
-
-    #[test]
-    fn segments_without_live_rows_go() {
-        let mut store = Store::new(Options::default());
-        store.commit(put([ticket(1, "a")])).unwrap();
-        store.commit(put([ticket(1, "b")])).unwrap();
-        assert_eq!(store.snapshot().segments().len(), 1);
-        let mut batch = Batch::new();
-        batch.remove(1).remove(77);
-        assert_eq!(store.commit(batch).unwrap().tickets_count, 0);
-        assert!(store.snapshot().segments().is_empty());
-    }
-}
+mod tests;

@@ -1,0 +1,301 @@
+//! What a store promises, one sentence of its documentation at a time.
+
+use super::*;
+use crate::import::ImportFormat;
+use crate::model::Field;
+
+fn ticket(tid: u64, status: &str) -> Ticket {
+    let custom_fields = vec![(format!("c_{status}"), status.to_owned())];
+    Ticket {
+        tid,
+        status: status.into(),
+        custom_fields,
+        ..Ticket::default()
+    }
+}
+
+fn put(tickets: impl IntoIterator<Item = Ticket>) -> Batch {
+    let mut batch = Batch::new();
+    for ticket in tickets {
+        batch.put(ticket);
+    }
+    batch
+}
+
+fn status(snapshot: &Snapshot, tid: u64) -> Option<String> {
+    snapshot
+        .get(tid)
+        .map(|record| record.text(Field::Status).into_owned())
+}
+
+#[test]
+fn a_held_snapshot_answers_as_it_did() {
+    let mut store = Store::new(Options::default());
+    store.commit(put([ticket(1, "a"), ticket(2, "b")])).unwrap();
+    let held = store.snapshot();
+    let mut batch = put([ticket(1, "c")]);
+    batch.remove(2);
+    store.commit(batch).unwrap();
+    assert_eq!(
+        (held.tickets_count(), status(&held, 1).unwrap()),
+        (2, "a".into())
+    );
+    let after = store.snapshot();
+    assert_eq!(
+        (after.tickets_count(), status(&after, 1).unwrap()),
+        (1, "c".into())
+    );
+    assert_eq!(status(&after, 2), None);
+    assert_eq!(held.check_invariants(), Ok(()));
+    assert_eq!(after.check_invariants(), Ok(()));
+}
+
+#[test]
+fn a_refused_batch_changes_nothing() {
+    let mut store = Store::new(Options::default());
+    store.commit(put([ticket(1, "a")])).unwrap();
+    let mut unknown = put([ticket(9, "x")]);
+    unknown.patch(5, Patch::new());
+    let mut removed = put([ticket(9, "x")]);
+    removed.remove(9).patch(9, Patch::new());
+    let mut bad_patch = put([ticket(9, "x")]);
+    bad_patch.patch(9, Patch::new().set(Field::Locked, "maybe"));
+    let names = (0..4096)
+        .map(|n| (format!("n{n}"), String::new()))
+        .collect();
+    let many = put([Ticket {
+        tid: 3,
+        custom_fields: names,
+        ..Ticket::default()
+    }]);
+    let invalid = put([ticket(9, "x"), Ticket::default()]);
+    for batch in [unknown, removed, bad_patch, many, invalid] {
+        assert!(store.commit(batch).is_err());
+        let snapshot = store.snapshot();
+        assert_eq!((snapshot.version(), snapshot.tickets_count()), (1, 1));
+        assert_eq!(snapshot.custom_names(), ["c_a"]);
+    }
+}
+
+#[test]
+fn a_batch_sees_its_own_earlier_lines() {
+    let mut store = Store::new(Options::default());
+    let mut batch = put([ticket(1, "a"), ticket(1, "b")]);
+    batch.patch(
+        1,
+        Patch::new().set(Field::Subject, "s").set_custom("C_B", "B"),
+    );
+    batch.put(ticket(2, "gone")).remove(2);
+    let commit = store.commit(batch).unwrap();
+    assert_eq!(commit.tickets_count, 1);
+    let snapshot = store.snapshot();
+    let record = snapshot.get(1).unwrap();
+    assert_eq!(
+        (&*record.text(Field::Subject), record.custom("c_b")),
+        ("s", "B")
+    );
+    // Names stay, also of tickets that were replaced or removed in the same batch.
+    assert_eq!(snapshot.custom_names(), ["c_a", "c_b", "c_gone"]);
+}
+
+#[test]
+fn a_load_is_one_segment_or_nothing() {
+    let mut store = Store::new(Options::default());
+    store.commit(put([ticket(1, "a"), ticket(2, "b")])).unwrap();
+    let lines =
+        "{\"tid\":2,\"status\":\"x\"}\n{\"tid\":3}\n{\"tid\":0}\n{\"tid\":3,\"status\":\"y\"}";
+    let import = || Import::new(ImportFormat::JsonLines, lines.as_bytes());
+    assert!(store.load(import()).is_err());
+    assert_eq!(store.snapshot().version(), 1);
+    let loaded = store.load(import().skip_bad(true)).unwrap();
+    assert_eq!((loaded.imported.tickets, loaded.imported.skipped), (3, 1));
+    let snapshot = store.snapshot();
+    assert_eq!(
+        (snapshot.segments().len(), snapshot.tickets_count()),
+        (2, 3)
+    );
+    assert_eq!(status(&snapshot, 2).unwrap(), "x");
+    assert_eq!(status(&snapshot, 3).unwrap(), "y");
+    assert_eq!(snapshot.check_invariants(), Ok(()));
+    store.replace(import().skip_bad(true)).unwrap();
+    let replaced = store.snapshot();
+    assert_eq!(
+        (replaced.segments().len(), replaced.tickets_count()),
+        (1, 2)
+    );
+    assert_eq!(replaced.custom_names(), ["c_a", "c_b"]);
+}
+
+#[test]
+fn a_skipped_ticket_adds_no_names() {
+    let names: Vec<String> = (0..4095).map(|n| format!("\"n{n}\":\"\"")).collect();
+    let lines = format!(
+        "{{\"tid\":1,\"custom_fields\":{{{}}}}}\n{{\"tid\":2,\"custom_fields\":{{\"x\":\"\",\"y\":\"\"}}}}\n\
+         {{\"tid\":3,\"custom_fields\":{{\"z\":\"\"}}}}",
+        names.join(",")
+    );
+    let import = || Import::new(ImportFormat::JsonLines, lines.as_bytes());
+    let mut store = Store::new(Options::default());
+    assert_eq!(
+        store.load(import()).unwrap_err().code(),
+        "too_many_custom_fields"
+    );
+    let loaded = store.load(import().skip_bad(true)).unwrap();
+    assert_eq!((loaded.imported.tickets, loaded.imported.skipped), (2, 1));
+    assert_eq!(store.snapshot().custom_names().last().unwrap(), "z");
+}
+
+#[test]
+fn segments_without_live_rows_go() {
+    let mut store = Store::new(Options::default());
+    store.commit(put([ticket(1, "a")])).unwrap();
+    store.commit(put([ticket(1, "b")])).unwrap();
+    assert_eq!(store.snapshot().segments().len(), 1);
+    let mut batch = Batch::new();
+    batch.remove(1).remove(77);
+    assert_eq!(store.commit(batch).unwrap().tickets_count, 0);
+    assert!(store.snapshot().segments().is_empty());
+}
+
+/// A store that merges small segments from four rows on, up to sixteen.
+fn small_tiers() -> Store {
+    Store::new(Options::default().commit_rows_max(16))
+}
+
+#[test]
+fn commits_keep_segments_few() {
+    let mut store = small_tiers();
+    for tid in 1..=200 {
+        store.commit(put([ticket(tid, "a")])).unwrap();
+        let snapshot = store.snapshot();
+        assert_eq!(snapshot.check_invariants(), Ok(()));
+        assert_eq!(snapshot.tickets_count(), tid);
+        let sizes = snapshot.segments().iter().map(|it| it.segment.rows_count());
+        let small = sizes.clone().filter(|&rows| rows <= 8).count();
+        assert!(small <= 7 && sizes.max() <= Some(16), "{tid}");
+        // Those that wait are full: the next one did not fit.
+        assert!(snapshot.segments().len() - small <= tid as usize / 9);
+    }
+}
+
+#[test]
+fn jobs_come_to_an_end_and_change_no_answer() {
+    let mut store = small_tiers();
+    for tid in 1..=300 {
+        store.commit(put([ticket(tid % 90 + 1, "a")])).unwrap();
+    }
+    let before = store.snapshot();
+    while let Some(job) = store.merge_job() {
+        let held = store.snapshot();
+        store.install(job.run());
+        let snapshot = store.snapshot();
+        assert_eq!(snapshot.check_invariants(), Ok(()));
+        let dead = |it: &Snapshot| it.segments().iter().map(|it| it.dead.count()).sum::<u32>();
+        let work = |it: &Snapshot| (it.segments().len(), dead(it));
+        assert!(work(&snapshot) < work(&held));
+        assert_eq!(snapshot.version(), before.version());
+    }
+    let count = store.merge_all().tickets_count;
+    let merged = store.snapshot();
+    assert_eq!((merged.segments_count(), count), (1, 90));
+    assert_eq!(merged.segments()[0].segment.rows_count(), 90);
+    assert!(store.snapshot().version() == 300 && before.tickets_count() == 90);
+    assert_eq!(store.merge_all().version, 300);
+}
+
+#[test]
+fn what_changes_while_a_job_runs_stays_changed() {
+    let mut store = Store::new(Options::default().commit_rows_max(0));
+    for first in [1, 11, 21, 31] {
+        let tickets = (first..first + 10).map(|tid| ticket(tid, "old"));
+        store.commit(put(tickets)).unwrap();
+    }
+    store.commit(put([ticket(1, "older")])).unwrap();
+    let merged = store.merge_job().unwrap().run();
+    let mut batch = put([ticket(5, "new"), ticket(41, "new")]);
+    batch.remove(22).remove(2);
+    store.commit(batch).unwrap();
+    assert_eq!(store.install(merged).tickets_count, 39);
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.check_invariants(), Ok(()));
+    assert_eq!(snapshot.segments_count(), 2);
+    assert_eq!((status(&snapshot, 2), status(&snapshot, 22)), (None, None));
+    for (tid, expected) in [
+        (1, "older"),
+        (5, "new"),
+        (41, "new"),
+        (6, "old"),
+        (40, "old"),
+    ] {
+        assert_eq!(status(&snapshot, tid).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_merge_whose_inputs_are_gone_is_dropped() {
+    let make = || {
+        let mut store = Store::new(Options::default().commit_rows_max(0));
+        for tid in 1..=4 {
+            store.commit(put([ticket(tid, "a")])).unwrap();
+        }
+        store
+    };
+    // Merged already.
+    let mut store = make();
+    let (first, second) = (store.merge_job().unwrap(), store.merge_job().unwrap());
+    store.install(first.run());
+    assert_eq!(store.install(second.run()).tickets_count, 4);
+    assert_eq!(store.snapshot().segments_count(), 1);
+    // Removed, in part and altogether.
+    for removed in [1..2, 1..5] {
+        let mut store = make();
+        let merged = store.merge_job().unwrap().run();
+        let mut batch = Batch::new();
+        for tid in removed {
+            batch.remove(tid);
+        }
+        let left = store.commit(batch).unwrap();
+        assert_eq!(store.install(merged), left);
+        assert_eq!(store.snapshot().check_invariants(), Ok(()));
+    }
+    // Replaced, by tickets of the same tids.
+    let mut store = make();
+    let merged = store.merge_job().unwrap().run();
+    let import = Import::new(ImportFormat::JsonLines, "{\"tid\":1}\n".as_bytes());
+    let replaced = store.replace(import).unwrap().commit;
+    assert_eq!(store.install(merged), replaced);
+    // Every row died in an input that is still there.
+    let mut store = make();
+    store.commit(put([ticket(5, "a")])).unwrap();
+    store.merge_all();
+    let merged = MergeJob::new(store.snapshot().segments().to_vec()).run();
+    for tid in 1..=4 {
+        store.commit(put([ticket(tid, "b")])).unwrap();
+    }
+    store.install(merged);
+    let snapshot = store.snapshot();
+    assert_eq!(
+        (snapshot.check_invariants(), snapshot.tickets_count()),
+        (Ok(()), 5)
+    );
+}
+
+#[test]
+fn segments_of_dead_rows_are_merged() {
+    let mut store = Store::new(Options::default().commit_rows_max(0));
+    store
+        .commit(put((1..=100).map(|tid| ticket(tid, "a"))))
+        .unwrap();
+    let mut batch = Batch::new();
+    for tid in 1..=50 {
+        batch.remove(tid);
+    }
+    store.commit(batch).unwrap();
+    assert!(store.merge_job().is_none());
+    store.commit(Batch::new().remove(51).clone()).unwrap();
+    let job = store.merge_job().unwrap();
+    assert_eq!(job.tickets_count(), 49);
+    store.install(job.run());
+    assert_eq!(store.snapshot().segments()[0].segment.rows_count(), 49);
+    assert!(store.merge_job().is_none());
+}
