@@ -135,6 +135,15 @@ pub trait Journal: Debug + Send {
 
     /// Forgets what was appended since the last commit; there may be nothing.
     fn rollback(&mut self);
+
+    /// Waits until everything committed is out of danger, where `commit` does not.
+    ///
+    /// # Errors
+    ///
+    /// The journal's own, also that of an earlier commit that turned out to be lost.
+    fn sync(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// A transaction on a journal, if the store has one; rolled back unless it is committed.

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "durable")]
+pub mod durable;
 mod import;
 mod journal;
 mod model;

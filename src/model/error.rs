@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// An error from reading a request, taking in tickets, or writing a response.
 ///
@@ -111,6 +112,27 @@ pub enum ErrorKind {
     },
     /// An input is no UTF-8.
     InvalidEncoding,
+    /// A durable store is open already, in this process or in another.
+    StoreInUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that shall be a durable store is none, is damaged, or is of an unknown version.
+    InvalidStore {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, as a clause: "is damaged".
+        reason: &'static str,
+        /// What the database said, where it did.
+        detail: String,
+    },
+    /// The journal of a store failed; nothing of what it failed at was published.
+    Storage {
+        /// What failed, and what can be done about it, as a clause.
+        reason: &'static str,
+        /// The journal's own error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The caller's reader or writer failed.
     Io(io::Error),
 }
@@ -135,17 +157,24 @@ impl Error {
             ErrorKind::TooManyTickets { .. } => "too_many_tickets",
             ErrorKind::InvalidSyntax { .. } => "invalid_syntax",
             ErrorKind::InvalidEncoding => "invalid_encoding",
+            ErrorKind::StoreInUse { .. } => "store_in_use",
+            ErrorKind::InvalidStore { .. } => "invalid_store",
+            ErrorKind::Storage { .. } => "storage",
             ErrorKind::Io(_) => "io",
         }
     }
 
     /// Returns whether the one who sent the request or the tickets is at fault.
     ///
-    /// False for a failing reader or writer and for a store that is full.
+    /// False for a failing reader, writer or journal and for a store that is full.
     pub fn is_request(&self) -> bool {
         !matches!(
             self.kind(),
-            ErrorKind::Io(_) | ErrorKind::TooManyTickets { .. }
+            ErrorKind::TooManyTickets { .. }
+                | ErrorKind::StoreInUse { .. }
+                | ErrorKind::InvalidStore { .. }
+                | ErrorKind::Storage { .. }
+                | ErrorKind::Io(_)
         )
     }
 
@@ -181,6 +210,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.kind() {
             ErrorKind::Io(error) => Some(error),
+            ErrorKind::Storage { source, .. } => Some(&**source),
             _ => None,
         }
     }
@@ -251,6 +281,25 @@ impl fmt::Display for Error {
                 write!(f, "expected {expected}: {detail}")
             }
             ErrorKind::InvalidEncoding => write!(f, "the input is not UTF-8"),
+            ErrorKind::StoreInUse { path } => {
+                write!(
+                    f,
+                    "the store {} is open elsewhere and must be closed there first",
+                    path.display()
+                )
+            }
+            ErrorKind::InvalidStore {
+                path,
+                reason,
+                detail,
+            } => {
+                write!(f, "{} {reason}", path.display())?;
+                if detail.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ": {detail}")
+            }
+            ErrorKind::Storage { reason, .. } => write!(f, "{reason}"),
             ErrorKind::Io(_) => write!(f, "reading or writing failed"),
         }
     }

@@ -234,6 +234,23 @@ impl Store {
         Ok(store)
     }
 
+    /// Waits until every commit is out of danger, where the store's [`Journal`] may lose some.
+    ///
+    /// Does nothing for a store in memory.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Journal::sync`].
+    pub fn sync(&mut self) -> Result<(), Error> {
+        match &mut self.journal {
+            Some(journal) => {
+                let journal = journal.get_mut().unwrap_or_else(PoisonError::into_inner);
+                journal.sync()
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Returns a handle that takes snapshots.
     pub fn reader(&self) -> Reader {
         Reader {

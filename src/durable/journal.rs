@@ -1,0 +1,529 @@
+//! The journal of a durable store: its changes as transactions of the database.
+//!
+//! This file and no other names the database. Changes are gathered into blocks, so that a
+//! load opens the tables once a block and holds no more than one; the database itself
+//! writes what its cache cannot hold to free pages of the file, where only the commit makes
+//! it count.
+//!
+//! # Invariants
+//!
+//! * Every transaction commits in two phases, so that after a crash the newest commit either
+//!   is whole or was never acknowledged, and damage to it is told from a torn write.
+//! * The database is shared with the thread that syncs it, and with nothing else.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use redb::{
+    Builder, Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    TableDefinition, WriteTransaction,
+};
+
+use super::Options;
+use super::record::{decode_into, encode};
+use crate::journal::{Change, Journal};
+use crate::model::Ticket;
+use crate::model::error::{Error, ErrorKind};
+
+/// What makes a database a store: under `format`, the number of the form of all the rest.
+const STORE: TableDefinition<&str, u64> = TableDefinition::new("ticketdex");
+const FORMAT_KEY: &str = "format";
+const FORMAT: u64 = 1;
+
+/// The custom names, by their place in the list.
+const NAMES: TableDefinition<u64, &str> = TableDefinition::new("custom_names");
+
+/// The tickets, by tid, as records.
+const TICKETS: TableDefinition<u64, &[u8]> = TableDefinition::new("tickets");
+
+/// A block of changes is written out at so many bytes or so many changes.
+const BLOCK_BYTES: usize = 1 << 20;
+const BLOCK_CHANGES: usize = 1 << 16;
+
+/// So many tickets at most are handed over at once while a store opens.
+const BLOCK_TICKETS: usize = 1024;
+
+const NOT_OPENED: &str = "the store cannot be opened";
+const NOT_READ: &str = "the store cannot be read";
+const NOT_WRITTEN: &str = "the commit cannot be written to the store, which takes no more until \
+                           it is opened again; see that its disk has room and works";
+const REFUSED: &str = "the store takes no commits since one failed; it can be read, and must be \
+                       opened again to be written";
+const NO_STORE: &str = "is not a ticketdex store";
+const OTHER_FORMAT: &str = "is a store of a format that this version does not know";
+const DAMAGED: &str = "is damaged; put a copy in its place, or import its tickets anew";
+
+/// The database of a store, with what is not committed yet.
+pub(super) struct FileJournal {
+    path: PathBuf,
+    threads: usize,
+    block: Block,
+    transaction: Option<WriteTransaction>,
+    syncer: Option<Syncer>,
+    database: Arc<Database>,
+}
+
+impl fmt::Debug for FileJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileJournal")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Changes that the transaction has not been told of.
+#[derive(Debug, Default)]
+struct Block {
+    bytes: Vec<u8>,
+    changes: Vec<BlockChange>,
+}
+
+/// A change of a [`Block`]; a put has its record in the bytes.
+#[derive(Clone, Debug)]
+enum BlockChange {
+    Name(String),
+    Put(u64, Range<usize>),
+    Remove(u64),
+}
+
+impl Block {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        // What one long ticket took is given back.
+        self.bytes.shrink_to(2 * BLOCK_BYTES);
+        self.changes.clear();
+    }
+}
+
+impl FileJournal {
+    pub(super) fn open(path: &Path, options: &Options) -> Result<FileJournal, Error> {
+        let is_new = !path.exists();
+        let opened = Builder::new()
+            .set_cache_size(options.cache_bytes)
+            .set_check_integrity_on_open(true)
+            .create(path);
+        let database = opened.map_err(|error| explain(path, NOT_OPENED, error.into()))?;
+        check_format(path, &database)?;
+        if is_new {
+            sync_folder(path).map_err(|error| explain(path, NOT_OPENED, error.into()))?;
+        }
+        let database = Arc::new(database);
+        let syncer = options
+            .at_risk
+            .map(|time| Syncer::start(path, &database, time))
+            .transpose()?;
+        Ok(FileJournal {
+            path: path.to_owned(),
+            threads: options.threads,
+            block: Block::default(),
+            transaction: None,
+            syncer,
+            database,
+        })
+    }
+
+    /// Tells the transaction of the block; begins one if there is none.
+    fn flush(&mut self) -> Result<(), redb::Error> {
+        let transaction = match self.transaction.take() {
+            Some(transaction) => transaction,
+            None => self.begin()?,
+        };
+        // Kept whatever happens, so that it is the store's to end it.
+        let transaction = self.transaction.insert(transaction);
+        let mut names = transaction.open_table(NAMES)?;
+        let mut tickets = transaction.open_table(TICKETS)?;
+        for change in &self.block.changes {
+            match change {
+                BlockChange::Name(name) => {
+                    names.insert(names.len()?, name.as_str())?;
+                }
+                BlockChange::Put(tid, range) => {
+                    tickets.insert(tid, &self.block.bytes[range.clone()])?;
+                }
+                BlockChange::Remove(tid) => {
+                    tickets.remove(tid)?;
+                }
+            }
+        }
+        self.block.clear();
+        Ok(())
+    }
+
+    fn begin(&self) -> Result<WriteTransaction, redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_two_phase_commit(true);
+        if self.syncer.is_some() {
+            transaction.set_durability(Durability::None)?;
+        }
+        Ok(transaction)
+    }
+
+    fn remove_all(&mut self) -> Result<(), redb::Error> {
+        self.flush()?;
+        if let Some(transaction) = &self.transaction {
+            transaction.delete_table(TICKETS)?;
+            transaction.open_table(TICKETS)?;
+        }
+        Ok(())
+    }
+
+    fn explain(&self, reason: &'static str, error: impl Into<redb::Error>) -> Error {
+        explain(&self.path, reason, error.into())
+    }
+
+    /// Hands over every ticket of the file, one by one through the same place in memory.
+    fn replay_tickets(
+        &self,
+        take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut blocks = TicketBlocks::open(&self.path, &self.database)?;
+        let mut tickets = Vec::new();
+        while blocks.fill(&mut tickets)? {
+            hand_over(&tickets, take)?;
+        }
+        Ok(())
+    }
+
+    /// The same, the file being read and decoded on a thread of its own.
+    fn replay_tickets_ahead(
+        &self,
+        take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        thread::scope(|scope| {
+            let (full_sender, full) = sync_channel(1);
+            let (empty, empty_receiver) = sync_channel(2);
+            let reader = scope.spawn(move || {
+                let mut blocks = TicketBlocks::open(&self.path, &self.database)?;
+                let mut tickets = Vec::new();
+                while blocks.fill(&mut tickets)? {
+                    // Nobody takes tickets that are not wanted any more.
+                    if full_sender.send(tickets).is_err() {
+                        break;
+                    }
+                    tickets = empty_receiver.try_recv().unwrap_or_default();
+                }
+                Ok(())
+            });
+            for tickets in full {
+                hand_over(&tickets, take)?;
+                // Full or gone, it is done without.
+                let _ = empty.try_send(tickets);
+            }
+            reader
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+impl Journal for FileJournal {
+    fn replay(
+        &mut self,
+        take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for name in read_names(&self.database).map_err(|error| self.explain(NOT_READ, error))? {
+            take(Change::Name(&name))?;
+        }
+        if self.threads > 1 {
+            self.replay_tickets_ahead(take)
+        } else {
+            self.replay_tickets(take)
+        }
+    }
+
+    fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
+        let Block { bytes, changes } = &mut self.block;
+        match change {
+            Change::Name(name) => changes.push(BlockChange::Name(name.to_owned())),
+            Change::Put(ticket) => {
+                let start = bytes.len();
+                encode(ticket, bytes);
+                changes.push(BlockChange::Put(ticket.tid, start..bytes.len()));
+            }
+            Change::Remove(tid) => changes.push(BlockChange::Remove(tid)),
+            Change::RemoveAll => {
+                return self
+                    .remove_all()
+                    .map_err(|error| self.explain(NOT_WRITTEN, error));
+            }
+        }
+        if self.block.bytes.len() >= BLOCK_BYTES || self.block.changes.len() >= BLOCK_CHANGES {
+            self.flush()
+                .map_err(|error| self.explain(NOT_WRITTEN, error))?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        if let Some(syncer) = &self.syncer {
+            syncer.check(&self.path)?;
+        }
+        if !self.block.changes.is_empty() {
+            self.flush()
+                .map_err(|error| self.explain(NOT_WRITTEN, error))?;
+        }
+        let Some(transaction) = self.transaction.take() else {
+            return Ok(());
+        };
+        transaction
+            .commit()
+            .map_err(|error| self.explain(NOT_WRITTEN, error))?;
+        if let Some(syncer) = &self.syncer {
+            syncer.note_commit();
+        }
+        Ok(())
+    }
+
+    fn rollback(&mut self) {
+        self.block.clear();
+        if let Some(transaction) = self.transaction.take() {
+            // Where the file fails, so does the next commit.
+            let _ = transaction.abort();
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        let Some(syncer) = &self.syncer else {
+            return Ok(());
+        };
+        syncer.check(&self.path)?;
+        sync(&self.database).map_err(|error| self.explain(NOT_WRITTEN, error))
+    }
+}
+
+impl Drop for FileJournal {
+    fn drop(&mut self) {
+        // The syncer's last sync would wait for it.
+        self.rollback();
+    }
+}
+
+/// Reads what the file says it is, or writes it where nothing is in the file.
+fn check_format(path: &Path, database: &Database) -> Result<(), Error> {
+    match read_format(database).map_err(|error| explain(path, NOT_OPENED, error))? {
+        Some(FORMAT) => Ok(()),
+        Some(other) => Err(invalid(path, OTHER_FORMAT, &format!("format {other}"))),
+        None => make_store(database).map_err(|error| explain(path, NOT_OPENED, error)),
+    }
+}
+
+/// Returns the format's number; none in a database without a table, 0 in another's.
+fn read_format(database: &Database) -> Result<Option<u64>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let tables: Vec<_> = transaction.list_tables()?.collect();
+    if tables.is_empty() && transaction.list_multimap_tables()?.next().is_none() {
+        return Ok(None);
+    }
+    let table = transaction.open_table(STORE)?;
+    let format = table.get(FORMAT_KEY)?;
+    Ok(Some(format.map_or(0, |format| format.value())))
+}
+
+fn make_store(database: &Database) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_two_phase_commit(true);
+    transaction.open_table(STORE)?.insert(FORMAT_KEY, FORMAT)?;
+    transaction.open_table(NAMES)?;
+    transaction.open_table(TICKETS)?;
+    Ok(transaction.commit()?)
+}
+
+/// Makes the name of a new file last, which syncing the file does not promise.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn read_names(database: &Database) -> Result<Vec<String>, redb::Error> {
+    let table = database.begin_read()?.open_table(NAMES)?;
+    let names = table.iter()?;
+    names.map(|entry| Ok(entry?.1.value().to_owned())).collect()
+}
+
+fn hand_over(
+    tickets: &[Ticket],
+    take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    tickets
+        .iter()
+        .try_for_each(|ticket| take(Change::Put(ticket)))
+}
+
+/// The tickets of a file, a block at a time.
+struct TicketBlocks<'a> {
+    path: &'a Path,
+    records: redb::Range<'static, u64, &'static [u8]>,
+}
+
+impl TicketBlocks<'_> {
+    fn open<'a>(path: &'a Path, database: &Database) -> Result<TicketBlocks<'a>, Error> {
+        let records = || -> Result<_, redb::Error> {
+            let table = database.begin_read()?.open_table(TICKETS)?;
+            Ok(table.range::<u64>(..)?)
+        };
+        let records = records().map_err(|error| explain(path, NOT_READ, error))?;
+        Ok(TicketBlocks { path, records })
+    }
+
+    /// Fills a block, reusing the tickets in it; false where the file had ended before.
+    fn fill(&mut self, tickets: &mut Vec<Ticket>) -> Result<bool, Error> {
+        let mut count = 0;
+        while count < BLOCK_TICKETS {
+            let Some(entry) = self.records.next() else {
+                break;
+            };
+            let (tid, record) =
+                entry.map_err(|error| explain(self.path, NOT_READ, error.into()))?;
+            if tickets.len() == count {
+                tickets.push(Ticket::default());
+            }
+            decode_into(tid.value(), record.value(), &mut tickets[count])
+                .map_err(|error| invalid(self.path, DAMAGED, &error.to_string()))?;
+            count += 1;
+        }
+        tickets.truncate(count);
+        Ok(count > 0)
+    }
+}
+
+/// Syncs the database on a thread of its own, some time after a commit.
+struct Syncer {
+    /// None once the thread shall end.
+    commits: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+    failure: Arc<Mutex<Option<redb::Error>>>,
+}
+
+impl Syncer {
+    fn start(path: &Path, database: &Arc<Database>, time: Duration) -> Result<Syncer, Error> {
+        // One that waits stands for any number.
+        let (commits, receiver) = sync_channel(1);
+        let failure = Arc::default();
+        let thread = thread::Builder::new().name("ticketdex-sync".to_owned());
+        let (shared, slot) = (Arc::clone(database), Arc::clone(&failure));
+        let thread = thread
+            .spawn(move || keep_synced(&shared, &receiver, time, &slot))
+            .map_err(|error| explain(path, NOT_OPENED, error.into()))?;
+        Ok(Syncer {
+            commits: Some(commits),
+            thread: Some(thread),
+            failure,
+        })
+    }
+
+    /// Tells the thread that something is not on disk.
+    fn note_commit(&self) {
+        if let Some(commits) = &self.commits {
+            // Full, the thread has yet to look; gone, it has left its failure.
+            let _ = commits.try_send(());
+        }
+    }
+
+    /// Returns the error of a sync that failed, once.
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        match failure.take() {
+            Some(error) => Err(explain(path, NOT_WRITTEN, error)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.commits = None;
+        if let Some(thread) = self.thread.take() {
+            // It panics where the database does, and then there is nothing left to sync.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Syncs so long after the first commit since the last sync, and at the end.
+fn keep_synced(
+    database: &Database,
+    commits: &Receiver<()>,
+    time: Duration,
+    failure: &Mutex<Option<redb::Error>>,
+) {
+    while commits.recv().is_ok() {
+        let deadline = Instant::now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if commits.recv_timeout(left).is_err() {
+                break;
+            }
+        }
+        if let Err(error) = sync(database) {
+            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            return;
+        }
+    }
+}
+
+/// Waits until every commit is on disk.
+fn sync(database: &Database) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_two_phase_commit(true);
+    Ok(transaction.commit()?)
+}
+
+/// Makes the crate's error of the database's.
+fn explain(path: &Path, reason: &'static str, error: redb::Error) -> Error {
+    use redb::Error as E;
+    match error {
+        E::DatabaseAlreadyOpen | E::LockProtocolMismatch => ErrorKind::StoreInUse {
+            path: path.to_owned(),
+        }
+        .into(),
+        E::Corrupted(detail) => invalid(path, DAMAGED, &detail),
+        E::UpgradeRequired(version) => {
+            invalid(path, OTHER_FORMAT, &format!("database version {version}"))
+        }
+        E::TableDoesNotExist(_)
+        | E::TableTypeMismatch { .. }
+        | E::TableIsMultimap(_)
+        | E::TypeDefinitionChanged { .. } => invalid(path, NO_STORE, ""),
+        E::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            invalid(path, NO_STORE, &error.to_string())
+        }
+        E::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            invalid(path, DAMAGED, &error.to_string())
+        }
+        E::PreviousIo => storage(REFUSED, E::PreviousIo),
+        E::Io(error) => storage(reason, error),
+        error => storage(reason, error),
+    }
+}
+
+fn storage(
+    reason: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    ErrorKind::Storage {
+        reason,
+        source: source.into(),
+    }
+    .into()
+}
+
+fn invalid(path: &Path, reason: &'static str, detail: &str) -> Error {
+    ErrorKind::InvalidStore {
+        path: path.to_owned(),
+        reason,
+        detail: detail.to_owned(),
+    }
+    .into()
+}

@@ -1,0 +1,183 @@
+//! A store whose tickets outlive the process: in a file, kept by an embedded database.
+//!
+//! What is promised, first. **A commit that returned is on disk**: its bytes and the file
+//! that names them have been synced, and a crash of the process, of the system or of the power
+//! leaves them there. **Half a batch is never found**: whatever was being committed is
+//! there whole or not at all, loads of any size included. **What is damaged is not
+//! believed**: opening reads the whole file and checks every page against its checksum, so
+//! a torn, changed or foreign file is an error and never a wrong answer. (After a crash one
+//! bit of the file tells whether its last commit was finished, and has only itself as a witness.) **A failed write
+//! costs no reader anything**: snapshots answer as before; the store refuses further
+//! commits until it is opened again, because only the file can tell what became of the one
+//! that failed.
+//!
+//! What it costs. **A commit waits for the disk**, twice: once for its pages, once for the
+//! byte that makes them count. Single commits are as quick as the disk syncs; batches
+//! share the wait. [`Options::may_lose`] trades the promise for not waiting, and says how
+//! much it puts at risk. **Opening reads everything** and indexes it anew: the file holds
+//! tickets and no index, so no index can be out of step with it. **One process at a time**
+//! has a store open. **The file grows** by what a commit writes: a replaced page is reused,
+//! but not returned to the disk. Copy a store only while it is closed.
+//!
+//! # Which database
+//!
+//! [redb](https://docs.rs/redb), a copy-on-write B-tree in one file, for what a record of
+//! tickets needs: a load of any size is one transaction that need not fit in memory; every
+//! page carries a checksum, and opening can be made to check them all; one file, no thread
+//! and no package besides. A log-structured tree (fjall was tried beside it) commits small
+//! batches several times as fast, but holds a batch in memory, and takes a damaged end of its
+//! journal for the place where a crash cut it, so that commits go without a word.
+//!
+//! # Invariants
+//!
+//! * The file holds a record of its format's number, the names in the order in which they
+//!   entered, and one record a ticket (the folder's `record`), by tid.
+//! * Each commit is one transaction of the database, in two phases: the last one that
+//!   returned is never silently taken for one that was torn.
+//!
+//! # Cost
+//!
+//! Opening is linear in the file: reading it twice, then indexing. A commit encodes its
+//! tickets and rewrites the pages that they fall on, 4 KiB each.
+
+mod journal;
+mod record;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::model::error::Error;
+use crate::store::{self, Store};
+use journal::FileJournal;
+
+/// How a durable store behaves.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use ticketdex::durable;
+///
+/// # let folder = std::env::temp_dir().join(format!("ticketdex-options-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("tickets.redb");
+/// let options = durable::Options::new()
+///     .may_lose(Duration::from_millis(200))
+///     .threads(2);
+/// let store = options.open(&path)?;
+/// assert_eq!(store.snapshot().tickets_count(), 0);
+/// # drop(store);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    store: store::Options,
+    at_risk: Option<Duration>,
+    threads: usize,
+    cache_bytes: usize,
+}
+
+/// As much cache as made a difference to nothing that was measured.
+const CACHE_BYTES: usize = 16 << 20;
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            store: store::Options::default(),
+            at_risk: None,
+            threads: 1,
+            cache_bytes: CACHE_BYTES,
+        }
+    }
+}
+
+impl Options {
+    /// Returns the options of [`open`]: every commit synced, no threads.
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Sets the options of the store in memory.
+    #[must_use]
+    pub fn store(mut self, options: store::Options) -> Options {
+        self.store = options;
+        self
+    }
+
+    /// Lets a commit return before it is on disk, and syncs so long after the first such.
+    ///
+    /// A crash, of the process alone too, loses the commits of about the last `time`: the
+    /// newest ones, and each of them whole. [`Store::sync`] waits until none is at risk, as
+    /// does dropping the store, which cannot tell of a failure. Syncing is done by one
+    /// thread, which ends with the store; if it fails, the next commit says so.
+    #[must_use]
+    pub fn may_lose(mut self, time: Duration) -> Options {
+        self.at_risk = Some(time);
+        self
+    }
+
+    /// Sets how many threads opening may use, with the caller's own; 0 and 1 start none.
+    ///
+    /// More than two are of no use: one reads the file, one indexes.
+    #[must_use]
+    pub fn threads(mut self, count: usize) -> Options {
+        self.threads = count;
+        self
+    }
+
+    /// Sets how many bytes of the file the database may hold in memory; 16 MiB unless set.
+    ///
+    /// Requests never read the file, so this serves commits alone.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Options {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Opens the store in a file, which is made if there is none. See [`open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
+        let store_options = self.store.clone();
+        Store::open(store_options, FileJournal::open(path.as_ref(), &self)?)
+    }
+}
+
+/// Opens the store in a file, which is made if there is none, or an empty one.
+///
+/// # Errors
+///
+/// [`StoreInUse`](crate::ErrorKind::StoreInUse) while the store is open elsewhere.
+/// [`InvalidStore`](crate::ErrorKind::InvalidStore) where the file is no store, is damaged, or
+/// was written by a later version; a file that is no database is left as it is.
+/// [`Storage`](crate::ErrorKind::Storage) where the file cannot be made, read or written. Those
+/// of [`Store::open`].
+///
+/// # Cost
+///
+/// Linear in the file. See the module.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Batch, Field, Patch, Ticket, durable};
+///
+/// # let folder = std::env::temp_dir().join(format!("ticketdex-open-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("tickets.redb");
+/// let mut store = durable::open(&path)?;
+/// let mut batch = Batch::new();
+/// batch
+///     .put(Ticket { tid: 7, status: "Open".into(), ..Ticket::default() })
+///     .patch(7, Patch::new().set(Field::Status, "Closed"));
+/// store.commit(batch)?;
+/// drop(store);
+///
+/// let store = durable::open(&path)?;
+/// assert_eq!(store.snapshot().get(7).unwrap().text(Field::Status), "Closed");
+/// # drop(store);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+pub fn open(path: impl AsRef<Path>) -> Result<Store, Error> {
+    Options::new().open(path)
+}

@@ -1,0 +1,323 @@
+//! What is committed to a durable store is found again, and what is damaged is refused.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use common::nasty::{Random, make_batch, make_tickets, split};
+use redb::{Database, TableDefinition};
+use ticketdex::reference::Reference;
+use ticketdex::{
+    Batch, CUSTOM_NAMES_MAX, Error, Format, Import, ImportFormat, Query, Snapshot, Store,
+    TEXT_BYTES_MAX, Ticket, durable,
+};
+
+/// A folder of one test, empty at first and removed at the end of a test that passes.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Everything that a response shows, names included.
+fn everything(snapshot: &Snapshot) -> Vec<u8> {
+    let mut body = Vec::new();
+    let answer = snapshot.answer(&Query::default());
+    answer.write_to(Format::Json, &mut body).unwrap();
+    body
+}
+
+fn assert_is(store: &Store, reference: &Reference) {
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.check_invariants(), Ok(()));
+    assert_eq!(snapshot.custom_names(), reference.custom_names());
+    let expected = reference.respond(&Query::default(), Format::Json);
+    assert!(everything(&snapshot) == expected, "another content");
+}
+
+fn ticket(tid: u64, status: &str) -> Ticket {
+    Ticket {
+        tid,
+        status: status.into(),
+        ..Ticket::default()
+    }
+}
+
+fn put(tickets: impl IntoIterator<Item = Ticket>) -> Batch {
+    let mut batch = Batch::new();
+    for ticket in tickets {
+        batch.put(ticket);
+    }
+    batch
+}
+
+/// The ways to open a store that shall not show in what it holds.
+fn ways() -> [durable::Options; 3] {
+    [
+        durable::Options::new(),
+        durable::Options::new().threads(2).cache_bytes(0),
+        durable::Options::new().may_lose(Duration::from_millis(3)),
+    ]
+}
+
+#[test]
+fn a_reopened_store_is_the_reference() {
+    let folder = Folder::new("reopened");
+    for seed in 1..=24 {
+        println!("seed {seed}");
+        let mut random = Random::new(seed);
+        let path = folder.join(&format!("{seed}.redb"));
+        let mut reference = Reference::new();
+        let tickets = make_tickets(&mut random, 60);
+        let tids: Vec<u64> = tickets.iter().map(|ticket| ticket.tid).collect();
+        let mut batches = split(&mut random, &tickets, 5);
+        batches.extend((0..9).map(|_| make_batch(&mut random, &tids)));
+        let mut store = durable::open(&path).unwrap();
+        for batch in batches {
+            let expected = reference.commit(&batch).map_err(|error| error.code());
+            let got = store.commit(batch).map_err(|error| error.code());
+            assert_eq!(got.map(|_| ()), expected);
+            if random.is_one_in(2) {
+                drop(store);
+                store = random.choose(&ways()).open(&path).unwrap();
+                assert_is(&store, &reference);
+            }
+        }
+        drop(store);
+        assert_is(&durable::open(&path).unwrap(), &reference);
+    }
+}
+
+fn import(lines: &str) -> Import<&[u8]> {
+    Import::new(ImportFormat::JsonLines, lines.as_bytes())
+}
+
+#[test]
+fn loads_are_found_again_and_replace_as_in_memory() {
+    let folder = Folder::new("loads");
+    for (number, options) in ways().into_iter().enumerate() {
+        let path = folder.join(&format!("{number}.redb"));
+        let mut store = options.clone().open(&path).unwrap();
+        // Several blocks of tickets, and several of what waits to be written.
+        let line = |tid: u64| {
+            let words = "words ".repeat(200);
+            format!(
+                "{{\"tid\":{tid},\"custom_fields\":{{\"n{}\":\"x\"}},\"summary\":\"{words}\"}}\n",
+                tid % 9
+            )
+        };
+        let lines: String = (1..=3000).rev().map(line).collect();
+        store.load(import(&lines)).unwrap();
+        let broken = format!("{lines}no\n");
+        assert!(store.load(import(&broken)).is_err());
+        let loaded = everything(&store.snapshot());
+        drop(store);
+        let mut store = options.clone().open(&path).unwrap();
+        assert_eq!(store.snapshot().tickets_count(), 3000);
+        assert!(everything(&store.snapshot()) == loaded);
+
+        store.replace(import("{\"tid\":5}\n{\"tid\":9}\n")).unwrap();
+        assert!(store.replace(import(&broken)).is_err());
+        let replaced = everything(&store.snapshot());
+        drop(store);
+        let store = options.open(&path).unwrap();
+        assert_eq!(store.snapshot().tickets_count(), 2);
+        assert_eq!(store.snapshot().custom_names().len(), 9);
+        assert!(everything(&store.snapshot()) == replaced);
+    }
+}
+
+#[test]
+fn the_limits_of_a_ticket_are_found_again() {
+    let folder = Folder::new("limits");
+    let path = folder.join("limits.redb");
+    let names = (0..CUSTOM_NAMES_MAX).map(|n| (format!("n{n}"), "ß".repeat(n % 3)));
+    let most = Ticket {
+        tid: u64::MAX,
+        company_id: u64::MAX,
+        subject: "\0".repeat(TEXT_BYTES_MAX),
+        summary: "é".repeat(TEXT_BYTES_MAX / 2),
+        custom_fields: names.collect(),
+        ..Ticket::default()
+    };
+    let batch = put([most, ticket(1, "")]);
+    let mut reference = Reference::new();
+    reference.commit(&batch).unwrap();
+    let mut store = durable::open(&path).unwrap();
+    store.commit(batch).unwrap();
+    drop(store);
+    let mut store = durable::open(&path).unwrap();
+    assert_is(&store, &reference);
+    let mut one_more = ticket(2, "");
+    one_more
+        .custom_fields
+        .push(("one_more".into(), String::new()));
+    let error = store.commit(put([one_more])).unwrap_err();
+    assert_eq!(error.code(), "too_many_custom_fields");
+}
+
+#[test]
+fn names_stay_when_their_tickets_go() {
+    let folder = Folder::new("names");
+    let path = folder.join("names.redb");
+    let mut store = durable::open(&path).unwrap();
+    let mut batch = Batch::new();
+    for name in ["b", "A", "c"] {
+        let custom_fields = vec![(name.to_owned(), String::new())];
+        batch.put(Ticket {
+            custom_fields,
+            ..ticket(1, "")
+        });
+    }
+    store.commit(batch).unwrap();
+    let mut batch = Batch::new();
+    batch.remove(1).remove(2);
+    store.commit(batch).unwrap();
+    drop(store);
+    let snapshot = durable::open(&path).unwrap().snapshot();
+    assert_eq!(snapshot.tickets_count(), 0);
+    assert_eq!(snapshot.custom_names(), ["b", "A", "c"]);
+}
+
+#[test]
+fn a_commit_that_returned_is_in_the_file() {
+    let folder = Folder::new("returned");
+    let path = folder.join("tickets.redb");
+    let copy = folder.join("copy.redb");
+    let mut store = durable::open(&path).unwrap();
+    for tid in 1..=20 {
+        store.commit(put([ticket(tid, "Open")])).unwrap();
+        // What a killed process leaves is what another sees in the file now.
+        fs::copy(&path, &copy).unwrap();
+        let found = durable::open(&copy).unwrap();
+        assert!(everything(&found.snapshot()) == everything(&store.snapshot()));
+    }
+}
+
+#[test]
+fn a_store_that_may_lose_syncs_in_time_and_on_demand() {
+    let folder = Folder::new("may_lose");
+    let path = folder.join("tickets.redb");
+    let copy = folder.join("copy.redb");
+    let count_in_file = || {
+        fs::copy(&path, &copy).unwrap();
+        durable::open(&copy).unwrap().snapshot().tickets_count()
+    };
+    let hour = Duration::from_hours(1);
+    let mut store = durable::Options::new().may_lose(hour).open(&path).unwrap();
+    store.commit(put([ticket(1, "")])).unwrap();
+    store.commit(put([ticket(2, "")])).unwrap();
+    assert_eq!(store.snapshot().tickets_count(), 2);
+    assert_eq!(count_in_file(), 0);
+    store.sync().unwrap();
+    assert_eq!(count_in_file(), 2);
+    store.commit(put([ticket(3, "")])).unwrap();
+    drop(store);
+    assert_eq!(count_in_file(), 3);
+
+    let soon = Duration::from_millis(1);
+    let mut store = durable::Options::new().may_lose(soon).open(&path).unwrap();
+    store.commit(put([ticket(4, "")])).unwrap();
+    // Waits as long as a slow disk may take, and fails only after that.
+    let is_synced = (0..2000).any(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        count_in_file() == 4
+    });
+    assert!(is_synced);
+    store.commit(put([ticket(5, "")])).unwrap();
+}
+
+#[test]
+fn a_store_is_open_once() {
+    let folder = Folder::new("once");
+    let path = folder.join("tickets.redb");
+    let store = durable::open(&path).unwrap();
+    let error = durable::open(&path).unwrap_err();
+    assert_eq!((error.code(), error.is_request()), ("store_in_use", false));
+    let expected = format!(
+        "the store {} is open elsewhere and must be closed there first",
+        path.display()
+    );
+    assert_eq!(error.to_string(), expected);
+    drop(store);
+    durable::open(&path).unwrap();
+}
+
+fn open_error(path: &Path) -> Error {
+    let error = durable::open(path).unwrap_err();
+    assert!(!error.is_request());
+    error
+}
+
+#[test]
+fn what_is_no_store_is_refused_and_left_as_it_is() {
+    let folder = Folder::new("foreign");
+    let path = folder.join("foreign");
+    let mut sqlite = b"SQLite format 3\0".to_vec();
+    sqlite.resize(8192, 0);
+    for bytes in [&b"x"[..], b"{\"tid\":1}\n", &sqlite, &[0; 8192]] {
+        fs::write(&path, bytes).unwrap();
+        let error = open_error(&path);
+        assert_eq!(error.code(), "invalid_store", "{error}");
+        let expected = format!("{} is not a ticketdex store", path.display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        assert!(fs::read(&path).unwrap() == bytes);
+    }
+    fs::write(&path, b"").unwrap();
+    assert_eq!(durable::open(&path).unwrap().snapshot().tickets_count(), 0);
+
+    let error = open_error(&folder.join("no/folder"));
+    assert_eq!(error.code(), "storage");
+    assert_eq!(error.to_string(), "the store cannot be opened");
+    assert!(std::error::Error::source(&error).is_some());
+    assert_eq!(open_error(&folder.0).code(), "storage");
+}
+
+#[test]
+fn the_database_of_another_program_is_refused() {
+    let folder = Folder::new("another");
+    let another = |name: &str, table: &str, format: Option<u64>| {
+        let path = folder.join(name);
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let definition: TableDefinition<&str, u64> = TableDefinition::new(table);
+            let mut table = transaction.open_table(definition).unwrap();
+            if let Some(format) = format {
+                table.insert("format", format).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+        path
+    };
+    for (name, table, format, reason) in [
+        ("a", "tickets", None, "is not a ticketdex store"),
+        ("b", "other", Some(1), "is not a ticketdex store"),
+        ("c", "ticketdex", None, "format 0"),
+        ("d", "ticketdex", Some(2), "format 2"),
+        ("e", "ticketdex", Some(1), "is not a ticketdex store"),
+    ] {
+        let error = open_error(&another(name, table, format));
+        assert_eq!(error.code(), "invalid_store", "{name}: {error}");
+        assert!(error.to_string().contains(reason), "{name}: {error}");
+    }
+}
