@@ -212,6 +212,7 @@ pub(crate) fn invalid_value(variable: &str, value: &str, expected: &'static str)
 pub(crate) fn unknown_variable(name: &str) -> Error {
     ErrorKind::UnknownVariable {
         variable: shorten(name),
+        value: None,
         expected: "the 38 output variables",
     }
     .into()

@@ -52,6 +52,8 @@ pub enum ErrorKind {
     UnknownVariable {
         /// The name as given, cut at 100 characters.
         variable: String,
+        /// The value as given, decoded, cut at 100 characters; none where an import met the name.
+        value: Option<String>,
         /// What would be valid, as a list.
         expected: &'static str,
     },
@@ -61,23 +63,25 @@ pub enum ErrorKind {
         variable: String,
         /// The value as given, decoded, cut at 100 characters.
         value: String,
-        /// What would be valid, as a noun phrase: "an integer of 1 or more".
+        /// What would be valid, as a noun phrase: "Y or N".
         expected: &'static str,
     },
     /// A variable that may stand once stands again in a request.
     DuplicateVariable {
         /// The variable, in its documented spelling.
         variable: &'static str,
+        /// The value that it has the second time, decoded, cut at 100 characters.
+        value: String,
     },
     /// A request has `page` without `count`.
     PageNeedsCount {
-        /// The page.
-        page: u64,
+        /// The page as given, cut at 100 characters.
+        page: String,
     },
     /// A request has `page` without a `tid` that holds `*`.
     PageNeedsWildcard {
-        /// The page.
-        page: u64,
+        /// The page as given, cut at 100 characters.
+        page: String,
     },
     /// A ticket breaks a rule of the model, and its batch was refused.
     InvalidTicket {
@@ -226,8 +230,16 @@ impl fmt::Display for Error {
             None => {}
         }
         match self.kind() {
-            ErrorKind::UnknownVariable { variable, expected } => {
-                write!(f, "unknown variable \"{variable}\"; known are {expected}")
+            ErrorKind::UnknownVariable {
+                variable,
+                value,
+                expected,
+            } => {
+                write!(f, "unknown variable \"{variable}\"")?;
+                if let Some(value) = value {
+                    write!(f, " with value \"{value}\"")?;
+                }
+                write!(f, "; known are {expected}")
             }
             ErrorKind::InvalidValue {
                 variable,
@@ -236,8 +248,11 @@ impl fmt::Display for Error {
             } => {
                 write!(f, "{variable} is \"{value}\" but must be {expected}")
             }
-            ErrorKind::DuplicateVariable { variable } => {
-                write!(f, "{variable} is given twice but may stand once")
+            ErrorKind::DuplicateVariable { variable, value } => {
+                write!(
+                    f,
+                    "{variable} is given again as \"{value}\" but may stand once"
+                )
             }
             ErrorKind::PageNeedsCount { page } => {
                 write!(f, "page is \"{page}\" but needs count, the tickets a page")

@@ -18,7 +18,7 @@ use std::num::NonZeroU64;
 
 use chrono::NaiveDateTime;
 
-use crate::model::error::{Error, ErrorKind};
+use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::Moment;
 use crate::model::{Field, FieldKind, is_custom_name};
 
@@ -41,6 +41,10 @@ pub enum TidFilter {
 pub struct TidPattern(String);
 
 impl TidPattern {
+    /// The bytes of the longest pattern that can match: the 20 digits of the greatest
+    /// number, and a star before, between and after them.
+    const BYTES_MAX: usize = 20 + 21;
+
     /// Returns the pattern, runs of `*` made one.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -50,6 +54,10 @@ impl TidPattern {
     ///
     /// Cost: linear in the digits of the number, whatever the pattern's length.
     pub(crate) fn matches(&self, tid: u64) -> bool {
+        // A pattern of more digits than any number has would cost its length each time.
+        if self.0.len() > TidPattern::BYTES_MAX {
+            return false;
+        }
         let mut digits = itoa::Buffer::new();
         let mut rest = digits.format(tid);
         let mut pieces = self.0.split('*');
@@ -290,6 +298,8 @@ pub struct QueryBuilder {
     first_error: Option<ErrorKind>,
     count: Option<u64>,
     page: Option<u64>,
+    /// The page as the request writes it.
+    page_shown: Option<String>,
 }
 
 impl QueryBuilder {
@@ -395,6 +405,13 @@ impl QueryBuilder {
     #[must_use]
     pub fn page(mut self, page: u64) -> QueryBuilder {
         self.page = Some(page);
+        self.page_shown = None;
+        self
+    }
+
+    /// Sets how an error shows the page: as the request writes it.
+    fn page_shown(mut self, text: &str) -> QueryBuilder {
+        self.page_shown = Some(shorten(text));
         self
     }
 
@@ -448,6 +465,7 @@ impl QueryBuilder {
         self.query.count = positive("count", self.count)?;
         self.query.page = positive("page", self.page)?;
         if let Some(page) = self.query.page() {
+            let page = self.page_shown.unwrap_or_else(|| page.to_string());
             if self.query.count.is_none() {
                 return Err(ErrorKind::PageNeedsCount { page }.into());
             }
@@ -467,12 +485,12 @@ impl QueryBuilder {
 
 const ORDER_EXPECTED: &str = "a list of output variables or custom_fields.NAME, each with an \
     optional ASC or DESC, parted by commas";
-const POSITIVE_EXPECTED: &str = "an integer of 1 or more";
+const POSITIVE_EXPECTED: &str = "an integer from 1 to 18446744073709551615";
 
 fn invalid(variable: &str, value: &str, expected: &'static str) -> ErrorKind {
     ErrorKind::InvalidValue {
         variable: variable.to_owned(),
-        value: crate::model::error::shorten(value),
+        value: shorten(value),
         expected,
     }
 }

@@ -151,9 +151,9 @@ struct Reading {
 impl Reading {
     fn pair(mut self, name: &str, value: &str) -> Result<Reading, Error> {
         let Some(variable) = Variable::from_name(name) else {
-            let variable = shorten(name);
             return Err(ErrorKind::UnknownVariable {
-                variable,
+                variable: shorten(name),
+                value: Some(shorten(value)),
                 expected: known_names(),
             }
             .into());
@@ -169,6 +169,7 @@ impl Reading {
                 if std::mem::replace(&mut self.seen[single as usize], true) {
                     return Err(ErrorKind::DuplicateVariable {
                         variable: single.name(),
+                        value: shorten(value),
                     }
                     .into());
                 }
@@ -211,7 +212,7 @@ impl Reading {
             Single::StartDate => builder.start_date(date()?),
             Single::EndDate => builder.end_date(date()?),
             Single::Count => builder.count(positive()?),
-            Single::Page => builder.page(positive()?),
+            Single::Page => builder.page(positive()?).page_shown(value),
             Single::CountOnly if value.eq_ignore_ascii_case("Y") => builder.count_only(true),
             Single::CountOnly if value.eq_ignore_ascii_case("N") => builder,
             Single::CountOnly => return Err(fail("Y or N")),
