@@ -11,9 +11,8 @@ use std::collections::HashMap;
 
 use serde::de::{DeserializeSeed, IgnoredAny};
 
-use super::source::syntax;
 use super::{Fault, ImportFormat};
-use crate::model::draft::{Draft, Encoding, unknown_variable};
+use crate::model::draft::{Draft, Encoding, invalid_value, unknown_variable};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::json::TicketSeed;
 use crate::model::value::{Plus, decode};
@@ -27,17 +26,21 @@ pub(super) fn read_record(format: ImportFormat, bytes: &[u8]) -> Result<Ticket, 
             let text = decode_utf8(bytes)?;
             read_object(text, Encoding::Plain).map_err(Fault::Record)
         }
-        ImportFormat::Json | ImportFormat::Xml => {
-            // A document that is broken in one record is broken: what follows may
-            // belong to a string that was never closed.
-            let text = decode_utf8(bytes).map_err(|fault| Fault::Input(fault.into_error()))?;
-            read_object(text, Encoding::Response).map_err(|error| {
-                match serde_json::from_str::<IgnoredAny>(text) {
-                    Ok(_) => Fault::Record(error),
-                    Err(_) => Fault::Input(error),
-                }
-            })
-        }
+        ImportFormat::Json | ImportFormat::Xml => match decode_utf8(bytes) {
+            Ok(text) => read_object(text, Encoding::Response).map_err(|error| blame(error, text)),
+            Err(fault) => Err(blame(fault.into_error(), &String::from_utf8_lossy(bytes))),
+        },
+    }
+}
+
+/// Finds out whose fault the error of a JSON response's record is.
+///
+/// A document that is broken in one record is broken: what follows may belong to a string
+/// that was never closed.
+fn blame(error: Error, text: &str) -> Fault {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => Fault::Record(error),
+        Err(_) => Fault::Input(error),
     }
 }
 
@@ -86,7 +89,9 @@ fn read_pairs(line: &str) -> Result<Ticket, Error> {
 
 /// Adds the custom fields in the order of their list; every other pair must be listed.
 fn add_listed(draft: &mut Draft, list: &str, others: &[(&str, &str)]) -> Result<(), Error> {
-    let list = decode(list, Plus::Space).ok_or_else(|| syntax("custom names in UTF-8"))?;
+    let field = Field::CustomFields;
+    let wrong = || invalid_value(field.name(), list, "custom names as URL-encoded UTF-8");
+    let list = decode(list, Plus::Space).ok_or_else(wrong)?;
     // By lower-case name: the place in the draft, and the pair that counts.
     let mut listed = HashMap::new();
     for name in list.split(',').filter(|_| !list.is_empty()) {

@@ -76,6 +76,11 @@ pub(super) struct XmlTickets<R> {
     pub(super) record: u64,
 }
 
+/// The start of a ticket, with what is wrong with its tag.
+struct Opened {
+    refused: Option<Error>,
+}
+
 /// An event, with its text taken out of the buffer.
 enum Step {
     Start(String),
@@ -116,15 +121,15 @@ impl<R: BufRead> XmlTickets<R> {
             return None;
         }
         match self.open_ticket() {
-            Ok(true) => {
+            Ok(Some(Opened { refused })) => {
                 self.record += 1;
-                let outcome = self.read_ticket();
+                let outcome = self.read_ticket(refused);
                 if matches!(outcome, Err(Fault::Input(_))) {
                     self.place = Place::End;
                 }
                 Some(outcome)
             }
-            Ok(false) => {
+            Ok(None) => {
                 self.place = Place::End;
                 None
             }
@@ -135,21 +140,28 @@ impl<R: BufRead> XmlTickets<R> {
         }
     }
 
-    /// Reads up to the start of a ticket; false at the end of the response.
-    fn open_ticket(&mut self) -> Result<bool, Error> {
+    /// Reads up to the start of a ticket; none at the end of the response.
+    fn open_ticket(&mut self) -> Result<Option<Opened>, Error> {
         self.reader.get_mut().bytes_left = self.record_bytes_max;
         let mut text = String::new();
         let mut is_closed = false;
         loop {
             let mut refused = None;
             let step = self.step(&mut text, &mut refused)?;
-            if let Some(error) = refused {
-                return Err(error);
-            }
             if !is_blank(&text) {
                 return Err(syntax("no text between elements"));
             }
             text.clear();
+            if let Step::Start(name) = &step
+                && name.eq_ignore_ascii_case("ticket")
+                && self.place == Place::Tickets
+                && !is_closed
+            {
+                return Ok(Some(Opened { refused }));
+            }
+            if let Some(error) = refused {
+                return Err(error);
+            }
             match step {
                 Step::Start(_) if is_closed => {
                     return Err(syntax("nothing after the response"));
@@ -160,10 +172,9 @@ impl<R: BufRead> XmlTickets<R> {
                     }
                     self.place = Place::Tickets;
                 }
-                Step::Start(name) if name.eq_ignore_ascii_case("ticket") => return Ok(true),
                 Step::Start(name) => return Err(unknown_variable(&name)),
                 Step::End => is_closed = true,
-                Step::Eof if is_closed => return Ok(false),
+                Step::Eof if is_closed => return Ok(None),
                 Step::Eof => return Err(syntax("an XML response with tickets")),
                 Step::Text | Step::Nothing => {}
             }
@@ -171,9 +182,8 @@ impl<R: BufRead> XmlTickets<R> {
     }
 
     /// Reads a ticket to its end tag, also where it is at fault before.
-    fn read_ticket(&mut self) -> Result<Ticket, Fault> {
+    fn read_ticket(&mut self, mut refused: Option<Error>) -> Result<Ticket, Fault> {
         let mut draft = Draft::new(Encoding::Response);
-        let mut refused = None;
         let mut text = String::new();
         loop {
             match self.step(&mut text, &mut refused).map_err(Fault::Input)? {

@@ -223,7 +223,8 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
-        self.refuse(&number.to_string())
+        // Debug shows the fraction of 1.0, which is why it is refused.
+        self.refuse(&format!("{number:?}"))
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {

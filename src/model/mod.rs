@@ -212,7 +212,10 @@ macro_rules! fields {
                 match self { $( Field::$variant => FieldKind::$kind, )* }
             }
 
-            /// Returns whether `keyword` looks into the field.
+            /// Returns whether `keyword` looks into the field's text.
+            ///
+            /// It looks into the values of custom fields too; the field that holds them all
+            /// has no text of its own.
             pub const fn is_searchable(self) -> bool {
                 match self { $( Field::$variant => fields!(@searchable $($searchable)?), )* }
             }
