@@ -242,7 +242,7 @@ const RECORDS: &[Case] = &[
     (Xml, b"<tid>1</tid><custom_fields><x:A/></custom_fields>", "invalid_ticket", "x:A"),
     (Xml, b"<tid>1</tid><custom_fields><A>%FF</A></custom_fields>", "invalid_value", "A"),
     (Xml, b"<tid>1</tid><![CDATA[x]]>", "invalid_syntax", ""),
-    (Xml, b"<tid>1</tid>< cid/>", "invalid_syntax", ""),
+    (Xml, b"<tid>1</tid>< cid/>", "unknown_variable", ""),
     (Xml, b"<tid>1</tid>&#65;", "invalid_syntax", ""),
 ];
 

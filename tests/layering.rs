@@ -243,8 +243,9 @@ fn a_planted_upward_import_is_found() {
         let found = upward(&["model", "value"], source);
         assert_eq!(found.len(), count, "{source}: {found:?}");
     }
-    let good = "// use crate::query::Query;\n/* /* */ crate::store::x */ use super::draft::{self, Draft};
-        /// [`crate::plan::Plan`]\nfn f() { let _ = (\"crate::plan::x\", b'\\'', r#\"crate::plan::y\"#); }
+    let good = "// use crate::query::Query;\n/* /* */ crate::store::x */
+        use super::draft::{self, Draft};\n/// [`crate::plan::Plan`]
+        fn f() { let _ = (\"crate::plan::x\", b'\\'', r#\"crate::plan::y\"#); }
         #[cfg(test)]\n#[allow(x)]\nmod tests { use crate::store::Store; fn f() {} }
         #[cfg(all(test, feature = \"x\"))] fn f() -> [u8; 3] { crate::plan::x() }
         #[cfg(test)] use crate::plan::{A, B};\nmod inner { use super::super::error; }

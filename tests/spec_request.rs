@@ -7,15 +7,7 @@ use ticketdex::{
 };
 
 /// The store of these tests: one ticket a line.
-const TICKETS: &str = r#"
-{"tid":1,"cid":"John","status":"Open","source":"Web","priority":"High","date_opened":"2014-02-01T00:00:00","due_date":"2014-02-01T00:00:00","assigned_tech":"guest","assigned_group_name":"Network","company_name":"Demo Company","subject":"Printer error 0x80070005","company_id":2,"merged_to":9,"custom_fields":{"Serial":"X1"}}
-{"tid":2,"cid":"JSmith","status":"OPEN","source":"Email","priority":"","date_opened":"2014-02-01T23:59:59","due_date":"2014-02-01T23:59:59","assigned_tech":"GUEST","escalation_level":"Level 1","contact":"John Smith","summary":"The\u00a0PRINTER\u3000is on fire","company_id":10,"merged_to":0,"custom_fields":{"serial":"a"}}
-{"tid":7,"subject":"printers"}
-{"tid":12,"cid":"k","status":"*","priority":"Low","date_opened":"2014-02-02T00:00:00","due_date":"2014-02-02T12:30:00","email":"john@example.com","summary":"%41 + *"}
-{"tid":34,"cid":"jz","status":"straße","category":"a,b","date_opened":"2014-01-31T12:30:45","phone":"printer","custom_fields":{"Colour":"printer"}}
-{"tid":120,"cid":"İx","status":"STRAẞE","sub_category":" x","date_opened":"0001-01-01T00:00:00","company_name":"ΣΊΣΥΦΟΣ"}
-{"tid":18446744073709551615,"cid":"ss","status":"strasse","date_opened":"9999-12-31T23:59:59","due_date":"9999-12-31T00:00:00","subject":"i̇stanbul"}
-"#;
+const TICKETS: &str = include_str!("spec_request.jsonl");
 
 const LAST: u64 = u64::MAX;
 const ALL: &[u64] = &[1, 2, 7, 12, 34, 120, LAST];

@@ -16,7 +16,7 @@
 use std::io::{self, BufRead, Read};
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesRef, Event};
 
 use super::Fault;
 use super::source::{Unmarked, syntax, too_long};
@@ -76,14 +76,27 @@ pub(super) struct XmlTickets<R> {
     pub(super) record: u64,
 }
 
-/// The start of a ticket, with what is wrong with its tag.
-struct Opened {
-    refused: Option<Error>,
+/// The start tag of an element.
+struct Tag {
+    name: String,
+    has_attributes: bool,
+}
+
+impl Tag {
+    fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// Returns what is wrong with a tag that is looked at.
+    fn fault(&self) -> Option<Error> {
+        self.has_attributes
+            .then(|| syntax("elements without attributes"))
+    }
 }
 
 /// An event, with its text taken out of the buffer.
 enum Step {
-    Start(String),
+    Start(Tag),
     End,
     Text,
     Nothing,
@@ -121,9 +134,9 @@ impl<R: BufRead> XmlTickets<R> {
             return None;
         }
         match self.open_ticket() {
-            Ok(Some(Opened { refused })) => {
+            Ok(Some(tag)) => {
                 self.record += 1;
-                let outcome = self.read_ticket(refused);
+                let outcome = self.read_ticket(&tag);
                 if matches!(outcome, Err(Fault::Input(_))) {
                     self.place = Place::End;
                 }
@@ -141,38 +154,30 @@ impl<R: BufRead> XmlTickets<R> {
     }
 
     /// Reads up to the start of a ticket; none at the end of the response.
-    fn open_ticket(&mut self) -> Result<Option<Opened>, Error> {
+    fn open_ticket(&mut self) -> Result<Option<Tag>, Error> {
         self.reader.get_mut().bytes_left = self.record_bytes_max;
         let mut text = String::new();
         let mut is_closed = false;
         loop {
-            let mut refused = None;
-            let step = self.step(&mut text, &mut refused)?;
+            let step = self.step(&mut text)?;
             if !is_blank(&text) {
                 return Err(syntax("no text between elements"));
             }
             text.clear();
-            if let Step::Start(name) = &step
-                && name.eq_ignore_ascii_case("ticket")
-                && self.place == Place::Tickets
-                && !is_closed
-            {
-                return Ok(Some(Opened { refused }));
-            }
-            if let Some(error) = refused {
-                return Err(error);
-            }
             match step {
                 Step::Start(_) if is_closed => {
                     return Err(syntax("nothing after the response"));
                 }
-                Step::Start(name) if self.place == Place::Start => {
-                    if !name.eq_ignore_ascii_case("tickets") {
-                        return Err(unknown_variable(&name));
+                Step::Start(tag) if self.place == Place::Tickets && tag.is_named("ticket") => {
+                    return Ok(Some(tag));
+                }
+                Step::Start(tag) if self.place == Place::Start && tag.is_named("tickets") => {
+                    if let Some(error) = tag.fault() {
+                        return Err(error);
                     }
                     self.place = Place::Tickets;
                 }
-                Step::Start(name) => return Err(unknown_variable(&name)),
+                Step::Start(tag) => return Err(unknown_variable(&tag.name)),
                 Step::End => is_closed = true,
                 Step::Eof if is_closed => return Ok(None),
                 Step::Eof => return Err(syntax("an XML response with tickets")),
@@ -182,28 +187,16 @@ impl<R: BufRead> XmlTickets<R> {
     }
 
     /// Reads a ticket to its end tag, also where it is at fault before.
-    fn read_ticket(&mut self, mut refused: Option<Error>) -> Result<Ticket, Fault> {
+    fn read_ticket(&mut self, tag: &Tag) -> Result<Ticket, Fault> {
         let mut draft = Draft::new(Encoding::Response);
+        let mut refused = tag.fault();
         let mut text = String::new();
         loop {
-            match self.step(&mut text, &mut refused).map_err(Fault::Input)? {
-                Step::Start(name) => {
+            match self.step(&mut text).map_err(Fault::Input)? {
+                Step::Start(tag) => {
                     text.clear();
-                    let outcome = match Field::from_output_name(&name) {
-                        _ if refused.is_some() => self.skip(&mut text),
-                        None => {
-                            refused = Some(unknown_variable(&name));
-                            self.skip(&mut text)
-                        }
-                        Some(field) if !draft.name_field(field) => self.skip(&mut text),
-                        Some(Field::CustomFields) => self.read_custom(&mut draft, &mut refused),
-                        Some(field) => self.read_leaf(&mut text, &mut refused).map(|()| {
-                            if refused.is_none() {
-                                refused = draft.set_text(field, &text).err();
-                            }
-                        }),
-                    };
-                    outcome.map_err(Fault::Input)?;
+                    self.read_element(&tag, &mut text, &mut draft, &mut refused)
+                        .map_err(Fault::Input)?;
                     text.clear();
                 }
                 Step::End => break,
@@ -220,25 +213,55 @@ impl<R: BufRead> XmlTickets<R> {
         }
     }
 
+    /// Reads an element of a ticket to its end. `refused` takes what is well formed but not
+    /// of the format; what was named before is not looked at, nor what follows a fault.
+    fn read_element(
+        &mut self,
+        tag: &Tag,
+        text: &mut String,
+        draft: &mut Draft,
+        refused: &mut Option<Error>,
+    ) -> Result<(), Error> {
+        let field = Field::from_output_name(&tag.name);
+        if refused.is_some() || field.is_some_and(|field| !draft.name_field(field)) {
+            return self.skip();
+        }
+        *refused = match field {
+            Some(_) => tag.fault(),
+            None => Some(unknown_variable(&tag.name)),
+        };
+        match field {
+            Some(Field::CustomFields) => self.read_custom(draft, refused),
+            Some(field) => {
+                self.read_leaf(text, refused)?;
+                if refused.is_none() {
+                    *refused = draft.set_text(field, text).err();
+                }
+                Ok(())
+            }
+            None => self.skip(),
+        }
+    }
+
     /// Reads the custom fields to the end of their element.
     fn read_custom(&mut self, draft: &mut Draft, refused: &mut Option<Error>) -> Result<(), Error> {
         let mut text = String::new();
         loop {
-            match self.step(&mut text, refused)? {
-                Step::Start(name) => {
+            match self.step(&mut text)? {
+                Step::Start(tag) => {
                     text.clear();
-                    let place = draft.add_custom(&name).unwrap_or_else(|error| {
+                    let place = draft.add_custom(&tag.name).unwrap_or_else(|error| {
                         refused.get_or_insert(error);
                         None
                     });
-                    match place {
-                        Some(place) => {
-                            self.read_leaf(&mut text, refused)?;
-                            if refused.is_none() {
-                                *refused = draft.set_custom(place, &text).err();
-                            }
-                        }
-                        None => self.skip(&mut text)?,
+                    let Some(place) = place.filter(|_| refused.is_none()) else {
+                        self.skip()?;
+                        continue;
+                    };
+                    *refused = tag.fault();
+                    self.read_leaf(&mut text, refused)?;
+                    if refused.is_none() {
+                        *refused = draft.set_custom(place, &text).err();
                     }
                     text.clear();
                 }
@@ -255,10 +278,10 @@ impl<R: BufRead> XmlTickets<R> {
     /// Reads the text of an element without children, to its end.
     fn read_leaf(&mut self, text: &mut String, refused: &mut Option<Error>) -> Result<(), Error> {
         loop {
-            match self.step(text, refused)? {
+            match self.step(text)? {
                 Step::Start(_) => {
                     refused.get_or_insert_with(|| syntax("an element without children"));
-                    self.skip(&mut String::new())?;
+                    self.skip()?;
                 }
                 Step::End => return Ok(()),
                 Step::Eof => return Err(syntax("the rest of an element")),
@@ -267,13 +290,13 @@ impl<R: BufRead> XmlTickets<R> {
         }
     }
 
-    /// Reads to the end of the element whatever it holds. What was named before, or
-    /// belongs to a ticket already at fault, is not looked at.
-    fn skip(&mut self, text: &mut String) -> Result<(), Error> {
+    /// Reads to the end of the element whatever it holds.
+    fn skip(&mut self) -> Result<(), Error> {
+        let mut text = String::new();
         let mut depth = 0_u64;
         loop {
             text.clear();
-            match self.step(text, &mut None)? {
+            match self.step(&mut text)? {
                 Step::Start(_) => depth += 1,
                 Step::End if depth == 0 => return Ok(()),
                 Step::End => depth -= 1,
@@ -283,14 +306,16 @@ impl<R: BufRead> XmlTickets<R> {
         }
     }
 
-    /// Reads one event, and appends the text that it holds. `refused` takes what is well
-    /// formed but not of the format.
-    fn step(&mut self, text: &mut String, refused: &mut Option<Error>) -> Result<Step, Error> {
+    /// Reads one event, and appends the text that it holds.
+    fn step(&mut self, text: &mut String) -> Result<Step, Error> {
         self.buffer.clear();
         let is_first = std::mem::take(&mut self.is_first_event);
         let event = self.reader.read_event_into(&mut self.buffer);
         let step = match event {
-            Ok(Event::Start(element)) => start(&element, refused),
+            Ok(Event::Start(element)) => Step::Start(Tag {
+                name: element.name().as_ref().to_owned(),
+                has_attributes: !element.attributes_raw().trim().is_empty(),
+            }),
             Ok(Event::End(_)) => Step::End,
             Ok(Event::Text(content)) => push_text(&content.xml10_content(), text)?,
             Ok(Event::CData(content)) if self.place == Place::Tickets => {
@@ -343,13 +368,6 @@ impl<R: BufRead> XmlTickets<R> {
             .into(),
         }
     }
-}
-
-fn start(element: &BytesStart<'_>, refused: &mut Option<Error>) -> Step {
-    if !element.attributes_raw().trim().is_empty() {
-        refused.get_or_insert_with(|| syntax("elements without attributes"));
-    }
-    Step::Start(element.name().as_ref().to_owned())
 }
 
 fn is_blank(text: &str) -> bool {
