@@ -13,21 +13,31 @@
 //!   export is found as it is read.
 //! * Nothing is kept by request: what is kept is row sets of terms and orders of fields.
 
+mod blocks;
+mod bucket;
 mod conjunction;
+mod cost;
+mod cursor;
 mod explain;
+mod filter;
+mod keys;
 mod order;
 mod rows;
+mod selection;
+mod walk;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::Field;
-use crate::query::{Direction, OrderKey, Query, SortKey};
-use crate::segment::Slot;
-use crate::snapshot::{LiveSegment, Record, RowId, Snapshot};
-use conjunction::{Access, Conjunction};
-use order::{Cursor, Found};
+use crate::query::Query;
+use crate::snapshot::{Record, RowId, Snapshot};
+use conjunction::{Access, Conjunction, Found};
+use cost::cost;
+use cursor::{Cursor, Need, Task};
+use filter::Filters;
+use order::Order;
+use selection::{MERGED_ROWS_MAX, Member};
 
 pub use explain::{Explain, FilterPlan, SegmentPlan, Work};
 pub(crate) use rows::Rows;
@@ -118,45 +128,6 @@ impl PlanMode {
     }
 }
 
-/// The keys of an order, resolved for one snapshot.
-#[derive(Clone, Debug, Default)]
-struct Order {
-    /// The keys before tid, without those in which all that matches ties.
-    keys: Vec<Key>,
-    /// Whether what ties in every key goes to the greater tid.
-    tid_descends: bool,
-}
-
-/// One key of an order.
-#[derive(Clone, Copy, Debug)]
-struct Key {
-    slot: Slot,
-    descends: bool,
-}
-
-impl Order {
-    fn resolve(query: &Query, snapshot: &Snapshot) -> Order {
-        let mut resolved = Order::default();
-        for OrderKey { key, direction } in query.order() {
-            let descends = *direction == Direction::Descending;
-            let slot = match key {
-                SortKey::Field(Field::Tid) => {
-                    resolved.tid_descends = descends;
-                    break;
-                }
-                // Where a filter leaves one value, all that matches ties.
-                SortKey::Field(field) if query.values(*field).len() == 1 => None,
-                SortKey::Field(field) => Some(Slot::Field(*field)),
-                SortKey::Custom(name) => snapshot.names().find(name).map(Slot::Custom),
-            };
-            resolved
-                .keys
-                .extend(slot.map(|slot| Key { slot, descends }));
-        }
-        resolved
-    }
-}
-
 /// An answer whose rows are at most so many is found whole; a larger one as it is read.
 const LISTED_ROWS_MAX: u64 = 4096;
 
@@ -201,34 +172,44 @@ impl Snapshot {
     pub fn answer_with(&self, query: &Query, mode: PlanMode) -> Answer {
         let mut work = Work::default();
         let order = Order::resolve(query, self);
-        let found: Vec<Found> = self
-            .segments()
-            .iter()
-            .map(|live| {
-                Found::new(
-                    Conjunction::compile(query, live, mode),
-                    live,
-                    mode,
-                    &mut work,
-                )
-            })
-            .collect();
+        let filters = Filters::of(query);
+        let find = |live| {
+            let conjunction = Conjunction::compile(&filters, live, mode);
+            Found::new(conjunction, live, mode, &mut work)
+        };
+        let found: Vec<Found> = self.segments().iter().map(find).collect();
         let total = found.iter().map(Found::count).sum::<u64>();
         let (skip, take) = query.window();
         let take = if query.is_count_only() { 0 } else { take };
         let count = total.saturating_sub(skip).min(take);
-        // Nothing past the window is ever asked for, so no segment needs more than its share.
-        let needed = if count == 0 { 0 } else { skip + count };
+        let window = Window {
+            skip,
+            count,
+            total,
+            // So few rows are passed by merging them, unless a plan is demanded.
+            few: if mode.strategy.is_none() {
+                MERGED_ROWS_MAX
+            } else {
+                0
+            },
+            is_shared: found.iter().filter(|found| found.count() > 0).count() > 1,
+        };
         let mut plans = Vec::with_capacity(found.len());
-        let mut cursors = Vec::with_capacity(found.len());
-        for (live, found) in self.segments().iter().zip(found) {
-            let needed = needed.min(found.count());
-            let choice = choose(&found, live, &order, needed, mode);
+        let mut members = Vec::with_capacity(found.len());
+        for (index, (live, found)) in (0..).zip(self.segments().iter().zip(found)) {
+            let within = order.within(&live.segment);
+            let task = Task {
+                live,
+                order: &within,
+                need: window.need(found.count()),
+                mode,
+            };
+            let choice = choose(&found, task);
             plans.push(SegmentPlan {
                 rows_count: live.segment.rows_count().into(),
                 matches_count: found.count(),
-                filters: found.conjunction().describe(&live.segment),
-                access: match found.conjunction().access() {
+                filters: found.conjunction.describe(&filters, &live.segment),
+                access: match found.conjunction.access() {
                     Access::Drive => "drive",
                     Access::Blocks => "blocks",
                 },
@@ -236,15 +217,19 @@ impl Snapshot {
                 cost: choice.cost,
                 fell_back_from: choice.fell_back_from,
             });
-            cursors.push(if needed == 0 {
-                Cursor::empty()
-            } else {
-                Cursor::new(choice.strategy, found, live, &order, needed, &mut work)
-            });
+            if task.need.most > 0 {
+                let matches_count = found.count();
+                let cursor = Cursor::new(choice.strategy, found, task, &mut work);
+                members.push(Member {
+                    segment: index,
+                    count: cursor.count(matches_count),
+                    cursor,
+                });
+            }
         }
-        let mut rows = Rows::new(cursors, order, count);
+        let mut rows = Rows::new(members, order, count);
         if count > 0 {
-            rows.skip(self, skip);
+            rows.skip(self, skip, window.few);
         }
         if count <= LISTED_ROWS_MAX {
             let (listed, listing) = rows.listed(self);
@@ -268,6 +253,35 @@ impl Snapshot {
     }
 }
 
+/// The part of the order that is asked for, over all segments.
+struct Window {
+    skip: u64,
+    count: u64,
+    total: u64,
+    /// So many rows are not worth a search for what is after them.
+    few: u64,
+    /// Whether more than one segment has matches.
+    is_shared: bool,
+}
+
+impl Window {
+    /// Returns what a segment with so many matches has to do with it.
+    fn need(&self, matches: u64) -> Need {
+        if self.count == 0 || matches == 0 {
+            return Need::default();
+        }
+        // A page is not past the end, so it skips less than there is.
+        let share = u128::from(self.skip) * u128::from(matches) / u128::from(self.total);
+        let few = if self.skip > 0 { self.few } else { 0 };
+        Need {
+            skip: share as u64,
+            take: matches.min(self.count + few),
+            most: matches.min(self.skip + self.count),
+            is_shared: self.is_shared && self.skip > self.few,
+        }
+    }
+}
+
 impl Work {
     fn add(&mut self, other: &Work) {
         self.rows_touched += other.rows_touched;
@@ -284,10 +298,10 @@ struct Choice {
 }
 
 /// Takes the strategy with the least cost of those that can serve the order.
-fn choose(found: &Found, live: &LiveSegment, order: &Order, needed: u64, mode: PlanMode) -> Choice {
-    let cost = |strategy: Strategy| order::cost(strategy, found, live, order, needed, mode);
-    if let Some(cost) = mode.strategy.and_then(cost) {
-        let strategy = mode.strategy.unwrap_or(Strategy::Sort);
+fn choose(found: &Found, task: Task<'_>) -> Choice {
+    let cost = |strategy: Strategy| cost(strategy, found, task);
+    if let Some(cost) = task.mode.strategy.and_then(cost) {
+        let strategy = task.mode.strategy.unwrap_or(Strategy::Sort);
         return Choice {
             strategy,
             cost,
@@ -304,7 +318,7 @@ fn choose(found: &Found, live: &LiveSegment, order: &Order, needed: u64, mode: P
     Choice {
         strategy: least.1,
         cost: least.0,
-        fell_back_from: mode.strategy,
+        fell_back_from: task.mode.strategy,
     }
 }
 

@@ -1,21 +1,20 @@
 //! The rows of an answer in order: one cursor a segment, merged by key, then tid.
 //!
 //! A [`Rows`] holds positions only and is handed the snapshot at each step, so an
-//! answer can own both. Codes of two segments cannot be compared, so a merge compares
-//! the values that they stand for.
+//! answer can own both. The next row of each segment waits in a heap with an integer that
+//! orders it by its first key; only where these are equal are the values compared.
 //!
 //! # Cost
 //!
-//! One comparison a segment for each row of a merge; none where one segment answers.
+//! A comparison or two for each row and each doubling of the segments; none where one
+//! segment answers.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use super::Order;
 use super::explain::Work;
-use super::order::Cursor;
-use crate::model::value::fold;
-use crate::segment::Slot;
-use crate::segment::dictionary::cmp_folded;
+use super::order::Order;
+use super::selection::{self, Member, Passed};
 use crate::snapshot::{RowId, Snapshot};
 
 /// The most rows that one [`Rows::fill`] appends.
@@ -31,35 +30,57 @@ pub(crate) struct Rows {
 
 #[derive(Clone, Debug)]
 enum Source {
-    Listed {
-        ids: std::sync::Arc<[RowId]>,
-        next: usize,
-    },
-    Merged {
-        cursors: Vec<Cursor>,
-        order: Order,
-    },
+    Listed { ids: Arc<[RowId]>, next: usize },
+    Merged(Merge),
+}
+
+/// The next row of a member, with what it is ordered by.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    leading: u64,
+    id: RowId,
+    member: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Merge {
+    members: Vec<Member>,
+    order: Order,
+    /// A heap whose first was given last; its member was not asked for another yet.
+    heads: Vec<Head>,
+    is_started: bool,
 }
 
 impl Rows {
     /// Makes a cursor that gives at most `count` rows after what is skipped.
-    pub(super) fn new(cursors: Vec<Cursor>, order: Order, count: u64) -> Rows {
+    pub(super) fn new(members: Vec<Member>, order: Order, count: u64) -> Rows {
         Rows {
-            source: Source::Merged { cursors, order },
+            source: Source::Merged(Merge {
+                members,
+                order,
+                heads: Vec::new(),
+                is_started: false,
+            }),
             left: count,
         }
     }
 
-    /// Passes over the first rows.
-    pub(super) fn skip(&mut self, snapshot: &Snapshot, count: u64) {
-        if let Source::Merged { cursors, order } = &mut self.source {
-            if let ([cursor], [live]) = (&mut cursors[..], snapshot.segments()) {
-                return cursor.skip(live, order, count);
-            }
-            for _ in 0..count {
-                next_merged(cursors, order, snapshot);
-            }
+    /// Passes over the first rows; `few` are cheaper to merge than to search among.
+    pub(super) fn skip(&mut self, snapshot: &Snapshot, count: u64, few: u64) -> Option<Passed> {
+        let Source::Merged(merge) = &mut self.source else {
+            return None;
+        };
+        if let [only] = &mut merge.members[..] {
+            let live = &snapshot.segments()[only.segment as usize];
+            only.cursor.skip(live, count);
+            return None;
         }
+        let passed = (count > few)
+            .then(|| selection::pass(snapshot, &merge.order, &mut merge.members, count, few));
+        for _ in 0..passed.map_or(count, |passed| passed.left) {
+            merge.next(snapshot);
+        }
+        passed
     }
 
     /// Finds every row now; returns them and the work it took.
@@ -79,16 +100,11 @@ impl Rows {
             "an answer has as many rows as it says"
         );
         let work = self.work();
-        (
-            Rows {
-                source: Source::Listed {
-                    ids: ids.into(),
-                    next: 0,
-                },
-                left,
-            },
-            work,
-        )
+        let source = Source::Listed {
+            ids: ids.into(),
+            next: 0,
+        };
+        (Rows { source, left }, work)
     }
 
     /// Appends the next rows in order, some hundred at most; none once all are through.
@@ -101,13 +117,14 @@ impl Rows {
                 out.extend_from_slice(&ids[*next..end.min(ids.len())]);
                 *next = end;
             }
-            Source::Merged { cursors, order } => {
-                if let ([cursor], [live]) = (&mut cursors[..], snapshot.segments()) {
-                    let next = || cursor.next(live, order);
-                    let rows = std::iter::from_fn(next).take(wanted as usize);
-                    out.extend(rows.map(|row| RowId { segment: 0, row }));
+            Source::Merged(merge) => {
+                if let [only] = &mut merge.members[..] {
+                    let segment = only.segment;
+                    let live = &snapshot.segments()[segment as usize];
+                    let rows = std::iter::from_fn(|| only.cursor.next(live));
+                    out.extend(rows.take(wanted as usize).map(|row| RowId { segment, row }));
                 } else {
-                    let next = || next_merged(cursors, order, snapshot);
+                    let next = || merge.next(snapshot);
                     out.extend(std::iter::from_fn(next).take(wanted as usize));
                 }
             }
@@ -118,78 +135,77 @@ impl Rows {
     /// Returns the work of the cursors so far.
     pub(super) fn work(&self) -> Work {
         let mut sum = Work::default();
-        if let Source::Merged { cursors, .. } = &self.source {
-            for cursor in cursors {
-                sum.add(&cursor.work());
+        if let Source::Merged(merge) = &self.source {
+            for member in &merge.members {
+                sum.add(&member.cursor.work);
             }
         }
         sum
     }
 }
 
-/// Takes the least of the cursors' next rows.
-fn next_merged(cursors: &mut [Cursor], order: &Order, snapshot: &Snapshot) -> Option<RowId> {
-    let mut least: Option<RowId> = None;
-    for (segment, (cursor, live)) in (0u32..).zip(cursors.iter_mut().zip(snapshot.segments())) {
-        let Some(row) = cursor.peek(live, order) else {
-            continue;
-        };
+impl Merge {
+    /// Takes the least of the members' next rows.
+    fn next(&mut self, snapshot: &Snapshot) -> Option<RowId> {
+        let mut heads = std::mem::take(&mut self.heads);
+        if self.is_started {
+            let given = heads.first().copied();
+            match given.and_then(|given| self.head(snapshot, given.member)) {
+                Some(head) => heads[0] = head,
+                None if given.is_some() => {
+                    heads.swap_remove(0);
+                }
+                None => {}
+            }
+            self.sink(snapshot, &mut heads);
+        } else {
+            let members = 0..self.members.len();
+            heads.extend(members.filter_map(|member| self.head(snapshot, member)));
+            heads.sort_unstable_by(|a, b| self.compare(snapshot, a, b));
+            self.is_started = true;
+        }
+        let first = heads.first().map(|first| first.id);
+        self.heads = heads;
+        first
+    }
+
+    /// Takes the next row of a member.
+    fn head(&mut self, snapshot: &Snapshot, member: usize) -> Option<Head> {
+        let Member {
+            segment, cursor, ..
+        } = &mut self.members[member];
+        let segment = *segment;
+        let row = cursor.next(&snapshot.segments()[segment as usize])?;
         let id = RowId { segment, row };
-        if least.is_none_or(|least| compare(snapshot, order, id, least) == Ordering::Less) {
-            least = Some(id);
+        Some(Head {
+            leading: self.order.leading(snapshot, id),
+            id,
+            member,
+        })
+    }
+
+    /// Lets the first of a heap down to where it belongs.
+    fn sink(&self, snapshot: &Snapshot, heads: &mut [Head]) {
+        let mut at = 0;
+        loop {
+            let mut least = at;
+            for child in [2 * at + 1, 2 * at + 2] {
+                if child < heads.len()
+                    && self.compare(snapshot, &heads[child], &heads[least]) == Ordering::Less
+                {
+                    least = child;
+                }
+            }
+            if least == at {
+                return;
+            }
+            heads.swap(at, least);
+            at = least;
         }
     }
-    let id = least?;
-    let live = &snapshot.segments()[id.segment as usize];
-    cursors[id.segment as usize].next(live, order);
-    Some(id)
-}
 
-/// Compares two rows of a snapshot by an order's keys, then by tid.
-fn compare(snapshot: &Snapshot, order: &Order, a: RowId, b: RowId) -> Ordering {
-    for key in &order.keys {
-        let by_key = compare_values(snapshot, key.slot, a, b);
-        if by_key != Ordering::Equal {
-            return if key.descends {
-                by_key.reverse()
-            } else {
-                by_key
-            };
-        }
+    fn compare(&self, snapshot: &Snapshot, a: &Head, b: &Head) -> Ordering {
+        let by_leading = a.leading.cmp(&b.leading);
+        by_leading.then_with(|| self.order.compare(snapshot, a.id, b.id))
     }
-    let tid = |id: RowId| snapshot.segments()[id.segment as usize].segment.tid(id.row);
-    let by_tid = tid(a).cmp(&tid(b));
-    if order.tid_descends {
-        by_tid.reverse()
-    } else {
-        by_tid
-    }
-}
-
-/// Compares the values of two rows in one column; a column that a segment lacks is empty.
-fn compare_values(snapshot: &Snapshot, slot: Slot, a: RowId, b: RowId) -> Ordering {
-    let segment = |id: RowId| &*snapshot.segments()[id.segment as usize].segment;
-    let is_number = |id: RowId| {
-        segment(id)
-            .column(slot)
-            .is_some_and(|it| it.dictionary().is_none())
-    };
-    if is_number(a) || is_number(b) {
-        let number = |id: RowId| {
-            segment(id)
-                .column(slot)
-                .and_then(|column| column.number(id.row))
-        };
-        return number(a).cmp(&number(b));
-    }
-    if let (Some(left), Some(right)) = (segment(a).text_column(slot), segment(b).text_column(slot))
-    {
-        return fold(&left.text(a.row)).cmp(&fold(&right.text(b.row)));
-    }
-    let text = |id: RowId| {
-        segment(id)
-            .column(slot)
-            .map_or("", |column| column.text(id.row))
-    };
-    cmp_folded(text(a), &fold(text(b)))
 }

@@ -320,10 +320,15 @@ impl Dictionary {
 
     /// Returns the folded text's class, if a text has it.
     pub(crate) fn find(&self, folded: &str) -> Option<u32> {
+        self.find_place(folded).next()
+    }
+
+    /// Returns the folded text's class, or none at the place that it would have.
+    pub(crate) fn find_place(&self, folded: &str) -> Range<u32> {
         let class = self.first_class(|text| cmp_folded(text, folded) != Ordering::Less);
-        let found = class < self.classes_count()
+        let is_found = class < self.classes_count()
             && cmp_folded(self.class_text(class), folded) == Ordering::Equal;
-        found.then_some(class)
+        class..class + u32::from(is_found)
     }
 
     /// Returns the classes from the folded text `start` on and up to `end` or what starts with it.
@@ -423,6 +428,15 @@ pub(crate) fn cmp_folded(text: &str, folded: &str) -> Ordering {
     folded_chars(text).cmp(folded.chars())
 }
 
+/// Compares two texts, both folded, by code point.
+pub(crate) fn cmp_folds(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() {
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        return a.bytes().map(lower).cmp(b.bytes().map(lower));
+    }
+    folded_chars(a).cmp(folded_chars(b))
+}
+
 fn starts_with_folded(text: &str, folded: &str) -> bool {
     let mut chars = folded_chars(text);
     folded.chars().all(|c| chars.next() == Some(c))
@@ -435,7 +449,9 @@ mod tests {
 
     fn build(texts: &[&str]) -> (Dictionary, Vec<u32>) {
         let mut blob = Blob::default();
-        texts.iter().for_each(|text| blob.push(text));
+        for text in texts {
+            blob.push(text);
+        }
         Dictionary::build(&blob, true)
     }
 
@@ -461,6 +477,26 @@ mod tests {
             (0..7).map(|at| classes.get(at)).collect::<Vec<_>>(),
             [0, 1, 2, 3, 3, 4, 4]
         );
+    }
+
+    #[test]
+    fn texts_compare_as_they_fold() {
+        let texts = [
+            "", "a", "A", "aB", "É", "é", "STRAẞE", "strasse", "z", "İ", "i\u{307}",
+        ];
+        let (dictionary, _) = build(&texts);
+        for a in texts {
+            for b in texts {
+                assert_eq!(cmp_folds(a, b), fold(a).cmp(&fold(b)), "{a} {b}");
+            }
+            let place = dictionary.find_place(&fold(a));
+            assert_eq!(
+                (place.len(), Some(place.start)),
+                (1, dictionary.find(&fold(a)))
+            );
+        }
+        let place = dictionary.find_place("ac");
+        assert!(place.is_empty() && dictionary.class_text(place.start) > "ac");
     }
 
     #[test]

@@ -12,23 +12,44 @@
 //!
 //! Building sorts once: by counting where classes are few, else by comparison. Memory
 //! is 4 bytes a row, and 4 bytes a class where classes are few.
+//!
+//! Tombstones shift positions: the nth live row of an order is not at position n. The
+//! positions of the dead rows are a bitmap like the tombstones themselves, made on first
+//! use by a pass over the rows and then kept for the next snapshot, whose tombstones
+//! differ by a few rows: each of these is found by a search.
 
 use std::ops::Range;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 
 use super::column::{Column, TextColumn};
+use super::rowset::Tombstones;
 use crate::model::value::fold_into;
 
 /// So many ties are passed one by one before the end of them is searched for.
 const TIES_STEPPED_MAX: usize = 8;
 
+/// So many rows that died since are looked up one by one; more are found by a pass.
+const DIED_ROWS_MAX: u32 = 1024;
+
+/// The positions at which an order has the dead rows of some tombstones.
+#[derive(Debug)]
+struct DeadPositions {
+    of: Arc<Tombstones>,
+    positions: Arc<Tombstones>,
+}
+
 /// The rows of a segment in the order of one column.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct SortedRows {
     rows: Box<[u32]>,
     /// Where each class starts, and the end; only where classes are few.
     starts: Option<Box<[u32]>>,
     /// Long texts have no classes: the bit of a position says that its text folds as the one before.
     ties: Option<Box<[u64]>>,
+    /// Those of the snapshot that asked last.
+    dead: ArcSwapOption<DeadPositions>,
 }
 
 impl SortedRows {
@@ -55,6 +76,7 @@ impl SortedRows {
             rows,
             starts: None,
             ties: None,
+            dead: ArcSwapOption::empty(),
         }
     }
 
@@ -77,6 +99,7 @@ impl SortedRows {
             rows: rows.into(),
             starts: Some(starts.into()),
             ties: None,
+            dead: ArcSwapOption::empty(),
         }
     }
 
@@ -121,6 +144,7 @@ impl SortedRows {
             rows,
             starts: None,
             ties: Some(ties.into()),
+            dead: ArcSwapOption::empty(),
         }
     }
 
@@ -185,11 +209,69 @@ impl SortedRows {
         end
     }
 
+    /// Returns the positions of dead rows, marked as the rows themselves are in `dead`.
+    ///
+    /// `column` is the column sorted by, where it is one of codes.
+    ///
+    /// Cost: a pass over the rows the first time; later, for tombstones that differ by few
+    /// rows from those of the last time, a search for each of these; else nothing.
+    pub(crate) fn dead_positions(
+        &self,
+        column: Option<&Column>,
+        dead: &Arc<Tombstones>,
+    ) -> Arc<Tombstones> {
+        let last = self.dead.load();
+        if let Some(last) = last.as_ref().filter(|last| Arc::ptr_eq(&last.of, dead)) {
+            return Arc::clone(&last.positions);
+        }
+        let moved = last
+            .as_ref()
+            .zip(column)
+            .and_then(|(last, column)| self.moved_positions(column, last, dead));
+        let positions = Arc::new(moved.unwrap_or_else(|| {
+            let mut positions = Tombstones::default();
+            for (position, &row) in (0u32..).zip(&self.rows) {
+                if dead.contains(row) {
+                    positions.insert(position);
+                }
+            }
+            positions
+        }));
+        self.dead.store(Some(Arc::new(DeadPositions {
+            of: Arc::clone(dead),
+            positions: Arc::clone(&positions),
+        })));
+        positions
+    }
+
+    /// Makes the positions of dead rows from those of other tombstones that differ little.
+    fn moved_positions(
+        &self,
+        column: &Column,
+        last: &DeadPositions,
+        dead: &Tombstones,
+    ) -> Option<Tombstones> {
+        let mut positions = Tombstones::clone(&last.positions);
+        let is_all = dead.for_each_difference(&last.of, DIED_ROWS_MAX, |row| {
+            positions.toggle(self.position_of(column, row) as u32);
+        });
+        is_all.then_some(positions)
+    }
+
+    /// Returns the position of a row.
+    fn position_of(&self, column: &Column, row: u32) -> usize {
+        let class = column.class(row);
+        let ties = self.positions(column, &(class..class + 1));
+        ties.start + self.rows[ties].partition_point(|&other| other < row)
+    }
+
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
+        let dead = self.dead.load();
         self.rows.len() * 4
             + self.starts.as_ref().map_or(0, |starts| starts.len() * 4)
             + self.ties.as_ref().map_or(0, |ties| ties.len() * 8)
+            + dead.as_ref().map_or(0, |dead| dead.positions.bytes())
     }
 }
 
@@ -231,6 +313,34 @@ mod tests {
     }
 
     #[test]
+    fn dead_positions_follow_the_tombstones() {
+        let numbers: Vec<_> = (0..9000).map(|n| Some(n * 7919 % 251)).collect();
+        let column = Column::of_numbers(&numbers, false);
+        let sorted = SortedRows::by_class(&column);
+        let mut dead = Tombstones::default();
+        for died in [1, 3, 2000, 1, 0] {
+            let earlier = Arc::new(dead.clone());
+            for n in 0..died {
+                dead.insert((n * 4357 + died) % 9000);
+            }
+            // Of the same tombstones, of later ones, and of earlier ones again.
+            for dead in [&Arc::new(dead.clone()), &earlier] {
+                for column in [Some(&column), None] {
+                    let positions = sorted.dead_positions(column, dead);
+                    assert_eq!(positions.count(), dead.count());
+                    for (position, &row) in (0..).zip(sorted.rows()) {
+                        assert_eq!(positions.contains(position), dead.contains(row));
+                    }
+                    assert!(Arc::ptr_eq(
+                        &positions,
+                        &sorted.dead_positions(column, dead)
+                    ));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn texts_sort_by_folded_bytes_with_ties() {
         let texts = [
             "Zebra",
@@ -244,9 +354,9 @@ mod tests {
             "a",
         ];
         let mut column = TextColumn::default();
-        texts
-            .iter()
-            .for_each(|text| column.push(text, &mut Vec::new()));
+        for text in texts {
+            column.push(text, &mut Vec::new());
+        }
         let sorted = SortedRows::by_text(&column, 9);
         assert_eq!(sorted.rows(), [1, 8, 7, 3, 6, 2, 0, 5, 4]);
         let ties: Vec<usize> = (0..9).filter(|&at| sorted.is_tie(None, at)).collect();

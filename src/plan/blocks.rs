@@ -1,0 +1,183 @@
+//! Row order: the matches of a segment block by block, ascending or descending.
+//!
+//! Counting a block is cheaper than giving its rows, so what is passed over is counted, and
+//! only the block in which a page begins is taken apart. Where every live row matches not
+//! even that: the place is found by the counts of tombstones.
+
+use std::ops::Range;
+
+use super::conjunction::{Conjunction, Scope};
+use super::explain::Work;
+use crate::model::Field;
+use crate::segment::rowset::{
+    BLOCK_ROWS, Block, RowSet, block_count, for_each_row, rank_in_block, select_in_block,
+};
+
+/// The matches of a segment, or those of one class, in row order.
+#[derive(Clone, Debug)]
+pub(super) struct Blocks {
+    /// The class whose rows alone are given.
+    class: Option<(Field, u32)>,
+    span: Range<u32>,
+    left: Range<u32>,
+    descends: bool,
+    /// How many matches there are through each block of the span, as far as counted.
+    through: Vec<u64>,
+}
+
+impl Blocks {
+    /// Starts at the first of the matches, or at the last.
+    pub(super) fn new(conjunction: &Conjunction, descends: bool) -> Blocks {
+        let span = conjunction.block_indexes();
+        Blocks {
+            class: None,
+            left: span.clone(),
+            span,
+            descends,
+            through: Vec::new(),
+        }
+    }
+
+    /// Starts at the first of the matches in one class of a field that has a set for each.
+    pub(super) fn of_class(conjunction: &Conjunction, field: Field, class: u32) -> Blocks {
+        Blocks {
+            class: Some((field, class)),
+            ..Blocks::new(conjunction, false)
+        }
+    }
+
+    /// Appends the rows of the next block, which may have none; false where none is left.
+    pub(super) fn take(&mut self, scope: Scope<'_>, out: &mut Vec<u32>, work: &mut Work) -> bool {
+        let next = if self.descends {
+            self.left.next_back()
+        } else {
+            self.left.next()
+        };
+        let Some(index) = next else {
+            return false;
+        };
+        let start = out.len();
+        for_each_row(&self.block(scope, index, work), index, |row| out.push(row));
+        if self.descends {
+            out[start..].reverse();
+        }
+        true
+    }
+
+    /// Passes over the first `count` of all matches; appends the rest of the block then begun.
+    pub(super) fn skip(
+        &mut self,
+        scope: Scope<'_>,
+        count: u64,
+        out: &mut Vec<u32>,
+        work: &mut Work,
+    ) {
+        let nth = if self.descends {
+            self.count(scope, work).checked_sub(count + 1)
+        } else {
+            Some(count)
+        };
+        let Some(row) = nth.and_then(|nth| self.nth(scope, nth, work)) else {
+            self.left = 0..0;
+            return;
+        };
+        let index = row / BLOCK_ROWS;
+        let block = self.block(scope, index, work);
+        let (is_before, descends) = (|other: u32| other < row, self.descends);
+        for_each_row(&block, index, |other| {
+            if descends && other <= row || !descends && !is_before(other) {
+                out.push(other);
+            }
+        });
+        if descends {
+            out.reverse();
+            self.left.end = index;
+        } else {
+            self.left.start = index + 1;
+        }
+    }
+
+    /// Returns how many matches there are.
+    pub(super) fn count(&mut self, scope: Scope<'_>, work: &mut Work) -> u64 {
+        self.rank(scope, scope.conjunction.rows().end, work)
+    }
+
+    /// Returns how many matches are before a row.
+    pub(super) fn rank(&mut self, scope: Scope<'_>, row: u32, work: &mut Work) -> u64 {
+        if let Some(live_before) = self.live_before(scope) {
+            let rows = scope.conjunction.rows();
+            let row = row.clamp(rows.start, rows.end);
+            return u64::from(row - scope.live.dead.rank(row)) - live_before;
+        }
+        let index = row / BLOCK_ROWS;
+        if index < self.span.start {
+            return 0;
+        }
+        let blocks_before = (index.min(self.span.end) - self.span.start) as usize;
+        while self.through.len() < blocks_before {
+            self.count_block(scope, work);
+        }
+        let before = match blocks_before {
+            0 => 0,
+            count => self.through[count - 1],
+        };
+        if index >= self.span.end || row.is_multiple_of(BLOCK_ROWS) {
+            return before;
+        }
+        let block = self.block(scope, index, work);
+        before + u64::from(rank_in_block(&block, row % BLOCK_ROWS))
+    }
+
+    /// Returns the nth match, counted from 0, if there are so many.
+    pub(super) fn nth(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> Option<u32> {
+        if let Some(live_before) = self.live_before(scope) {
+            let nth = u32::try_from(live_before + nth).ok()?;
+            let row = scope.live.dead.select_unmarked(nth);
+            return (row < scope.conjunction.rows().end).then_some(row);
+        }
+        while self.through.last().is_none_or(|&through| through <= nth) {
+            if self.through.len() == self.span.len() {
+                return None;
+            }
+            self.count_block(scope, work);
+        }
+        let at = self.through.partition_point(|&through| through <= nth);
+        let before = match at {
+            0 => 0,
+            at => self.through[at - 1],
+        };
+        let index = self.span.start + at as u32;
+        let block = self.block(scope, index, work);
+        select_in_block(&block, index, (nth - before) as u32)
+    }
+
+    /// Counts one block more.
+    fn count_block(&mut self, scope: Scope<'_>, work: &mut Work) {
+        let index = self.span.start + self.through.len() as u32;
+        let before = self.through.last().copied().unwrap_or(0);
+        let count = block_count(&self.block(scope, index, work));
+        self.through.push(before + u64::from(count));
+    }
+
+    /// Returns how many live rows are before the tid range, where all live rows of it match.
+    fn live_before(&self, scope: Scope<'_>) -> Option<u64> {
+        let is_all = self.class.is_none() && scope.conjunction.is_range();
+        let start = scope.conjunction.rows().start;
+        is_all.then(|| u64::from(start - scope.live.dead.rank(start)))
+    }
+
+    /// Returns the matches of one block.
+    fn block(&self, scope: Scope<'_>, index: u32, work: &mut Work) -> Block {
+        let mut block = scope.block(index, work);
+        if let Some(set) = self.set(scope) {
+            set.intersect_into(index, &mut block);
+        }
+        block
+    }
+
+    fn set<'a>(&self, scope: Scope<'a>) -> Option<&'a RowSet> {
+        let (field, class) = self.class?;
+        let sets = scope.live.segment.posting_sets(field)?;
+        sets.get(class as usize)
+    }
+}

@@ -1,0 +1,184 @@
+//! Buckets: value by value of a first key with few of them, each a posting combined with the
+//! filters.
+//!
+//! No order is built: within a value rows are in row order already. Values before a page are
+//! passed by counting their matches.
+
+use std::ops::Range;
+
+use super::blocks::Blocks;
+use super::conjunction::Scope;
+use super::explain::Work;
+use super::order::{Key, Value};
+use crate::model::Field;
+
+/// The classes of a key's field in the key's direction, and how far they are passed.
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    field: Field,
+    descends: bool,
+    classes_count: u32,
+    /// How many of the classes are begun.
+    begun: u32,
+    /// The rows left of the class that was begun last.
+    blocks: Option<Blocks>,
+    /// How many matches there are through each class, as far as counted.
+    through: Vec<u64>,
+}
+
+impl Bucket {
+    /// Starts at the first class; none where the key's field has no set for each class.
+    pub(super) fn new(scope: Scope<'_>, key: Key) -> Option<Bucket> {
+        let crate::segment::Slot::Field(field) = key.slot else {
+            return None;
+        };
+        Some(Bucket {
+            field,
+            descends: key.descends,
+            classes_count: scope.live.segment.posting_sets(field)?.len() as u32,
+            begun: 0,
+            blocks: None,
+            through: Vec::new(),
+        })
+    }
+
+    /// Appends the next rows, ties ascending by row, or none; false where none is left.
+    pub(super) fn take(&mut self, scope: Scope<'_>, out: &mut Vec<u32>, work: &mut Work) -> bool {
+        if let Some(blocks) = &mut self.blocks
+            && blocks.take(scope, out, work)
+        {
+            return true;
+        }
+        self.begin(scope)
+    }
+
+    /// Appends all matches of the next class, or none; false where no class is left.
+    pub(super) fn take_group(
+        &mut self,
+        scope: Scope<'_>,
+        out: &mut Vec<u32>,
+        work: &mut Work,
+    ) -> bool {
+        let has_more = self.begin(scope);
+        if let Some(mut blocks) = self.blocks.take() {
+            while blocks.take(scope, out, work) {}
+        }
+        has_more
+    }
+
+    /// Begins the next class; false where none is left.
+    fn begin(&mut self, scope: Scope<'_>) -> bool {
+        self.blocks = None;
+        if self.begun == self.classes_count {
+            return false;
+        }
+        self.blocks = Some(self.blocks_of(scope, self.begun));
+        self.begun += 1;
+        true
+    }
+
+    /// Passes over the first `count` of all matches; appends the rest of the block then begun.
+    pub(super) fn skip(
+        &mut self,
+        scope: Scope<'_>,
+        count: u64,
+        out: &mut Vec<u32>,
+        work: &mut Work,
+    ) {
+        let before = self.skip_groups(scope, count, work);
+        if self.begin(scope)
+            && let Some(blocks) = &mut self.blocks
+        {
+            blocks.skip(scope, count - before, out, work);
+        }
+    }
+
+    /// Passes over the classes before that of the nth match; returns how many matches they have.
+    pub(super) fn skip_groups(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> u64 {
+        self.begun = self.index_of(scope, nth, work);
+        self.blocks = None;
+        self.passed(scope, self.begun, work)
+    }
+
+    /// Returns which class, in the key's direction, the nth match is of.
+    fn index_of(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> u32 {
+        while self.through.last().is_none_or(|&through| through <= nth) {
+            if self.through.len() as u32 == self.classes_count {
+                return self.classes_count;
+            }
+            self.count_class(scope, work);
+        }
+        self.through.partition_point(|&through| through <= nth) as u32
+    }
+
+    /// Returns how many matches are in the first classes.
+    fn passed(&mut self, scope: Scope<'_>, classes_count: u32, work: &mut Work) -> u64 {
+        while (self.through.len() as u32) < classes_count {
+            self.count_class(scope, work);
+        }
+        match classes_count {
+            0 => 0,
+            count => self.through[count as usize - 1],
+        }
+    }
+
+    /// Counts the matches of one class more.
+    fn count_class(&mut self, scope: Scope<'_>, work: &mut Work) {
+        let index = self.through.len() as u32;
+        let before = self.through.last().copied().unwrap_or(0);
+        let sets = scope.live.segment.posting_sets(self.field);
+        let set = sets.and_then(|sets| sets.get(self.class(index) as usize));
+        let count = match set {
+            Some(set) if scope.conjunction.is_everything(&scope.live.segment) => {
+                u64::from(set.count() - scope.live.dead.count_in(set))
+            }
+            _ => self.blocks_of(scope, index).count(scope, work),
+        };
+        self.through.push(before + count);
+    }
+
+    /// Returns how many matches come before those with a value, and through them.
+    pub(super) fn ranks(
+        &mut self,
+        scope: Scope<'_>,
+        value: &Value<'_>,
+        work: &mut Work,
+    ) -> Range<u64> {
+        let slot = crate::segment::Slot::Field(self.field);
+        let column = scope.live.segment.column(slot);
+        let classes = column.map_or(0..0, |column| value.classes(column));
+        let (start, end) = (classes.start as u32, classes.end as u32);
+        let (start, end) = if self.descends {
+            (self.classes_count - end, self.classes_count - start)
+        } else {
+            (start, end)
+        };
+        self.passed(scope, start, work)..self.passed(scope, end, work)
+    }
+
+    /// Returns the matches of the class that the nth match is of, and how many come before.
+    pub(super) fn group_of(
+        &mut self,
+        scope: Scope<'_>,
+        nth: u64,
+        work: &mut Work,
+    ) -> (Blocks, u64) {
+        let index = self.index_of(scope, nth, work);
+        (
+            self.blocks_of(scope, index),
+            self.passed(scope, index, work),
+        )
+    }
+
+    fn class(&self, index: u32) -> u32 {
+        if self.descends {
+            self.classes_count - 1 - index
+        } else {
+            index
+        }
+    }
+
+    fn blocks_of(&self, scope: Scope<'_>, index: u32) -> Blocks {
+        Blocks::of_class(scope.conjunction, self.field, self.class(index))
+    }
+}

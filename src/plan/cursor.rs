@@ -1,0 +1,426 @@
+//! The strategies for an order in one segment, as cursors.
+//!
+//! A [`Cursor`] gives the matching rows of a segment in order. It holds positions and
+//! small buffers, never a borrow, and finds rows as they are asked for: a page of fifty
+//! costs what fifty rows cost, and an export never holds more than one group of ties. What
+//! a page passes over is counted where that is cheaper than giving it.
+//!
+//! # Invariants
+//!
+//! * Whatever the strategy, rows come by key, then by tid in the order's direction for tid.
+//! * A cursor made for `needed` rows is not asked for more; one that passes over rows does
+//!   so first.
+//!
+//! # Cost
+//!
+//! Row order and bucket cost their blocks; walk the rows visited, page ÷ selectivity; top-k and
+//! sort all matches.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Strategy;
+use super::blocks::Blocks;
+use super::bucket::Bucket;
+use super::conjunction::{Conjunction, Found, Scope};
+use super::explain::Work;
+use super::keys::{KeyedRow, RowKeys};
+use super::order::{Key, Order};
+use super::walk::{Matcher, Walk};
+use super::{FilterMode, PlanMode};
+use crate::segment::rowset::{BLOCK_WORDS, empty_words};
+use crate::snapshot::LiveSegment;
+
+/// What a page needs of one segment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Need {
+    /// About how many of the segment's matches come before the page.
+    pub(super) skip: u64,
+    /// How many matches the page takes of the segment at most.
+    pub(super) take: u64,
+    /// How many matches come before the page or are in it at most.
+    pub(super) most: u64,
+    /// Whether the page lies deep in several segments, so that matches must be countable by place.
+    pub(super) is_shared: bool,
+}
+
+/// What a strategy is to do in one segment.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    pub(super) live: &'a LiveSegment,
+    /// The order within the segment.
+    pub(super) order: &'a Order,
+    pub(super) need: Need,
+    pub(super) mode: PlanMode,
+}
+
+/// The matching rows of one segment, in order.
+#[derive(Clone, Debug)]
+pub(super) struct Cursor {
+    pub(super) source: Source,
+    conjunction: Option<Arc<Conjunction>>,
+    mode: FilterMode,
+    /// The order within the segment.
+    pub(super) order: Order,
+    /// Rows found but not given yet, from `next` on.
+    rows: Vec<u32>,
+    next: usize,
+    /// How many of the unsorted matches are passed.
+    passed: u64,
+    /// How many rows are still asked for at most.
+    needed: u64,
+    pub(super) work: Work,
+}
+
+/// Where a cursor finds more rows.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// Nowhere: all are found.
+    Done,
+    /// In the blocks of all matches.
+    Blocks(Blocks),
+    /// In the first key's order.
+    Walk(Walk),
+    /// In the postings of the first key's values.
+    Bucket(Bucket),
+    /// Among all matches, or the best of them, that are not sorted yet.
+    Keyed(Vec<KeyedRow>),
+}
+
+/// The least rows that a walk finds at once.
+const WALK_ROWS: u64 = 32;
+
+/// The most rows that a walk finds at once.
+const WALK_ROWS_MAX: u64 = 256;
+
+impl Cursor {
+    /// Makes a cursor at the first of the matches.
+    pub(super) fn new(
+        strategy: Strategy,
+        mut found: Found,
+        task: Task<'_>,
+        work: &mut Work,
+    ) -> Cursor {
+        let mut rows = Vec::new();
+        let source = match (strategy, task.order.keys.first()) {
+            (Strategy::RowOrder, _) => match found.rows.take() {
+                Some(found) => {
+                    rows = found;
+                    if task.order.tid_descends {
+                        rows.reverse();
+                    }
+                    Source::Done
+                }
+                None => Source::Blocks(Blocks::new(&found.conjunction, task.order.tid_descends)),
+            },
+            (Strategy::Walk, Some(&key)) => Source::Walk(make_walk(&found, task, key, work)),
+            (Strategy::Bucket, Some(&key)) => {
+                let scope = found.scope(task.live);
+                Bucket::new(scope, key).map_or(Source::Done, Source::Bucket)
+            }
+            (Strategy::TopK, _) => Source::Keyed(top_rows(&found, task, work)),
+            (Strategy::Walk | Strategy::Bucket, None) | (Strategy::Sort, _) => {
+                let mut all = Vec::with_capacity(usize::try_from(found.count()).unwrap_or(0));
+                found.for_each(task.live, work, |row| all.push(row));
+                let keys = RowKeys::new(&task.live.segment, task.order);
+                Source::Keyed(keys.keyed(all.into_iter()))
+            }
+        };
+        Cursor {
+            source,
+            mode: found.mode,
+            conjunction: Some(Arc::new(found.conjunction)),
+            order: task.order.clone(),
+            rows,
+            next: 0,
+            passed: 0,
+            needed: task.need.take,
+            work: Work::default(),
+        }
+    }
+
+    /// Returns how many rows the cursor can give, of so many matches.
+    pub(super) fn count(&self, matches_count: u64) -> u64 {
+        match &self.source {
+            Source::Keyed(keyed) => keyed.len() as u64,
+            _ => matches_count,
+        }
+    }
+
+    /// Returns the next row and passes on.
+    pub(super) fn next(&mut self, live: &LiveSegment) -> Option<u32> {
+        let row = self.peek(live)?;
+        self.next += 1;
+        Some(row)
+    }
+
+    /// Returns the next row.
+    pub(super) fn peek(&mut self, live: &LiveSegment) -> Option<u32> {
+        while self.next == self.rows.len() {
+            if matches!(self.source, Source::Done) {
+                return None;
+            }
+            self.needed = self.needed.saturating_sub(self.rows.len() as u64);
+            self.rows.clear();
+            self.next = 0;
+            self.refill(live);
+        }
+        Some(self.rows[self.next])
+    }
+
+    /// Returns the rows that are found and not given.
+    pub(super) fn found_rows(&self) -> &[u32] {
+        &self.rows[self.next..]
+    }
+
+    /// Passes over the first `count` matches.
+    pub(super) fn skip(&mut self, live: &LiveSegment, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let Some(conjunction) = self.conjunction.clone() else {
+            return;
+        };
+        let scope = Scope {
+            live,
+            conjunction: &conjunction,
+            mode: self.mode,
+        };
+        let (rows, work) = (&mut self.rows, &mut self.work);
+        let is_plain = self.order.is_plain();
+        let before = match &mut self.source {
+            Source::Done => {
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                self.next = self.next.saturating_add(count).min(rows.len());
+                return;
+            }
+            Source::Keyed(_) => {
+                self.passed = count;
+                return;
+            }
+            Source::Blocks(blocks) => return blocks.skip(scope, count, rows, work),
+            Source::Walk(walk) if !walk.is_countable() => return self.pass(live, count),
+            Source::Walk(walk) if is_plain => return walk.skip(scope, count, work),
+            Source::Bucket(bucket) if is_plain => return bucket.skip(scope, count, rows, work),
+            Source::Walk(walk) => {
+                let before = walk.skip_groups(scope, count, work);
+                walk.take_group(scope, rows, work);
+                before
+            }
+            Source::Bucket(bucket) => {
+                let before = bucket.skip_groups(scope, count, work);
+                bucket.take_group(scope, rows, work);
+                before
+            }
+        };
+        let start = count - before;
+        RowKeys::new(&live.segment, &self.order).select_rows(rows, start..start + self.needed);
+    }
+
+    /// Passes over rows by finding them.
+    fn pass(&mut self, live: &LiveSegment, count: u64) {
+        self.needed = self.needed.saturating_add(count);
+        let mut left = count;
+        while left > 0 && self.peek(live).is_some() {
+            let passed = left.min(self.found_rows().len() as u64);
+            self.next += passed as usize;
+            left -= passed;
+        }
+    }
+
+    /// Passes over the first `count` matches, which are whole groups of ties in the first key,
+    /// and puts rows before those that are left.
+    pub(super) fn enter(&mut self, live: &LiveSegment, count: u64, rows: Vec<u32>) {
+        if let Some(conjunction) = self.conjunction.clone().filter(|_| count > 0) {
+            let scope = Scope {
+                live,
+                conjunction: &conjunction,
+                mode: self.mode,
+            };
+            match &mut self.source {
+                Source::Walk(walk) => {
+                    walk.skip_groups(scope, count, &mut self.work);
+                }
+                Source::Bucket(bucket) => {
+                    bucket.skip_groups(scope, count, &mut self.work);
+                }
+                Source::Keyed(_) => self.passed = count,
+                Source::Blocks(_) | Source::Done => self.source = Source::Done,
+            }
+        }
+        self.rows = rows;
+        self.next = 0;
+    }
+
+    /// Returns how many rows are still asked for at most.
+    pub(super) fn needed(&self) -> u64 {
+        self.needed
+    }
+
+    /// Gives all rows that are left.
+    pub(super) fn drain(&mut self, live: &LiveSegment) -> Vec<u32> {
+        self.needed = u64::MAX;
+        std::iter::from_fn(|| self.next(live)).collect()
+    }
+
+    /// Calls `act` with what the cursor finds its rows in, if it may have any left.
+    pub(super) fn with_source<T>(
+        &mut self,
+        live: &LiveSegment,
+        act: impl FnOnce(&mut Source, Scope<'_>, &mut Work) -> T,
+    ) -> Option<T> {
+        let conjunction = self.conjunction.clone()?;
+        let scope = Scope {
+            live,
+            conjunction: &conjunction,
+            mode: self.mode,
+        };
+        Some(act(&mut self.source, scope, &mut self.work))
+    }
+
+    /// Finds more rows, or that there are none; may find none and not be done.
+    fn refill(&mut self, live: &LiveSegment) {
+        let Some(conjunction) = self.conjunction.clone() else {
+            self.source = Source::Done;
+            return;
+        };
+        let scope = Scope {
+            live,
+            conjunction: &conjunction,
+            mode: self.mode,
+        };
+        let wanted = self.needed.clamp(WALK_ROWS, WALK_ROWS_MAX) as usize;
+        let (rows, work) = (&mut self.rows, &mut self.work);
+        let is_plain = self.order.is_plain();
+        let has_more = match &mut self.source {
+            Source::Done => false,
+            Source::Blocks(blocks) => blocks.take(scope, rows, work),
+            Source::Walk(walk) if is_plain => walk.take(scope, wanted, rows, work),
+            Source::Bucket(bucket) if is_plain => bucket.take(scope, rows, work),
+            Source::Keyed(keyed) => {
+                let window = self.passed..self.passed.saturating_add(self.needed);
+                RowKeys::new(&live.segment, &self.order).select(keyed, window);
+                rows.extend(keyed.iter().map(|&(_, row)| row));
+                false
+            }
+            Source::Walk(_) | Source::Bucket(_) => self.refill_by_groups(scope, wanted),
+        };
+        if !has_more {
+            self.source = Source::Done;
+        }
+    }
+
+    /// Finds the rows of the next groups of ties, each sorted by the other keys.
+    fn refill_by_groups(&mut self, scope: Scope<'_>, wanted: usize) -> bool {
+        let keys = RowKeys::new(&scope.live.segment, &self.order);
+        let mut group = Vec::new();
+        while self.rows.len() < wanted {
+            let has_more = match &mut self.source {
+                Source::Walk(walk) => walk.take_group(scope, &mut group, &mut self.work),
+                Source::Bucket(bucket) => bucket.take_group(scope, &mut group, &mut self.work),
+                _ => false,
+            };
+            if group.len() > 1 {
+                let left = self.needed.saturating_sub(self.rows.len() as u64);
+                keys.select_rows(&mut group, 0..left);
+            }
+            self.rows.append(&mut group);
+            if !has_more {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Makes a walk along a key's order.
+fn make_walk(found: &Found, task: Task<'_>, key: Key, work: &mut Work) -> Walk {
+    let segment = &task.live.segment;
+    let classes = found.conjunction.class_range(key.slot);
+    let span = match (segment.order(key.slot), classes, segment.column(key.slot)) {
+        (Some(sorted), Some(classes), Some(column)) => sorted.positions(column, &classes),
+        (Some(sorted), ..) => 0..sorted.rows().len(),
+        (None, ..) => 0..0,
+    };
+    let matcher = make_matcher(found, task, key, &span, work);
+    Walk::new(key, span, matcher)
+}
+
+/// Chooses how a walk knows which rows match, and makes what that takes.
+fn make_matcher(
+    found: &Found,
+    task: Task<'_>,
+    key: Key,
+    span: &Range<usize>,
+    work: &mut Work,
+) -> Matcher {
+    const PROBE_COST: u64 = 8;
+    let Need {
+        skip,
+        take,
+        is_shared,
+        ..
+    } = task.need;
+    let (live, conjunction) = (task.live, &found.conjunction);
+    let is_countable = live.dead.count() == 0 || task.mode.may_build();
+    if conjunction.is_class_range(key.slot, &live.segment)
+        && (is_countable || skip == 0 && !is_shared)
+    {
+        return Matcher::Live;
+    }
+    if found.mode != FilterMode::Scan && conjunction.words(live).is_some() {
+        return Matcher::Set;
+    }
+    let visited = span.len() as u64 * (skip + take) / found.count().max(1);
+    let fill_cost = u64::from(live.segment.rows_count()) / 64;
+    let list_cost = if found.rows.is_some() {
+        0
+    } else {
+        conjunction.cost()
+    };
+    if visited * PROBE_COST < list_cost + fill_cost && !is_shared {
+        return Matcher::Probe;
+    }
+    let mut words = empty_words(live.segment.rows_count());
+    match &found.rows {
+        Some(rows) => {
+            for row in rows {
+                words[(row / 64) as usize] |= 1 << (row % 64);
+            }
+        }
+        None => {
+            for index in conjunction.block_indexes() {
+                let block = found.scope(live).block(index, work);
+                let start = index as usize * BLOCK_WORDS;
+                words[start..start + BLOCK_WORDS].copy_from_slice(&block);
+            }
+        }
+    }
+    Matcher::Bitmap(words.into())
+}
+
+/// Returns the best of all matches through a bounded buffer, and perhaps some more.
+fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
+    let keys = RowKeys::new(&task.live.segment, task.order);
+    let needed = usize::try_from(task.need.most).unwrap_or(usize::MAX);
+    let room = needed.saturating_mul(2).max(64);
+    let mut buffer: Vec<KeyedRow> = Vec::new();
+    // Once the buffer was cut, only what sorts before its worst can still enter.
+    let mut worst: Option<u64> = None;
+    let mut touched = 0;
+    found.for_each(task.live, work, |row| {
+        touched += 1;
+        let packed = keys.packed(row);
+        if worst.is_some_and(|worst| packed > worst) {
+            return;
+        }
+        buffer.push((packed, row));
+        if buffer.len() >= room && needed > 0 {
+            buffer.select_nth_unstable_by(needed - 1, |a, b| keys.compare(*a, *b));
+            buffer.truncate(needed);
+            worst = buffer.last().map(|last| last.0);
+        }
+    });
+    work.rows_touched += touched;
+    buffer
+}

@@ -1,0 +1,324 @@
+//! The filters of a request, and what each of them is in one segment.
+//!
+//! [`Filters`] are read from a query once a request: texts folded, dates as seconds, terms
+//! apart. A [`SegmentFilter`] is one of them in the codes of a segment, and knows the two ways
+//! to apply it: ask one row, or keep of a block of rows those that satisfy it. It holds numbers
+//! and shared parts only, never a borrow, so that an answer can own its snapshot; whoever uses
+//! it hands the segment in.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::explain::Work;
+use crate::model::Field;
+use crate::model::value::{date_to_seconds, fold};
+use crate::query::{Query, TidFilter, TidPattern};
+use crate::segment::column::{Column, Zone};
+use crate::segment::rowset::{BLOCK_ROWS, Block, EMPTY_BLOCK, RowSet, block_count, for_each_row};
+use crate::segment::sorted::SortedRows;
+use crate::segment::{Posting, Segment, Slot};
+
+/// One filter of a request.
+#[derive(Clone, Debug)]
+pub(super) enum Filter {
+    /// The field equals one of these folded texts.
+    Values(Field, Vec<String>),
+    /// The folded cid is between two texts.
+    Cids(Option<String>, Option<String>),
+    /// The number of the field is between two, both inclusive; none is not.
+    Numbers(Field, u64, u64),
+    /// The decimal form of the tid matches.
+    Pattern(TidPattern),
+    /// A searchable text holds this folded term.
+    Term(String),
+}
+
+/// All filters of a request, read once.
+#[derive(Clone, Debug)]
+pub(super) struct Filters {
+    /// The least and the greatest tid that can match; none where nothing can.
+    pub(super) tids: Option<(u64, u64)>,
+    /// The others: by value, then by range, then those that are dear to apply.
+    pub(super) all: Vec<Filter>,
+}
+
+impl Filters {
+    /// Reads the filters of a query.
+    pub(super) fn of(query: &Query) -> Filters {
+        let mut all = Vec::new();
+        for field in Field::FILTERS {
+            let values = query.values(field);
+            if !values.is_empty() {
+                all.push(Filter::Values(
+                    field,
+                    values.iter().map(|value| fold(value)).collect(),
+                ));
+            }
+        }
+        let (start, end) = query.cid_range();
+        if start.is_some() || end.is_some() {
+            all.push(Filter::Cids(start.map(fold), end.map(fold)));
+        }
+        let (start, end) = query.date_range();
+        if start.is_some() || end.is_some() {
+            let first = start.map_or(0, date_to_seconds);
+            let last = end.map_or(u64::MAX, date_to_seconds);
+            all.push(Filter::Numbers(Field::DateOpened, first, last));
+        }
+        if let Some(due) = query.due() {
+            let first = date_to_seconds(due.first_second());
+            let last = date_to_seconds(due.last_second());
+            all.push(Filter::Numbers(Field::DueDate, first, last));
+        }
+        if let Some(TidFilter::Pattern(pattern)) = query.tid() {
+            all.push(Filter::Pattern(pattern.clone()));
+        }
+        all.extend(query.terms().iter().map(|term| Filter::Term(fold(term))));
+        let (start, end) = query.tid_range();
+        let (mut first, mut last) = (start.unwrap_or(0), end.unwrap_or(u64::MAX));
+        if let Some(TidFilter::Exact(tid)) = query.tid() {
+            first = first.max(*tid);
+            last = last.min(*tid);
+        }
+        Filters {
+            tids: (first <= last).then_some((first, last)),
+            all,
+        }
+    }
+
+    /// Returns how `explain` calls a filter.
+    pub(super) fn name(&self, index: usize) -> String {
+        match &self.all[index] {
+            Filter::Values(field, _) => field.request_name().to_owned(),
+            Filter::Cids(..) => Field::Cid.name().to_owned(),
+            Filter::Numbers(field, ..) => field.name().to_owned(),
+            Filter::Pattern(_) => Field::Tid.name().to_owned(),
+            Filter::Term(term) => format!("keyword {term:?}"),
+        }
+    }
+}
+
+/// A filter in the codes of one segment.
+#[derive(Clone, Debug)]
+pub(super) enum SegmentFilter {
+    /// No row.
+    Nothing,
+    /// The field's class is this one.
+    Class(Field, u32),
+    /// The field's class is one of these, ascending.
+    Classes(Field, Box<[u32]>),
+    /// The field's class is in a range; `is_sorted` where rows in the field's order are there.
+    Range {
+        field: Field,
+        classes: Range<u64>,
+        is_sorted: bool,
+    },
+    /// The decimal form of the tid matches.
+    Pattern(TidPattern),
+    /// The row is in the set of a term.
+    Rows(Arc<RowSet>),
+    /// The row's searchable texts hold the term: asked of the texts themselves.
+    Texts(Arc<str>),
+}
+
+impl SegmentFilter {
+    /// Returns how the filter's rows are found or asked for, for `explain`.
+    pub(super) fn kind_name(&self, segment: &Segment) -> &'static str {
+        match self {
+            SegmentFilter::Class(field, class) => match segment.posting(*field, *class) {
+                Posting::Set(set) => set.kind_name(),
+                Posting::Rows(_) => "sorted vector",
+            },
+            SegmentFilter::Nothing => "no rows",
+            SegmentFilter::Classes(..) => "union of postings",
+            SegmentFilter::Range {
+                is_sorted: true, ..
+            } => "sorted vector",
+            SegmentFilter::Range { .. } => "column and zones",
+            SegmentFilter::Pattern(_) => "probe of tid",
+            SegmentFilter::Rows(rows) => rows.kind_name(),
+            SegmentFilter::Texts(_) => "probe of texts",
+        }
+    }
+
+    /// Returns whether the filter's rows can be visited without asking every row.
+    ///
+    /// Then it is known how many they are, too.
+    pub(super) fn is_enumerable(&self) -> bool {
+        match self {
+            SegmentFilter::Nothing
+            | SegmentFilter::Class(..)
+            | SegmentFilter::Classes(..)
+            | SegmentFilter::Rows(_) => true,
+            SegmentFilter::Range { is_sorted, .. } => *is_sorted,
+            SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) => false,
+        }
+    }
+
+    /// Returns whether asking a row reads its texts.
+    pub(super) fn reads_texts(&self) -> bool {
+        matches!(self, SegmentFilter::Texts(_))
+    }
+
+    /// Returns the one row set that the filter is, if it is one.
+    pub(super) fn row_set<'a>(&'a self, segment: &'a Segment) -> Option<&'a RowSet> {
+        match self {
+            SegmentFilter::Class(field, class) => match segment.posting(*field, *class) {
+                Posting::Set(set) => Some(set),
+                Posting::Rows(_) => None,
+            },
+            SegmentFilter::Rows(rows) => Some(rows),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a row satisfies the filter.
+    pub(super) fn probe(&self, segment: &Segment, row: u32) -> bool {
+        let class = |field: Field| segment.column(Slot::Field(field)).map(|it| it.class(row));
+        match self {
+            SegmentFilter::Nothing => false,
+            SegmentFilter::Class(field, only) => class(*field) == Some(u64::from(*only)),
+            SegmentFilter::Classes(field, classes) => {
+                class(*field).is_some_and(|class| classes.binary_search(&(class as u32)).is_ok())
+            }
+            SegmentFilter::Range { field, classes, .. } => {
+                class(*field).is_some_and(|class| classes.contains(&class))
+            }
+            SegmentFilter::Pattern(pattern) => pattern.matches(segment.tid(row)),
+            SegmentFilter::Rows(rows) => rows.contains(row),
+            SegmentFilter::Texts(term) => segment.holds_term(row, term),
+        }
+    }
+
+    /// Keeps of a block the rows that satisfy the filter, by asking each.
+    pub(super) fn probe_block(
+        &self,
+        segment: &Segment,
+        block_index: u32,
+        block: &mut Block,
+        work: &mut Work,
+    ) {
+        let before = *block;
+        work.rows_probed += u64::from(block_count(&before));
+        work.rows_touched += u64::from(block_count(&before));
+        for_each_row(&before, block_index, |row| {
+            if !self.probe(segment, row) {
+                let bit = row % BLOCK_ROWS;
+                block[(bit / 64) as usize] &= !(1 << (bit % 64));
+            }
+        });
+    }
+
+    /// Keeps of a block the rows that satisfy the filter, a word or more at a time.
+    pub(super) fn intersect_into(
+        &self,
+        segment: &Segment,
+        block_index: u32,
+        block: &mut Block,
+        work: &mut Work,
+    ) {
+        if let Some(set) = self.row_set(segment) {
+            return set.intersect_into(block_index, block);
+        }
+        let classes = match self {
+            SegmentFilter::Class(_, class) => std::slice::from_ref(class),
+            SegmentFilter::Classes(_, classes) => classes,
+            _ => &[],
+        };
+        match self {
+            SegmentFilter::Class(field, _) | SegmentFilter::Classes(field, _) => {
+                let union = unite_classes(segment, *field, classes, block_index);
+                if segment.posting_sets(*field).is_none() {
+                    work.rows_touched += u64::from(block_count(&union));
+                }
+                for (word, own) in block.iter_mut().zip(union) {
+                    *word &= own;
+                }
+            }
+            SegmentFilter::Range { field, classes, .. } => {
+                if let Some(column) = segment.column(Slot::Field(*field)) {
+                    intersect_range(column, classes, block_index, block, work);
+                }
+            }
+            SegmentFilter::Nothing => *block = EMPTY_BLOCK,
+            SegmentFilter::Rows(_) | SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) => {
+                self.probe_block(segment, block_index, block, work);
+            }
+        }
+    }
+
+    /// Calls `each` with the rows of an enumerable filter; returns whether they ascend.
+    pub(super) fn for_each(&self, segment: &Segment, mut each: impl FnMut(u32)) -> bool {
+        let mut of_class = |field: Field, class: u32| match segment.posting(field, class) {
+            Posting::Set(set) => set.for_each(&mut each),
+            Posting::Rows(rows) => rows.iter().copied().for_each(&mut each),
+        };
+        match self {
+            SegmentFilter::Class(field, class) => of_class(*field, *class),
+            SegmentFilter::Classes(field, classes) => {
+                classes.iter().for_each(|&class| of_class(*field, class));
+                return false;
+            }
+            SegmentFilter::Rows(rows) => rows.for_each(each),
+            SegmentFilter::Range { field, classes, .. } => {
+                if let Some((order, column)) = sorted(segment, *field) {
+                    let rows = &order.rows()[order.positions(column, classes)];
+                    rows.iter().copied().for_each(each);
+                }
+                return false;
+            }
+            SegmentFilter::Nothing | SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) => {}
+        }
+        true
+    }
+}
+
+/// Returns the order of a field and its column, where there is one.
+pub(super) fn sorted(segment: &Segment, field: Field) -> Option<(&SortedRows, &Column)> {
+    let slot = Slot::Field(field);
+    segment.order(slot).zip(segment.column(slot))
+}
+
+/// Returns the rows of some classes in one block.
+fn unite_classes(segment: &Segment, field: Field, classes: &[u32], block_index: u32) -> Block {
+    let base = block_index * BLOCK_ROWS;
+    let mut union = EMPTY_BLOCK;
+    for &class in classes {
+        match segment.posting(field, class) {
+            Posting::Set(set) => set.union_into(block_index, &mut union),
+            Posting::Rows(rows) => {
+                let from = rows.partition_point(|&row| row < base);
+                let inside = rows[from..].iter().map(|&row| row - base);
+                for bit in inside.take_while(|&bit| bit < BLOCK_ROWS) {
+                    union[(bit / 64) as usize] |= 1 << (bit % 64);
+                }
+            }
+        }
+    }
+    union
+}
+
+/// Keeps of a block the rows whose class is in a range.
+fn intersect_range(
+    column: &Column,
+    classes: &Range<u64>,
+    block_index: u32,
+    block: &mut Block,
+    work: &mut Work,
+) {
+    match column.zone(block_index, classes) {
+        Zone::None => *block = EMPTY_BLOCK,
+        Zone::All => {}
+        Zone::Some => {
+            let first_row = block_index * BLOCK_ROWS;
+            work.rows_touched += u64::from(block_count(block));
+            for (index, word) in (0u32..).zip(block.iter_mut()) {
+                if *word != 0 {
+                    let start = first_row + index * 64;
+                    let end = (start + 64).min(column.rows_count());
+                    *word &= column.word_in(start..end, classes);
+                }
+            }
+        }
+    }
+}

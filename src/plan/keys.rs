@@ -1,0 +1,263 @@
+//! The keys of an order in one segment, packed for comparing rows.
+//!
+//! As many of the first keys as fit become the digits of one integer, which decides most
+//! pairs of rows and all pairs of most orders. A row of another segment becomes a [`Bound`]
+//! on that integer, so that rows are told apart by it without looking values up.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use super::order::{Key, Order, Value, directed, is_constant};
+use crate::model::value::fold;
+use crate::segment::Segment;
+use crate::segment::column::{Column, TextColumn};
+use crate::segment::sorted::text_prefix;
+
+/// A row with what its first keys pack to.
+pub(super) type KeyedRow = (u64, u32);
+
+/// What one key compares in one segment.
+enum KeyColumn<'a> {
+    Coded(&'a Column),
+    Long(&'a TextColumn),
+}
+
+/// The keys of an order in one segment.
+pub(super) struct RowKeys<'a> {
+    keys: Vec<(KeyColumn<'a>, Key)>,
+    /// The bits of each packed key's classes.
+    packed_bits: Vec<u32>,
+    tid_descends: bool,
+}
+
+/// Where a row of any segment, or a value of the first key, falls among packed rows.
+pub(super) struct Bound {
+    /// What packs to one of these ties as far as packing tells; what is below comes before.
+    ties: Range<u128>,
+    /// Whether ties may yet differ in a key that is not packed.
+    pub(super) is_open: bool,
+}
+
+impl Bound {
+    /// Returns where a long text falls by its first bytes.
+    fn of_prefix(value: &Value<'_>, descends: bool) -> Bound {
+        let leading = u128::from(if descends {
+            !value.leading()
+        } else {
+            value.leading()
+        });
+        Bound {
+            ties: leading..leading + 1,
+            is_open: true,
+        }
+    }
+
+    /// Compares what a row packs to with the bound.
+    pub(super) fn compare(&self, packed: u64) -> Ordering {
+        let packed = u128::from(packed);
+        if packed < self.ties.start {
+            Ordering::Less
+        } else if packed < self.ties.end {
+            Ordering::Equal
+        } else {
+            Ordering::Greater
+        }
+    }
+}
+
+impl<'a> RowKeys<'a> {
+    /// Packs the keys of an order, none of which is constant in the segment.
+    pub(super) fn new(segment: &'a Segment, order: &Order) -> RowKeys<'a> {
+        let column = |key: &Key| {
+            let column = match segment.column(key.slot) {
+                Some(column) => KeyColumn::Coded(column),
+                // A custom name that the segment lacks is empty in every row.
+                None => KeyColumn::Long(segment.text_column(key.slot)?),
+            };
+            Some((column, *key))
+        };
+        let keys: Vec<_> = order.keys.iter().filter_map(column).collect();
+        let mut left = u64::BITS;
+        let mut packed_bits = Vec::new();
+        for (key, _) in &keys {
+            let KeyColumn::Coded(column) = key else {
+                break;
+            };
+            let bits = u64::BITS - (column.classes_count().max(1) - 1).leading_zeros();
+            let Some(rest) = left.checked_sub(bits) else {
+                break;
+            };
+            left = rest;
+            packed_bits.push(bits);
+        }
+        RowKeys {
+            keys,
+            packed_bits,
+            tid_descends: order.tid_descends,
+        }
+    }
+
+    /// Returns an integer that sorts as the first keys do, as far as it decides.
+    pub(super) fn packed(&self, row: u32) -> u64 {
+        match self.keys.first() {
+            None if self.tid_descends => !u64::from(row),
+            None => u64::from(row),
+            Some((KeyColumn::Long(column), key)) => {
+                let prefix = text_prefix(&fold(&column.text(row)));
+                if key.descends { !prefix } else { prefix }
+            }
+            Some(_) => {
+                let mut packed = 0u64;
+                for ((column, key), &bits) in self.keys.iter().zip(&self.packed_bits) {
+                    let KeyColumn::Coded(column) = column else {
+                        break;
+                    };
+                    let class = column.class(row);
+                    let digit = if key.descends {
+                        greatest_digit(bits) - class
+                    } else {
+                        class
+                    };
+                    packed = packed.checked_shl(bits).unwrap_or(0) | digit;
+                }
+                packed
+            }
+        }
+    }
+
+    /// Returns the rows with what they pack to.
+    pub(super) fn keyed(&self, rows: impl Iterator<Item = u32>) -> Vec<KeyedRow> {
+        rows.map(|row| (self.packed(row), row)).collect()
+    }
+
+    /// Returns where rows with a value in the first key fall; none where packing does not tell.
+    pub(super) fn bound_of_first(&self, value: &Value<'_>) -> Option<Bound> {
+        let (KeyColumn::Coded(column), key) = self.keys.first()? else {
+            return None;
+        };
+        let digits = digits(value, column, *key, *self.packed_bits.first()?);
+        let rest: u32 = self.packed_bits[1..].iter().sum();
+        Some(Bound {
+            ties: digits.start << rest..digits.end << rest,
+            is_open: false,
+        })
+    }
+
+    /// Returns where a row falls whose values in the keys of `order`, which has all keys, are
+    /// these. `segment` is that of the keys.
+    pub(super) fn bound_of_row(
+        &self,
+        segment: &Segment,
+        order: &Order,
+        values: &[Value<'_>],
+    ) -> Bound {
+        let mut rest: u32 = self.packed_bits.iter().sum();
+        let mut prefix = 0..1;
+        let mut is_open = false;
+        let mut columns = self.keys.iter().enumerate();
+        for (key, value) in order.keys.iter().zip(values) {
+            if is_constant(segment, key.slot) {
+                let by_key = Value::of(segment, key.slot, 0).cmp(value);
+                match directed(by_key, key.descends) {
+                    Ordering::Less => prefix = prefix.end..prefix.end,
+                    Ordering::Equal => continue,
+                    Ordering::Greater => prefix = prefix.start..prefix.start,
+                }
+                break;
+            }
+            let Some((index, (column, _))) = columns.next() else {
+                break;
+            };
+            let (KeyColumn::Coded(column), Some(&bits)) = (column, self.packed_bits.get(index))
+            else {
+                is_open = true;
+                if index == 0 {
+                    return Bound::of_prefix(value, key.descends);
+                }
+                break;
+            };
+            let digits = digits(value, column, *key, bits);
+            rest -= bits;
+            let base = prefix.start << bits;
+            prefix = base + digits.start..base + digits.end;
+            if digits.is_empty() {
+                break;
+            }
+        }
+        if self.keys.is_empty() {
+            // Rows are packed as themselves: all tie, or all are on one side.
+            rest = u64::BITS;
+        }
+        Bound {
+            ties: prefix.start << rest..prefix.end << rest,
+            is_open,
+        }
+    }
+
+    /// Compares two rows, given what [`packed`](Self::packed) gave for them.
+    pub(super) fn compare(&self, a: KeyedRow, b: KeyedRow) -> Ordering {
+        a.0.cmp(&b.0).then_with(|| self.compare_rows(a.1, b.1))
+    }
+
+    /// Compares two rows by the keys that are not packed, then by tid.
+    fn compare_rows(&self, a: u32, b: u32) -> Ordering {
+        for (column, key) in &self.keys[self.packed_bits.len()..] {
+            let by_key = match column {
+                KeyColumn::Coded(column) => column.class(a).cmp(&column.class(b)),
+                KeyColumn::Long(column) => fold(&column.text(a)).cmp(&fold(&column.text(b))),
+            };
+            if by_key != Ordering::Equal {
+                return directed(by_key, key.descends);
+            }
+        }
+        directed(a.cmp(&b), self.tid_descends)
+    }
+
+    /// Puts the rows of a window of the order first, in order, and drops all others.
+    ///
+    /// Cost: linear in the rows, but for those of the window, which are sorted.
+    pub(super) fn select(&self, keyed: &mut Vec<KeyedRow>, window: Range<u64>) {
+        let start = usize::try_from(window.start)
+            .unwrap_or(usize::MAX)
+            .min(keyed.len());
+        let end = usize::try_from(window.end)
+            .unwrap_or(usize::MAX)
+            .min(keyed.len());
+        let compare = |a: &KeyedRow, b: &KeyedRow| self.compare(*a, *b);
+        if end < keyed.len() {
+            keyed.select_nth_unstable_by(end, compare);
+            keyed.truncate(end);
+        }
+        if 0 < start && start < keyed.len() {
+            keyed.select_nth_unstable_by(start, compare);
+        }
+        keyed.drain(..start);
+        keyed.sort_unstable_by(compare);
+    }
+
+    /// Replaces ascending rows by those of a window of the order.
+    pub(super) fn select_rows(&self, rows: &mut Vec<u32>, window: Range<u64>) {
+        let mut keyed = self.keyed(rows.drain(..));
+        self.select(&mut keyed, window);
+        rows.extend(keyed.into_iter().map(|(_, row)| row));
+    }
+}
+
+/// Returns the greatest number of so many bits.
+fn greatest_digit(bits: u32) -> u64 {
+    u64::MAX.checked_shr(u64::BITS - bits).unwrap_or(0)
+}
+
+/// Returns the digit of a value in a key of so many bits, or none at its place among them.
+fn digits(value: &Value<'_>, column: &Column, key: Key, bits: u32) -> Range<u128> {
+    let classes = value.classes(column);
+    let past = u128::from(greatest_digit(bits)) + 1;
+    let (start, end) = (u128::from(classes.start), u128::from(classes.end));
+    // Classes past the greatest have no digit.
+    let (start, end) = (start.min(past), end.min(past));
+    if key.descends {
+        past - end..past - start
+    } else {
+        start..end
+    }
+}

@@ -1,0 +1,520 @@
+//! Selection: where a deep page begins in each of several segments.
+//!
+//! Merging all rows before a page would cost its depth. Instead the place is searched for:
+//! a row near the middle of what is undecided is taken as the *pivot*, each segment is asked
+//! how many of its matches come before the pivot, and by the sum the undecided part is cut.
+//! First only the values of the first key are compared, so that ties need not be told apart;
+//! then, if the page begins among many ties, their tids or their other keys.
+//!
+//! # Invariants
+//!
+//! * The windows of all sequences together hold the row sought: so many matches lie before
+//!   the windows at most, and more through them.
+//!
+//! # Cost
+//!
+//! Some ten pivots as a rule, each a search in every segment that has anything undecided.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use super::blocks::Blocks;
+use super::cursor::{Cursor, Source};
+use super::keys::{KeyedRow, RowKeys};
+use super::order::{Key, Order, Value, directed, is_constant};
+use crate::segment::Segment;
+use crate::snapshot::{LiveSegment, RowId, Snapshot};
+
+/// So many rows are cheaper to merge than to search among.
+pub(super) const MERGED_ROWS_MAX: u64 = 48;
+
+/// Rows in order, of which it can be told how many come before a pivot.
+trait Sequence {
+    type Pivot;
+
+    /// Makes a pivot of the nth row.
+    fn pivot(&mut self, nth: u64) -> Self::Pivot;
+
+    /// Returns how many rows come before the pivot, and how many through its ties; both are
+    /// within the window.
+    fn split(&mut self, pivot: &Self::Pivot, window: &Range<u64>) -> Range<u64>;
+}
+
+/// Cuts the windows down to the ties of the nth of all rows, or to so few rows that merging
+/// them is cheaper; returns how many pivots it took.
+fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64, few: u64) -> u64 {
+    let mut pivots_count = 0;
+    loop {
+        let lengths = windows.iter().map(|window| window.end - window.start);
+        let undecided: u64 = lengths.clone().sum();
+        if undecided <= few.max(1) {
+            return pivots_count;
+        }
+        let before: u64 = windows.iter().map(|window| window.start).sum();
+        let (widest, length) = lengths
+            .enumerate()
+            .max_by_key(|&(_, length)| length)
+            .unwrap_or((0, 0));
+        // By proportion where rows are spread alike; by halves in case they are not.
+        let step = if pivots_count % 2 == 0 {
+            let share = u128::from(nth - before) * u128::from(length) / u128::from(undecided);
+            share as u64
+        } else {
+            length / 2
+        };
+        let pivot = sequences[widest].pivot(windows[widest].start + step);
+        pivots_count += 1;
+        let mut splits = Vec::with_capacity(windows.len());
+        for (sequence, window) in sequences.iter_mut().zip(&*windows) {
+            splits.push(if window.is_empty() {
+                window.clone()
+            } else {
+                sequence.split(&pivot, window)
+            });
+        }
+        let start: u64 = splits.iter().map(|split| split.start).sum();
+        let end: u64 = splits.iter().map(|split| split.end).sum();
+        if start <= nth && nth < end {
+            windows.clone_from_slice(&splits);
+            return pivots_count;
+        }
+        for (window, split) in windows.iter_mut().zip(&splits) {
+            if nth < start {
+                window.end = split.start;
+            } else {
+                window.start = split.end;
+            }
+        }
+    }
+}
+
+/// One segment's part in an answer of several.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) segment: u32,
+    pub(super) cursor: Cursor,
+    /// How many matches the cursor has to give.
+    pub(super) count: u64,
+}
+
+/// What came of passing over rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    /// How many of the rows to pass are left to be merged.
+    pub(super) left: u64,
+    /// How many rows the segments were compared with.
+    pub(super) pivots_count: u64,
+}
+
+/// Passes over the first `nth` rows of all members, but for a few that are left to be merged.
+pub(super) fn pass(
+    snapshot: &Snapshot,
+    order: &Order,
+    members: &mut [Member],
+    nth: u64,
+    few: u64,
+) -> Passed {
+    let mut windows: Vec<Range<u64>> = members.iter().map(|member| 0..member.count).collect();
+    let left =
+        |windows: &[Range<u64>]| nth - windows.iter().map(|window| window.start).sum::<u64>();
+    let mut pivots_count = 0;
+    if !order.keys.is_empty() {
+        let mut by_value: Vec<_> = members
+            .iter_mut()
+            .map(|member| ByValue::new(snapshot, order, member))
+            .collect();
+        pivots_count += locate(&mut by_value, &mut windows, nth, few);
+    }
+    if left(&windows) > few {
+        if order.keys.len() > 1 || order.tid_descends && !order.keys.is_empty() {
+            let mut passed =
+                pass_by_keys(snapshot, order, members, &windows, (left(&windows), few));
+            passed.pivots_count += pivots_count;
+            return passed;
+        }
+        let mut by_tid: Vec<_> = members
+            .iter_mut()
+            .zip(&windows)
+            .map(|(member, window)| ByTid::new(snapshot, order, member, window))
+            .collect();
+        pivots_count += locate(&mut by_tid, &mut windows, nth, few);
+    }
+    for (member, window) in members.iter_mut().zip(&windows) {
+        let live = &snapshot.segments()[member.segment as usize];
+        member.cursor.skip(live, window.start);
+    }
+    Passed {
+        left: left(&windows),
+        pivots_count,
+    }
+}
+
+/// Passes over rows by all keys: all members are within the ties of one first key.
+fn pass_by_keys(
+    snapshot: &Snapshot,
+    order: &Order,
+    members: &mut [Member],
+    ties: &[Range<u64>],
+    (nth, few): (u64, u64),
+) -> Passed {
+    let mut by_keys: Vec<_> = members
+        .iter_mut()
+        .zip(ties)
+        .map(|(member, ties)| ByKeys::new(snapshot, order, member, ties))
+        .collect();
+    let mut windows: Vec<Range<u64>> = by_keys
+        .iter()
+        .map(|ties| 0..ties.keyed.len() as u64)
+        .collect();
+    let pivots_count = locate(&mut by_keys, &mut windows, nth, few);
+    for (ties, window) in by_keys.iter_mut().zip(&windows) {
+        let window = window.start..window.start.saturating_add(ties.needed);
+        ties.keys.select(&mut ties.keyed, window);
+    }
+    let keyed: Vec<Vec<KeyedRow>> = by_keys.into_iter().map(|ties| ties.keyed).collect();
+    for ((member, ties), keyed) in members.iter_mut().zip(ties).zip(keyed) {
+        let live = &snapshot.segments()[member.segment as usize];
+        let rows = keyed.into_iter().map(|(_, row)| row).collect();
+        member.cursor.enter(live, ties.end, rows);
+    }
+    Passed {
+        left: nth - windows.iter().map(|window| window.start).sum::<u64>(),
+        pivots_count,
+    }
+}
+
+/// Divides rows into those before a pivot, its ties, and those after.
+fn partition(rows: &mut [KeyedRow], compare: impl Fn(KeyedRow) -> Ordering) -> Range<u64> {
+    let (mut less, mut next, mut greater) = (0, 0, rows.len());
+    while next < greater {
+        match compare(rows[next]) {
+            Ordering::Less => {
+                rows.swap(less, next);
+                less += 1;
+                next += 1;
+            }
+            Ordering::Equal => next += 1,
+            Ordering::Greater => {
+                greater -= 1;
+                rows.swap(next, greater);
+            }
+        }
+    }
+    less as u64..greater as u64
+}
+
+/// Divides a window of rows likewise.
+fn partition_window(
+    keyed: &mut [KeyedRow],
+    window: &Range<u64>,
+    compare: impl Fn(KeyedRow) -> Ordering,
+) -> Range<u64> {
+    let (start, end) = (window.start as usize, window.end as usize);
+    let split = partition(&mut keyed[start..end], compare);
+    window.start + split.start..window.start + split.end
+}
+
+/// A member's matches by the value of the order's first key.
+struct ByValue<'a> {
+    live: &'a LiveSegment,
+    cursor: &'a mut Cursor,
+    key: Key,
+    /// The value, where all rows of the segment have the same.
+    constant: Option<Value<'a>>,
+    keys: RowKeys<'a>,
+}
+
+impl<'a> ByValue<'a> {
+    fn new(snapshot: &'a Snapshot, order: &Order, member: &'a mut Member) -> ByValue<'a> {
+        let live = &snapshot.segments()[member.segment as usize];
+        let segment: &Segment = &live.segment;
+        let key = order.keys[0];
+        ByValue {
+            live,
+            key,
+            constant: is_constant(segment, key.slot).then(|| Value::of(segment, key.slot, 0)),
+            keys: RowKeys::new(segment, &member.cursor.order),
+            cursor: &mut member.cursor,
+        }
+    }
+}
+
+impl<'a> Sequence for ByValue<'a> {
+    type Pivot = Value<'a>;
+
+    fn pivot(&mut self, nth: u64) -> Value<'a> {
+        let segment: &'a Segment = &self.live.segment;
+        let slot = self.key.slot;
+        let row = self
+            .cursor
+            .with_source(self.live, |source, scope, work| match source {
+                Source::Walk(walk) => walk.row_at(scope, nth, work),
+                Source::Bucket(bucket) => {
+                    let (mut blocks, before) = bucket.group_of(scope, nth, work);
+                    blocks.nth(scope, nth - before, work).unwrap_or(0)
+                }
+                Source::Keyed(keyed) => keyed[nth as usize].1,
+                Source::Blocks(_) | Source::Done => 0,
+            });
+        Value::of(segment, slot, row.unwrap_or(0))
+    }
+
+    fn split(&mut self, pivot: &Value<'a>, window: &Range<u64>) -> Range<u64> {
+        if let Some(constant) = &self.constant {
+            return match directed(constant.cmp(pivot), self.key.descends) {
+                Ordering::Less => window.end..window.end,
+                Ordering::Equal => window.clone(),
+                Ordering::Greater => window.start..window.start,
+            };
+        }
+        let (keys, key, segment) = (&self.keys, self.key, &self.live.segment);
+        let split = self
+            .cursor
+            .with_source(self.live, |source, scope, work| match source {
+                Source::Walk(walk) => {
+                    let group = walk.group_of(scope, pivot);
+                    walk.ranks(scope, &group, work)
+                }
+                Source::Bucket(bucket) => bucket.ranks(scope, pivot, work),
+                Source::Keyed(keyed) => match keys.bound_of_first(pivot) {
+                    Some(bound) => partition_window(keyed, window, |row| bound.compare(row.0)),
+                    None => partition_window(keyed, window, |row| {
+                        let value = Value::of(segment, key.slot, row.1);
+                        directed(value.cmp(pivot), key.descends)
+                    }),
+                },
+                Source::Blocks(_) | Source::Done => window.clone(),
+            });
+        let split = split.unwrap_or_else(|| window.clone());
+        split.start.clamp(window.start, window.end)..split.end.clamp(window.start, window.end)
+    }
+}
+
+/// A member's matches, or those with one value of the only key, by tid.
+struct ByTid<'a> {
+    live: &'a LiveSegment,
+    cursor: &'a mut Cursor,
+    descends: bool,
+    /// How many matches there are in all.
+    count: u64,
+    ties: Ties,
+}
+
+/// Where the ties of a first key are.
+enum Ties {
+    /// Everywhere: there is no key.
+    All,
+    /// At positions of the key's order.
+    Group(Range<usize>),
+    /// In the blocks of a class, with how many matches come before.
+    Class(Blocks, u64),
+}
+
+impl<'a> ByTid<'a> {
+    fn new(
+        snapshot: &'a Snapshot,
+        order: &Order,
+        member: &'a mut Member,
+        window: &Range<u64>,
+    ) -> ByTid<'a> {
+        let live = &snapshot.segments()[member.segment as usize];
+        let cursor = &mut member.cursor;
+        let ties = cursor.with_source(live, |source, scope, work| match source {
+            Source::Walk(walk) if !window.is_empty() => {
+                let row = walk.row_at(scope, window.start, work);
+                let slot = order.keys[0].slot;
+                Ties::Group(walk.group_of(scope, &Value::of(&live.segment, slot, row)))
+            }
+            Source::Bucket(bucket) if !window.is_empty() => {
+                let (blocks, before) = bucket.group_of(scope, window.start, work);
+                Ties::Class(blocks, before)
+            }
+            _ => Ties::All,
+        });
+        ByTid {
+            live,
+            cursor,
+            descends: order.tid_descends,
+            count: member.count,
+            ties: ties.unwrap_or(Ties::All),
+        }
+    }
+}
+
+impl Sequence for ByTid<'_> {
+    type Pivot = u64;
+
+    fn pivot(&mut self, nth: u64) -> u64 {
+        let ByTid {
+            live, cursor, ties, ..
+        } = self;
+        let found = cursor.found_rows().get(nth as usize).copied();
+        let ascending = if self.descends {
+            self.count - 1 - nth
+        } else {
+            nth
+        };
+        let row = cursor.with_source(live, |source, scope, work| match (source, ties) {
+            (Source::Walk(walk), Ties::Group(group)) => Some(walk.row_in(scope, group, nth, work)),
+            (_, Ties::Class(blocks, before)) => blocks.nth(scope, nth - *before, work),
+            (Source::Blocks(blocks), _) => blocks.nth(scope, ascending, work),
+            (Source::Keyed(keyed), _) => Some(keyed[nth as usize].1),
+            _ => found,
+        });
+        // A sequence has as many matches as it says.
+        live.segment.tid(row.flatten().unwrap_or(0))
+    }
+
+    fn split(&mut self, pivot: &u64, window: &Range<u64>) -> Range<u64> {
+        let ByTid {
+            live,
+            cursor,
+            ties,
+            descends,
+            count,
+        } = self;
+        let rows = live.segment.tid_rows(*pivot, *pivot);
+        let compare = |row: u32| {
+            let ordering = if row < rows.start {
+                Ordering::Less
+            } else if row < rows.end {
+                Ordering::Equal
+            } else {
+                Ordering::Greater
+            };
+            directed(ordering, *descends)
+        };
+        let found = {
+            let all = cursor.found_rows();
+            let start = all.partition_point(|&row| compare(row) == Ordering::Less);
+            let ties = &all[start..];
+            let end = start + ties.partition_point(|&row| compare(row) == Ordering::Equal);
+            start as u64..end as u64
+        };
+        let split = cursor.with_source(live, |source, scope, work| match (source, ties) {
+            (Source::Walk(walk), Ties::Group(group)) => {
+                let start = walk.rank_in(scope, group, rows.start, work);
+                start..walk.rank_in(scope, group, rows.end, work)
+            }
+            (_, Ties::Class(blocks, before)) => {
+                let start = *before + blocks.rank(scope, rows.start, work);
+                start..*before + blocks.rank(scope, rows.end, work)
+            }
+            (Source::Blocks(blocks), _) => {
+                let start = blocks.rank(scope, rows.start, work);
+                let end = blocks.rank(scope, rows.end, work);
+                if *descends {
+                    *count - end..*count - start
+                } else {
+                    start..end
+                }
+            }
+            (Source::Keyed(keyed), _) => partition_window(keyed, window, |row| compare(row.1)),
+            _ => found,
+        });
+        let split = split.unwrap_or_else(|| window.clone());
+        split.start.clamp(window.start, window.end)..split.end.clamp(window.start, window.end)
+    }
+}
+
+/// A member's matches with one value in the first key, by all keys.
+struct ByKeys<'a> {
+    snapshot: &'a Snapshot,
+    order: &'a Order,
+    segment: u32,
+    keys: RowKeys<'a>,
+    keyed: Vec<KeyedRow>,
+    needed: u64,
+}
+
+/// A row with what it has in the keys of an order.
+struct RowPivot<'a> {
+    id: RowId,
+    tid: u64,
+    values: Vec<Value<'a>>,
+}
+
+impl<'a> ByKeys<'a> {
+    fn new(
+        snapshot: &'a Snapshot,
+        order: &'a Order,
+        member: &mut Member,
+        ties: &Range<u64>,
+    ) -> ByKeys<'a> {
+        let live = &snapshot.segments()[member.segment as usize];
+        let segment: &'a Segment = &live.segment;
+        let needed = member.cursor.needed();
+        let rows = if ties.is_empty() {
+            Vec::new()
+        } else if is_constant(segment, order.keys[0].slot) {
+            member.cursor.drain(live)
+        } else {
+            let listed = member.cursor.with_source(live, |source, scope, work| {
+                let mut rows = Vec::new();
+                match source {
+                    Source::Walk(walk) => {
+                        walk.skip_groups(scope, ties.start, work);
+                        walk.take_group(scope, &mut rows, work);
+                    }
+                    Source::Bucket(bucket) => {
+                        bucket.skip_groups(scope, ties.start, work);
+                        bucket.take_group(scope, &mut rows, work);
+                    }
+                    Source::Keyed(keyed) => {
+                        let group = &keyed[ties.start as usize..ties.end as usize];
+                        rows.extend(group.iter().map(|&(_, row)| row));
+                    }
+                    Source::Blocks(_) | Source::Done => {}
+                }
+                rows
+            });
+            listed.unwrap_or_default()
+        };
+        let keys = RowKeys::new(segment, &member.cursor.order);
+        ByKeys {
+            snapshot,
+            order,
+            segment: member.segment,
+            keyed: keys.keyed(rows.into_iter()),
+            keys,
+            needed,
+        }
+    }
+}
+
+impl<'a> Sequence for ByKeys<'a> {
+    type Pivot = RowPivot<'a>;
+
+    fn pivot(&mut self, nth: u64) -> RowPivot<'a> {
+        let row = self.keyed[nth as usize].1;
+        let segment: &'a Segment = &self.snapshot.segments()[self.segment as usize].segment;
+        let keys = self.order.keys.iter();
+        RowPivot {
+            id: RowId {
+                segment: self.segment,
+                row,
+            },
+            tid: segment.tid(row),
+            values: keys.map(|key| Value::of(segment, key.slot, row)).collect(),
+        }
+    }
+
+    fn split(&mut self, pivot: &RowPivot<'a>, window: &Range<u64>) -> Range<u64> {
+        let segment = &self.snapshot.segments()[self.segment as usize].segment;
+        let bound = self.keys.bound_of_row(segment, self.order, &pivot.values);
+        let (snapshot, order, segment_index) = (self.snapshot, self.order, self.segment);
+        partition_window(&mut self.keyed, window, |(packed, row)| {
+            let id = RowId {
+                segment: segment_index,
+                row,
+            };
+            bound.compare(packed).then_with(|| {
+                if bound.is_open {
+                    order.compare(snapshot, id, pivot.id)
+                } else {
+                    directed(segment.tid(row).cmp(&pivot.tid), order.tid_descends)
+                }
+            })
+        })
+    }
+}

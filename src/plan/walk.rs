@@ -1,0 +1,483 @@
+//! A walk: rows in the order of a first key, each asked whether it matches.
+//!
+//! What a page passes over is counted, not given. Where every live row matches, the place is
+//! found by the positions of dead rows; elsewhere by a bitmap of the matches, counted along
+//! the order some hundred positions at a time, so that the way there is walked once and
+//! places on it are found again by a search.
+//!
+//! # Invariants
+//!
+//! * Offsets count positions from where the walk begins: from the front of the span where
+//!   the key ascends, from its back where it descends.
+//!
+//! # Cost
+//!
+//! Giving rows costs those visited, page ÷ selectivity. Passing over costs about a
+//! nanosecond a position by a bitmap, and next to nothing without filters.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::conjunction::Scope;
+use super::explain::Work;
+use super::order::{Key, Value};
+use crate::segment::column::Column;
+use crate::segment::rowset::Tombstones;
+use crate::segment::sorted::SortedRows;
+
+/// So many positions lie between two that the matches are known through.
+const SAMPLE_POSITIONS: usize = 256;
+
+/// How a walk knows which rows match.
+#[derive(Clone, Debug)]
+pub(super) enum Matcher {
+    /// Every live row does.
+    Live,
+    /// The only filter's set of rows says so.
+    Set,
+    /// A bitmap of all matches says so.
+    Bitmap(Arc<[u64]>),
+    /// The filters are asked.
+    Probe,
+}
+
+/// Where a walk leads: positions of a key's order, and which of their rows match.
+#[derive(Clone, Debug)]
+struct Path {
+    key: Key,
+    matcher: Matcher,
+    /// The positions that matches can be at.
+    span: Range<usize>,
+}
+
+/// The matches at the offsets below each multiple of [`SAMPLE_POSITIONS`], as far as counted.
+#[derive(Clone, Debug, Default)]
+struct Samples(Vec<u64>);
+
+/// A path, and how far it is passed.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    path: Path,
+    /// The positions that are neither passed nor in the group.
+    left: Range<usize>,
+    /// Those left of the ties that were begun.
+    group: Range<usize>,
+    samples: Samples,
+}
+
+impl Path {
+    fn sorted<'a>(&self, scope: Scope<'a>) -> Option<&'a SortedRows> {
+        scope.live.segment.order(self.key.slot)
+    }
+
+    fn column<'a>(&self, scope: Scope<'a>) -> Option<&'a Column> {
+        scope.live.segment.column(self.key.slot)
+    }
+
+    /// Returns the rows of the whole order, by position.
+    fn rows<'a>(&self, scope: Scope<'a>) -> &'a [u32] {
+        self.sorted(scope).map_or(&[], SortedRows::rows)
+    }
+
+    /// Returns the matches as one bit a row, where they are known so.
+    fn words<'a>(&'a self, scope: Scope<'a>) -> Option<&'a [u64]> {
+        match &self.matcher {
+            Matcher::Bitmap(words) => Some(words),
+            Matcher::Set => scope.conjunction.words(scope.live),
+            Matcher::Live | Matcher::Probe => None,
+        }
+    }
+
+    /// Returns the positions of dead rows, if there are any.
+    fn dead_positions(&self, scope: Scope<'_>) -> Option<Arc<Tombstones>> {
+        let dead = &scope.live.dead;
+        let sorted = self.sorted(scope).filter(|_| dead.count() > 0)?;
+        Some(sorted.dead_positions(self.column(scope), dead))
+    }
+
+    /// Returns the position at an offset.
+    fn position(&self, offset: usize) -> usize {
+        if self.key.descends {
+            self.span.end - 1 - offset
+        } else {
+            self.span.start + offset
+        }
+    }
+
+    /// Returns the positions at a range of offsets.
+    fn positions(&self, offsets: &Range<usize>) -> Range<usize> {
+        if self.key.descends {
+            self.span.end - offsets.end..self.span.end - offsets.start
+        } else {
+            self.span.start + offsets.start..self.span.start + offsets.end
+        }
+    }
+
+    /// Returns the offsets of a range of positions.
+    fn offsets(&self, positions: &Range<usize>) -> Range<usize> {
+        if self.key.descends {
+            self.span.end - positions.end..self.span.end - positions.start
+        } else {
+            positions.start - self.span.start..positions.end - self.span.start
+        }
+    }
+
+    /// Returns the offset of the nth live row; past the last, the end of the span.
+    fn offset_of_live(&self, scope: Scope<'_>, nth: u64) -> usize {
+        let Some(dead) = self.dead_positions(scope) else {
+            return usize::try_from(nth)
+                .unwrap_or(usize::MAX)
+                .min(self.span.len());
+        };
+        let live_before = |position: usize| position as u64 - u64::from(dead.rank(position as u32));
+        let (before, through) = (live_before(self.span.start), live_before(self.span.end));
+        if through - before <= nth {
+            return self.span.len();
+        }
+        let nth = if self.key.descends {
+            through - 1 - nth
+        } else {
+            before + nth
+        };
+        let position = dead.select_unmarked(nth as u32) as usize;
+        self.offsets(&(position..position + 1)).start
+    }
+}
+
+impl Samples {
+    fn before(&self, index: usize) -> u64 {
+        match index {
+            0 => 0,
+            _ => self.0[index - 1],
+        }
+    }
+
+    /// Returns the offsets between two samples.
+    fn offsets(index: usize, path: &Path) -> Range<usize> {
+        let start = index * SAMPLE_POSITIONS;
+        start..(start + SAMPLE_POSITIONS).min(path.span.len())
+    }
+
+    /// Counts the matches through some hundred offsets more; false at the end of the path.
+    fn extend(&mut self, path: &Path, words: &[u64], rows: &[u32], work: &mut Work) -> bool {
+        let offsets = Samples::offsets(self.0.len(), path);
+        if offsets.is_empty() {
+            return false;
+        }
+        work.rows_touched += offsets.len() as u64;
+        let count = count_where_set(words, &rows[path.positions(&offsets)]);
+        self.0.push(self.before(self.0.len()) + count);
+        true
+    }
+}
+
+impl Walk {
+    /// Starts at the front or at the back of the positions of a key's order.
+    pub(super) fn new(key: Key, span: Range<usize>, matcher: Matcher) -> Walk {
+        Walk {
+            left: span.clone(),
+            path: Path { key, matcher, span },
+            group: 0..0,
+            samples: Samples::default(),
+        }
+    }
+
+    /// Returns whether the place of a match can be told without giving those before.
+    pub(super) fn is_countable(&self) -> bool {
+        !matches!(self.path.matcher, Matcher::Probe)
+    }
+
+    /// Appends matches until there are `wanted` rows; false once none is left.
+    ///
+    /// Ties come by ascending row.
+    pub(super) fn take(
+        &mut self,
+        scope: Scope<'_>,
+        wanted: usize,
+        out: &mut Vec<u32>,
+        work: &mut Work,
+    ) -> bool {
+        while out.len() < wanted {
+            if Range::is_empty(&self.group) {
+                if Range::is_empty(&self.left) {
+                    return false;
+                }
+                if self.path.key.descends {
+                    self.begin_group(scope);
+                } else {
+                    // Groups follow one another as they lie.
+                    self.group = std::mem::replace(&mut self.left, 0..0);
+                }
+            }
+            self.group.start = self.collect(scope, self.group.clone(), wanted, out, work);
+        }
+        true
+    }
+
+    /// Appends all matches of the next ties, which may have none; false once none is left.
+    pub(super) fn take_group(
+        &mut self,
+        scope: Scope<'_>,
+        out: &mut Vec<u32>,
+        work: &mut Work,
+    ) -> bool {
+        if Range::is_empty(&self.left) {
+            return false;
+        }
+        self.begin_group(scope);
+        let group = std::mem::replace(&mut self.group, 0..0);
+        self.collect(scope, group, usize::MAX, out, work);
+        true
+    }
+
+    /// Makes the next ties the group.
+    fn begin_group(&mut self, scope: Scope<'_>) {
+        if self.path.key.descends {
+            let start = self.group_at(scope, self.left.end - 1).start;
+            self.group = start.max(self.left.start)..self.left.end;
+            self.left.end = self.group.start;
+        } else {
+            let end = self.group_at(scope, self.left.start).end;
+            self.group = self.left.start..end.min(self.left.end);
+            self.left.start = self.group.end;
+        }
+    }
+
+    /// Appends the matches at positions until there are `wanted` rows; returns where it ended.
+    fn collect(
+        &self,
+        scope: Scope<'_>,
+        positions: Range<usize>,
+        wanted: usize,
+        out: &mut Vec<u32>,
+        work: &mut Work,
+    ) -> usize {
+        let rows = &self.path.rows(scope)[positions.clone()];
+        let dead = &scope.live.dead;
+        let passed = match (self.path.words(scope), &self.path.matcher) {
+            (Some(words), _) => collect_where(rows, wanted, out, |row| is_set(words, row)),
+            (None, Matcher::Live) if dead.count() == 0 => {
+                collect_where(rows, wanted, out, |_| true)
+            }
+            (None, Matcher::Live) => collect_where(rows, wanted, out, |row| !dead.contains(row)),
+            (None, _) => {
+                let probe = |row| scope.conjunction.probe(scope.live, row);
+                let passed = collect_where(rows, wanted, out, probe);
+                work.rows_probed += passed as u64;
+                passed
+            }
+        };
+        work.rows_touched += passed as u64;
+        positions.start + passed
+    }
+
+    /// Passes over the first `count` of all matches, ties ascending by row.
+    pub(super) fn skip(&mut self, scope: Scope<'_>, count: u64, work: &mut Work) {
+        let offset = self.offset_of(scope, count, work);
+        if offset == self.path.span.len() {
+            self.left = 0..0;
+        } else if self.path.key.descends {
+            let group = self.group_at(scope, self.path.position(offset));
+            let position = self.position_in(scope, &group, count, work);
+            self.group = position..group.end;
+            self.left.end = group.start;
+        } else {
+            self.left.start = self.path.position(offset);
+        }
+    }
+
+    /// Passes over the groups of ties before that of the nth match; returns how many matches
+    /// they have.
+    pub(super) fn skip_groups(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> u64 {
+        let offset = self.offset_of(scope, nth, work);
+        if offset == self.path.span.len() {
+            self.left = 0..0;
+            return nth;
+        }
+        let group = self.group_at(scope, self.path.position(offset));
+        if self.path.key.descends {
+            self.left.end = group.end;
+        } else {
+            self.left.start = group.start;
+        }
+        self.ranks(scope, &group, work).start
+    }
+
+    /// Returns the positions of the ties that a position is of.
+    pub(super) fn group_at(&self, scope: Scope<'_>, position: usize) -> Range<usize> {
+        let column = self.path.column(scope);
+        self.path.sorted(scope).map_or(0..0, |sorted| {
+            let start = sorted
+                .group_start(column, position)
+                .max(self.path.span.start);
+            start..sorted.group_end(column, position).min(self.path.span.end)
+        })
+    }
+
+    /// Returns the positions of the rows with a value.
+    pub(super) fn group_of(&self, scope: Scope<'_>, value: &Value<'_>) -> Range<usize> {
+        let Some(sorted) = self.path.sorted(scope) else {
+            return 0..0;
+        };
+        let texts = scope.live.segment.text_column(self.path.key.slot);
+        let within = |position: usize| position.clamp(self.path.span.start, self.path.span.end);
+        let group = match (self.path.column(scope), texts) {
+            (Some(column), _) => sorted.positions(column, &value.classes(column)),
+            (None, Some(texts)) => {
+                let compare = |row: u32| Value::Text(texts.text(row)).cmp(value);
+                let rows = sorted.rows();
+                let start = rows.partition_point(|&row| compare(row) == Ordering::Less);
+                let ties = &rows[start..];
+                start..start + ties.partition_point(|&row| compare(row) == Ordering::Equal)
+            }
+            (None, None) => 0..0,
+        };
+        within(group.start)..within(group.end)
+    }
+
+    /// Returns how many matches come before a group of ties, and through it.
+    pub(super) fn ranks(
+        &mut self,
+        scope: Scope<'_>,
+        group: &Range<usize>,
+        work: &mut Work,
+    ) -> Range<u64> {
+        let offsets = self.path.offsets(group);
+        self.passed(scope, offsets.start, work)..self.passed(scope, offsets.end, work)
+    }
+
+    /// Returns how many matches come before the rows of a group from `row` on.
+    pub(super) fn rank_in(
+        &mut self,
+        scope: Scope<'_>,
+        group: &Range<usize>,
+        row: u32,
+        work: &mut Work,
+    ) -> u64 {
+        let ties = &self.path.rows(scope)[group.clone()];
+        let position = group.start + ties.partition_point(|&other| other < row);
+        if self.path.key.descends {
+            let ranks = self.ranks(scope, group, work);
+            let behind = self.passed(scope, self.path.span.end - position, work);
+            ranks.start + ranks.end - behind
+        } else {
+            self.passed(scope, position - self.path.span.start, work)
+        }
+    }
+
+    /// Returns the position of the nth match, which is one of a group.
+    fn position_in(
+        &mut self,
+        scope: Scope<'_>,
+        group: &Range<usize>,
+        nth: u64,
+        work: &mut Work,
+    ) -> usize {
+        let nth = if self.path.key.descends {
+            // The walk passes ties from the back, but gives them from the front.
+            let ranks = self.ranks(scope, group, work);
+            ranks.start + ranks.end - 1 - nth
+        } else {
+            nth
+        };
+        let offset = self.offset_of(scope, nth, work);
+        self.path.position(offset)
+    }
+
+    /// Returns the row of the nth match, which is one of a group.
+    pub(super) fn row_in(
+        &mut self,
+        scope: Scope<'_>,
+        group: &Range<usize>,
+        nth: u64,
+        work: &mut Work,
+    ) -> u32 {
+        let position = self.position_in(scope, group, nth, work);
+        self.path.rows(scope)[position]
+    }
+
+    /// Returns a row that ties with the nth match.
+    pub(super) fn row_at(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> u32 {
+        let offset = self.offset_of(scope, nth, work);
+        self.path.rows(scope)[self.path.position(offset)]
+    }
+
+    /// Returns how many matches are at the first so many offsets.
+    fn passed(&mut self, scope: Scope<'_>, offsets_count: usize, work: &mut Work) -> u64 {
+        let Walk { path, samples, .. } = self;
+        let Some(words) = path.words(scope) else {
+            let Some(dead) = path.dead_positions(scope) else {
+                return offsets_count as u64;
+            };
+            let positions = path.positions(&(0..offsets_count));
+            let (start, end) = (positions.start as u32, positions.end as u32);
+            return offsets_count as u64 - u64::from(dead.rank(end) - dead.rank(start));
+        };
+        let rows = path.rows(scope);
+        let samples_count = offsets_count / SAMPLE_POSITIONS;
+        while samples.0.len() < samples_count && samples.extend(path, words, rows, work) {}
+        let rest = samples_count * SAMPLE_POSITIONS..offsets_count;
+        work.rows_touched += rest.len() as u64;
+        samples.before(samples_count) + count_where_set(words, &rows[path.positions(&rest)])
+    }
+
+    /// Returns the offset of the nth match; past the last match, the end of the span.
+    fn offset_of(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> usize {
+        let Walk { path, samples, .. } = self;
+        let Some(words) = path.words(scope) else {
+            return path.offset_of_live(scope, nth);
+        };
+        let rows = path.rows(scope);
+        while samples.0.last().is_none_or(|&matches| matches <= nth) {
+            if !samples.extend(path, words, rows, work) {
+                return path.span.len();
+            }
+        }
+        let at = samples.0.partition_point(|&matches| matches <= nth);
+        let offsets = Samples::offsets(at, path);
+        let rows = &rows[path.positions(&offsets)];
+        let mut left = nth - samples.before(at);
+        let mut is_nth = |&row: &u32| {
+            let is_match = is_set(words, row);
+            let is_found = is_match && left == 0;
+            left -= u64::from(is_match && !is_found);
+            is_found
+        };
+        let found = if path.key.descends {
+            rows.iter().rev().position(&mut is_nth)
+        } else {
+            rows.iter().position(&mut is_nth)
+        };
+        found.map_or(path.span.len(), |at| offsets.start + at)
+    }
+}
+
+/// Returns whether the bit of a row is set.
+#[inline]
+fn is_set(words: &[u64], row: u32) -> bool {
+    words[(row / 64) as usize] >> (row % 64) & 1 == 1
+}
+
+/// Returns how many of some rows have their bit set.
+fn count_where_set(words: &[u64], rows: &[u32]) -> u64 {
+    rows.iter().map(|&row| u64::from(is_set(words, row))).sum()
+}
+
+/// Appends the rows that match until there are `wanted`; returns how many were asked.
+fn collect_where(
+    rows: &[u32],
+    wanted: usize,
+    out: &mut Vec<u32>,
+    mut is_match: impl FnMut(u32) -> bool,
+) -> usize {
+    for (passed, &row) in rows.iter().enumerate() {
+        if out.len() >= wanted {
+            return passed;
+        }
+        if is_match(row) {
+            out.push(row);
+        }
+    }
+    rows.len()
+}

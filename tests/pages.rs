@@ -1,0 +1,172 @@
+//! Pages are windows on the whole: whatever the plan, however deep, over any segments.
+//!
+//! A deep page is found by counting and searching, not by passing what is before it, and
+//! over several segments by searching in all of them at once. Here random stores of one
+//! segment and of many, with replaced and removed tickets, are paged through in many
+//! orders; each page must be what the answer without a page has at its place.
+//! `TICKETDEX_SEED` is the first store's seed.
+
+mod common;
+
+use common::nasty::{Random, make_tickets};
+use ticketdex::{Batch, Options, PlanMode, Query, Snapshot, Store, Strategy, Ticket};
+
+const FILTERS: [&str; 7] = [
+    "",
+    "status=Open&status=Jones&status=i&status=",
+    "start_date=2014-02-01&end_date=2030-01-01",
+    "start_tid=3&end_tid=9000",
+    "keyword=e",
+    "priority=open&priority=ss&priority=J&tid=*1*",
+    "start_cid=i",
+];
+
+const ORDERS: [&str; 14] = [
+    "tid",
+    "tid DESC",
+    "date_opened",
+    "date_opened DESC",
+    "status",
+    "status DESC",
+    "status,tid DESC",
+    "priority DESC,date_opened",
+    "locked,merged DESC,status",
+    "cid",
+    "summary DESC",
+    "status,subject",
+    "custom_fields.serial,priority",
+    "company_id DESC,contact",
+];
+
+/// Makes a store of segments of falling size; each replaces some tickets of those before.
+fn make_store(random: &mut Random, tickets_count: usize, segments_count: usize) -> Store {
+    // Without merges, so that many segments stay.
+    let mut store = Store::new(Options::default().commit_rows_max(0));
+    let mut known: Vec<u64> = Vec::new();
+    let mut size = tickets_count;
+    for _ in 0..segments_count {
+        let mut batch = Batch::new();
+        for mut ticket in make_tickets(random, size) {
+            // Close together, as the dates are: what ties in an order then lies in many segments.
+            ticket.tid = 1 + ticket.tid % (tickets_count as u64 * 2);
+            known.push(ticket.tid);
+            batch.put(ticket);
+        }
+        for _ in 0..size / 16 {
+            batch.remove(random.choose(&known));
+        }
+        store.commit(batch).unwrap();
+        size = (size / 3).max(1);
+    }
+    store
+}
+
+fn tids(snapshot: &Snapshot, query: &Query, mode: PlanMode) -> Vec<u64> {
+    let answer = snapshot.answer_with(query, mode);
+    answer.records().map(|record| record.tid()).collect()
+}
+
+/// Compares pages of one request with its whole answer, under every strategy.
+fn compare(snapshot: &Snapshot, request: &str, pages: &[(u64, u64)]) {
+    let whole: Query = request.parse().unwrap();
+    let whole = tids(snapshot, &whole, PlanMode::default());
+    let strategies = std::iter::once(None).chain(Strategy::ALL.map(Some));
+    for &(count, page) in pages {
+        let query: Query = format!("{request}&count={count}&page={page}")
+            .parse()
+            .unwrap();
+        let start = ((page - 1) * count).min(whole.len() as u64) as usize;
+        let end = (start + count as usize).min(whole.len());
+        for strategy in strategies.clone() {
+            for is_cold in [false, true] {
+                let mode = PlanMode {
+                    strategy,
+                    is_cold,
+                    ..PlanMode::default()
+                };
+                let got = tids(snapshot, &query, mode);
+                assert_eq!(
+                    got,
+                    whole[start..end],
+                    "page {page} of {count} under {mode:?}"
+                );
+            }
+        }
+    }
+}
+
+struct OnFailure<'a>(u64, &'a str);
+
+impl Drop for OnFailure<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("TICKETDEX_SEED={} request {}", self.0, self.1);
+        }
+    }
+}
+
+fn compare_all(seed: u64, tickets_count: usize, segments_count: usize, pages: &[(u64, u64)]) {
+    let mut random = Random::new(seed);
+    let store = make_store(&mut random, tickets_count, segments_count);
+    let snapshot = store.snapshot();
+    for filter in FILTERS {
+        for order in ORDERS {
+            let tid = if filter.contains("tid=*") {
+                ""
+            } else {
+                "tid=*&"
+            };
+            let request = format!("{tid}{filter}&order={order}");
+            let _named = OnFailure(seed, &request);
+            compare(&snapshot, &request, pages);
+        }
+    }
+}
+
+fn first_seed() -> u64 {
+    std::env::var("TICKETDEX_SEED").map_or(1, |text| text.parse().unwrap())
+}
+
+#[test]
+fn every_page_of_small_stores() {
+    let first = first_seed();
+    for (seed, segments_count) in (first..).zip([1, 2, 3, 5, 8]) {
+        let pages: Vec<(u64, u64)> = (1..=22).map(|page| (7, page)).collect();
+        compare_all(seed, 100, segments_count, &pages);
+    }
+}
+
+#[test]
+fn deep_pages_across_blocks() {
+    let first = first_seed() + 1000;
+    let pages = [(1, 1), (10, 30), (100, 31), (50, 130), (1, 9001), (300, 7)];
+    for (seed, segments_count) in (first..).zip([1, 4]) {
+        compare_all(seed, 9000, segments_count, &pages);
+    }
+}
+
+/// A commit changes which rows are dead: what was kept of their places must follow.
+#[test]
+fn pages_follow_commits() {
+    let mut random = Random::new(first_seed() + 2000);
+    let mut store = make_store(&mut random, 500, 2);
+    let requests = ["tid=*&order=date_opened", "tid=*&order=cid DESC&keyword=e"];
+    let mut held = Vec::new();
+    for round in 0..30 {
+        let mut batch = Batch::new();
+        batch.put(Ticket {
+            tid: 1 + random.below(1000) as u64,
+            ..make_tickets(&mut random, 1).remove(0)
+        });
+        batch.remove(1 + random.below(1000) as u64);
+        store.commit(batch).unwrap();
+        if round % 10 == 0 {
+            held.push(store.snapshot());
+        }
+        for snapshot in held.iter().chain([&store.snapshot()]) {
+            for request in requests {
+                compare(snapshot, request, &[(40, 3), (1, 333)]);
+            }
+        }
+    }
+}
