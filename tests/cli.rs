@@ -481,11 +481,13 @@ fn a_reader_that_goes_is_no_error() {
         &["get", "--data", &path][..],
         &["get", "--data", &path, "--explain"],
         &["pipe", "--data", &path],
+        &["generate", "1000000000"],
     ] {
         let mut child = start(arguments);
         let mut stdout = child.stdout.take().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(b"tid=1\ntid=2\n").unwrap();
+        // Only one of them reads it.
+        let _ = stdin.write_all(b"tid=1\ntid=2\n");
         stdout.read_exact(&mut [0; 100]).unwrap();
         drop(stdout);
         drop(stdin);
@@ -616,6 +618,39 @@ fn explain_tells_the_plan_and_the_work() {
     assert!(plan.contains("order by "), "{said}");
     let bytes = format!("{} bytes written\n", output.stdout.len());
     assert!(plan.ends_with(&bytes), "{said}");
+}
+
+#[test]
+fn generated_tickets_load() {
+    let lines = run_well(&["generate", "700"], b"");
+    assert_eq!(run_well(&["generate", "700"], b""), lines);
+    assert_ne!(run_well(&["generate", "700", "--seed", "9"], b""), lines);
+    // Fewer tickets are the first of more.
+    let fewer = run_well(&["generate", "300"], b"");
+    assert!(lines.starts_with(&fewer));
+    assert_eq!(run_well(&["generate", "0"], b""), b"");
+
+    let ticket: Value = serde_json::from_slice(lines.split(|&byte| byte == b'\n').next().unwrap())
+        .expect("a line is a JSON object");
+    assert!(ticket["tid"].as_u64().is_some());
+    let arguments = ["get", "count_only=y", "--data", "-", "--input", "jsonl"];
+    let body = run_well(&arguments, &lines);
+    assert!(
+        String::from_utf8(body)
+            .unwrap()
+            .contains("<count>700</count>")
+    );
+    assert_eq!(run(&["generate", "x"], b"").status.code(), Some(2));
+    assert_eq!(run(&["generate"], b"").status.code(), Some(2));
+}
+
+#[test]
+fn without_data_there_are_100_000_tickets() {
+    let output = run(&["get", "count=1&format=delimited"], b"");
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.starts_with(b"tid="), "{output:?}");
+    let start = "ticketdex: 100000 tickets, loaded in ";
+    assert!(stderr(&output).starts_with(start), "{output:?}");
 }
 
 #[test]

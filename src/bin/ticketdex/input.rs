@@ -1,4 +1,4 @@
-//! The tickets that a command works on: from files or standard input.
+//! The tickets that a command works on: from files, standard input, or made up.
 //!
 //! Files load one after the other into one store, so a later ticket replaces an earlier
 //! one of its tid. All arguments are looked at before the first byte is read.
@@ -12,10 +12,17 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ticketdex::{Error, Import, ImportFormat, Imported, Options, Progress, Store};
+use ticketdex::synth::Tickets;
+use ticketdex::{Batch, Error, Import, ImportFormat, Imported, Options, Progress, Store};
 
 use crate::decompress::{self, Compression};
 use crate::{Failure, describe, say};
+
+/// So many tickets are made where no data is named.
+const SYNTHETIC_TICKETS: usize = 100_000;
+
+/// The seed of made-up tickets where none is named.
+pub(crate) const DEFAULT_SEED: u64 = 1;
 
 /// Where the tickets come from.
 #[derive(Args)]
@@ -24,8 +31,8 @@ pub(crate) struct Input {
     ///
     /// .jsonl or .ndjson is JSON Lines; .xml, .json and .txt (delimited) are get_tickets
     /// responses; each may have .gz or .zst behind. The files load in turn, and a later ticket
-    /// replaces an earlier one of the same tid.
-    #[arg(long = "data", value_name = "FILE", required = true)]
+    /// replaces an earlier one of the same tid. Without --data, 100,000 tickets are made up.
+    #[arg(long = "data", value_name = "FILE")]
     files: Vec<PathBuf>,
 
     /// The form of -, and of files whose names do not tell: jsonl, xml, json or delimited
@@ -62,6 +69,14 @@ impl Input {
         let sources = self.sources()?;
         let start = Instant::now();
         let mut store = Store::new(Options::default());
+        if sources.is_empty() {
+            let mut batch = Batch::new();
+            for ticket in Tickets::new(DEFAULT_SEED).take(SYNTHETIC_TICKETS) {
+                batch.put(ticket);
+            }
+            let committed = store.commit(batch);
+            committed.map_err(|error| Failure::bad("synthetic tickets", error))?;
+        }
         for source in &sources {
             self.load_source(&mut store, source)
                 .map_err(|error| Failure::bad(source.name(), error))?;

@@ -1,6 +1,7 @@
 //! The command `ticketdex`: the engine for shells, and for programs in any language.
 //!
-//! `get` answers one request, `pipe` one a line. What a command does is in the file of its name; here are the arguments that all
+//! `get` answers one request, `pipe` one a line, `generate` makes tickets to try both
+//! on. What a command does is in the file of its name; here are the arguments that all
 //! share, and what becomes of a command that ends early. It uses the public face of the
 //! crate alone.
 //!
@@ -17,6 +18,7 @@
 )]
 
 mod decompress;
+mod generate;
 mod get;
 mod input;
 mod pipe;
@@ -44,6 +46,7 @@ const EXIT_HELP: &str = "Exit status: 0; 1 for bad data or a bad request, with i
 enum Command {
     Get(get::Arguments),
     Pipe(pipe::Arguments),
+    Generate(generate::Arguments),
 }
 
 /// Why a command ended early.
@@ -130,6 +133,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Get(arguments) => get::run(&arguments),
         Command::Pipe(arguments) => pipe::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,43 @@
+//! `ticketdex generate`: made-up tickets as JSON Lines.
+
+use std::io::{self, Write as _};
+
+use clap::Args;
+use ticketdex::synth::Tickets;
+
+use crate::Failure;
+use crate::input::DEFAULT_SEED;
+
+/// So many bytes are written at once.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Makes tickets and writes them to standard output as JSON Lines
+///
+/// The same number and the same seed give the same bytes, on every machine.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// How many tickets
+    #[arg(value_name = "N")]
+    count: u64,
+
+    /// Which of the many possible sets of tickets
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    seed: u64,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+    for (_, ticket) in (0..arguments.count).zip(Tickets::new(arguments.seed)) {
+        serde_json::to_writer(&mut buffer, &ticket)
+            .map_err(|error| Failure::output(io::Error::from(error)))?;
+        buffer.push(b'\n');
+        if buffer.len() >= BUFFER_BYTES {
+            stdout.write_all(&buffer).map_err(Failure::output)?;
+            buffer.clear();
+        }
+    }
+    stdout.write_all(&buffer).map_err(Failure::output)?;
+    stdout.flush().map_err(Failure::output)
+}
