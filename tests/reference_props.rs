@@ -1,17 +1,22 @@
 //! The engine and the reference give equal answers: totals, tids and bytes.
 //!
-//! Random stores, committed in one, two and many batches with replaced and removed
-//! tickets, are asked random requests under every plan. `TICKETDEX_PAIRS` is how many
-//! (store, request) pairs to compare, `TICKETDEX_SEED` the first store's seed; a failure
-//! names the seed of its store.
+//! Random stores of every shape (one segment, two, several, one a ticket, merged; with
+//! replaced and removed tickets in all but the first) are asked random requests under every
+//! plan. `TICKETDEX_PAIRS` is how many (store, request) pairs to compare, `TICKETDEX_SEED`
+//! the first store's seed, `TICKETDEX_THREADS` how many threads share the stores; a failure
+//! names the seed of its store and the request. What occurred how often is printed, and
+//! what is rare fails the test, so that no part of a request slips out of it unseen.
 
 mod common;
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use common::nasty::{Random, make_request, make_tickets, split};
 use ticketdex::reference::Reference;
-use ticketdex::{Format, Options, PlanMode, Query, Request, Snapshot, SortKey, Store, Ticket};
+use ticketdex::{
+    Field, Format, Options, PlanMode, Query, Request, Snapshot, SortKey, Store, Strategy, Ticket,
+};
 
 const REQUESTS_A_STORE: u64 = 40;
 
@@ -33,6 +38,14 @@ impl Tally {
         }
     }
 
+    fn add(&mut self, other: Tally) {
+        self.pairs += other.pairs;
+        self.answered += other.answered;
+        for (name, count) in other.occurred {
+            *self.occurred.entry(name).or_default() += count;
+        }
+    }
+
     fn note_request(&mut self, request: &str, query: &Query) {
         let variables = form_urlencoded::parse(request.trim_start_matches('?').as_bytes())
             .filter(|(name, value)| !name.is_empty() && !value.is_empty())
@@ -46,14 +59,63 @@ impl Tally {
     }
 }
 
+/// How the tickets of a store came to lie in segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// One batch, one segment, nothing dead.
+    One,
+    /// Two batches and one of changes, never merged.
+    Two,
+    /// Seven batches and one of changes, never merged.
+    Several,
+    /// A segment a ticket, never merged.
+    EachTicket,
+    /// Many batches, merged as they came in tiers of a few rows.
+    Tiers,
+    /// Several batches, then merged into one segment.
+    Merged,
+}
+
+impl Shape {
+    const ALL: [Shape; 6] = [
+        Shape::One,
+        Shape::Two,
+        Shape::Several,
+        Shape::EachTicket,
+        Shape::Tiers,
+        Shape::Merged,
+    ];
+
+    fn options(self) -> Options {
+        let rows_max = if self == Shape::Tiers { 16 } else { 0 };
+        Options::default().commit_rows_max(rows_max)
+    }
+
+    fn commits_count(self, tickets_count: usize) -> usize {
+        match self {
+            Shape::One => 1,
+            Shape::Two => 2,
+            Shape::Several | Shape::Merged => 7,
+            Shape::EachTicket => tickets_count,
+            Shape::Tiers => tickets_count.div_ceil(3),
+        }
+    }
+
+    /// A segment a ticket costs a plan a ticket, so there are few.
+    fn tickets_max(self) -> usize {
+        if self == Shape::EachTicket { 20 } else { 120 }
+    }
+}
+
 fn environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
 /// Commits the same batches to both; a batch is refused by both or by neither.
-fn build(random: &mut Random, tickets: &[Ticket], commits_count: usize) -> (Store, Reference) {
-    let mut store = Store::new(Options::default());
+fn build(random: &mut Random, tickets: &[Ticket], shape: Shape) -> (Store, Reference) {
+    let mut store = Store::new(shape.options());
     let mut reference = Reference::new();
+    let commits_count = shape.commits_count(tickets.len()).max(1);
     for batch in split(random, tickets, commits_count) {
         let expected = reference.commit(&batch).map_err(|error| error.code());
         let got = store
@@ -61,6 +123,9 @@ fn build(random: &mut Random, tickets: &[Ticket], commits_count: usize) -> (Stor
             .map(|_| ())
             .map_err(|error| error.code());
         assert_eq!(got, expected);
+    }
+    if shape == Shape::Merged {
+        store.merge_all();
     }
     let snapshot = store.snapshot();
     assert_eq!(snapshot.check_invariants(), Ok(()));
@@ -74,7 +139,7 @@ fn compare(snapshot: &Snapshot, reference: &Reference, query: &Query, tally: &mu
     let total = reference.total(query);
     let tids = reference.tids(query);
     let bodies = Format::ALL.map(|format| reference.respond(query, format));
-    let mut strategies = Vec::new();
+    let mut occurred = Vec::new();
     for (at, mode) in std::iter::once(PlanMode::default())
         .chain(PlanMode::all())
         .enumerate()
@@ -92,9 +157,9 @@ fn compare(snapshot: &Snapshot, reference: &Reference, query: &Query, tally: &mu
             }
         }
         let segments = answer.explain().segments;
-        strategies.extend(segments.iter().map(|plan| plan.strategy.to_string()));
+        occurred.extend(segments.iter().map(|plan| plan.strategy.to_string()));
     }
-    tally.note("strategy", strategies);
+    tally.note("strategy", occurred);
     tally.pairs += 1;
     tally.answered += u64::from(if query.is_count_only() {
         total > 0
@@ -114,15 +179,17 @@ impl Drop for OnFailure<'_> {
     }
 }
 
-fn run_store(seed: u64, tickets_count: usize, requests_count: u64, tally: &mut Tally) {
+fn run_store(seed: u64, shape: Shape, tickets_count: usize, requests: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
     let tickets = make_tickets(&mut random, tickets_count);
-    let commits_count = random.choose(&[1, 2, 7]);
     let while_building = OnFailure(seed, "(building)");
-    let (store, reference) = build(&mut random, &tickets, commits_count);
+    let (store, reference) = build(&mut random, &tickets, shape);
     drop(while_building);
     let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
-    for _ in 0..requests_count {
+    let snapshot = store.snapshot();
+    let all = snapshot.explain(&Query::default()).segments;
+    let has_dead = all.iter().any(|plan| plan.matches_count < plan.rows_count);
+    for _ in 0..requests {
         let request = make_request(&mut random, &tickets);
         let _named = OnFailure(seed, &request);
         let parsed: Request = request.parse().unwrap();
@@ -131,19 +198,50 @@ fn run_store(seed: u64, tickets_count: usize, requests_count: u64, tally: &mut T
             parsed.query
         );
         tally.note_request(&request, &parsed.query);
-        compare(&store.snapshot(), &reference, &parsed.query, tally);
+        tally.note("store", [format!("{shape:?}")]);
+        let segments = match all.len() {
+            0 => "no segment",
+            1 => "1 segment",
+            2 => "2 segments",
+            _ => "more segments",
+        };
+        tally.note("store", [segments.to_owned()]);
+        if has_dead {
+            tally.note("store", ["tombstones".to_owned()]);
+        }
+        compare(&snapshot, &reference, &parsed.query, tally);
     }
+}
+
+/// Compares the stores of these seeds.
+fn run_stores(seeds: impl Iterator<Item = u64>) -> Tally {
+    let mut tally = Tally::default();
+    for seed in seeds {
+        let mut random = Random::new(!seed);
+        let shape = random.choose(&Shape::ALL);
+        let tickets_count = random.below(shape.tickets_max() + 1);
+        run_store(seed, shape, tickets_count, REQUESTS_A_STORE, &mut tally);
+    }
+    tally
 }
 
 #[test]
 fn engine_and_reference_agree() {
     let pairs = environment("TICKETDEX_PAIRS", 20_000);
     let first = environment("TICKETDEX_SEED", 1);
+    let cores = thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let threads = environment("TICKETDEX_THREADS", cores).max(1);
+    let seeds = first..first + pairs.div_ceil(REQUESTS_A_STORE);
     let mut tally = Tally::default();
-    for seed in first..first + pairs.div_ceil(REQUESTS_A_STORE) {
-        let tickets_count = Random::new(!seed).below(121);
-        run_store(seed, tickets_count, REQUESTS_A_STORE, &mut tally);
-    }
+    thread::scope(|scope| {
+        let shares: Vec<_> = (0..threads)
+            .map(|share| seeds.clone().skip(share as usize).step_by(threads as usize))
+            .map(|share| scope.spawn(|| run_stores(share)))
+            .collect();
+        for share in shares {
+            tally.add(share.join().unwrap());
+        }
+    });
     for (name, count) in &tally.occurred {
         println!("{name:30} {count:9}");
     }
@@ -155,11 +253,26 @@ fn engine_and_reference_agree() {
         return;
     }
     assert!(tally.answered * 2 >= tally.pairs, "most answers are empty");
-    let expected = common::nasty::VARIABLES.into_iter().chain(["count_only"]);
-    let mut expected: Vec<String> = expected.map(|name| format!("variable {name}")).collect();
-    expected.extend(ticketdex::Field::ALL.map(|field| format!("order {}", field.name())));
-    expected.extend(ticketdex::Strategy::ALL.map(|strategy| format!("strategy {strategy}")));
-    for name in expected {
+    let names = |kind: &str, names: Vec<String>| -> Vec<String> {
+        names.iter().map(|name| format!("{kind} {name}")).collect()
+    };
+    let variables = common::nasty::VARIABLES.into_iter().chain(["count_only"]);
+    let stores = ["1 segment", "2 segments", "more segments", "tombstones"];
+    let shapes = Shape::ALL.map(|shape| format!("{shape:?}"));
+    let stores = stores.map(str::to_owned).into_iter().chain(shapes);
+    let expected = [
+        names("variable", variables.map(str::to_owned).collect()),
+        names(
+            "order",
+            Field::ALL.map(|field| field.name().to_owned()).to_vec(),
+        ),
+        names(
+            "strategy",
+            Strategy::ALL.map(|strategy| strategy.to_string()).to_vec(),
+        ),
+        names("store", stores.collect()),
+    ];
+    for name in expected.concat() {
         let count = tally.occurred.get(&name).copied().unwrap_or_default();
         assert!(count * 100 >= tally.pairs, "{name} only {count} times");
     }
@@ -169,7 +282,7 @@ fn engine_and_reference_agree() {
 #[test]
 fn engine_and_reference_agree_across_blocks() {
     let mut tally = Tally::default();
-    for seed in 1..=2 {
-        run_store(seed << 32, 5_000, 15, &mut tally);
+    for (seed, shape) in [(1, Shape::One), (2, Shape::Several), (3, Shape::Merged)] {
+        run_store(seed << 32, shape, 5_000, 10, &mut tally);
     }
 }
