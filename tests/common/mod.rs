@@ -5,4 +5,5 @@
     reason = "each test crate uses a part of it"
 )]
 
+pub mod checks;
 pub mod nasty;

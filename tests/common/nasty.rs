@@ -10,26 +10,47 @@ use std::fmt::Write;
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use ticketdex::{Batch, Cell, Field, FieldKind, Patch, Ticket, Value, fold};
 
-/// `SplitMix64`: one seed gives one sequence, on every machine.
+/// The numbers that the generators draw, one sequence a source, on every machine.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub enum Random {
+    /// `SplitMix64`, from a seed.
+    Seeded(u64),
+    /// What a fuzzer has chosen, and nothing but 0 after its end.
+    Chosen(std::vec::IntoIter<u8>),
+}
 
 impl Random {
     pub fn new(seed: u64) -> Random {
-        Random(seed)
+        Random::Seeded(seed)
+    }
+
+    pub fn chosen(bytes: &[u8]) -> Random {
+        Random::Chosen(bytes.to_vec().into_iter())
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        match self {
+            Random::Chosen(bytes) => bytes
+                .take(8)
+                .fold(0, |number, byte| number << 8 | u64::from(byte)),
+            Random::Seeded(state) => {
+                *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+                let mut mixed = *state;
+                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+                mixed ^ (mixed >> 31)
+            }
+        }
     }
 
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
+        let number = match self {
+            // A byte a choice, so that a fuzzer's small change is a small change.
+            Random::Chosen(bytes) if end <= 256 => bytes.next().unwrap_or(0).into(),
+            _ => self.next(),
+        };
+        usize::try_from(number % end as u64).unwrap()
     }
 
     pub fn is_one_in(&mut self, end: usize) -> bool {
