@@ -25,7 +25,7 @@ impl Random {
     }
 
     pub fn chosen(bytes: &[u8]) -> Random {
-        Random::Chosen(bytes.to_vec().into_iter())
+        Random::Chosen(Vec::from(bytes).into_iter())
     }
 
     pub fn next(&mut self) -> u64 {
