@@ -314,7 +314,7 @@ fn hash(hasher: &DefaultHashBuilder, head: u64, word: &[u8]) -> u64 {
 ///
 /// The word is the first `length` bytes of the text.
 #[inline]
-fn head_of(text: &[u8], length: usize) -> u64 {
+pub(super) fn head_of(text: &[u8], length: usize) -> u64 {
     if let Some(&chunk) = text.first_chunk::<HEAD_BYTES>() {
         let past = HEAD_BYTES.saturating_sub(length) as u32 * u8::BITS;
         return u64::from_be_bytes(chunk) >> past << past;

@@ -8,7 +8,8 @@
 //! # Cost
 //!
 //! One posting a byte of the words at most, of one or two bytes as a rule. Building is
-//! two passes over the words: one measures the lists, one writes them.
+//! a pass over the words that measures the lists, with a look-up and four bytes of log a
+//! posting, and one over the log that writes them.
 
 use std::ops::Range;
 
@@ -34,31 +35,42 @@ impl Grams {
     /// Indexes words, numbered as they come.
     pub(super) fn build<'a>(words: impl Iterator<Item = &'a [u8]> + Clone) -> Grams {
         let mut found = Found::default();
+        // What each position starts, so that the second pass looks nothing up.
+        let mut log: Vec<u32> = Vec::new();
         for (word, text) in words.clone().enumerate() {
-            // A key that a word holds twice is one posting.
             for_each_key(text, |key| {
-                let gram = found.gram(key);
-                found.gauges[gram].add(word as u32);
+                let number = found.number(key);
+                log.push(number);
+                // A key that a word holds twice is one posting.
+                found.gauges[number as usize].add(word as u32);
             });
         }
-        found.sort();
-        let mut lists = Lists::with_sizes(found.gauges.iter().map(|gauge| gauge.bytes()));
-        let mut cursors: Vec<Cursor> = (0..found.keys.len())
-            .map(|gram| lists.cursor(gram))
-            .collect();
+        let order = found.order();
+        let gauges = order.iter().map(|&number| found.gauges[number as usize]);
+        let mut lists = Lists::with_sizes(gauges.clone().map(Gauge::bytes));
+        let mut cursors = vec![Cursor::default(); order.len()];
+        for (gram, &number) in order.iter().enumerate() {
+            cursors[number as usize] = lists.cursor(gram);
+        }
+        let mut positions = log.iter();
         for (word, text) in words.enumerate() {
-            for_each_key(text, |key| {
-                let cursor = &mut cursors[found.gram(key)];
+            for &number in positions.by_ref().take(text.len()) {
+                let cursor = &mut cursors[number as usize];
                 if !cursor.is_last(word as u32) {
                     lists.write(cursor, word as u32);
                 }
-            });
+            }
         }
         Grams {
-            words_counts: found.gauges.iter().map(|gauge| gauge.count).collect(),
-            keys: found.keys,
+            words_counts: gauges.map(|gauge| gauge.count).collect(),
+            keys: order.iter().map(|&it| found.keys[it as usize]).collect(),
             lists,
         }
+    }
+
+    /// Returns whether there are none: no words, or none indexed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
     /// Returns the grams whose keys start with a run of at most three bytes.
@@ -117,9 +129,9 @@ struct Found {
 
 impl Found {
     #[inline]
-    fn gram(&mut self, key: u32) -> usize {
+    fn number(&mut self, key: u32) -> u32 {
         let next = self.keys.len() as u32;
-        let &(_, gram) = self
+        let &(_, number) = self
             .table
             .entry(
                 hash(key),
@@ -128,31 +140,19 @@ impl Found {
             )
             .or_insert((key, next))
             .get();
-        if gram == next {
+        if number == next {
             self.keys.push(key);
             self.gauges.push(Gauge::default());
         }
-        gram as usize
+        number
     }
 
-    /// Numbers the keys anew, ascending.
-    fn sort(&mut self) {
+    /// Returns the numbers of the keys, ascending by key.
+    fn order(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
-        order.sort_unstable_by_key(|&gram| self.keys[gram as usize]);
-        let mut ranks = vec![0; order.len()];
-        for (rank, &gram) in order.iter().enumerate() {
-            ranks[gram as usize] = rank as u32;
-        }
-        for (_, gram) in &mut self.table {
-            *gram = ranks[*gram as usize];
-        }
-        self.keys = permute(&self.keys, &order);
-        self.gauges = permute(&self.gauges, &order);
+        order.sort_unstable_by_key(|&number| self.keys[number as usize]);
+        order
     }
-}
-
-fn permute<T: Copy>(values: &[T], order: &[u32]) -> Vec<T> {
-    order.iter().map(|&index| values[index as usize]).collect()
 }
 
 /// Spreads a key over 64 bits. Keys are three bytes, so no text can make many collide.

@@ -6,11 +6,17 @@
 //!
 //! # Cost
 //!
-//! O(postings + w · inputs) for w words, then the grams and kept rows as at sealing.
+//! O(postings + w · log inputs) for w words, then the grams and kept rows as at sealing.
 //! Beside the result no more than one word's rows are held.
 
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::ops::Range;
+
+use super::builder::head_of;
 use super::packed::Offsets;
-use super::{Kind, Postings, Word, Words, set_bit, stride};
+use super::{Kind, Postings, Words, set_bit, stride};
 
 /// The move of a row that is not taken over.
 pub(crate) const MOVE_DROPPED: u32 = u32::MAX;
@@ -29,25 +35,24 @@ impl Words {
     /// No two rows may move to one place. Words that only dropped rows held are gone.
     pub(crate) fn merge(inputs: &[MergeInput<'_>], rows_count: u32) -> Words {
         let mut assembly = Assembly::new(rows_count);
-        let mut heads: Vec<_> = inputs
-            .iter()
-            .map(|input| (input.moves, input.words.iter().peekable()))
-            .collect();
+        let runs = inputs.iter().flat_map(|input| {
+            let runs = input.words.kinds().into_iter();
+            runs.filter_map(move |words| Head::new(input, words))
+        });
+        let mut heads: BinaryHeap<Reverse<Head>> = runs.map(Reverse).collect();
         let mut rows = Vec::new();
-        while let Some(text) = heads
-            .iter_mut()
-            .filter_map(|(_, words)| words.peek().copied().map(Word::text))
-            .min()
-        {
+        while let Some(Reverse(first)) = heads.peek() {
+            let text = first.text;
             rows.clear();
             let mut holders_count = 0;
-            for (moves, words) in &mut heads {
-                if let Some(word) = words.next_if(|word| word.text() == text) {
-                    holders_count += 1;
-                    word.for_each_row(|row| match moves[row as usize] {
-                        MOVE_DROPPED => {}
-                        moved => rows.push(moved),
-                    });
+            while let Some(mut head) = heads.peek_mut()
+                && head.0.text == text
+            {
+                holders_count += 1;
+                head.0.add_rows(&mut rows);
+                match head.0.next() {
+                    Some(next) => head.0 = next,
+                    None => _ = PeekMut::pop(head),
                 }
             }
             if holders_count > 1 {
@@ -59,6 +64,65 @@ impl Words {
         assembly.finish()
     }
 }
+
+/// The next word of one kind of one input; heads are in the order of their words.
+#[derive(Clone, Debug)]
+struct Head<'a> {
+    /// The first bytes of the word, which decide most comparisons.
+    prefix: u64,
+    text: &'a [u8],
+    input: &'a MergeInput<'a>,
+    /// The words after this one too.
+    left: Range<u32>,
+}
+
+impl<'a> Head<'a> {
+    fn new(input: &'a MergeInput<'a>, left: Range<u32>) -> Option<Head<'a>> {
+        let text = input.words.word((!left.is_empty()).then_some(left.start)?);
+        Some(Head {
+            prefix: head_of(text, text.len()),
+            text,
+            input,
+            left,
+        })
+    }
+
+    fn next(&self) -> Option<Head<'a>> {
+        Head::new(self.input, self.left.start + 1..self.left.end)
+    }
+
+    /// Appends the word's rows, moved.
+    fn add_rows(&self, rows: &mut Vec<u32>) {
+        let moves = self.input.moves;
+        self.input.words.for_each_row(self.left.start, |row| {
+            let moved = moves[row as usize];
+            if moved != MOVE_DROPPED {
+                rows.push(moved);
+            }
+        });
+    }
+}
+
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_prefix = self.prefix.cmp(&other.prefix);
+        by_prefix.then_with(|| self.text.cmp(other.text))
+    }
+}
+
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Head<'_> {}
 
 /// An index in the making, whose words come in byte order.
 struct Assembly {

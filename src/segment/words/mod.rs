@@ -48,6 +48,10 @@ use packed::{Lists, Offsets};
 /// A bitmap takes the place of a list from one row in so many.
 const DENSE_ROWS_SHARE: u32 = 32;
 
+/// Words of so few bytes are searched one after the other; grams would cost more than they
+/// save, most of all where each commit makes and merges them.
+const SCANNED_BYTES_MAX: usize = 8 << 10;
+
 /// How many grams of a long term are looked into at most.
 const GRAMS_READ_MAX: usize = 3;
 
@@ -167,20 +171,25 @@ pub(crate) enum TermRows<'a> {
 impl Words {
     /// Joins the parts, and makes what derives from them.
     fn finish(rows_count: u32, text: Vec<u8>, ends: Offsets, postings: Postings) -> Words {
-        let words = (0..ends.count()).map(|word| &text[ends.before(word)]);
-        let word_bytes_max = words.clone().map(<[u8]>::len).max().unwrap_or(0);
-        let grams = Grams::build(words);
+        let lengths = (0..ends.count()).map(|word| ends.before(word).len());
         let mut words = Words {
+            word_bytes_max: lengths.max().unwrap_or(0),
             rows_count,
             text,
             ends,
-            word_bytes_max,
             postings,
-            grams,
+            grams: Grams::default(),
             kept: Kept::default(),
         };
+        if words.text.len() > SCANNED_BYTES_MAX {
+            words.index_grams();
+        }
         words.kept = Kept::make(&words);
         words
+    }
+
+    fn index_grams(&mut self) {
+        self.grams = Grams::build((0..self.words_count()).map(|word| self.word(word)));
     }
 
     /// Returns how many rows there are, with words or without.
@@ -209,7 +218,8 @@ impl Words {
     /// Returns the words that hold a folded, non-empty term without white space.
     ///
     /// Cost: for a term of up to three bytes the postings of its grams; for a longer
-    /// one those of its rarest gram or grams, and a look at each word that is left.
+    /// one those of its rarest gram or grams, and a look at each word that is left; where
+    /// the words are few, a pass over them.
     pub(crate) fn find(&self, term: &str) -> Matches {
         let term = term.as_bytes();
         if let Some((rank, rows_count)) = self.kept.find(term) {
@@ -219,7 +229,9 @@ impl Words {
                 rows_cost: self.dense_cost(),
             };
         }
-        let held_by = if term.len() <= GRAM_BYTES {
+        let held_by = if self.grams.is_empty() {
+            self.scan(term)
+        } else if term.len() <= GRAM_BYTES {
             self.find_short(term)
         } else {
             self.find_long(term)
@@ -237,6 +249,24 @@ impl Words {
         matches.postings_count = postings_count;
         matches.rows_cost = rows_cost;
         matches
+    }
+
+    /// Finds a term in few words, by a look at all of them.
+    fn scan(&self, term: &[u8]) -> HeldBy {
+        let finder = memmem::Finder::new(term);
+        let mut words = Vec::new();
+        let (mut start, mut word) = (0, 0);
+        while let Some(at) = finder.find(&self.text[start..]).map(|at| start + at) {
+            while self.ends.get(word) <= at {
+                word += 1;
+            }
+            let end = self.ends.get(word);
+            // What crosses the end of a word is in none.
+            let is_held = at + term.len() <= end;
+            words.extend(is_held.then_some(word as u32));
+            start = if is_held { end } else { at + 1 };
+        }
+        HeldBy::Sorted(words)
     }
 
     /// Finds a term of up to three bytes: whatever its grams list.
@@ -399,19 +429,6 @@ impl Words {
         (blocks, count)
     }
 
-    /// Visits the words in byte order: what a merge reads.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Word<'_>> {
-        let mut heads = self.kinds();
-        std::iter::from_fn(move || {
-            // Three sorted runs, one a kind; no word is in two of them.
-            let head = heads
-                .iter_mut()
-                .filter(|head| head.start < head.end)
-                .min_by(|a, b| self.word(a.start).cmp(self.word(b.start)))?;
-            head.next().map(|word| Word { words: self, word })
-        })
-    }
-
     /// Returns the words of each kind.
     fn kinds(&self) -> [Range<u32>; Kind::ALL.len()] {
         let dense = self.postings.dense_counts.len() as u32;
@@ -469,25 +486,6 @@ impl Words {
         } else {
             visit(self.postings.single[(word - single.start) as usize]);
         }
-    }
-}
-
-/// One word of a segment, with its rows.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Word<'a> {
-    words: &'a Words,
-    word: u32,
-}
-
-impl<'a> Word<'a> {
-    /// Returns the folded word: UTF-8 without white space.
-    pub(crate) fn text(self) -> &'a [u8] {
-        self.words.word(self.word)
-    }
-
-    /// Visits the rows that hold the word, ascending.
-    pub(crate) fn for_each_row(self, visit: impl FnMut(u32)) {
-        self.words.for_each_row(self.word, visit);
     }
 }
 

@@ -156,7 +156,7 @@ impl Lists {
 }
 
 /// The place of the next value of a list.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor {
     at: usize,
     /// The least value that may follow.

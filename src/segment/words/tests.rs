@@ -94,12 +94,13 @@ fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
     let expected = naive.words();
     assert_eq!(words.words_count() as usize, expected.len(), "{context}");
     let mut read = Vec::new();
-    for word in words.iter() {
+    for word in 0..words.words_count() {
         let mut word_rows = Vec::new();
-        word.for_each_row(|row| word_rows.push(row));
-        let text = std::str::from_utf8(word.text()).unwrap().to_owned();
+        words.for_each_row(word, |row| word_rows.push(row));
+        let text = std::str::from_utf8(words.word(word)).unwrap().to_owned();
         read.push((text, word_rows));
     }
+    read.sort();
     assert_eq!(read, expected, "{context}");
     let mut terms: BTreeSet<String> = others.iter().map(|&term| term.to_owned()).collect();
     for (word, _) in &expected {
@@ -112,18 +113,24 @@ fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
             terms.extend(ends.map(|&end| word[start..end].to_owned()));
         }
     }
+    // Few words are scanned; grams must find the same.
+    let mut indexed = words.clone();
+    indexed.index_grams();
     for term in &terms {
         assert_eq!(found(words, term), naive.rows(term), "{context}, {term:?}");
+        assert_eq!(
+            found(&indexed, term),
+            naive.rows(term),
+            "{context}, {term:?}"
+        );
         let holders = expected
             .iter()
             .filter(|(word, _)| word.contains(term.as_str()));
         let postings_count: usize = holders.map(|(_, rows)| rows.len()).sum();
-        let matches = words.find(term);
-        assert_eq!(
-            matches.postings_count() as usize,
-            postings_count,
-            "{context}, {term:?}"
-        );
+        for words in [words, &indexed] {
+            let count = words.find(term).postings_count();
+            assert_eq!(count as usize, postings_count, "{context}, {term:?}");
+        }
     }
 }
 
