@@ -95,10 +95,7 @@ impl<'a> Head<'a> {
     fn add_rows(&self, rows: &mut Vec<u32>) {
         let moves = self.input.moves;
         self.input.words.for_each_row(self.left.start, |row| {
-            let moved = moves[row as usize];
-            if moved != MOVE_DROPPED {
-                rows.push(moved);
-            }
+            rows.extend(Some(moves[row as usize]).filter(|&to| to != MOVE_DROPPED));
         });
     }
 }
