@@ -1,4 +1,140 @@
 //! An embedded, in-memory query engine for help-desk tickets.
+//!
+//! One call takes a `get_tickets` request (nine filters, ranges, a keyword, an order, a page)
+//! and gives the tickets that match, as values or as the bytes of a response in XML, JSON or
+//! delimited form.
+//!
+//! It is:
+//!
+//! * a library that a service links, with every index that the requests need, built as tickets
+//!   come in;
+//! * exact: every answer is the specification's, byte for byte, whatever plan was chosen;
+//! * live: batches of changes are atomic, and readers on any thread never wait for them.
+//!
+//! It is not:
+//!
+//! * a database: it holds tickets only, in memory, and joins them with nothing;
+//! * a search engine: a keyword is found as written, letter case aside, and nothing is ranked;
+//! * a server: it opens no socket and starts no thread that you did not ask for.
+//!
+//! # A program
+//!
+//! ```
+//! use ticketdex::{Batch, Field, Format, Options, Patch, Query, Store, Ticket};
+//!
+//! let mut store = Store::new(Options::default());
+//! let reader = store.reader(); // one for each thread that asks
+//!
+//! let mut batch = Batch::new();
+//! for (tid, status) in [(34, "Open"), (35, "Closed"), (36, "Open")] {
+//!     let subject = format!("Printer {tid} on fire");
+//!     batch.put(Ticket { tid, status: status.into(), subject, ..Ticket::default() });
+//! }
+//! store.commit(batch)?; // now all of it is visible, or on an error nothing
+//!
+//! let query: Query = "status=open&keyword=print+FIRE&order=tid+DESC".parse()?;
+//! let answer = reader.snapshot().answer(&query);
+//! assert_eq!(answer.total(), 2);
+//! let tids: Vec<u64> = answer.records().map(|record| record.tid()).collect();
+//! assert_eq!(tids, [36, 34]);
+//!
+//! let mut batch = Batch::new();
+//! batch.patch(36, Patch::new().set(Field::Status, "Closed")).remove(34);
+//! store.commit(batch)?;
+//! assert_eq!(reader.snapshot().answer(&query).total(), 0);
+//!
+//! let mut body = Vec::new();
+//! answer.write_to(Format::Xml, &mut body)?; // still the answer that it was
+//! assert!(body.starts_with(b"<?xml version=\"1.0\"?>\n<tickets>\n\t<ticket>\n\t\t<tid>36</tid>"));
+//! # Ok::<(), ticketdex::Error>(())
+//! ```
+//!
+//! # The types, in the order met
+//!
+//! * [`Ticket`] is one ticket as plain data, a member for each of the 38 variables; [`Field`]
+//!   is the table of them, [`Cell`] one value.
+//! * [`Batch`] says what shall change: tickets put whole, [`Patch`]es of some values, removals.
+//! * [`Import`] reads tickets from a stream: JSON Lines, or responses in any of three formats.
+//! * [`Store`] owns the tickets and is the one who changes them; [`Reader`] takes snapshots of
+//!   it from any thread.
+//! * [`Query`] is a request as data, parsed or [built](Query::builder), and always valid;
+//!   [`Request`] is one with the format and the key that came with it.
+//! * [`Snapshot`] is the tickets as of one commit, and never changes.
+//! * [`Answer`] is what a query matched: the total, the [`Record`]s in order, and the response
+//!   in a [`Format`], written at once or pulled as [`Chunks`].
+//! * [`Explain`] is the plan of an answer with the work that it took.
+//! * [`Error`] is what can go wrong, with a stable code, the variable and what would be valid.
+//!
+//! # How a request runs
+//!
+//! A module knows those below it and no others, so this picture of the source is also the way
+//! of a request: its text becomes a query (1), the plan (3) asks the segments (1) of a snapshot
+//! (2) for sets of rows, smallest first, chooses the cheapest way to the order, and the response
+//! (4) copies the rows' values between constant glue.
+//!
+//! ```text
+//! rank
+//!  6  bin, durable                  adapters, each behind its feature
+//!  5  lib                           this page
+//!  4  response                      rows in order -> bytes, chunk by chunk
+//!  3  plan                 store    filters -> row sets -> rows in order; batches -> segments
+//!  2  snapshot      synth, reference    segments and what of them is dead; the engine's twins
+//!  1  query   import   journal   segment    requests; inputs; columns, postings, words
+//!  0  model                         tickets, fields, values, errors
+//! ```
+//!
+//! A segment is immutable. It holds each field as a column of numbers: codes into a dictionary
+//! whose texts stand in folded order, so that a value, a prefix and an order are a range of
+//! codes; the rows of every filtered value; rows sorted by date and, once asked for, by any
+//! other field; and the words of the searchable texts with an index of their parts.
+//! [`Snapshot::explain`] shows which of them a request uses, and how many rows it touched.
+//!
+//! # Concurrency
+//!
+//! The owner of the [`Store`] is its one writer. A [`Reader`] is cloned to as many threads as
+//! like; [`Reader::snapshot`] is one atomic load, before, during and after a commit. A snapshot
+//! sees all of a batch or nothing of it, and the commits before it, none after. An [`Answer`]
+//! holds its snapshot and is `Send`: it can be written elsewhere, later, and still gives the
+//! tickets that it found. What a held snapshot costs is the memory of the segments and tombstones
+//! that only it still names.
+//!
+//! # Trade-offs
+//!
+//! **Everything is in memory**, tickets and indexes; [`Snapshot::memory`] tells how much, by part.
+//! **Every index is kept**, asked for or not: none can be left out to load faster. **One writer**:
+//! two share a mutex. **A commit indexes its tickets before it returns**, and now and then merges
+//! small segments first. **Large merges are yours to run**, with [`Store::merge_job`], where and
+//! when you like; until then more segments make reading slower. **The first request pays** for what
+//! is built when asked for: the rows in the order of a field, the rows of a common term; both are
+//! kept for the next. **What can be asked is fixed**: one condition a variable, all of which must
+//! hold, and no other language beside it.
+//!
+//! For that, answers come from indexes rather than from a look at every ticket, none is cached
+//! by its request and so none is stale, and memory stays flat however long a response is.
+//!
+//! # Limits
+//!
+//! | what | limit |
+//! |---|---|
+//! | ticket number | 1 to 2^64 − 1 |
+//! | text, identifier or custom value | 16 MiB of UTF-8, decoded |
+//! | date/time | years 1 to 9999, whole seconds, no time zone |
+//! | custom fields | 4,096 names a store, of 255 bytes each |
+//! | tickets of one load | 2^32 − 2; a store may hold more, in several segments |
+//! | record of an import | 1 GiB, unless set otherwise |
+//! | request | none; parsing and answering are linear in it |
+//! | response | none; a chunk of 64 KiB is held |
+//!
+//! # Features
+//!
+//! None is on by default, and none changes an answer.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `cli` | the command `ticketdex`, with `synth`; clap, indicatif, gzip and zstd in Rust |
+//! | `durable` | stores that outlive the process, in a file; redb, postcard |
+//! | `reference` | the specification, executable: the slow twin that tests compare with |
+//! | `synth` | seeded tickets and requests that look like a help desk's |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -36,3 +172,8 @@ pub use query::{
 pub use response::Chunks;
 pub use snapshot::{Memory, Record, Snapshot};
 pub use store::{Commit, Loaded, MergeJob, Merged, Options, Reader, Store};
+
+/// The README's programs run as doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
