@@ -1,12 +1,13 @@
 //! The command `ticketdex`, run as a program: its inputs, its protocol, its exit statuses.
 
+mod common;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::thread;
+use std::path::Path;
 
+use common::command::{Reply, file, pipe, read_reply, run, run_well, start, stderr};
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::Value;
@@ -21,47 +22,6 @@ const TICKETS: &str = r#"{"tid":7,"cid":"demo","status":"Open","subject":"50% of
 {"tid":31,"status":"Hold","company_id":4}
 "#;
 
-/// Starts the command with all three streams piped.
-fn start(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_ticketdex"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Runs the command to its end with so much on its standard input.
-fn run(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = start(arguments);
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // A command that ends early closes its end, which is no concern here.
-    let writer = thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
-}
-
-/// Runs the command, which must succeed, and returns its standard output.
-fn run_well(arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let output = run(arguments, input);
-    assert!(output.status.success(), "{arguments:?}: {output:?}");
-    output.stdout
-}
-
-fn stderr(output: &Output) -> &str {
-    str::from_utf8(&output.stderr).unwrap()
-}
-
-/// Writes a file of a test and returns its path.
-fn file(name: &str, bytes: impl AsRef<[u8]>) -> String {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, bytes).unwrap();
-    path.into_os_string().into_string().unwrap()
-}
-
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
@@ -70,45 +30,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 fn zstd(bytes: &[u8]) -> Vec<u8> {
     compress_to_vec(bytes, CompressionLevel::Fastest)
-}
-
-/// What `pipe` said to one request.
-#[derive(Debug, PartialEq, Eq)]
-enum Reply {
-    Ok { total: u64, body: Vec<u8> },
-    Error { code: String, body: Vec<u8> },
-}
-
-/// Reads one reply; none at the end.
-fn read_reply(output: &mut impl BufRead) -> Option<Reply> {
-    let mut header = String::new();
-    if output.read_line(&mut header).unwrap() == 0 {
-        return None;
-    }
-    let words: Vec<&str> = header.strip_suffix('\n').unwrap().split(' ').collect();
-    let number = |word: &str| word.parse::<u64>().unwrap();
-    let mut body = vec![0; usize::try_from(number(words[1])).unwrap()];
-    output.read_exact(&mut body).unwrap();
-    Some(match *words.as_slice() {
-        ["ok", _, total, answer_ns, write_ns] => {
-            assert!(number(answer_ns) > 0 && number(write_ns) > 0, "{header}");
-            let total = number(total);
-            Reply::Ok { total, body }
-        }
-        ["error", _, code] => {
-            let code = code.to_owned();
-            Reply::Error { code, body }
-        }
-        _ => panic!("header {header:?}"),
-    })
-}
-
-/// Runs `pipe` over files with these lines, and returns all that it replied.
-fn pipe(arguments: &[&str], input: &[u8]) -> Vec<Reply> {
-    let arguments = [&["pipe"], arguments].concat();
-    let output = run_well(&arguments, input);
-    let mut rest = output.as_slice();
-    std::iter::from_fn(|| read_reply(&mut rest)).collect()
 }
 
 #[test]

@@ -274,7 +274,7 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
     let path = folder.join("foreign");
     let mut sqlite = b"SQLite format 3\0".to_vec();
     sqlite.resize(8192, 0);
-    for bytes in [&b"x"[..], b"{\"tid\":1}\n", &sqlite, &[0; 8192]] {
+    for bytes in [&b"x"[..], b"{\"tid\":1}\n", &sqlite, &[1; 8192]] {
         fs::write(&path, bytes).unwrap();
         let error = open_error(&path);
         assert_eq!(error.code(), "invalid_store", "{error}");
@@ -282,14 +282,29 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
         assert!(error.to_string().starts_with(&expected), "{error}");
         assert!(fs::read(&path).unwrap() == bytes);
     }
-    fs::write(&path, b"").unwrap();
-    assert_eq!(durable::open(&path).unwrap().snapshot().tickets_count(), 0);
-
     let error = open_error(&folder.join("no/folder"));
     assert_eq!(error.code(), "storage");
     assert_eq!(error.to_string(), "the store cannot be opened");
     assert!(std::error::Error::source(&error).is_some());
     assert_eq!(open_error(&folder.0).code(), "storage");
+}
+
+/// A process may be killed while it makes a store, before its magic number is written.
+#[test]
+fn a_file_without_anything_in_it_becomes_a_store() {
+    let folder = Folder::new("unfinished");
+    let path = folder.join("tickets.redb");
+    drop(durable::open(&path).unwrap());
+    let made = fs::read(&path).unwrap();
+    let mut header = vec![0; made.len()];
+    header[9..320].copy_from_slice(&made[9..320]);
+    for bytes in [Vec::new(), vec![0; 5], vec![0; 73_728], header] {
+        fs::write(&path, bytes).unwrap();
+        let mut store = durable::open(&path).unwrap();
+        store.commit(put([ticket(1, "Open")])).unwrap();
+        drop(store);
+        assert_eq!(durable::open(&path).unwrap().snapshot().tickets_count(), 1);
+    }
 }
 
 #[test]

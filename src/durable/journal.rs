@@ -12,8 +12,8 @@
 //! * The database is shared with the thread that syncs it, and with nothing else.
 
 use std::fmt;
-use std::fs::File;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -104,16 +104,14 @@ impl Block {
 
 impl FileJournal {
     pub(super) fn open(path: &Path, options: &Options) -> Result<FileJournal, Error> {
-        let is_new = !path.exists();
+        clear_unfinished(path);
         let opened = Builder::new()
             .set_cache_size(options.cache_bytes)
             .set_check_integrity_on_open(true)
             .create(path);
         let database = opened.map_err(|error| explain(path, NOT_OPENED, error.into()))?;
         check_format(path, &database)?;
-        if is_new {
-            sync_folder(path).map_err(|error| explain(path, NOT_OPENED, error.into()))?;
-        }
+        sync_folder(path).map_err(|error| explain(path, NOT_OPENED, error.into()))?;
         let database = Arc::new(database);
         let syncer = options
             .at_risk
@@ -335,7 +333,38 @@ fn make_store(database: &Database) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// Makes the name of a new file last, which syncing the file does not promise.
+/// Empties a file that was left while the database was being made in it.
+///
+/// The database gives a new file its length and its header before its magic number, and
+/// nothing else before that; left in between, it would be refused ever after. Where the file
+/// cannot be looked at, the database says why.
+fn clear_unfinished(path: &Path) {
+    const LENGTH_MAX: u64 = 4 << 20;
+    const MAGIC_BYTES: usize = 9;
+    const HEADER_BYTES: usize = 320;
+    let is_unfinished = |bytes: &[u8]| {
+        let (header, rest) = bytes.split_at(bytes.len().min(HEADER_BYTES));
+        let magic = &header[..header.len().min(MAGIC_BYTES)];
+        magic.iter().chain(rest).all(|&byte| byte == 0)
+    };
+    let Ok(mut file) = OpenOptions::new().read(true).write(true).open(path) else {
+        return;
+    };
+    // Whoever has it open is at work on it.
+    if file.try_lock().is_ok()
+        && file
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() <= LENGTH_MAX)
+    {
+        let mut bytes = Vec::new();
+        if file.read_to_end(&mut bytes).is_ok() && is_unfinished(&bytes) {
+            // Where it stays, the database refuses it.
+            let _ = file.set_len(0);
+        }
+    }
+}
+
+/// Makes the name of the file last, which syncing the file does not promise.
 fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         let folder = path

@@ -16,6 +16,7 @@
 //! Linear in the input. Memory is, for each thread, two blocks of about 1 MiB with their
 //! tickets, or the longest records where those are longer.
 
+mod change;
 mod record;
 mod source;
 mod xml;

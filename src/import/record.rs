@@ -49,6 +49,11 @@ fn decode_utf8(bytes: &[u8]) -> Result<&str, Fault> {
 }
 
 fn read_object(text: &str, encoding: Encoding) -> Result<Ticket, Error> {
+    read_draft(text, encoding)?.finish()
+}
+
+/// Reads a JSON object, whatever of a ticket it holds.
+pub(super) fn read_draft(text: &str, encoding: Encoding) -> Result<Draft, Error> {
     let mut draft = Draft::new(encoding);
     let mut failure = None;
     let seed = TicketSeed {
@@ -64,7 +69,7 @@ fn read_object(text: &str, encoding: Encoding) -> Result<Ticket, Error> {
             detail: error.to_string(),
         }
         .into()),
-        (Ok(()), None) => draft.finish(),
+        (Ok(()), None) => Ok(draft),
     }
 }
 

@@ -16,9 +16,10 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::batch::{Patch, Value};
 use super::error::{Error, ErrorKind, shorten};
 use super::value::{Moment, Plus, decode, parse_integer};
-use super::{CUSTOM_NAMES_MAX, CellMut, Field, FieldKind, Ticket};
+use super::{CUSTOM_NAMES_MAX, Cell, CellMut, Field, FieldKind, Ticket};
 
 /// How the values of a record are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +117,34 @@ impl Draft {
 
     /// Returns the ticket if it keeps every rule of spec section 1.
     pub(crate) fn finish(self) -> Result<Ticket, Error> {
+        self.check_tid()?;
+        self.ticket.check()?;
+        Ok(self.ticket)
+    }
+
+    /// Returns what was named as a patch, and the ticket that it is for.
+    pub(crate) fn into_patch(self) -> Result<(u64, Patch), Error> {
+        self.check_tid()?;
+        let is_named = |field: &Field| self.named & (1 << field.index()) != 0;
+        let mut patch = Patch::new();
+        for field in Field::ALL.into_iter().filter(is_named) {
+            let value = match self.ticket.cell(field) {
+                Cell::Integer(_) if field == Field::Tid => continue,
+                Cell::CustomFields(_) => continue,
+                Cell::Text(text) => Value::from(text),
+                Cell::Integer(integer) => Value::Integer(integer),
+                Cell::OptionalInteger(integer) => integer.map_or(Value::None, Value::Integer),
+                Cell::Date(date) => date.map_or(Value::None, Value::Date),
+            };
+            patch = patch.set(field, value);
+        }
+        for (name, text) in self.ticket.custom_fields {
+            patch = patch.set_custom(name, text);
+        }
+        Ok((self.ticket.tid, patch))
+    }
+
+    fn check_tid(&self) -> Result<(), Error> {
         if self.ticket.tid == 0 {
             return Err(ErrorKind::InvalidTicket {
                 tid: None,
@@ -124,8 +153,7 @@ impl Draft {
             }
             .into());
         }
-        self.ticket.check()?;
-        Ok(self.ticket)
+        Ok(())
     }
 
     /// Returns the ticket as it is.
@@ -256,11 +284,51 @@ mod tests {
     }
 
     #[test]
+    fn a_patch_sets_what_was_named_and_nothing_else() {
+        let mut draft = Draft::new(Encoding::Plain);
+        for (field, text) in [
+            (Field::Tid, "7"),
+            (Field::Status, ""),
+            (Field::CompanyId, ""),
+            (Field::MergedTo, "0"),
+            (Field::DueDate, "2/1/2014"),
+            (Field::Locked, "y"),
+            (Field::CustomFields, ""),
+        ] {
+            assert!(draft.name_field(field));
+            draft.set_text(field, text).unwrap();
+        }
+        let place = draft.add_custom("Serial").unwrap().unwrap();
+        draft.set_custom(place, "X1").unwrap();
+        let date = Moment::parse("2/1/2014").unwrap().first_second();
+        let expected = Patch::new()
+            .set(Field::Status, "")
+            .set(Field::DueDate, date)
+            .set(Field::Locked, "Y")
+            .set(Field::CompanyId, 0)
+            .set(Field::MergedTo, 0)
+            .set_custom("Serial", "X1");
+        let (tid, patch) = draft.into_patch().unwrap();
+        let mut ticket = Ticket {
+            status: "Open".into(),
+            company_id: 4,
+            cid: "stays".into(),
+            ..Ticket::default()
+        };
+        let mut other = ticket.clone();
+        patch.apply(&mut ticket).unwrap();
+        expected.apply(&mut other).unwrap();
+        assert_eq!((tid, &ticket), (7, &other));
+        assert_eq!((&*ticket.cid, ticket.company_id), ("stays", 0));
+    }
+
+    #[test]
     fn a_tid_must_be_given() {
         let error = Draft::new(Encoding::Plain).finish().unwrap_err();
         assert_eq!(
             error.to_string(),
             "a ticket's tid must be given, and be 1 or more"
         );
+        assert!(Draft::new(Encoding::Plain).into_patch().is_err());
     }
 }

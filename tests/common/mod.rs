@@ -1,4 +1,4 @@
-//! What several property tests share.
+//! What several tests share.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -6,4 +6,6 @@
 )]
 
 pub mod checks;
+#[cfg(feature = "cli")]
+pub mod command;
 pub mod nasty;

@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request: Request = text
         .parse()
         .map_err(|error| Failure::bad("the request", error))?;
+    arguments.input.must_exist()?;
     let loaded = arguments.input.load()?;
     let snapshot = loaded.store.snapshot();
 

@@ -1,7 +1,7 @@
 //! The command `ticketdex`: the engine for shells, and for programs in any language.
 //!
-//! `get` answers one request, `pipe` one a line, `generate` makes tickets to try both
-//! on. What a command does is in the file of its name; here are the arguments that all
+//! `get` answers one request, `pipe` one a line, `import` fills a durable store for both, and
+//! `generate` makes tickets to try them on. What a command does is in the file of its name; here are the arguments that all
 //! share, and what becomes of a command that ends early. It uses the public face of the
 //! crate alone.
 //!
@@ -20,8 +20,11 @@
 mod decompress;
 mod generate;
 mod get;
+mod import;
 mod input;
 mod pipe;
+mod source;
+mod write;
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -46,6 +49,7 @@ const EXIT_HELP: &str = "Exit status: 0; 1 for bad data or a bad request, with i
 enum Command {
     Get(get::Arguments),
     Pipe(pipe::Arguments),
+    Import(import::Arguments),
     Generate(generate::Arguments),
 }
 
@@ -133,6 +137,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Get(arguments) => get::run(&arguments),
         Command::Pipe(arguments) => pipe::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
     };
     match outcome {

@@ -1,4 +1,4 @@
-//! `ticketdex pipe`: requests in, responses out, for programs that drive the engine.
+//! `ticketdex pipe`: requests and changes in, responses out, for programs that drive the engine.
 //!
 //! # Invariants
 //!
@@ -13,6 +13,7 @@ use clap::Args;
 use ticketdex::{Answer, Chunks, Error, Format, Request, Snapshot};
 
 use crate::input::Input;
+use crate::write::Writer;
 use crate::{Failure, parse_format, say};
 
 /// A longer body is made twice, so that none of it needs to be held.
@@ -26,7 +27,7 @@ const LINE_BYTES_KEPT: usize = 64 << 10;
 
 /// Answers the requests on standard input, one a line, until it ends
 ///
-/// This is how other programs drive the engine.
+/// This is how other programs drive the engine. Lines may also change tickets.
 #[derive(Args)]
 #[command(after_long_help = PROTOCOL_HELP)]
 pub(crate) struct Arguments {
@@ -54,8 +55,24 @@ Protocol:
   WRITE_NS    nanoseconds that making the body took, in chunks of 64 KiB
   CODE        the stable word of the error, such as invalid_value; the body is its error response
 
+  A line may change a ticket instead:
+
+    put JSON      adds a ticket, or replaces it whole: an object as in JSON Lines
+    patch JSON    changes the variables that the object names, of the ticket of its tid; null makes
+                  one none or empty, and custom fields are changed by name
+    del TID       removes a ticket; one that is not there is no error
+
+  It is answered once every later line sees the change and, with --store, once it is on disk:
+
+    ok 0 LIVE_TICKETS COMMIT_NS 0
+
+  LIVE_TICKETS  how many tickets there are now
+  COMMIT_NS     nanoseconds from the line to the end of its commit
+
   The format is the request's own, else that of --format; so it is for errors too. A body over
   16 MiB is made twice, once for its length and time and once to be sent, and never held whole.
+  Without --store, changes are gone when the command ends. With it, what was answered is kept
+  whatever ends the command; the store is made if it is not there.
   Once the tickets are loaded, standard error says how many there are.";
 
 /// Runs the command.
@@ -69,6 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     say(&loaded.describe());
     let mut pipe = Pipe {
         snapshot: loaded.store.snapshot(),
+        writer: Writer::new(loaded.store),
         format: arguments.format,
         stdout: BufWriter::with_capacity(CHUNK_BYTES, io::stdout().lock()),
         chunk: Vec::with_capacity(CHUNK_BYTES),
@@ -100,6 +118,7 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Failu
 /// The engine at one end, standard output at the other.
 struct Pipe<W: Write> {
     snapshot: Snapshot,
+    writer: Writer,
     /// Of the responses to requests that name none.
     format: Format,
     stdout: W,
@@ -112,6 +131,17 @@ struct Pipe<W: Write> {
 impl<W: Write> Pipe<W> {
     fn serve(&mut self, line: &[u8]) -> io::Result<()> {
         let start = Instant::now();
+        if let Some(outcome) = self.writer.write(line) {
+            match outcome {
+                Ok(commit) => {
+                    let (count, time) = (commit.tickets_count, start.elapsed().as_nanos());
+                    writeln!(self.stdout, "ok 0 {count} {time} 0")?;
+                }
+                Err(error) => self.send_error(&error, self.format)?,
+            }
+            self.snapshot = self.writer.store().snapshot();
+            return self.stdout.flush();
+        }
         let text = String::from_utf8_lossy(line);
         match text.parse::<Request>() {
             Ok(request) => {

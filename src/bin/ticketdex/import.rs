@@ -1,0 +1,233 @@
+//! `ticketdex import`: tickets from files or standard input into a durable store.
+//!
+//! Tickets go in by batches, and each batch that is in stays in, whatever ends the command.
+//! So a second run may find some tickets there already; it leaves those alone, puts the rest
+//! and comes to the same store as one run that was not disturbed.
+//!
+//! # Invariants
+//!
+//! * Without `--skip-bad`, nothing of any file is put before all files have been read to the
+//!   end without an error. What can be read once only, such as standard input, is checked
+//!   batch by batch.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use ticketdex::{
+    Batch, CUSTOM_NAMES_MAX, Error, ErrorKind, Field, Import, Imported, Snapshot, Store, Ticket,
+};
+
+use crate::input::open_store;
+use crate::source::{Bytes, Reading, Source};
+use crate::{Failure, say};
+
+/// Puts tickets into a durable store
+///
+/// The store is made if it is not there. Without --skip-bad, files are read twice: first to find
+/// bad records, before anything is put. Tickets go in by batches, and a batch that is in stays
+/// in, so that a run that was interrupted can be run again: what is there is not put twice.
+/// Standard input is checked batch by batch, and an error says how many of its records are in.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A file of tickets, or - for standard input; named as for get --data
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// The store, a file
+    #[arg(long, value_name = "PATH")]
+    store: PathBuf,
+
+    /// How many tickets go in at once; they are held in memory
+    #[arg(long, value_name = "N", default_value = "16384")]
+    batch: NonZeroUsize,
+
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let reading = &arguments.reading;
+    let sources = reading.sources(&arguments.files)?;
+    let start = Instant::now();
+    let store = open_store(&arguments.store)?;
+    if !reading.skip_bad {
+        let mut names = Names::of(&store);
+        for source in sources.iter().filter(|source| source.is_lasting()) {
+            reading
+                .read(source, |import| check(import, &mut names))
+                .map_err(|error| Failure::bad(nothing_in(source), error))?;
+        }
+    }
+    let mut writer = Writer::new(store, arguments);
+    let mut skipped = 0;
+    for source in &sources {
+        let imported = reading
+            .read(source, |import| writer.take(import))
+            .map_err(|error| Failure::bad(writer.what_is_in(source), error))?;
+        skipped += imported.skipped;
+    }
+    say(&format!(
+        "{} tickets put, {} were there already, {skipped} bad records skipped, in {:.2?}; \
+         the store has {} tickets",
+        writer.put,
+        writer.there,
+        start.elapsed(),
+        writer.snapshot.tickets_count()
+    ));
+    Ok(())
+}
+
+fn nothing_in(source: &Source<'_>) -> String {
+    format!("{}, of which nothing is in the store", source.name())
+}
+
+/// The custom names that a store has, or will have, in lower case.
+struct Names(HashSet<String>);
+
+impl Names {
+    fn of(store: &Store) -> Names {
+        let snapshot = store.snapshot();
+        let names = snapshot.custom_names().iter();
+        Names(names.map(|name| name.to_ascii_lowercase()).collect())
+    }
+
+    /// Takes the names of a ticket in: all of them or, past the limit, none.
+    fn enter(&mut self, ticket: &Ticket) -> Result<(), Error> {
+        let names = ticket.custom_fields.iter();
+        let new: Vec<String> = names
+            .map(|(name, _)| name.to_ascii_lowercase())
+            .filter(|name| !self.0.contains(name))
+            .collect();
+        let room = CUSTOM_NAMES_MAX - self.0.len();
+        if let Some(name) = new.get(room) {
+            return Err(ErrorKind::TooManyCustomFields { name: name.clone() }.into());
+        }
+        self.0.extend(new);
+        Ok(())
+    }
+}
+
+/// Reads an input for its errors alone.
+fn check(import: Import<Bytes>, names: &mut Names) -> Result<Imported, Error> {
+    import.for_each_block(|tickets| tickets.iter().try_for_each(|ticket| names.enter(ticket)))
+}
+
+/// Puts tickets into a store, batch by batch.
+struct Writer {
+    store: Store,
+    skips_bad: bool,
+    batch_tickets: usize,
+    names: Names,
+    /// The store as of the last batch.
+    snapshot: Snapshot,
+    batch: Batch,
+    /// The tids of the batch.
+    tids: HashSet<u64>,
+    /// How many records of the current input are in the store.
+    source_in: u64,
+    put: u64,
+    there: u64,
+}
+
+impl Writer {
+    fn new(store: Store, arguments: &Arguments) -> Writer {
+        Writer {
+            names: Names::of(&store),
+            snapshot: store.snapshot(),
+            store,
+            skips_bad: arguments.reading.skip_bad,
+            batch_tickets: arguments.batch.get(),
+            batch: Batch::new(),
+            tids: HashSet::new(),
+            source_in: 0,
+            put: 0,
+            there: 0,
+        }
+    }
+
+    /// Puts all tickets of an input; the last batch goes in only where the input ends well.
+    fn take(&mut self, import: Import<Bytes>) -> Result<Imported, Error> {
+        self.source_in = 0;
+        let mut records = 0;
+        let mut refused = 0;
+        let mut imported = import.for_each_block(|tickets| {
+            for ticket in tickets.drain(..) {
+                match self.names.enter(&ticket) {
+                    Ok(()) => self.add(ticket),
+                    Err(_) if self.skips_bad => refused += 1,
+                    Err(error) => return Err(error),
+                }
+                records += 1;
+                if self.batch.changes().len() >= self.batch_tickets {
+                    self.commit()?;
+                    self.source_in = records;
+                }
+            }
+            Ok(())
+        })?;
+        self.commit()?;
+        imported.tickets -= refused;
+        imported.skipped += refused;
+        Ok(imported)
+    }
+
+    /// Adds a ticket to the batch, unless the store has it as it is.
+    fn add(&mut self, ticket: Ticket) {
+        // An earlier record of the batch may be about to replace what is there.
+        if !self.tids.contains(&ticket.tid) && is_there(&self.snapshot, &ticket) {
+            self.there += 1;
+            return;
+        }
+        self.tids.insert(ticket.tid);
+        self.batch.put(ticket);
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        self.tids.clear();
+        let batch = std::mem::take(&mut self.batch);
+        let count = batch.changes().len() as u64;
+        if count > 0 {
+            self.store.commit(batch)?;
+            self.snapshot = self.store.snapshot();
+        }
+        self.put += count;
+        Ok(())
+    }
+
+    fn what_is_in(&self, source: &Source<'_>) -> String {
+        match self.source_in {
+            0 => nothing_in(source),
+            count => format!(
+                "{}, of which the first {count} good records are in the store",
+                source.name()
+            ),
+        }
+    }
+}
+
+/// Returns whether putting a ticket would change nothing.
+fn is_there(snapshot: &Snapshot, ticket: &Ticket) -> bool {
+    let Some(record) = snapshot.get(ticket.tid) else {
+        return false;
+    };
+    let held = Ticket::from(record);
+    let is_same = |field| field == Field::CustomFields || held.cell(field) == ticket.cell(field);
+    let is_listed = |name: &str| {
+        let mut names = snapshot.custom_names().iter();
+        names.any(|own| own.eq_ignore_ascii_case(name))
+    };
+    // An empty text is not held, and yet its name must be in the list.
+    let is_held = |(name, text): &(String, String)| match text.as_str() {
+        "" => record.custom(name).is_empty() && is_listed(name),
+        text => record.custom(name) == text,
+    };
+    let pairs = &ticket.custom_fields;
+    let texts_count = pairs.iter().filter(|(_, text)| !text.is_empty()).count();
+    Field::ALL.into_iter().all(is_same)
+        && held.custom_fields.len() == texts_count
+        && pairs.iter().all(is_held)
+}

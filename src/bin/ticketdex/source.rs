@@ -1,0 +1,176 @@
+//! One input of tickets: a file or standard input, its form, and how far reading it has come.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use ticketdex::{Error, Import, ImportFormat, Imported, Progress};
+
+use crate::decompress::{self, Compression};
+use crate::{Failure, describe, say};
+
+/// How inputs are read.
+#[derive(Args)]
+pub(crate) struct Reading {
+    /// The form of -, and of files whose names do not tell: jsonl, xml, json or delimited
+    #[arg(long = "input", value_name = "FORMAT", value_parser = parse_import_format)]
+    form: Option<ImportFormat>,
+
+    /// Skip and count bad records; otherwise the first one ends the command
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+}
+
+fn parse_import_format(name: &str) -> Result<ImportFormat, String> {
+    ImportFormat::from_name(name)
+        .ok_or_else(|| "the forms are jsonl, xml, json and delimited".to_owned())
+}
+
+/// One input, as the arguments describe it.
+pub(crate) struct Source<'a> {
+    /// None is standard input.
+    path: Option<&'a Path>,
+    format: ImportFormat,
+    /// As the name tells; none where the first bytes tell.
+    compression: Option<Compression>,
+}
+
+/// The bytes of an input, as they are read.
+pub(crate) type Bytes = Box<dyn BufRead>;
+
+impl Reading {
+    /// Returns the inputs of these names, all of them looked at and none opened.
+    pub(crate) fn sources<'a>(&self, files: &'a [PathBuf]) -> Result<Vec<Source<'a>>, Failure> {
+        let stdin_count = files.iter().filter(|path| is_stdin(path)).count();
+        if stdin_count > 1 {
+            return Err(Failure::Usage("- may stand once".to_owned()));
+        }
+        files.iter().map(|path| self.source(path)).collect()
+    }
+
+    fn source<'a>(&self, path: &'a Path) -> Result<Source<'a>, Failure> {
+        let extension = |path: &Path| Some(path.extension()?.to_str()?.to_owned());
+        let mut name = path.to_owned();
+        let compression = extension(&name).and_then(|end| Compression::from_extension(&end));
+        if compression.is_some() {
+            name.set_extension("");
+        }
+        let format = extension(&name)
+            .and_then(|end| ImportFormat::from_extension(&end))
+            .or(self.form);
+        let path = (!is_stdin(path)).then_some(path);
+        match format {
+            Some(format) => Ok(Source {
+                path,
+                format,
+                compression,
+            }),
+            None if path.is_none() => Err(Failure::Usage(
+                "- needs --input FORMAT, the form of the tickets".to_owned(),
+            )),
+            None => Err(Failure::Usage(format!(
+                "the name of {} tells no form of tickets: name it .jsonl, .ndjson, .xml, .json \
+                 or .txt, or give --input FORMAT",
+                name.display()
+            ))),
+        }
+    }
+
+    /// Hands an input to `read` as an import that shows how far it has come.
+    pub(crate) fn read(
+        &self,
+        source: &Source<'_>,
+        read: impl FnOnce(Import<Bytes>) -> Result<Imported, Error>,
+    ) -> Result<Imported, Error> {
+        let bar = progress_bar(source)?;
+        let input = bar.wrap_read(source.open()?);
+        let input = decompress::open(input, source.compression)?;
+        let start = Instant::now();
+        let shown = bar.clone();
+        let first_skip = Arc::new(Mutex::new(None));
+        let skip = Arc::clone(&first_skip);
+        let import = Import::new(source.format, input)
+            .threads(threads())
+            .skip_bad(self.skip_bad)
+            .on_progress(move |progress| shown.set_message(rate(&progress, start.elapsed())))
+            .on_skip(move |error| {
+                if let Ok(mut first) = skip.lock() {
+                    first.get_or_insert_with(|| describe(error));
+                }
+            });
+        let imported = read(import);
+        bar.finish_and_clear();
+        let imported = imported?;
+        if imported.skipped > 0 {
+            let first = first_skip.lock().ok().and_then(|mut first| first.take());
+            let first = first.map_or_else(String::new, |first| format!(", the first: {first}"));
+            let (name, skipped) = (source.name(), imported.skipped);
+            say(&format!("{name}: {skipped} bad records skipped{first}"));
+        }
+        Ok(imported)
+    }
+}
+
+impl Source<'_> {
+    pub(crate) fn name(&self) -> String {
+        self.path.map_or_else(
+            || "standard input".to_owned(),
+            |path| path.display().to_string(),
+        )
+    }
+
+    /// Returns whether the input can be read twice: it is a file, and no pipe.
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.path
+            .and_then(|path| fs::metadata(path).ok())
+            .is_some_and(|metadata| metadata.is_file())
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read>> {
+        Ok(match self.path {
+            Some(path) => Box::new(File::open(path)?),
+            None => Box::new(io::stdin().lock()),
+        })
+    }
+}
+
+/// Returns how many threads may work at once.
+pub(crate) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Makes a bar of the bytes of a file, or of nothing where no terminal would show it.
+fn progress_bar(source: &Source<'_>) -> io::Result<ProgressBar> {
+    if !io::stderr().is_terminal() {
+        return Ok(ProgressBar::hidden());
+    }
+    let metadata = source.path.map(fs::metadata).transpose()?;
+    let (bar, template) = match metadata.filter(fs::Metadata::is_file) {
+        Some(metadata) => (
+            ProgressBar::new(metadata.len()),
+            "{prefix}: {percent}%, {msg}",
+        ),
+        None => (ProgressBar::new_spinner(), "{prefix}: {msg}"),
+    };
+    // Both templates are constant and valid.
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+    Ok(bar.with_style(style).with_prefix(source.name()))
+}
+
+/// Says how far a load has come: rows, bytes, rows a second.
+fn rate(progress: &Progress, time: Duration) -> String {
+    let rows = progress.tickets;
+    let rows_a_second = u128::from(rows) * 1000 / time.as_millis().max(1);
+    let megabytes = progress.bytes / 1_000_000;
+    format!("{rows} rows, {megabytes} MB, {rows_a_second} rows/s")
+}
