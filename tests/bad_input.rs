@@ -8,14 +8,49 @@ use ticketdex::ImportFormat::{Delimited, Json, JsonLines, Xml};
 use ticketdex::{Error, ErrorKind, Import, ImportFormat, Imported, Ticket};
 
 fn read(format: ImportFormat, input: &[u8], skips: bool) -> (Vec<Ticket>, Result<Imported, Error>) {
+    read_with(1, format, input, skips)
+}
+
+fn read_with(
+    threads: usize,
+    format: ImportFormat,
+    input: &[u8],
+    skips: bool,
+) -> (Vec<Ticket>, Result<Imported, Error>) {
     let mut read = Vec::new();
     let outcome = Import::new(format, input)
         .skip_bad(skips)
+        .threads(threads)
         .for_each_block(|tickets| {
             read.append(tickets);
             Ok(())
         });
     (read, outcome)
+}
+
+/// Reads in the other ways that there are, which must come to the same.
+fn check_ways(format: ImportFormat, input: &[u8]) {
+    for skips in [false, true] {
+        let (tickets, outcome) = read(format, input, skips);
+        let shown = |outcome: Result<Imported, Error>| {
+            outcome.map_err(|error| (error.to_string(), error.position()))
+        };
+        let outcome = shown(outcome);
+        let (others, other) = read_with(3, format, input, skips);
+        assert_eq!((&others, &shown(other)), (&tickets, &outcome));
+        let reader = std::io::BufReader::with_capacity(1, input);
+        let mut by_one = Import::new(format, reader).skip_bad(skips).into_iter();
+        let mut others = Vec::new();
+        let other = loop {
+            match by_one.next() {
+                Some(Ok(ticket)) => others.push(ticket),
+                Some(Err(error)) => break Err((error.to_string(), error.position())),
+                None => break Ok(by_one.imported()),
+            }
+        };
+        assert!(by_one.next().is_none());
+        assert_eq!((&others, &other), (&tickets, &outcome));
+    }
 }
 
 fn field(error: &Error) -> &str {
@@ -386,6 +421,7 @@ fn bad_records_are_named_and_skipped() {
         let tids: Vec<u64> = tickets.iter().map(|ticket| ticket.tid).collect();
         assert_eq!(tids, [8, 9], "{shown}");
         assert_eq!(outcome.unwrap().skipped, 1, "{shown}");
+        check_ways(format, &input);
     }
 }
 
@@ -404,6 +440,7 @@ fn broken_inputs_end_in_either_mode() {
             assert_eq!(error.code(), code, "{shown}: {error}");
             assert!(error.position().is_some(), "{shown}");
         }
+        check_ways(format, &input);
     }
 }
 
