@@ -131,7 +131,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | `cli` | the command `ticketdex`, with `synth`; clap, indicatif, gzip and zstd in Rust |
+//! | `cli` | the command `ticketdex`, with `durable` and `synth`; clap, indicatif, ruzstd, flate2 |
 //! | `durable` | stores that outlive the process, in a file; redb, postcard |
 //! | `reference` | the specification, executable: the slow twin that tests compare with |
 //! | `synth` | seeded tickets and requests that look like a help desk's |
