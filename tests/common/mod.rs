@@ -5,6 +5,7 @@
     reason = "each test crate uses a part of it"
 )]
 
+#[cfg(feature = "reference")]
 pub mod checks;
 #[cfg(feature = "cli")]
 pub mod command;
