@@ -1,7 +1,7 @@
 //! Requests as text: form-urlencoded in, typed out, and the canonical text back.
 //!
 //! Reading goes through the `form_urlencoded` crate, whose decoding is the rule of spec
-//! section 3, and then through [`QueryBuilder`](super::QueryBuilder), so that a parsed
+//! section 3, and then through [`QueryBuilder`], so that a parsed
 //! query obeys the same rules as a built one. The names of request variables come from
 //! the field table and from [`NAMES`], which holds only what is no field.
 //!
