@@ -107,6 +107,14 @@ pub enum ErrorKind {
         /// The most rows.
         rows_max: u64,
     },
+    /// A store would take more heap than its
+    /// [`memory_bytes_max`](crate::Options::memory_bytes_max).
+    TooMuchMemory {
+        /// The bytes that it would take at least.
+        bytes: u64,
+        /// The most bytes.
+        bytes_max: u64,
+    },
     /// An input is not of its format.
     InvalidSyntax {
         /// What was expected, as a noun phrase: "a JSON object".
@@ -159,6 +167,7 @@ impl Error {
             ErrorKind::UnknownTicket { .. } => "unknown_ticket",
             ErrorKind::TooManyCustomFields { .. } => "too_many_custom_fields",
             ErrorKind::TooManyTickets { .. } => "too_many_tickets",
+            ErrorKind::TooMuchMemory { .. } => "too_much_memory",
             ErrorKind::InvalidSyntax { .. } => "invalid_syntax",
             ErrorKind::InvalidEncoding => "invalid_encoding",
             ErrorKind::StoreInUse { .. } => "store_in_use",
@@ -175,6 +184,7 @@ impl Error {
         !matches!(
             self.kind(),
             ErrorKind::TooManyTickets { .. }
+                | ErrorKind::TooMuchMemory { .. }
                 | ErrorKind::StoreInUse { .. }
                 | ErrorKind::InvalidStore { .. }
                 | ErrorKind::Storage { .. }
@@ -229,7 +239,14 @@ impl fmt::Display for Error {
             Some(Position { line: None, record }) => write!(f, "record {record}: ")?,
             None => {}
         }
-        match self.kind() {
+        self.kind().fmt_message(f)
+    }
+}
+
+impl ErrorKind {
+    /// Writes what went wrong, without the place.
+    fn fmt_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             ErrorKind::UnknownVariable {
                 variable,
                 value,
@@ -288,6 +305,12 @@ impl fmt::Display for Error {
             }
             ErrorKind::TooManyTickets { rows_max } => {
                 write!(f, "a store holds at most {rows_max} tickets")
+            }
+            ErrorKind::TooMuchMemory { bytes, bytes_max } => {
+                write!(
+                    f,
+                    "the store would take {bytes} bytes of memory but may take {bytes_max}"
+                )
             }
             ErrorKind::InvalidSyntax { expected, detail } if detail.is_empty() => {
                 write!(f, "expected {expected}")

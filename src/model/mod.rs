@@ -16,6 +16,7 @@ pub(crate) mod batch;
 pub(crate) mod draft;
 pub(crate) mod error;
 pub(crate) mod json;
+pub(crate) mod memory;
 pub(crate) mod names;
 pub(crate) mod value;
 

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use super::CUSTOM_NAMES_MAX;
 use super::error::{Error, ErrorKind, shorten};
+use super::memory::table_bytes;
 
 /// Names in the order in which they came in, found in any ASCII case.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,15 @@ impl CustomNames {
         // Most callers spell a name as it is listed or in lower case.
         let lower = name.to_ascii_lowercase();
         self.indexes.get(&lower).copied()
+    }
+
+    /// Returns the heap bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let entry_bytes = size_of::<(String, u32)>();
+        let texts = self.names.iter().chain(self.indexes.keys());
+        self.names.capacity() * size_of::<String>()
+            + texts.map(String::capacity).sum::<usize>()
+            + table_bytes(self.indexes.capacity(), entry_bytes)
     }
 
     /// Adds the names that are new, in order: all of them or, past the limit, none.

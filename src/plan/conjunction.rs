@@ -25,7 +25,6 @@ use crate::segment::dictionary::Dictionary;
 use crate::segment::rowset::{
     BLOCK_ROWS, Block, EMPTY_BLOCK, RowSet, block_count, for_each_row, range_block,
 };
-use crate::segment::terms::is_dear;
 use crate::segment::{Posting, Segment, Slot};
 use crate::snapshot::LiveSegment;
 
@@ -174,8 +173,8 @@ impl Conjunction {
                 continue;
             }
             let rows = Arc::new(segment.term_rows(&matches));
-            if !mode.is_cold && is_dear(cost) {
-                segment.terms().insert(term, &rows);
+            if !mode.is_cold {
+                segment.keep_term(term, &rows, cost);
             }
             let estimate = u64::from(rows.count());
             self.add(index, SegmentFilter::Rows(rows), estimate);
@@ -415,7 +414,7 @@ impl Part {
         {
             let positions = order.positions(column, classes);
             if positions.len() > DEAD_LOOKED_AT_MAX && mode.may_build() {
-                let dead = order.dead_positions(Some(column), dead);
+                let dead = segment.dead_positions(Slot::Field(*field), order, dead);
                 let (start, end) = (positions.start as u32, positions.end as u32);
                 return (dead.rank(end) - dead.rank(start)).into();
             }
@@ -493,8 +492,10 @@ fn bind_range(
     mode: PlanMode,
 ) -> (SegmentFilter, u64) {
     let may_use = mode.filters != FilterMode::Scan && segment.has_order(Slot::Field(field));
-    let is_sorted = mode.may_build() || may_use;
-    let estimate = match is_sorted.then(|| sorted(segment, field)).flatten() {
+    let may_sort = mode.may_build() || may_use;
+    let sorted = may_sort.then(|| sorted(segment, field)).flatten();
+    let is_sorted = sorted.is_some();
+    let estimate = match sorted {
         _ if classes.is_empty() => return (SegmentFilter::Nothing, 0),
         Some((order, column)) => order.positions(column, &classes).len() as u64,
         None => u64::from(segment.rows_count()),

@@ -299,7 +299,20 @@ struct Choice {
 
 /// Takes the strategy with the least cost of those that can serve the order.
 fn choose(found: &Found, task: Task<'_>) -> Choice {
-    let cost = |strategy: Strategy| cost(strategy, found, task);
+    let choice = choose_of(found, task, |_| true);
+    let sorted = || {
+        let key = task.order.keys.first()?;
+        task.live.segment.order(key.slot)
+    };
+    if choice.strategy == Strategy::Walk && task.need.most > 0 && sorted().is_none() {
+        // The memory budget has no room for the rows in order.
+        return choose_of(found, task, |strategy| strategy != Strategy::Walk);
+    }
+    choice
+}
+
+fn choose_of(found: &Found, task: Task<'_>, may_serve: impl Fn(Strategy) -> bool) -> Choice {
+    let cost = |strategy| cost(strategy, found, task).filter(|_| may_serve(strategy));
     if let Some(cost) = task.mode.strategy.and_then(cost) {
         let strategy = task.mode.strategy.unwrap_or(Strategy::Sort);
         return Choice {

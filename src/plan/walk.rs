@@ -93,7 +93,8 @@ impl Path {
     fn dead_positions(&self, scope: Scope<'_>) -> Option<Arc<Tombstones>> {
         let dead = &scope.live.dead;
         let sorted = self.sorted(scope).filter(|_| dead.count() > 0)?;
-        Some(sorted.dead_positions(self.column(scope), dead))
+        let segment = &scope.live.segment;
+        Some(segment.dead_positions(self.key.slot, sorted, dead))
     }
 
     /// Returns the position at an offset.

@@ -11,6 +11,7 @@ use crate::model::names::CustomNames;
 use crate::model::value::Moment;
 use crate::model::{CellMut, Field, Ticket};
 use crate::query::Query;
+use crate::segment::budget::Budget;
 use crate::segment::builder::SegmentBuilder;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
 
@@ -24,7 +25,7 @@ fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
         builders[index % segments_count].insert(ticket, &names);
     }
     let segments = builders.into_iter().map(|builder| LiveSegment {
-        segment: Arc::new(builder.seal()),
+        segment: Arc::new(builder.seal(&Budget::new(None))),
         dead: Arc::default(),
     });
     Snapshot::new(Arc::new(Parts {

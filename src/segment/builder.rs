@@ -15,9 +15,11 @@
 //! A hash look-up a text and one a word; sealing sorts distinct texts, not rows.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::budget::Budget;
 use super::column::{Column, TextColumn, zones_pay};
 use super::dictionary::{Blob, Dictionary};
 use super::parts::SegmentParts;
@@ -167,6 +169,19 @@ impl SegmentBuilder {
         &self.tids
     }
 
+    /// Returns the bytes of all texts so far, of which each stays in the segment: what it will
+    /// take at least, if no ticket is replaced.
+    pub(crate) fn texts_bytes(&self) -> usize {
+        let of_field = |builder: &FieldBuilder| match builder {
+            FieldBuilder::Texts(texts) => texts.texts.text_bytes(),
+            FieldBuilder::Long(column) => column.text_bytes(),
+            FieldBuilder::Numbers(_) | FieldBuilder::Custom => 0,
+        };
+        let custom = self.custom.iter().flatten();
+        let custom: usize = custom.map(|texts| texts.texts.text_bytes()).sum();
+        custom + self.fields.iter().map(of_field).sum::<usize>()
+    }
+
     /// Takes a checked ticket in, whose custom names have entered `names`.
     pub(crate) fn insert(&mut self, ticket: &Ticket, names: &CustomNames) {
         let row = self.tids.len() as u32;
@@ -221,8 +236,8 @@ impl SegmentBuilder {
         }
     }
 
-    /// Makes the segment.
-    pub(crate) fn seal(self) -> Segment {
+    /// Makes the segment; `budget` is that of its store.
+    pub(crate) fn seal(self, budget: &Arc<Budget>) -> Segment {
         let rows = RowOrder::of_tids(&self.tids);
         let with_zones = zones_pay(rows.rows_count);
         let mut columns = Vec::with_capacity(self.fields.len());
@@ -257,7 +272,7 @@ impl SegmentBuilder {
             custom,
             words: self.words.seal(rows.order.as_deref()),
         }
-        .assemble(&[])
+        .assemble(&[], budget)
     }
 }
 
@@ -299,7 +314,7 @@ mod tests {
         for (tid, status) in [(5, "open"), (3, "gone"), (9, ""), (3, "Open")] {
             builder.insert(&ticket(tid, status), &names);
         }
-        let segment = builder.seal();
+        let segment = builder.seal(&Budget::new(None));
         assert_eq!(segment.rows_count(), 3);
         let tids: Vec<u64> = (0..3).map(|row| segment.tid(row)).collect();
         assert_eq!(tids, [3, 5, 9]);
@@ -330,7 +345,7 @@ mod tests {
         for tid in 1..=100 {
             builder.insert(&ticket(tid, &format!("s{}", tid % 50)), &names);
         }
-        let segment = builder.seal();
+        let segment = builder.seal(&Budget::new(None));
         assert!(segment.posting_sets(Field::Status).is_none());
         let column = segment.column(Slot::Field(Field::Status)).unwrap();
         let class = column.dictionary().unwrap().find("s7").unwrap();

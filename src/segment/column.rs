@@ -511,6 +511,11 @@ impl TextColumn {
         TextColumn { encoded }
     }
 
+    /// Returns the bytes of the encoded texts alone.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.encoded.text_bytes()
+    }
+
     /// Gives back what growing has reserved.
     pub(crate) fn shrink(&mut self) {
         self.encoded.shrink();

@@ -120,6 +120,11 @@ impl Blob {
         self.ends.shrink_to_fit();
     }
 
+    /// Returns the bytes of the texts alone.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.text.capacity() + self.bases.capacity() * 8 + self.ends.capacity() * 4

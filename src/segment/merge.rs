@@ -22,7 +22,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::budget::Budget;
 use super::column::{Column, TextColumn, zones_pay};
 use super::dictionary::Dictionary;
 use super::parts::SegmentParts;
@@ -35,7 +37,7 @@ use crate::model::{Field, FieldKind};
 pub(crate) type Source<'a> = (&'a Segment, &'a Tombstones);
 
 /// Merges the live rows of segments into one segment.
-pub(crate) fn merge(sources: &[Source<'_>]) -> Segment {
+pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
     let merge = Merge::new(sources);
     let columns = Field::ALL.map(|field| merge.field(field));
     let parts = SegmentParts {
@@ -44,9 +46,13 @@ pub(crate) fn merge(sources: &[Source<'_>]) -> Segment {
         custom: merge.custom(),
         words: merge.words(),
     };
-    let segment = parts.assemble(&merge.orders());
+    let segment = parts.assemble(&merge.orders(), budget);
     for source in &merge.sources {
-        source.terms().for_each(|term| segment.keep_term(term));
+        source.terms().for_each(|term| {
+            let matches = segment.words().find(term);
+            let rows = Arc::new(segment.term_rows(&matches));
+            segment.keep_term(term, &rows, matches.rows_cost());
+        });
     }
     segment
 }
@@ -331,7 +337,7 @@ mod tests {
         for ticket in tickets {
             builder.insert(ticket, names);
         }
-        builder.seal()
+        builder.seal(&Budget::new(None))
     }
 
     /// Sources whose live tickets are those of the map, each in one of them.
@@ -371,7 +377,7 @@ mod tests {
 
     fn merge_all(sources: &[(Segment, Tombstones)]) -> Segment {
         let sources: Vec<Source> = sources.iter().map(|(it, dead)| (it, dead)).collect();
-        merge(&sources)
+        merge(&sources, &Budget::new(None))
     }
 
     /// Everything of both segments, as text; but the kept terms, which are in no order.
@@ -439,7 +445,9 @@ mod tests {
         }
         let matches = sources[1].0.words().find("word");
         let rows = sources[1].0.term_rows(&matches);
-        sources[1].0.terms().insert("word", &rows.into());
+        sources[1]
+            .0
+            .keep_term("word", &rows.into(), matches.rows_cost());
         let merged = merge_all(&sources);
         assert!(slots.iter().all(|&slot| merged.has_order(slot)));
         assert!(!merged.has_order(Slot::Field(Field::Email)));

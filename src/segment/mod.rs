@@ -17,6 +17,7 @@
 //! Memory is a few bytes a row and field, the distinct texts once, the long texts once,
 //! and the words with their rows.
 
+pub(crate) mod budget;
 pub(crate) mod builder;
 pub(crate) mod column;
 pub(crate) mod dictionary;
@@ -30,15 +31,20 @@ pub(crate) mod words;
 use std::sync::{Arc, OnceLock};
 
 use crate::model::Field;
+use crate::model::memory::ARC_BYTES;
 use crate::model::value::fold;
+use budget::Budget;
 use column::{Column, TextColumn};
-use rowset::RowSet;
+use rowset::{RowSet, Tombstones};
 use sorted::SortedRows;
 use terms::TermSets;
 use words::{Matches, TermRows, Words};
 
 /// The most rows that one segment can have.
 pub(crate) const ROWS_MAX: u32 = u32::MAX - 1;
+
+/// The heap bytes of what holds the parts of a segment together.
+pub(crate) const FRAME_BYTES: usize = ARC_BYTES + size_of::<Segment>();
 
 /// The fields that have a posting for each class: all filters by value but cid, whose
 /// values are so many that one sorted vector serves better.
@@ -81,6 +87,10 @@ pub(crate) struct Segment {
     orders: Vec<OnceLock<SortedRows>>,
     words: Words,
     terms: TermSets,
+    /// Of the store: what readers keep here counts too.
+    budget: Arc<Budget>,
+    /// The heap bytes of what never changes.
+    fixed_bytes: usize,
 }
 
 /// What an order or a filter compares in one segment.
@@ -219,40 +229,68 @@ impl Segment {
     }
 
     /// Returns the rows in the order of a slot, made on first use; none where the
-    /// segment has no column for it, so that all rows tie.
+    /// segment has no column for it, so that all rows tie, and where there is no order yet
+    /// and the memory budget has no room for one.
     pub(crate) fn order(&self, slot: Slot) -> Option<&SortedRows> {
-        match slot {
-            Slot::Field(field) => {
-                let order = &self.orders[field.index()];
-                match self.field(field) {
-                    FieldColumn::Coded(column) => {
-                        Some(order.get_or_init(|| SortedRows::by_class(column)))
-                    }
-                    FieldColumn::Text(column) => {
-                        Some(order.get_or_init(|| SortedRows::by_text(column, self.rows_count)))
-                    }
-                    FieldColumn::Custom => None,
-                }
-            }
-            Slot::Custom(name_index) => {
-                let custom = self.custom_column(name_index)?;
-                Some(
-                    custom
-                        .order
-                        .get_or_init(|| SortedRows::by_class(&custom.column)),
-                )
+        let order = self.order_cell(slot)?;
+        if order.get().is_none() {
+            let reservation = self.budget.reserve(self.order_bytes(slot))?;
+            if self.make_order(slot) {
+                reservation.keep();
             }
         }
+        order.get()
+    }
+
+    fn order_cell(&self, slot: Slot) -> Option<&OnceLock<SortedRows>> {
+        match slot {
+            Slot::Field(Field::CustomFields) => None,
+            Slot::Field(field) => Some(&self.orders[field.index()]),
+            Slot::Custom(name_index) => Some(&self.custom_column(name_index)?.order),
+        }
+    }
+
+    /// Makes the order of a slot; returns whether it was this call that did.
+    fn make_order(&self, slot: Slot) -> bool {
+        let mut is_new = false;
+        let Some(order) = self.order_cell(slot) else {
+            return false;
+        };
+        if let Some(column) = self.column(slot) {
+            order.get_or_init(|| {
+                is_new = true;
+                SortedRows::by_class(column)
+            });
+        } else if let Some(column) = self.text_column(slot) {
+            order.get_or_init(|| {
+                is_new = true;
+                SortedRows::by_text(column, self.rows_count)
+            });
+        }
+        is_new
+    }
+
+    /// Returns the heap bytes that the order of a slot takes once it is there.
+    fn order_bytes(&self, slot: Slot) -> usize {
+        match self.column(slot) {
+            Some(column) => SortedRows::bytes_by_class(column),
+            None => SortedRows::bytes_by_text(self.rows_count),
+        }
+    }
+
+    /// Returns the positions at which the order of a slot has the dead rows.
+    pub(crate) fn dead_positions(
+        &self,
+        slot: Slot,
+        order: &SortedRows,
+        dead: &Arc<Tombstones>,
+    ) -> Arc<Tombstones> {
+        order.dead_positions(self.column(slot), dead, &self.budget)
     }
 
     /// Returns whether the order of a slot is there already.
     pub(crate) fn has_order(&self, slot: Slot) -> bool {
-        match slot {
-            Slot::Field(field) => self.orders[field.index()].get().is_some(),
-            Slot::Custom(name_index) => self
-                .custom_column(name_index)
-                .is_some_and(|custom| custom.order.get().is_some()),
-        }
+        self.order_cell(slot).is_some_and(|it| it.get().is_some())
     }
 
     /// Returns whether the order of a slot is made at seal: requests range over the field, or
@@ -337,28 +375,49 @@ impl Segment {
 
     /// Returns the heap bytes of a field's column.
     pub(crate) fn column_bytes(&self, field: Field) -> usize {
-        match self.field(field) {
+        let own = match self.field(field) {
             FieldColumn::Coded(column) => column.bytes(),
             FieldColumn::Text(column) => column.bytes(),
-            FieldColumn::Custom => self.custom.iter().map(|custom| custom.column.bytes()).sum(),
-        }
+            FieldColumn::Custom => {
+                let columns = self.custom.iter().map(|custom| custom.column.bytes());
+                columns.sum::<usize>() + self.custom.capacity() * size_of::<CustomColumn>()
+            }
+        };
+        own + size_of::<FieldColumn>()
     }
 
     /// Returns the heap bytes of the postings.
     pub(crate) fn postings_bytes(&self) -> usize {
-        let of_set = |set: &RowSet| size_of::<RowSet>() + set.bytes();
-        self.postings.iter().flatten().flatten().map(of_set).sum()
+        let of_field = |sets: &Vec<RowSet>| {
+            let own: usize = sets.iter().map(RowSet::bytes).sum();
+            own + sets.capacity() * size_of::<RowSet>()
+        };
+        let own: usize = self.postings.iter().flatten().map(of_field).sum();
+        own + self.postings.capacity() * size_of::<Option<Vec<RowSet>>>()
     }
 
     /// Returns the heap bytes of the orders that are there.
     pub(crate) fn orders_bytes(&self) -> usize {
         let custom = self.custom.iter().map(|custom| &custom.order);
-        self.orders
-            .iter()
-            .chain(custom)
+        let orders = self.orders.iter().chain(custom);
+        let own: usize = orders
             .filter_map(OnceLock::get)
             .map(SortedRows::bytes)
-            .sum()
+            .sum();
+        own + self.orders.capacity() * size_of::<OnceLock<SortedRows>>()
+    }
+
+    /// Returns the heap bytes of what never changes.
+    fn count_fixed_bytes(&self) -> usize {
+        let columns = Field::ALL.map(|field| self.column_bytes(field));
+        columns.iter().sum::<usize>() + self.postings_bytes() + self.words.bytes() + FRAME_BYTES
+    }
+
+    /// Returns the heap bytes of all, with what readers keep.
+    ///
+    /// Cost: a look at each order.
+    pub(crate) fn bytes(&self) -> usize {
+        self.fixed_bytes + self.orders_bytes() + self.terms.bytes()
     }
 
     /// Returns whether a searchable text of a row holds a folded term.
@@ -394,12 +453,11 @@ impl Segment {
         }
     }
 
-    /// Keeps the row set of a term, if it is dear.
-    fn keep_term(&self, term: &str) {
-        let matches = self.words.find(term);
-        if terms::is_dear(matches.rows_cost()) {
-            let rows = Arc::new(self.term_rows(&matches));
-            self.terms.insert(term, &rows);
+    /// Keeps the rows of a term, which took so many steps from posting to posting to find, if
+    /// they are worth it and there is room.
+    pub(crate) fn keep_term(&self, term: &str, rows: &Arc<RowSet>, cost: u64) {
+        if terms::is_dear(cost) {
+            self.terms.insert(term, rows, &self.budget);
         }
     }
 

@@ -12,8 +12,9 @@
 //! Postings are made by counting. An order counts where classes are few, and sorts
 //! integers elsewhere.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use super::budget::Budget;
 use super::column::Column;
 use super::rowset::RowSet;
 use super::sorted::SortedRows;
@@ -38,7 +39,7 @@ pub(super) struct SegmentParts {
 
 impl SegmentParts {
     /// Makes the segment, with the orders that every segment has and those of `slots`.
-    pub(super) fn assemble(self, slots: &[Slot]) -> Segment {
+    pub(super) fn assemble(self, slots: &[Slot], budget: &Arc<Budget>) -> Segment {
         let SegmentParts {
             rows_count,
             columns,
@@ -51,7 +52,7 @@ impl SegmentParts {
             column,
             order: OnceLock::new(),
         });
-        let segment = Segment {
+        let mut segment = Segment {
             rows_count,
             columns,
             custom: custom.collect(),
@@ -59,14 +60,17 @@ impl SegmentParts {
             postings: postings.into(),
             words,
             terms: TermSets::default(),
+            budget: Arc::clone(budget),
+            fixed_bytes: 0,
         };
         let fields = Field::ALL.into_iter().map(Slot::Field);
         for slot in fields.filter(|&slot| segment.seals_order(slot)) {
-            segment.order(slot);
+            segment.make_order(slot);
         }
         for &slot in slots {
-            segment.order(slot);
+            segment.make_order(slot);
         }
+        segment.fixed_bytes = segment.count_fixed_bytes();
         segment
     }
 }

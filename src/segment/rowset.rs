@@ -119,6 +119,9 @@ pub(crate) enum RowSet {
 /// At most so many rows are kept as a list, whatever the segment's size.
 const SORTED_ROWS_MAX: usize = 64;
 
+/// What a compressed bitmap holds for each 65,536 rows beside the rows themselves.
+const CONTAINER_BYTES: usize = 40;
+
 /// A set of at least one row in so many is kept as words: then they cost no more than a list.
 const WORDS_SPARSITY: u32 = 32;
 
@@ -147,7 +150,8 @@ impl RowSet {
         }
         let mut bitmap = RoaringBitmap::new();
         bitmap.extend(rows.iter().copied());
-        RowSet::Compressed(Box::new(bitmap))
+        // A clone reserves nothing ahead.
+        RowSet::Compressed(Box::new(bitmap.clone()))
     }
 
     /// Makes a set of a bitmap, one bit a row, which may end early.
@@ -297,9 +301,13 @@ impl RowSet {
             RowSet::Range(_) => 0,
             RowSet::Sorted(rows) => size_of_val::<[u32]>(rows),
             RowSet::Words { words, .. } => size_of_val::<[u64]>(words),
-            // Two bytes a row in lists of 16-bit remainders; each list has a header.
             RowSet::Compressed(bitmap) => {
-                size_of::<RoaringBitmap>() + bitmap.serialized_size() + 32 * 16
+                let parts = bitmap.statistics();
+                let bytes = parts.n_bytes_array_containers
+                    + parts.n_bytes_bitset_containers
+                    + parts.n_bytes_run_containers;
+                let headers = parts.n_containers as usize * CONTAINER_BYTES;
+                size_of::<RoaringBitmap>() + headers + bytes as usize
             }
         }
     }
@@ -412,28 +420,6 @@ impl Tombstones {
             for (word, dead) in out.iter_mut().zip(block.iter()) {
                 *word &= !dead;
             }
-        }
-    }
-
-    /// Calls `each` with the rows that are marked here and not in an earlier version.
-    ///
-    /// Cost: one comparison for each block that the two share.
-    pub(crate) fn for_each_since(&self, earlier: &Tombstones, mut each: impl FnMut(u32)) {
-        for (index, block) in (0u32..).zip(&self.blocks) {
-            let before = earlier.blocks.get(index as usize).and_then(Option::as_ref);
-            let Some(block) = block else {
-                continue;
-            };
-            let mut marked = **block;
-            if let Some(before) = before {
-                if Arc::ptr_eq(block, before) {
-                    continue;
-                }
-                for (word, before) in marked.iter_mut().zip(before.iter()) {
-                    *word &= !before;
-                }
-            }
-            for_each_row(&marked, index, &mut each);
         }
     }
 
@@ -661,12 +647,6 @@ mod tests {
         second.insert(1);
         assert!(!first.contains(1) && second.contains(1) && second.contains(5000));
         assert_eq!((first.count(), second.count()), (2, 3));
-        second.insert(9000);
-        let mut since = Vec::new();
-        second.for_each_since(&first, |row| since.push(row));
-        assert_eq!(since, [1, 9000]);
-        second.for_each_since(&Tombstones::default(), |row| since.push(row));
-        assert_eq!(since, [1, 9000, 0, 1, 5000, 9000]);
         let mut block = range_block(&(0..10_000), 1);
         second.subtract_from(1, &mut block);
         assert_eq!(block_count(&block), BLOCK_ROWS - 1);

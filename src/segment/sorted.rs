@@ -23,8 +23,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use super::budget::Budget;
 use super::column::{Column, TextColumn};
 use super::rowset::Tombstones;
+use crate::model::memory::ARC_BYTES;
 use crate::model::value::fold_into;
 
 /// So many ties are passed one by one before the end of them is searched for.
@@ -38,6 +40,14 @@ const DIED_ROWS_MAX: u32 = 1024;
 struct DeadPositions {
     of: Arc<Tombstones>,
     positions: Arc<Tombstones>,
+}
+
+impl DeadPositions {
+    /// The tombstones may be another snapshot's, and held here alone.
+    fn bytes(&self) -> usize {
+        let frame = size_of::<DeadPositions>() + 3 * ARC_BYTES + 2 * size_of::<Tombstones>();
+        frame + self.of.bytes() + self.positions.bytes()
+    }
 }
 
 /// The rows of a segment in the order of one column.
@@ -56,11 +66,10 @@ impl SortedRows {
     /// Sorts the rows by a column's classes.
     pub(crate) fn by_class(column: &Column) -> SortedRows {
         let rows_count = column.rows_count();
-        let classes_count = column.classes_count();
-        if classes_count <= u64::from(rows_count / 4).max(256) {
-            return SortedRows::by_counting(column, classes_count as usize);
+        if has_few_classes(column) {
+            return SortedRows::by_counting(column, column.classes_count() as usize);
         }
-        let rows = if classes_count <= 1 << 32 {
+        let rows = if column.classes_count() <= 1 << 32 {
             // Class and row in one integer sort faster than pairs.
             let mut keys: Vec<u64> = (0..rows_count)
                 .map(|row| column.class(row) << 32 | u64::from(row))
@@ -148,6 +157,21 @@ impl SortedRows {
         }
     }
 
+    /// Returns the heap bytes that the rows of a column, sorted, will take.
+    pub(super) fn bytes_by_class(column: &Column) -> usize {
+        let starts = if has_few_classes(column) {
+            column.classes_count() as usize + 1
+        } else {
+            0
+        };
+        (column.rows_count() as usize + starts) * 4
+    }
+
+    /// Returns the heap bytes that so many rows, sorted by text, will take.
+    pub(super) fn bytes_by_text(rows_count: u32) -> usize {
+        rows_count as usize * 4 + (rows_count as usize).div_ceil(64) * 8
+    }
+
     /// Returns the rows in order.
     pub(crate) fn rows(&self) -> &[u32] {
         &self.rows
@@ -211,14 +235,16 @@ impl SortedRows {
 
     /// Returns the positions of dead rows, marked as the rows themselves are in `dead`.
     ///
-    /// `column` is the column sorted by, where it is one of codes.
+    /// `column` is the column sorted by, where it is one of codes. They are kept for the next
+    /// time, in the place of those of the last, if the budget has room for them.
     ///
     /// Cost: a pass over the rows the first time; later, for tombstones that differ by few
     /// rows from those of the last time, a search for each of these; else nothing.
-    pub(crate) fn dead_positions(
+    pub(super) fn dead_positions(
         &self,
         column: Option<&Column>,
         dead: &Arc<Tombstones>,
+        budget: &Budget,
     ) -> Arc<Tombstones> {
         let last = self.dead.load();
         if let Some(last) = last.as_ref().filter(|last| Arc::ptr_eq(&last.of, dead)) {
@@ -237,10 +263,14 @@ impl SortedRows {
             }
             positions
         }));
-        self.dead.store(Some(Arc::new(DeadPositions {
+        let kept = DeadPositions {
             of: Arc::clone(dead),
             positions: Arc::clone(&positions),
-        })));
+        };
+        if let Some(reservation) = budget.reserve(kept.bytes()) {
+            self.dead.store(Some(Arc::new(kept)));
+            reservation.keep();
+        }
         positions
     }
 
@@ -271,8 +301,13 @@ impl SortedRows {
         self.rows.len() * 4
             + self.starts.as_ref().map_or(0, |starts| starts.len() * 4)
             + self.ties.as_ref().map_or(0, |ties| ties.len() * 8)
-            + dead.as_ref().map_or(0, |dead| dead.positions.bytes())
+            + dead.as_ref().map_or(0, |dead| dead.bytes())
     }
+}
+
+/// Returns whether rows are sorted by counting, and where each class starts is kept.
+fn has_few_classes(column: &Column) -> bool {
+    column.classes_count() <= u64::from(column.rows_count() / 4).max(256)
 }
 
 /// Returns the first eight bytes of a folded text as an integer that orders as they do.
@@ -317,6 +352,7 @@ mod tests {
         let numbers: Vec<_> = (0..9000).map(|n| Some(n * 7919 % 251)).collect();
         let column = Column::of_numbers(&numbers, false);
         let sorted = SortedRows::by_class(&column);
+        let budget = Budget::new(None);
         let mut dead = Tombstones::default();
         for died in [1, 3, 2000, 1, 0] {
             let earlier = Arc::new(dead.clone());
@@ -326,14 +362,14 @@ mod tests {
             // Of the same tombstones, of later ones, and of earlier ones again.
             for dead in [&Arc::new(dead.clone()), &earlier] {
                 for column in [Some(&column), None] {
-                    let positions = sorted.dead_positions(column, dead);
+                    let positions = sorted.dead_positions(column, dead, &budget);
                     assert_eq!(positions.count(), dead.count());
                     for (position, &row) in (0..).zip(sorted.rows()) {
                         assert_eq!(positions.contains(position), dead.contains(row));
                     }
                     assert!(Arc::ptr_eq(
                         &positions,
-                        &sorted.dead_positions(column, dead)
+                        &sorted.dead_positions(column, dead, &budget)
                     ));
                 }
             }

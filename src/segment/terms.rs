@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::budget::Budget;
 use super::rowset::RowSet;
+use crate::model::memory::{ARC_BYTES, table_bytes};
 
 /// The most bytes of row sets that one segment keeps.
 pub(crate) const KEPT_BYTES_MAX: usize = 32 << 20;
@@ -27,9 +29,12 @@ const KEPT_TERMS_MAX: usize = 1024;
 const KEPT_COST_MIN: u64 = 2048;
 
 /// Returns whether a row set that took so many steps from posting to posting is worth keeping.
-pub(crate) fn is_dear(cost: u64) -> bool {
+pub(super) fn is_dear(cost: u64) -> bool {
     cost >= KEPT_COST_MIN
 }
+
+/// What a hash table holds for a term.
+const ENTRY_BYTES: usize = size_of::<(Box<str>, Arc<RowSet>)>();
 
 /// Row sets by folded term.
 #[derive(Debug, Default)]
@@ -49,11 +54,15 @@ impl TermSets {
         self.kept.load().sets.get(term).cloned()
     }
 
-    /// Keeps the set of a term, if the budget allows.
+    /// Keeps the set of a term, if the segment's share and the store's budget allow.
     ///
     /// Cost: a copy of the table; a term is inserted once.
-    pub(crate) fn insert(&self, term: &str, set: &Arc<RowSet>) {
-        let bytes = term.len() + set.bytes() + size_of::<(Box<str>, Arc<RowSet>, RowSet)>();
+    pub(super) fn insert(&self, term: &str, set: &Arc<RowSet>, budget: &Budget) {
+        let bytes = term.len() + ARC_BYTES + size_of::<RowSet>() + set.bytes();
+        // A table has room for twice its entries at most.
+        let Some(reservation) = budget.reserve(bytes + ENTRY_BYTES * 2) else {
+            return;
+        };
         self.kept.rcu(|kept| {
             let mut kept = Kept::clone(kept);
             let has_room = kept.bytes + bytes <= KEPT_BYTES_MAX && kept.sets.len() < KEPT_TERMS_MAX;
@@ -63,6 +72,10 @@ impl TermSets {
             }
             kept
         });
+        let kept = self.get(term);
+        if kept.is_some_and(|kept| Arc::ptr_eq(&kept, set)) {
+            reservation.keep();
+        }
     }
 
     /// Visits the terms whose sets are kept.
@@ -72,7 +85,8 @@ impl TermSets {
 
     /// Returns the heap bytes of the kept sets.
     pub(crate) fn bytes(&self) -> usize {
-        self.kept.load().bytes
+        let kept = self.kept.load();
+        kept.bytes + table_bytes(kept.sets.capacity(), ENTRY_BYTES)
     }
 }
 
@@ -85,12 +99,18 @@ mod tests {
         let terms = TermSets::default();
         let large = Arc::new(RowSet::from_words(vec![0x5555; 1 << 21], 1 << 27));
         assert!(large.bytes() <= KEPT_BYTES_MAX / 2 + 64);
+        let budget = Budget::new(None);
         for term in ["a", "b", "c"] {
-            terms.insert(term, &large);
+            terms.insert(term, &large, &budget);
         }
         assert!(terms.get("a").is_some() && terms.get("c").is_none());
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
-        terms.insert("a", &large);
+        terms.insert("a", &large, &budget);
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
+        let small = TermSets::default();
+        small.insert("a", &large, &Budget::new(Some(large.bytes())));
+        assert!(small.get("a").is_none());
+        small.insert("a", &large, &Budget::new(Some(large.bytes() * 2)));
+        assert!(small.get("a").is_some());
     }
 }

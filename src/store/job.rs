@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::segment::Segment;
+use crate::segment::budget::Budget;
 use crate::segment::merge::merge;
 use crate::segment::rowset::Tombstones;
 use crate::snapshot::{LiveSegment, Snapshot};
@@ -27,6 +28,7 @@ use crate::snapshot::{LiveSegment, Snapshot};
 #[derive(Debug)]
 pub struct MergeJob {
     inputs: Vec<LiveSegment>,
+    budget: Arc<Budget>,
 }
 
 /// What a [`MergeJob`] made, for [`Store::install`](crate::Store::install).
@@ -38,8 +40,11 @@ pub struct Merged {
 }
 
 impl MergeJob {
-    pub(super) fn new(inputs: Vec<LiveSegment>) -> MergeJob {
-        MergeJob { inputs }
+    pub(super) fn new(inputs: Vec<LiveSegment>, budget: &Arc<Budget>) -> MergeJob {
+        MergeJob {
+            inputs,
+            budget: Arc::clone(budget),
+        }
     }
 
     /// Returns how many tickets the merge takes over.
@@ -54,7 +59,7 @@ impl MergeJob {
     ///
     /// Cost: see [`Store::merge_job`](crate::Store::merge_job).
     pub fn run(self) -> Merged {
-        let segment = merge_live(&self.inputs);
+        let segment = merge_live(&self.inputs, &self.budget);
         Merged {
             inputs: self.inputs,
             segment,
@@ -73,7 +78,8 @@ impl Merged {
         for input in &self.inputs {
             let is_input = |live: &LiveSegment| Arc::ptr_eq(&live.segment, &input.segment);
             let now = segments.swap_remove(segments.iter().position(is_input)?);
-            now.dead.for_each_since(&input.dead, |row| {
+            // Rows only die, so what differs has died meanwhile.
+            now.dead.for_each_difference(&input.dead, u32::MAX, |row| {
                 if let Some(moved) = self.segment.row_of(input.segment.tid(row)) {
                     dead.insert(moved);
                 }
@@ -89,7 +95,7 @@ impl Merged {
 }
 
 /// Merges the live rows of segments.
-pub(super) fn merge_live(inputs: &[LiveSegment]) -> Arc<Segment> {
+pub(super) fn merge_live(inputs: &[LiveSegment], budget: &Arc<Budget>) -> Arc<Segment> {
     let sources: Vec<_> = inputs.iter().map(|it| (&*it.segment, &*it.dead)).collect();
-    Arc::new(merge(&sources))
+    Arc::new(merge(&sources, budget))
 }

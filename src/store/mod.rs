@@ -31,6 +31,7 @@
 //! a merge runs it holds its result beside its inputs. Taking a snapshot is one atomic load.
 
 mod job;
+mod publisher;
 mod tiers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,10 +46,10 @@ use crate::model::Ticket;
 use crate::model::batch::{Batch, BatchChange, Patch};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::names::CustomNames;
-use crate::segment::ROWS_MAX;
 use crate::segment::builder::SegmentBuilder;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
 use job::merge_live;
+use publisher::Publisher;
 use tiers::COMMIT_ROWS_MAX;
 
 pub use job::{MergeJob, Merged};
@@ -58,24 +59,46 @@ pub use job::{MergeJob, Merged};
 /// # Examples
 ///
 /// ```
-/// use ticketdex::{Options, Store};
+/// use ticketdex::{Batch, Options, Store, Ticket};
 ///
-/// assert_eq!(Store::new(Options::default()).snapshot().tickets_count(), 0);
+/// let mut store = Store::new(Options::default().memory_bytes_max(1 << 20));
+/// let mut batch = Batch::new();
+/// batch.put(Ticket { tid: 1, summary: "word ".repeat(1 << 20), ..Ticket::default() });
+/// let error = store.commit(batch).unwrap_err();
+/// assert_eq!((error.code(), error.is_request()), ("too_much_memory", false));
+/// assert_eq!(store.snapshot().tickets_count(), 0);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Options {
+    memory_bytes_max: Option<usize>,
     commit_rows_max: u32,
 }
 
 impl Default for Options {
     fn default() -> Options {
         Options {
+            memory_bytes_max: None,
             commit_rows_max: COMMIT_ROWS_MAX,
         }
     }
 }
 
 impl Options {
+    /// Sets the most heap bytes that the published snapshot may take, as
+    /// [`Snapshot::memory`] counts them; without this there is no limit.
+    ///
+    /// A commit or a load that would exceed it fails and changes nothing. What readers would
+    /// have kept for the next request counts too: past the limit the rows of a term are
+    /// found, used and dropped, and orders that are not there yet are not made, so that
+    /// requests are answered in slower ways. Outside of the limit are a batch or a load until
+    /// it is sealed, a merge until it is installed (at most the size of its inputs again), and
+    /// what held snapshots keep alive.
+    #[must_use]
+    pub fn memory_bytes_max(mut self, bytes: usize) -> Options {
+        self.memory_bytes_max = Some(bytes);
+        self
+    }
+
     /// Sets how many rows a commit may merge, so that small stores merge too, or never.
     #[doc(hidden)]
     #[must_use]
@@ -148,8 +171,9 @@ pub struct Loaded {
 /// ```
 #[derive(Debug)]
 pub struct Store {
-    options: Options,
-    published: Arc<ArcSwap<Parts>>,
+    publisher: Publisher,
+    /// The version at which a merge was refused for want of memory.
+    merges_stopped_at: Option<u64>,
     /// Never locked, only borrowed by the one writer: a journal need not be `Sync`, a store is.
     journal: Option<Mutex<Box<dyn Journal>>>,
 }
@@ -180,10 +204,14 @@ impl Reader {
 
 impl Store {
     /// Makes an empty store.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "options are of no use to a caller whose store has them"
+    )]
     pub fn new(options: Options) -> Store {
         Store {
-            options,
-            published: Arc::default(),
+            publisher: Publisher::new(&options),
+            merges_stopped_at: None,
             journal: None,
         }
     }
@@ -211,7 +239,8 @@ impl Store {
                 Change::Put(ticket) => {
                     ticket.check()?;
                     names.enter(ticket.custom_fields.iter().map(|(name, _)| name.as_str()))?;
-                    insert(&mut builder, ticket, &names)?;
+                    store.publisher.check_room(&builder)?;
+                    builder.insert(ticket, &names);
                     removed.remove(&ticket.tid);
                 }
                 Change::Remove(tid) => {
@@ -221,7 +250,7 @@ impl Store {
             }
             Ok(())
         })?;
-        let mut sealed = seal(builder);
+        let mut sealed = store.publisher.seal(builder);
         if let Some(live) = &mut sealed {
             let dead = Arc::make_mut(&mut live.dead);
             for row in removed.iter().filter_map(|&tid| live.segment.row_of(tid)) {
@@ -229,8 +258,11 @@ impl Store {
             }
         }
         store.journal = Some(Mutex::new(Box::new(journal)));
-        let segments = add(&store.options, Vec::new(), sealed);
-        store.publish(segments, Arc::new(names));
+        let segments = sealed.into_iter().collect();
+        store
+            .publisher
+            .prepare(segments, Arc::new(names))?
+            .publish();
         Ok(store)
     }
 
@@ -253,14 +285,12 @@ impl Store {
 
     /// Returns a handle that takes snapshots.
     pub fn reader(&self) -> Reader {
-        Reader {
-            published: Arc::clone(&self.published),
-        }
+        self.publisher.reader()
     }
 
     /// Returns the tickets as of the last commit.
     pub fn snapshot(&self) -> Snapshot {
-        self.reader().snapshot()
+        self.publisher.snapshot()
     }
 
     /// Applies a batch in order and as a whole (spec section 6).
@@ -269,7 +299,7 @@ impl Store {
     ///
     /// [`ErrorKind::InvalidTicket`] or [`ErrorKind::InvalidValue`] where a ticket or a
     /// patch breaks a rule, [`ErrorKind::UnknownTicket`] where a patched ticket is not
-    /// there, [`ErrorKind::TooManyCustomFields`], [`ErrorKind::TooManyTickets`], and those
+    /// there, [`ErrorKind::TooManyCustomFields`], [`ErrorKind::TooMuchMemory`], and those
     /// of the store's [`Journal`]. After an error nothing has changed.
     ///
     /// # Cost
@@ -298,13 +328,14 @@ impl Store {
         }
         let mut builder = SegmentBuilder::new();
         for ticket in changed.values().flatten() {
+            self.publisher.check_room(&builder)?;
             builder.insert(ticket, &names);
         }
-        let sealed = seal(builder);
         let mut segments = snapshot.segments().to_vec();
         mark_dead(&mut segments, &snapshot, changed.keys().copied());
-        let segments = add(&self.options, segments, sealed);
-        let mut transaction = self.begin();
+        segments.extend(self.publisher.seal(builder));
+        let prepared = self.publisher.prepare(segments, Arc::clone(&names))?;
+        let mut transaction = begin(&mut self.journal);
         let names_before = snapshot.custom_names().len();
         append_names(&mut transaction, &names.as_slice()[names_before..])?;
         for (&tid, ticket) in &changed {
@@ -312,7 +343,7 @@ impl Store {
             transaction.append(change)?;
         }
         transaction.commit()?;
-        Ok(self.publish(segments, names))
+        Ok(prepared.publish())
     }
 
     /// Adds the tickets of an import, replacing those whose tids are there already.
@@ -323,8 +354,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of [`Import::for_each_block`], and [`ErrorKind::TooManyTickets`]; the store is
-    /// then as it was.
+    /// Those of [`Import::for_each_block`], [`ErrorKind::TooManyTickets`] past the 2^32 − 2
+    /// rows of a segment, [`ErrorKind::TooMuchMemory`], and those of the store's [`Journal`];
+    /// the store is then as it was.
     ///
     /// # Cost
     ///
@@ -357,9 +389,9 @@ impl Store {
         import: Import<R>,
         keeps_others: bool,
     ) -> Result<Loaded, Error> {
-        let (snapshot, options) = (self.snapshot(), self.options.clone());
+        let (publisher, snapshot) = (&self.publisher, self.publisher.snapshot());
         let skips_bad = import.skips_bad();
-        let mut transaction = self.begin();
+        let mut transaction = begin(&mut self.journal);
         if !keeps_others {
             transaction.append(Change::RemoveAll)?;
         }
@@ -370,7 +402,10 @@ impl Store {
             for ticket in tickets.drain(..) {
                 let names_before = names.as_slice().len();
                 match enter_names(&mut names, &ticket) {
-                    Ok(()) => insert(&mut builder, &ticket, &names)?,
+                    Ok(()) => {
+                        publisher.check_room(&builder)?;
+                        builder.insert(&ticket, &names);
+                    }
                     Err(_) if skips_bad => {
                         refused += 1;
                         continue;
@@ -394,33 +429,11 @@ impl Store {
                 mark_dead(&mut segments, &snapshot, tids.into_iter());
             }
         }
-        segments = add(&options, segments, seal(builder));
+        segments.extend(publisher.seal(builder));
+        let prepared = publisher.prepare(segments, names)?;
         transaction.commit()?;
-        let commit = self.publish(segments, names);
+        let commit = prepared.publish();
         Ok(Loaded { imported, commit })
-    }
-
-    /// Begins a transaction on the journal, if there is one.
-    fn begin(&mut self) -> Transaction<'_> {
-        Transaction::begin(self.journal.as_mut().map(|journal| {
-            let journal = journal.get_mut().unwrap_or_else(PoisonError::into_inner);
-            &mut **journal
-        }))
-    }
-
-    /// Publishes segments as a new version.
-    fn publish(&mut self, segments: Vec<LiveSegment>, names: Arc<CustomNames>) -> Commit {
-        let version = self.published.load().version + 1;
-        self.publish_as(version, segments, names);
-        self.current()
-    }
-
-    fn publish_as(&mut self, version: u64, segments: Vec<LiveSegment>, names: Arc<CustomNames>) {
-        self.published.store(Arc::new(Parts {
-            version,
-            segments,
-            names,
-        }));
     }
 
     /// Returns the most urgent merge that is too large for a commit, if one is due.
@@ -460,14 +473,15 @@ impl Store {
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn merge_job(&self) -> Option<MergeJob> {
-        self.job(|segments| tiers::choose_large(segments, self.options.commit_rows_max))
+        self.job(|segments| tiers::choose_large(segments, self.publisher.commit_rows_max()))
     }
 
     /// Publishes a merge; what was replaced or removed since the job was taken stays so.
     ///
     /// No answer changes, so the version does not either. Where the segments that were
     /// merged are no longer there, by another merge, by [`replace`](Store::replace) or because
-    /// their last ticket went, the merge is dropped and nothing happens.
+    /// their last ticket went, the merge is dropped and nothing happens. So it is where the
+    /// memory budget has no room for it; then no job is offered until the next commit.
     ///
     /// # Cost
     ///
@@ -475,10 +489,12 @@ impl Store {
     pub fn install(&mut self, merged: Merged) -> Commit {
         let snapshot = self.snapshot();
         if let Some(segments) = merged.put_into(&snapshot) {
-            let names = Arc::clone(&snapshot.parts().names);
-            self.publish_as(snapshot.version(), segments, names);
+            match self.publisher.prepare_again(segments) {
+                Ok(prepared) => return prepared.publish(),
+                Err(_) => self.merges_stopped_at = Some(snapshot.version()),
+            }
         }
-        self.current()
+        self.publisher.current()
     }
 
     /// Merges all segments into one, now and on the calling thread.
@@ -508,64 +524,28 @@ impl Store {
     pub fn merge_all(&mut self) -> Commit {
         match self.job(tiers::choose_all) {
             Some(job) => self.install(job.run()),
-            None => self.current(),
+            None => self.publisher.current(),
         }
     }
 
     fn job(&self, choose: impl Fn(&[LiveSegment]) -> Vec<usize>) -> Option<MergeJob> {
         let snapshot = self.snapshot();
+        if self.merges_stopped_at == Some(snapshot.version()) {
+            return None;
+        }
         let places = choose(snapshot.segments());
         let inputs = places.iter().map(|&at| snapshot.segments()[at].clone());
-        (!places.is_empty()).then(|| MergeJob::new(inputs.collect()))
-    }
-
-    /// Returns what the last commit came to.
-    fn current(&self) -> Commit {
-        let snapshot = self.snapshot();
-        Commit {
-            version: snapshot.version(),
-            tickets_count: snapshot.tickets_count(),
-        }
+        let budget = self.publisher.budget();
+        (!places.is_empty()).then(|| MergeJob::new(inputs.collect(), budget))
     }
 }
 
-/// Returns segments with one more, and those merged that a commit is to merge.
-fn add(
-    options: &Options,
-    mut segments: Vec<LiveSegment>,
-    sealed: Option<LiveSegment>,
-) -> Vec<LiveSegment> {
-    segments.extend(sealed);
-    segments.retain(|live| live.live_count() > 0);
-    let places = tiers::choose_small(&segments, options.commit_rows_max);
-    if places.is_empty() {
-        return segments;
-    }
-    let inputs = places.iter().rev().map(|&at| segments.swap_remove(at));
-    let segment = merge_live(&inputs.collect::<Vec<_>>());
-    segments.push(LiveSegment {
-        segment,
-        dead: Arc::default(),
-    });
-    segments
-}
-
-/// Adds a ticket to a segment being built, if there is room for its row.
-fn insert(builder: &mut SegmentBuilder, ticket: &Ticket, names: &CustomNames) -> Result<(), Error> {
-    if builder.rows_count() >= ROWS_MAX as usize {
-        let rows_max = ROWS_MAX.into();
-        return Err(ErrorKind::TooManyTickets { rows_max }.into());
-    }
-    builder.insert(ticket, names);
-    Ok(())
-}
-
-/// Makes a segment of what was built, unless that is nothing.
-fn seal(builder: SegmentBuilder) -> Option<LiveSegment> {
-    (builder.rows_count() > 0).then(|| LiveSegment {
-        segment: Arc::new(builder.seal()),
-        dead: Arc::default(),
-    })
+/// Begins a transaction on a store's journal, if it has one.
+fn begin(journal: &mut Option<Mutex<Box<dyn Journal>>>) -> Transaction<'_> {
+    Transaction::begin(journal.as_mut().map(|journal| {
+        let journal = journal.get_mut().unwrap_or_else(PoisonError::into_inner);
+        &mut **journal
+    }))
 }
 
 /// Appends the names that entered the list.

@@ -268,7 +268,11 @@ fn a_merge_whose_inputs_are_gone_is_dropped() {
     let mut store = make();
     store.commit(put([ticket(5, "a")])).unwrap();
     store.merge_all();
-    let merged = MergeJob::new(store.snapshot().segments().to_vec()).run();
+    let merged = MergeJob::new(
+        store.snapshot().segments().to_vec(),
+        store.publisher.budget(),
+    )
+    .run();
     for tid in 1..=4 {
         store.commit(put([ticket(tid, "b")])).unwrap();
     }

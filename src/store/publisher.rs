@@ -1,0 +1,165 @@
+//! Where the next snapshot is made, counted and published.
+//!
+//! A [`Publisher`] has the one pointer that readers load. Everything that the writer
+//! publishes goes through [`prepare`](Publisher::prepare), which drops empty segments,
+//! merges small ones and asks the memory budget, and then through
+//! [`Prepared::publish`], which swaps the pointer and cannot fail. What is between the
+//! two (a journal that commits) may fail: then the prepared snapshot is dropped, and the
+//! budget counts the published one again.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::{Commit, Options, Reader, merge_live, tiers};
+use crate::model::error::{Error, ErrorKind};
+use crate::model::names::CustomNames;
+use crate::segment::ROWS_MAX;
+use crate::segment::budget::Budget;
+use crate::segment::builder::SegmentBuilder;
+use crate::snapshot::{LiveSegment, Parts, Snapshot};
+
+/// The pointer to the published snapshot, and what the writer needs to make the next.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    published: Arc<ArcSwap<Parts>>,
+    budget: Arc<Budget>,
+    commit_rows_max: u32,
+}
+
+/// A snapshot within the budget that nobody has seen yet.
+#[derive(Debug)]
+pub(super) struct Prepared<'a> {
+    publisher: &'a Publisher,
+    parts: Option<Parts>,
+}
+
+impl Publisher {
+    pub(super) fn new(options: &Options) -> Publisher {
+        Publisher {
+            published: Arc::default(),
+            budget: Budget::new(options.memory_bytes_max),
+            commit_rows_max: options.commit_rows_max,
+        }
+    }
+
+    pub(super) fn reader(&self) -> Reader {
+        Reader {
+            published: Arc::clone(&self.published),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.reader().snapshot()
+    }
+
+    /// Returns what the last commit came to.
+    pub(super) fn current(&self) -> Commit {
+        let snapshot = self.snapshot();
+        Commit {
+            version: snapshot.version(),
+            tickets_count: snapshot.tickets_count(),
+        }
+    }
+
+    /// Returns how many rows a commit may merge.
+    pub(super) fn commit_rows_max(&self) -> u32 {
+        self.commit_rows_max
+    }
+
+    /// Returns the budget of everything that is published here.
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// Checks that a segment being built has room for a row more, and that the budget has room
+    /// for the texts that it holds already.
+    pub(super) fn check_room(&self, builder: &SegmentBuilder) -> Result<(), Error> {
+        if builder.rows_count() >= ROWS_MAX as usize {
+            let rows_max = ROWS_MAX.into();
+            return Err(ErrorKind::TooManyTickets { rows_max }.into());
+        }
+        let bytes = builder.texts_bytes();
+        if bytes > self.budget.bytes_max() {
+            return Err(self.too_much(bytes));
+        }
+        Ok(())
+    }
+
+    /// Makes a segment of what was built, unless that is nothing.
+    pub(super) fn seal(&self, builder: SegmentBuilder) -> Option<LiveSegment> {
+        (builder.rows_count() > 0).then(|| LiveSegment {
+            segment: Arc::new(builder.seal(&self.budget)),
+            dead: Arc::default(),
+        })
+    }
+
+    /// Makes the snapshot of the next commit, with small segments merged.
+    pub(super) fn prepare(
+        &self,
+        mut segments: Vec<LiveSegment>,
+        names: Arc<CustomNames>,
+    ) -> Result<Prepared<'_>, Error> {
+        segments.retain(|live| live.live_count() > 0);
+        let places = tiers::choose_small(&segments, self.commit_rows_max);
+        if !places.is_empty() {
+            let inputs = places.iter().rev().map(|&at| segments.swap_remove(at));
+            let inputs: Vec<LiveSegment> = inputs.collect();
+            segments.push(LiveSegment {
+                segment: merge_live(&inputs, &self.budget),
+                dead: Arc::default(),
+            });
+        }
+        self.admit(Parts {
+            version: self.snapshot().version() + 1,
+            segments,
+            names,
+        })
+    }
+
+    /// Makes the published snapshot once more, of other segments with the same tickets.
+    pub(super) fn prepare_again(&self, segments: Vec<LiveSegment>) -> Result<Prepared<'_>, Error> {
+        let snapshot = self.snapshot();
+        self.admit(Parts {
+            version: snapshot.version(),
+            segments,
+            names: Arc::clone(&snapshot.parts().names),
+        })
+    }
+
+    fn admit(&self, parts: Parts) -> Result<Prepared<'_>, Error> {
+        let admitted = self.budget.admit(|| parts.bytes());
+        admitted.map_err(|bytes| self.too_much(bytes))?;
+        Ok(Prepared {
+            publisher: self,
+            parts: Some(parts),
+        })
+    }
+
+    fn too_much(&self, bytes: usize) -> Error {
+        ErrorKind::TooMuchMemory {
+            bytes: bytes as u64,
+            bytes_max: self.budget.bytes_max() as u64,
+        }
+        .into()
+    }
+}
+
+impl Prepared<'_> {
+    /// Lets every reader see the snapshot from now on.
+    pub(super) fn publish(mut self) -> Commit {
+        if let Some(parts) = self.parts.take() {
+            self.publisher.published.store(Arc::new(parts));
+        }
+        self.publisher.current()
+    }
+}
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        if self.parts.is_some() {
+            let published = self.publisher.snapshot();
+            self.publisher.budget.settle(|| published.parts().bytes());
+        }
+    }
+}

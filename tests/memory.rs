@@ -1,0 +1,174 @@
+//! What `memory` says against what the allocator gave, and the budget against both.
+//!
+//! One test, since the allocator counts for the whole process.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use ticketdex::synth::{Requests, Tickets};
+use ticketdex::{Batch, Options, Query, Reader, Snapshot, Store, Ticket};
+
+/// The system's allocator, with a count of the bytes that it has given and not got back.
+struct Counting;
+
+static GIVEN: AtomicUsize = AtomicUsize::new(0);
+
+#[allow(
+    unsafe_code,
+    reason = "an allocator is unsafe to write; this one only counts and passes on"
+)]
+// SAFETY: every call is passed to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        GIVEN.fetch_add(layout.size(), Relaxed);
+        // SAFETY: the caller's promises are those that the system's allocator asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        GIVEN.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Checks what a store says of itself; `before` is what was given before there was one.
+fn check(snapshot: &Snapshot, before: usize, context: &str) {
+    let given = GIVEN.load(Relaxed) - before;
+    let memory = snapshot.memory();
+    println!(
+        "{context:20} {:9} tickets, {:3} segments, {:11} bytes said, {given:11} given",
+        snapshot.tickets_count(),
+        snapshot.segments_count(),
+        memory.total(),
+    );
+    let off = memory.total().abs_diff(given);
+    assert!(off <= given / 20, "{context}: {memory:?}");
+}
+
+fn put(tickets: impl Iterator<Item = Ticket>) -> Batch {
+    let mut batch = Batch::new();
+    for ticket in tickets {
+        batch.put(ticket);
+    }
+    batch
+}
+
+/// Asks what makes readers keep something: every order, and many keywords.
+fn warm(snapshot: &Snapshot, seed: u64) {
+    let orders = ticketdex::Field::ALL.map(|field| format!("order={}", field.name()));
+    let requests = Requests::new(seed, snapshot.tickets_count()).take(400);
+    let orders = orders.into_iter().filter(|it| it != "order=custom_fields");
+    for request in orders.map(|it| it + "&count=10").chain(requests) {
+        let query: Query = request.parse().unwrap();
+        assert!(snapshot.answer(&query).count() <= snapshot.tickets_count());
+    }
+}
+
+fn counts_are_right_throughout(tickets_count: usize) {
+    let before = GIVEN.load(Relaxed);
+    let mut tickets = Tickets::new(1);
+    let mut store = Store::new(Options::default());
+    store
+        .commit(put(tickets.by_ref().take(tickets_count)))
+        .unwrap();
+    check(&store.snapshot(), before, "cold");
+    warm(&store.snapshot(), 1);
+    check(&store.snapshot(), before, "warm");
+    for ticket in tickets.by_ref().take(300) {
+        store.commit(put(std::iter::once(ticket))).unwrap();
+    }
+    for _ in 0..5 {
+        store.commit(put(tickets.by_ref().take(9_000))).unwrap();
+    }
+    let updated = Tickets::new(1).step_by(7).take(tickets_count / 14);
+    let updated = updated.map(|ticket| Ticket {
+        status: "Updated".into(),
+        ..ticket
+    });
+    store.commit(put(updated)).unwrap();
+    check(&store.snapshot(), before, "after commits");
+    warm(&store.snapshot(), 2);
+    check(&store.snapshot(), before, "warm after commits");
+    let count = store.snapshot().segments_count();
+    while let Some(job) = store.merge_job() {
+        store.install(job.run());
+    }
+    assert!(store.snapshot().segments_count() < count);
+    check(&store.snapshot(), before, "after jobs");
+    store.merge_all();
+    check(&store.snapshot(), before, "merged");
+    drop(store);
+    let left = GIVEN.load(Relaxed) - before;
+    assert!(left < 100_000, "{left} bytes are left of a dropped store");
+}
+
+/// Commits until the budget refuses, while a reader asks for what it would keep.
+fn a_budget_is_kept(bytes_max: usize) {
+    let mut store = Store::new(Options::default().memory_bytes_max(bytes_max));
+    let mut tickets = Tickets::new(2);
+    let is_within = |reader: &Reader| reader.snapshot().memory().total() <= bytes_max;
+    let error = std::thread::scope(|scope| {
+        let (done, is_done) = std::sync::mpsc::channel::<()>();
+        let reader = store.reader();
+        scope.spawn(move || {
+            let mut seed = 0;
+            while is_done.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                seed += 1;
+                for request in Requests::new(seed, 20_000).take(20) {
+                    let query: Query = request.parse().unwrap();
+                    reader.snapshot().answer(&query);
+                    assert!(is_within(&reader));
+                }
+            }
+        });
+        let error = loop {
+            let before = store.snapshot();
+            let batch = put(tickets.by_ref().take(500));
+            match store.commit(batch) {
+                Ok(_) => assert!(is_within(&store.reader())),
+                Err(error) => {
+                    let after = store.snapshot();
+                    assert_eq!(after.version(), before.version());
+                    assert_eq!(after.check_invariants(), Ok(()));
+                    break error;
+                }
+            }
+        };
+        drop(done);
+        error
+    });
+    assert_eq!(
+        (error.code(), error.is_request()),
+        ("too_much_memory", false)
+    );
+    let snapshot = store.snapshot();
+    let total = snapshot.memory().total();
+    println!(
+        "{total} of {bytes_max} bytes for {} tickets",
+        snapshot.tickets_count()
+    );
+    assert!(total * 10 >= bytes_max * 8, "refused too early");
+    warm(&snapshot, 3);
+    assert!(is_within(&store.reader()));
+    // What is removed makes room once it is merged away.
+    let mut removal = Batch::new();
+    for ticket in Tickets::new(2).take(5_000) {
+        removal.remove(ticket.tid);
+    }
+    store.commit(removal).unwrap();
+    while let Some(job) = store.merge_job() {
+        store.install(job.run());
+    }
+    assert!(is_within(&store.reader()));
+    store.commit(put(tickets.take(500))).unwrap();
+}
+
+#[test]
+fn memory_is_what_the_allocator_says() {
+    counts_are_right_throughout(100_000);
+    a_budget_is_kept(30 << 20);
+}
