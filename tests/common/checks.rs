@@ -4,16 +4,16 @@
 //! seeds and every input that a check has ever failed on, on stable Rust. Each compares an
 //! answer, rather than only waiting for a crash.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use ticketdex::reference::Reference;
 use ticketdex::{
-    Batch, BatchChange, Error, Format, Import, ImportFormat, Options, PlanMode, Query, Request,
-    Snapshot, Store, Ticket,
+    Batch, Error, Format, Import, ImportFormat, Options, PlanMode, Query, Request, Snapshot, Store,
+    Ticket,
 };
 
-use super::nasty::{Random, make_batch, make_request, make_tickets, split};
+use super::model::Model;
+use super::nasty::{Random, make_request, make_tickets, split};
 
 /// A request that parses prints as one that parses to an equal request; an error shows.
 pub fn parse_request(input: &[u8]) {
@@ -124,7 +124,7 @@ impl Drop for OnFailure<'_> {
 }
 
 /// Totals, tids and bytes are those of the reference, under every plan.
-fn compare(snapshot: &Snapshot, reference: &Reference, request: &str) {
+pub fn compare(snapshot: &Snapshot, reference: &Reference, request: &str) {
     let _shown = OnFailure { reference, request };
     let query: Query = request.parse().expect("generated requests are valid");
     let total = reference.total(&query);
@@ -173,44 +173,9 @@ fn commit(store: &mut Store, reference: &mut Reference, batch: Batch) {
 /// Batches, merges and held snapshots: every state answers as the reference of its version.
 pub fn store_ops(input: &[u8]) {
     let mut random = Random::chosen(input);
-    let mut store = Store::new(Options::default());
-    let mut reference = Reference::new();
-    let mut held: BTreeMap<u64, (Snapshot, Reference)> = BTreeMap::new();
+    let mut model = Model::new(&mut random);
     for _ in 0..=random.below(12) {
-        let known: Vec<u64> = reference.tickets().map(|ticket| ticket.tid).collect();
-        match random.below(8) {
-            0 => {
-                store.merge_all();
-            }
-            1 => {
-                let snapshot = store.snapshot();
-                held.insert(snapshot.version(), (snapshot, reference.clone()));
-            }
-            2 => {
-                // A removed ticket's names stay.
-                let mut batch = Batch::new();
-                known.iter().take(2).for_each(|&tid| {
-                    batch.remove(tid);
-                });
-                commit(&mut store, &mut reference, batch);
-            }
-            _ => {
-                let batch = make_batch(&mut random, &known);
-                assert!(batch.changes().iter().all(|change| !matches!(
-                    change,
-                    BatchChange::Put(ticket) if ticket.custom_fields.len() > 4_096
-                )));
-                commit(&mut store, &mut reference, batch);
-            }
-        }
-        assert_eq!(store.snapshot().check_invariants(), Ok(()));
-        let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
-        let request = make_request(&mut random, &tickets);
-        compare(&store.snapshot(), &reference, &request);
-    }
-    for (snapshot, reference) in held.values() {
-        let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
-        let request = make_request(&mut random, &tickets);
-        compare(snapshot, reference, &request);
+        model.step(&mut random);
+        model.ask(&mut random);
     }
 }

@@ -9,4 +9,6 @@
 pub mod checks;
 #[cfg(feature = "cli")]
 pub mod command;
+#[cfg(feature = "reference")]
+pub mod model;
 pub mod nasty;

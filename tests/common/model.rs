@@ -1,0 +1,155 @@
+//! A store beside the reference, through batches, merges and held snapshots.
+//!
+//! Each step changes both in the same way, or changes how the store keeps what it has;
+//! whatever was held before answers as it did.
+
+use ticketdex::reference::Reference;
+use ticketdex::{Batch, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
+
+use super::checks::compare;
+use super::nasty::{Random, make_batch, make_request, make_tickets};
+
+/// What a snapshot must answer for as long as it is held.
+struct Held {
+    snapshot: Snapshot,
+    reference: Reference,
+}
+
+/// The most snapshots and merges that are held at a time.
+const HELD_MAX: usize = 3;
+
+/// A store, what it must answer, and what is held of it.
+pub struct Model {
+    store: Store,
+    reference: Reference,
+    commits_count: u64,
+    held: Vec<Held>,
+    merged: Vec<Merged>,
+}
+
+impl Model {
+    /// Makes an empty store, which merges at sizes drawn from none to the ordinary.
+    pub fn new(random: &mut Random) -> Model {
+        let options = match random.below(5) {
+            0 => Options::default(),
+            at => Options::default().commit_rows_max([0, 4, 12, 40][at - 1]),
+        };
+        Model {
+            store: Store::new(options),
+            reference: Reference::new(),
+            commits_count: 0,
+            held: Vec::new(),
+            merged: Vec::new(),
+        }
+    }
+
+    /// Takes one step, and checks what must be true after it.
+    pub fn step(&mut self, random: &mut Random) {
+        match random.below(16) {
+            0..=4 => {
+                let batch = make_batch(random, &self.tids());
+                self.commit(batch);
+            }
+            5..=8 => self.commit_one_by_one(random),
+            9 => self.remove(random),
+            10 | 11 => {
+                let merged = self.store.merge_job().map(MergeJob::run);
+                self.merged.extend(merged);
+                if self.merged.len() > HELD_MAX || random.is_one_in(2) {
+                    self.install(random);
+                }
+            }
+            12 => self.install(random),
+            13 => {
+                self.store.merge_all();
+                assert!(self.store.snapshot().segments_count() <= 1);
+            }
+            14 => {
+                while let Some(job) = self.store.merge_job() {
+                    self.store.install(job.run());
+                }
+            }
+            _ => self.hold(random),
+        }
+        self.check();
+    }
+
+    /// Compares the answers to a request with the reference's, now or as of what is held.
+    pub fn ask(&self, random: &mut Random) {
+        let (snapshot, reference) = match self.held.get(random.below(2 * HELD_MAX)) {
+            Some(held) => (&held.snapshot, &held.reference),
+            None => (&self.store.snapshot(), &self.reference),
+        };
+        let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
+        compare(snapshot, reference, &make_request(random, &tickets));
+    }
+
+    fn tids(&self) -> Vec<u64> {
+        self.reference.tickets().map(|ticket| ticket.tid).collect()
+    }
+
+    fn commit(&mut self, batch: Batch) {
+        let expected = self.reference.commit(&batch).map_err(|error| error.code());
+        let got = self.store.commit(batch);
+        let got = got.map_err(|error| error.code());
+        assert_eq!(got.map(|_| ()), expected);
+        if let Ok(commit) = got {
+            self.commits_count += 1;
+            assert_eq!(commit.version, self.commits_count);
+        }
+    }
+
+    /// Tickets as a help desk gets them: each its own commit.
+    fn commit_one_by_one(&mut self, random: &mut Random) {
+        let tickets_count = random.below(6);
+        for ticket in make_tickets(random, tickets_count) {
+            let mut batch = Batch::new();
+            let tid = ticket.tid;
+            batch.put(ticket);
+            if random.is_one_in(4) {
+                batch.patch(tid, Patch::new().set_custom("Serial", "patched"));
+            }
+            self.commit(batch);
+        }
+    }
+
+    /// Removes a run of tickets, or all of them.
+    fn remove(&mut self, random: &mut Random) {
+        let mut tids = self.tids();
+        if !random.is_one_in(4) {
+            tids.truncate(random.below(tids.len() + 1));
+        }
+        let mut batch = Batch::new();
+        for tid in tids {
+            batch.remove(tid);
+        }
+        self.commit(batch);
+    }
+
+    /// Installs what was merged some time ago, in any order.
+    fn install(&mut self, random: &mut Random) {
+        if !self.merged.is_empty() {
+            let at = random.below(self.merged.len());
+            let commit = self.store.install(self.merged.swap_remove(at));
+            assert_eq!(commit.version, self.commits_count);
+        }
+    }
+
+    fn hold(&mut self, random: &mut Random) {
+        if self.held.len() == HELD_MAX {
+            self.held.swap_remove(random.below(HELD_MAX));
+        }
+        self.held.push(Held {
+            snapshot: self.store.snapshot(),
+            reference: self.reference.clone(),
+        });
+    }
+
+    fn check(&self) {
+        let snapshot = self.store.snapshot();
+        assert_eq!(snapshot.check_invariants(), Ok(()));
+        assert_eq!(snapshot.version(), self.commits_count);
+        assert_eq!(snapshot.custom_names(), self.reference.custom_names());
+        assert!(snapshot.tickets_count() == self.reference.tickets().count() as u64);
+    }
+}
