@@ -270,12 +270,18 @@ pub fn fold(text: &str) -> String {
 
 /// Appends the folded text.
 pub(crate) fn fold_into(text: &str, out: &mut String) {
-    if text.is_ascii() {
+    let mut rest = text;
+    loop {
+        let is_other = |byte: u8| !byte.is_ascii();
+        let run = rest.bytes().position(is_other).unwrap_or(rest.len());
+        let (ascii, others) = rest.split_at(run);
         let start = out.len();
-        out.push_str(text);
+        out.push_str(ascii);
         out[start..].make_ascii_lowercase();
-    } else {
-        out.extend(folded_chars(text));
+        let mut chars = others.chars();
+        let Some(c) = chars.next() else { return };
+        out.extend(c.to_lowercase());
+        rest = chars.as_str();
     }
 }
 
@@ -284,47 +290,50 @@ pub(crate) fn folded_chars(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)
 }
 
-const fn make_unreserved() -> [bool; 256] {
-    let mut table = [false; 256];
+const fn make_encoded() -> [u8; 256] {
+    let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'*' | b'-' | b'.' | b'_');
+        if b.is_ascii_alphanumeric() || matches!(b, b'*' | b'-' | b'.' | b'_') {
+            table[byte] = b;
+        }
         byte += 1;
     }
+    table[b' ' as usize] = b'+';
     table
 }
 
-/// The bytes that the form-urlencoded serializer writes as they are.
-const UNRESERVED: [bool; 256] = make_unreserved();
+/// What the form-urlencoded serializer writes for a byte; NUL is an escape.
+const ENCODED: [u8; 256] = make_encoded();
 
 /// Appends a text as `application/x-www-form-urlencoded` (spec section 4).
 pub(crate) fn encode_into(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if UNRESERVED[usize::from(byte)] {
-            continue;
+    // In pieces, so that room for nothing but escapes is never much.
+    for piece in text.as_bytes().chunks(1 << 10) {
+        let mut at = out.len();
+        out.resize(at + 3 * piece.len(), 0);
+        for &byte in piece {
+            match ENCODED[usize::from(byte)] {
+                0 => {
+                    out[at..at + 3].copy_from_slice(&escape(byte));
+                    at += 3;
+                }
+                encoded => {
+                    out[at] = encoded;
+                    at += 1;
+                }
+            }
         }
-        out.extend_from_slice(&bytes[start..at]);
-        start = at + 1;
-        if byte == b' ' {
-            out.push(b'+');
-        } else {
-            push_escape(byte, out);
-        }
+        out.truncate(at);
     }
-    out.extend_from_slice(&bytes[start..]);
 }
 
-/// Appends `%XX`, upper case.
-pub(crate) fn push_escape(byte: u8, out: &mut Vec<u8>) {
+/// Returns `%XX`, upper case.
+fn escape(byte: u8) -> [u8; 3] {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(&[
-        b'%',
-        HEX[usize::from(byte >> 4)],
-        HEX[usize::from(byte & 15)],
-    ]);
+    let digit = |nibble: u8| HEX[usize::from(nibble)];
+    [b'%', digit(byte >> 4), digit(byte & 15)]
 }
 
 /// Whether `+` stands for a space when escapes are read.
@@ -481,6 +490,28 @@ mod tests {
             write_date(seconds_to_date(seconds), &mut expected);
             let (text, count) = write_date_seconds(seconds);
             assert_eq!(text[..count], expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn folding_takes_each_char_by_itself() {
+        for text in ["", "aBC", "É", "aÉ", "ÉA", "xÉÜy ΣΑΣ İz", "ß ẞ ǅ 日本 Ω"] {
+            let expected: String = text.chars().flat_map(char::to_lowercase).collect();
+            assert_eq!(fold(text), expected);
+            assert_eq!(folded_chars(text).collect::<String>(), expected);
+        }
+    }
+
+    #[test]
+    fn encoding_is_that_of_the_url_standard() {
+        let all: String = ('\0'..'\u{500}').chain(['\u{FFFF}', '😀']).collect();
+        // Through every place of a char in a piece.
+        for shift in 0..4 {
+            let text = "x".repeat(shift) + &all;
+            let mut encoded = b"kept".to_vec();
+            encode_into(&text, &mut encoded);
+            let expected: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            assert_eq!(str::from_utf8(&encoded[4..]), Ok(&*expected));
         }
     }
 
