@@ -269,6 +269,11 @@ impl<R: BufRead> Import<R> {
         Ok(listener.imported)
     }
 
+    /// Returns how many threads may be used, the caller's own too.
+    pub(crate) fn threads_count(&self) -> usize {
+        self.threads
+    }
+
     /// Returns whether bad records are skipped.
     pub(crate) fn skips_bad(&self) -> bool {
         self.listener.skips_bad

@@ -22,7 +22,7 @@ fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
     for (index, ticket) in tickets.iter().enumerate() {
         let entering = ticket.custom_fields.iter().map(|pair| pair.0.as_str());
         names.enter(entering).unwrap();
-        builders[index % segments_count].insert(ticket, &names);
+        builders[index % segments_count].insert(std::slice::from_ref(ticket), &names);
     }
     let segments = builders.into_iter().map(|builder| LiveSegment {
         segment: Arc::new(builder.seal(&Budget::new(None))),

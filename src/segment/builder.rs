@@ -1,9 +1,10 @@
-//! From tickets, one by one, to a sealed segment.
+//! From tickets, a block at a time, to a sealed segment.
 //!
-//! A [`SegmentBuilder`] takes a ticket, copies what it needs and drops it, so a load
-//! never holds more than a block of tickets. Texts get provisional ordinals from hash
-//! tables; [`seal`](SegmentBuilder::seal) sorts the dictionaries, gives the final
-//! ordinals and puts the rows in tid order, without a copy where they came so.
+//! A [`SegmentBuilder`] copies what it needs of tickets, so a load never holds more than a
+//! few blocks of them. Texts get provisional ordinals from hash tables;
+//! [`seal`](SegmentBuilder::seal) sorts the dictionaries, gives the final ordinals and puts
+//! the rows in tid order, without a copy where they came so. Columns and words know nothing
+//! of each other until then, so the words may be another thread's.
 //!
 //! # Invariants
 //!
@@ -23,8 +24,8 @@ use super::budget::Budget;
 use super::column::{Column, TextColumn, zones_pay};
 use super::dictionary::{Blob, Dictionary};
 use super::parts::SegmentParts;
-use super::words::WordsBuilder;
-use super::{FieldColumn, Segment};
+use super::words::WordsFeed;
+use super::{FieldColumn, Segment, spread};
 use crate::model::names::CustomNames;
 use crate::model::value::date_to_seconds;
 use crate::model::{Cell, Field, FieldKind, Ticket};
@@ -33,7 +34,8 @@ use crate::model::{Cell, Field, FieldKind, Ticket};
 #[derive(Debug)]
 struct TextsBuilder {
     texts: Blob,
-    table: HashTable<u32>,
+    /// Half of each text's hash, and its ordinal.
+    table: HashTable<(u32, u32)>,
     /// One a row; rows past the end have ordinal 0, the empty text.
     ordinals: Vec<u32>,
 }
@@ -56,13 +58,16 @@ impl TextsBuilder {
         if text.is_empty() {
             return;
         }
-        let (texts, hash) = (&mut self.texts, hasher.hash_one(text));
-        let found = self.table.find(hash, |&at| texts.get(at as usize) == text);
-        let ordinal = found.copied().unwrap_or_else(|| texts.count() as u32);
+        let texts = &mut self.texts;
+        let half = hasher.hash_one(text) as u32;
+        let is_text = |&(other, at): &(u32, u32)| other == half && texts.get(at as usize) == text;
+        let found = self.table.find(spread(half), is_text);
+        let ordinal = found.map_or(texts.count() as u32, |&(_, ordinal)| ordinal);
         if ordinal as usize == texts.count() {
             texts.push(text);
-            let hash_of = |&at: &u32| hasher.hash_one(texts.get(at as usize));
-            self.table.insert_unique(hash, ordinal, hash_of);
+            let hash_of = |&(half, _): &(u32, u32)| spread(half);
+            self.table
+                .insert_unique(spread(half), (half, ordinal), hash_of);
         }
         self.ordinals.resize(row as usize, 0);
         self.ordinals.push(ordinal);
@@ -84,7 +89,7 @@ impl TextsBuilder {
 struct RowOrder {
     rows_count: u32,
     /// The row that came in, for each final row; none where they are the same.
-    order: Option<Vec<u32>>,
+    order: Option<Arc<[u32]>>,
 }
 
 impl RowOrder {
@@ -101,7 +106,7 @@ impl RowOrder {
         order.dedup_by_key(|row| tids[*row as usize]);
         RowOrder {
             rows_count: order.len() as u32,
-            order: Some(order),
+            order: Some(order.into()),
         }
     }
 
@@ -120,8 +125,40 @@ enum FieldBuilder {
     Texts(TextsBuilder),
     /// One a row; rows past the end have none.
     Numbers(Vec<Option<u64>>),
-    Long(TextColumn),
+    /// With room for a text on its way.
+    Long(TextColumn, Vec<u8>),
     Custom,
+}
+
+impl FieldBuilder {
+    /// Takes the field's values of rows from one on.
+    fn insert<'a>(
+        &mut self,
+        first_row: u32,
+        field: Field,
+        cells: impl Iterator<Item = Cell<'a>>,
+        hasher: &DefaultHashBuilder,
+    ) {
+        let is_flag = field.kind() == FieldKind::Flag;
+        for (row, cell) in (first_row..).zip(cells) {
+            match (&mut *self, cell) {
+                (FieldBuilder::Long(column, scratch), Cell::Text(text)) => {
+                    column.push(text, scratch);
+                }
+                (FieldBuilder::Texts(texts), Cell::Text(text)) if is_flag => {
+                    texts.insert(row, &text.to_ascii_uppercase(), hasher);
+                }
+                (FieldBuilder::Texts(texts), Cell::Text(text)) => texts.insert(row, text, hasher),
+                (FieldBuilder::Numbers(numbers), cell) => {
+                    if let Some(number) = number_of(cell) {
+                        numbers.resize(row as usize, None);
+                        numbers.push(Some(number));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Tickets going into a segment.
@@ -131,16 +168,22 @@ pub(crate) struct SegmentBuilder {
     fields: Vec<FieldBuilder>,
     /// By the index of the name.
     custom: Vec<Option<TextsBuilder>>,
-    words: WordsBuilder,
+    words: WordsFeed,
     hasher: DefaultHashBuilder,
-    scratch: Vec<u8>,
 }
 
 impl SegmentBuilder {
-    /// Starts a segment without rows.
+    /// Starts a segment without rows, on the caller's thread alone.
     pub(crate) fn new() -> SegmentBuilder {
+        SegmentBuilder::with_threads(1)
+    }
+
+    /// Starts a segment without rows; with two threads, one of them takes the words in.
+    pub(crate) fn with_threads(count: usize) -> SegmentBuilder {
         let builder = |field: Field| match (field, field.kind()) {
-            (Field::Subject | Field::Summary, _) => FieldBuilder::Long(TextColumn::default()),
+            (Field::Subject | Field::Summary, _) => {
+                FieldBuilder::Long(TextColumn::default(), Vec::new())
+            }
             (_, FieldKind::Text | FieldKind::Identifier | FieldKind::Flag) => {
                 FieldBuilder::Texts(TextsBuilder::default())
             }
@@ -153,9 +196,8 @@ impl SegmentBuilder {
             tids: Vec::new(),
             fields: Field::ALL.map(builder).into(),
             custom: Vec::new(),
-            words: WordsBuilder::new(),
+            words: WordsFeed::new(count > 1),
             hasher: DefaultHashBuilder::default(),
-            scratch: Vec::new(),
         }
     }
 
@@ -174,7 +216,7 @@ impl SegmentBuilder {
     pub(crate) fn texts_bytes(&self) -> usize {
         let of_field = |builder: &FieldBuilder| match builder {
             FieldBuilder::Texts(texts) => texts.texts.text_bytes(),
-            FieldBuilder::Long(column) => column.text_bytes(),
+            FieldBuilder::Long(column, _) => column.text_bytes(),
             FieldBuilder::Numbers(_) | FieldBuilder::Custom => 0,
         };
         let custom = self.custom.iter().flatten();
@@ -182,37 +224,25 @@ impl SegmentBuilder {
         custom + self.fields.iter().map(of_field).sum::<usize>()
     }
 
-    /// Takes a checked ticket in, whose custom names have entered `names`.
-    pub(crate) fn insert(&mut self, ticket: &Ticket, names: &CustomNames) {
-        let row = self.tids.len() as u32;
-        self.tids.push(ticket.tid);
+    /// Takes checked tickets in, whose custom names have entered `names`.
+    ///
+    /// Field by field, so that one column after the other has the processor's cache.
+    pub(crate) fn insert(&mut self, tickets: &[Ticket], names: &CustomNames) {
+        let first_row = self.tids.len() as u32;
+        self.tids.extend(tickets.iter().map(|ticket| ticket.tid));
         for (field, builder) in Field::ALL.into_iter().zip(&mut self.fields) {
-            let cell = ticket.cell(field);
-            if let (Cell::Text(text), true) = (cell, field.is_searchable()) {
-                self.words.insert_text(text);
-            }
-            match (builder, cell) {
-                (FieldBuilder::Long(column), Cell::Text(text)) => {
-                    column.push(text, &mut self.scratch);
-                }
-                (FieldBuilder::Texts(texts), Cell::Text(text)) => {
-                    if field.kind() == FieldKind::Flag {
-                        texts.insert(row, &text.to_ascii_uppercase(), &self.hasher);
-                    } else {
-                        texts.insert(row, text, &self.hasher);
-                    }
-                }
-                (FieldBuilder::Numbers(numbers), cell) => {
-                    if let Some(number) = number_of(cell) {
-                        numbers.resize(row as usize, None);
-                        numbers.push(Some(number));
-                    }
-                }
-                _ => {}
-            }
+            let cells = tickets.iter().map(|ticket| ticket.cell(field));
+            builder.insert(first_row, field, cells, &self.hasher);
         }
-        self.insert_custom(row, &ticket.custom_fields, names);
-        self.words.end_row();
+        for (row, ticket) in (first_row..).zip(tickets) {
+            for field in Field::ALL.into_iter().filter(|field| field.is_searchable()) {
+                if let Cell::Text(text) = ticket.cell(field) {
+                    self.words.insert_text(text);
+                }
+            }
+            self.insert_custom(row, &ticket.custom_fields, names);
+            self.words.end_row();
+        }
     }
 
     fn insert_custom(&mut self, row: u32, pairs: &[(String, String)], names: &CustomNames) {
@@ -239,6 +269,7 @@ impl SegmentBuilder {
     /// Makes the segment; `budget` is that of its store.
     pub(crate) fn seal(self, budget: &Arc<Budget>) -> Segment {
         let rows = RowOrder::of_tids(&self.tids);
+        let words = self.words.seal(rows.order.clone());
         let with_zones = zones_pay(rows.rows_count);
         let mut columns = Vec::with_capacity(self.fields.len());
         for (field, builder) in Field::ALL.into_iter().zip(self.fields) {
@@ -251,7 +282,7 @@ impl SegmentBuilder {
                     let is_date = field.kind() == FieldKind::Date;
                     FieldColumn::Coded(Column::of_numbers(&rows.map(number), is_date && with_zones))
                 }
-                FieldBuilder::Long(mut column) => {
+                FieldBuilder::Long(mut column, _) => {
                     if let Some(order) = &rows.order {
                         column = column.reordered(order);
                     }
@@ -270,7 +301,7 @@ impl SegmentBuilder {
             rows_count: rows.rows_count,
             columns,
             custom,
-            words: self.words.seal(rows.order.as_deref()),
+            words: words.finish(),
         }
         .assemble(&[], budget)
     }
@@ -312,7 +343,7 @@ mod tests {
         let mut names = CustomNames::default();
         names.enter(["A"]).unwrap();
         for (tid, status) in [(5, "open"), (3, "gone"), (9, ""), (3, "Open")] {
-            builder.insert(&ticket(tid, status), &names);
+            builder.insert(&[ticket(tid, status)], &names);
         }
         let segment = builder.seal(&Budget::new(None));
         assert_eq!(segment.rows_count(), 3);
@@ -343,7 +374,7 @@ mod tests {
         let mut names = CustomNames::default();
         names.enter(["A"]).unwrap();
         for tid in 1..=100 {
-            builder.insert(&ticket(tid, &format!("s{}", tid % 50)), &names);
+            builder.insert(&[ticket(tid, &format!("s{}", tid % 50))], &names);
         }
         let segment = builder.seal(&Budget::new(None));
         assert!(segment.posting_sets(Field::Status).is_none());

@@ -24,7 +24,7 @@ use std::ops::Range;
 
 use super::dictionary::{Blob, Dictionary};
 use super::rowset::{BLOCK_ROWS, blocks_count};
-use crate::model::value::{Plus, decode, encode_into};
+use crate::model::value::{Plus, decode};
 
 /// A vector of integers in the narrowest form that holds them.
 #[derive(Clone, Debug)]
@@ -462,11 +462,7 @@ pub(crate) struct TextColumn {
 impl TextColumn {
     /// Appends the text of the next row; `scratch` is overwritten.
     pub(crate) fn push(&mut self, text: &str, scratch: &mut Vec<u8>) {
-        scratch.clear();
-        encode_into(text, scratch);
-        // Encoding writes ASCII only, so this never falls back.
-        self.encoded
-            .push(str::from_utf8(scratch).unwrap_or_default());
+        self.encoded.push_encoded(text, scratch);
     }
 
     /// Returns how many rows there are.

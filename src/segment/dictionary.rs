@@ -20,6 +20,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::column::Codes;
+use super::text_order::sort_texts;
 use crate::model::value::{encode_into, fold_into, folded_chars};
 
 /// Texts end to end, found by index.
@@ -50,6 +51,14 @@ impl Blob {
         write(&mut self.text);
         let base = self.bases[self.ends.len() / BASE_TEXTS];
         self.ends.push((self.text.len() as u64 - base) as u32);
+    }
+
+    /// Appends a text URL-encoded; `scratch` is overwritten.
+    pub(super) fn push_encoded(&mut self, text: &str, scratch: &mut Vec<u8>) {
+        scratch.clear();
+        encode_into(text, scratch);
+        // Encoding writes ASCII only, so this never falls back.
+        self.push(str::from_utf8(scratch).unwrap_or_default());
     }
 
     /// Returns how many texts there are.
@@ -159,12 +168,11 @@ impl Dictionary {
         for index in 0..texts.count() {
             folded.push_with(|out| fold_into(texts.get(index), out));
         }
-        let mut order: Vec<u32> = (0..texts.count() as u32).collect();
-        order.sort_unstable_by(|&a, &b| {
-            let (a, b) = (a as usize, b as usize);
-            let by_folded = folded.get(a).cmp(folded.get(b));
-            by_folded.then_with(|| texts.get(a).cmp(texts.get(b)))
-        });
+        let folded_text = |index: u32| folded.get(index as usize).as_bytes();
+        let mut order = sort_texts(texts.count() as u32, folded_text);
+        for class in order.chunk_by_mut(|&a, &b| folded_text(a) == folded_text(b)) {
+            class.sort_unstable_by_key(|&index| texts.get(index as usize));
+        }
         let mut sorted = Blob::default();
         let mut class_starts: Vec<u32> = Vec::new();
         let mut ordinals = vec![0; order.len()];
@@ -190,10 +198,7 @@ impl Dictionary {
             let mut blob = Blob::default();
             let mut scratch = Vec::new();
             for index in 0..texts.count() {
-                scratch.clear();
-                encode_into(texts.get(index), &mut scratch);
-                // Encoding writes ASCII only, so each byte is a char.
-                blob.push_with(|out| out.extend(scratch.iter().map(|&byte| char::from(byte))));
+                blob.push_encoded(texts.get(index), &mut scratch);
             }
             encoded = Some(blob);
         }

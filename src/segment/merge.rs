@@ -335,7 +335,7 @@ mod tests {
     fn build<'a>(tickets: impl IntoIterator<Item = &'a Ticket>, names: &CustomNames) -> Segment {
         let mut builder = SegmentBuilder::new();
         for ticket in tickets {
-            builder.insert(ticket, names);
+            builder.insert(std::slice::from_ref(ticket), names);
         }
         builder.seal(&Budget::new(None))
     }

@@ -26,6 +26,7 @@ mod parts;
 pub(crate) mod rowset;
 pub(crate) mod sorted;
 pub(crate) mod terms;
+mod text_order;
 pub(crate) mod words;
 
 use std::sync::{Arc, OnceLock};
@@ -50,6 +51,13 @@ pub(crate) const FRAME_BYTES: usize = ARC_BYTES + size_of::<Segment>();
 /// values are so many that one sorted vector serves better.
 pub(crate) fn has_postings(field: Field) -> bool {
     Field::FILTERS.contains(&field) && field != Field::Cid
+}
+
+/// Makes a hash for a table of half of one, which is what a table keeps beside an ordinal.
+///
+/// So it grows without a look at the texts, and looks at few that are not the right one.
+fn spread(half: u32) -> u64 {
+    u64::from(half).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// The column of one field.

@@ -36,6 +36,7 @@ mod tiers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
+use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -239,8 +240,8 @@ impl Store {
                 Change::Put(ticket) => {
                     ticket.check()?;
                     names.enter(ticket.custom_fields.iter().map(|(name, _)| name.as_str()))?;
-                    store.publisher.check_room(&builder)?;
-                    builder.insert(ticket, &names);
+                    store.publisher.check_room(&builder, 1)?;
+                    builder.insert(slice::from_ref(ticket), &names);
                     removed.remove(&ticket.tid);
                 }
                 Change::Remove(tid) => {
@@ -328,8 +329,8 @@ impl Store {
         }
         let mut builder = SegmentBuilder::new();
         for ticket in changed.values().flatten() {
-            self.publisher.check_room(&builder)?;
-            builder.insert(ticket, &names);
+            self.publisher.check_room(&builder, 1)?;
+            builder.insert(slice::from_ref(ticket), &names);
         }
         let mut segments = snapshot.segments().to_vec();
         mark_dead(&mut segments, &snapshot, changed.keys().copied());
@@ -360,7 +361,9 @@ impl Store {
     ///
     /// # Cost
     ///
-    /// Linear in the input; at most a few blocks of tickets are held as [`Ticket`]s.
+    /// Linear in the input; at most a few blocks of tickets are held as [`Ticket`]s. With
+    /// [`Import::threads`] above 1, one of the threads indexes words, which is about half of
+    /// the work, and the others read and parse.
     pub fn load<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
         self.load_onto(import, true)
     }
@@ -396,16 +399,17 @@ impl Store {
             transaction.append(Change::RemoveAll)?;
         }
         let mut names = Arc::clone(&snapshot.parts().names);
-        let mut builder = SegmentBuilder::new();
+        let threads = import.threads_count();
+        let mut builder = SegmentBuilder::with_threads(threads);
         let mut refused = 0;
+        // One of the threads is the builder's.
+        let import = import.threads(threads.saturating_sub(1));
         let mut imported = import.for_each_block(|tickets| {
-            for ticket in tickets.drain(..) {
+            let mut taken = 0;
+            for at in 0..tickets.len() {
                 let names_before = names.as_slice().len();
-                match enter_names(&mut names, &ticket) {
-                    Ok(()) => {
-                        publisher.check_room(&builder)?;
-                        builder.insert(&ticket, &names);
-                    }
+                match enter_names(&mut names, &tickets[at]) {
+                    Ok(()) => {}
                     Err(_) if skips_bad => {
                         refused += 1;
                         continue;
@@ -413,8 +417,12 @@ impl Store {
                     Err(error) => return Err(error),
                 }
                 append_names(&mut transaction, &names.as_slice()[names_before..])?;
-                transaction.append(Change::Put(&ticket))?;
+                transaction.append(Change::Put(&tickets[at]))?;
+                tickets.swap(taken, at);
+                taken += 1;
             }
+            publisher.check_room(&builder, taken)?;
+            builder.insert(&tickets[..taken], &names);
             Ok(())
         })?;
         imported.tickets -= refused;

@@ -72,10 +72,14 @@ impl Publisher {
         &self.budget
     }
 
-    /// Checks that a segment being built has room for a row more, and that the budget has room
-    /// for the texts that it holds already.
-    pub(super) fn check_room(&self, builder: &SegmentBuilder) -> Result<(), Error> {
-        if builder.rows_count() >= ROWS_MAX as usize {
+    /// Checks that a segment being built has room for so many rows more, and that the budget
+    /// has room for the texts that it holds already.
+    pub(super) fn check_room(
+        &self,
+        builder: &SegmentBuilder,
+        rows_count: usize,
+    ) -> Result<(), Error> {
+        if builder.rows_count() + rows_count > ROWS_MAX as usize {
             let rows_max = ROWS_MAX.into();
             return Err(ErrorKind::TooManyTickets { rows_max }.into());
         }

@@ -13,12 +13,11 @@ use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::super::spread;
+use super::super::text_order::{HEAD_BYTES, head_at, sort_heads};
 use super::packed::{Cursor, Gauge, Lists, Offsets};
 use super::{Kind, Postings, Words, set_bit, stride};
 use crate::model::value::fold_into;
-
-/// How many bytes of a word its entry holds.
-const HEAD_BYTES: usize = size_of::<u64>();
 
 /// How many words met lately are at hand.
 const RECENT_COUNT: usize = 1 << 16;
@@ -33,8 +32,8 @@ const NUMBER_MAX: u32 = (1 << 31) - 1;
 #[derive(Debug, Default)]
 pub(crate) struct WordsBuilder {
     hasher: DefaultHashBuilder,
-    /// Numbers of words, by the words' texts.
-    table: HashTable<u32>,
+    /// Half of each word's hash, and its number.
+    table: HashTable<(u32, u32)>,
     /// Numbers of words met lately, by parts of their hashes: the frequent words stay in
     /// the processor's cache here, when the table has outgrown it. Empty until then.
     recent: Vec<u32>,
@@ -45,7 +44,7 @@ pub(crate) struct WordsBuilder {
     log: Vec<u16>,
     /// Where each row's part of the log ends.
     row_ends: Offsets,
-    /// The text being read, folded; kept for its room.
+    /// The row being read, folded; kept for its room.
     folded: String,
 }
 
@@ -71,33 +70,30 @@ impl WordsBuilder {
         WordsBuilder::default()
     }
 
-    /// Takes the words of one text of the current row.
+    /// Takes the words of the next row, whose texts are parted by white space; folds in place.
     ///
     /// Cost: O(text), one table look-up a word.
-    pub(crate) fn insert_text(&mut self, text: &str) {
-        let mut folded = std::mem::take(&mut self.folded);
-        folded.clear();
-        fold_into(text, &mut folded);
-        let bytes = folded.as_bytes();
-        if bytes.is_ascii() {
+    pub(crate) fn insert_row(&mut self, text: &mut str) {
+        if text.is_ascii() {
+            text.make_ascii_lowercase();
+            let text = text.as_bytes();
             // The same split as below, without decoding chars.
             let mut start = 0;
-            while start < bytes.len() {
-                let word = bytes[start..].iter().position(|&byte| is_ascii_space(byte));
-                let end = word.map_or(bytes.len(), |length| start + length);
-                self.insert_word(&bytes[start..], end - start);
-                start = end + 1;
+            while start < text.len() {
+                let word = text[start..].iter().position(|&byte| is_ascii_space(byte));
+                let length = word.unwrap_or(text.len() - start);
+                self.insert_word(&text[start..], length);
+                start += length + 1;
             }
         } else {
+            let mut folded = std::mem::take(&mut self.folded);
+            folded.clear();
+            fold_into(text, &mut folded);
             for word in folded.split(char::is_whitespace) {
                 self.insert_word(word.as_bytes(), word.len());
             }
+            self.folded = folded;
         }
-        self.folded = folded;
-    }
-
-    /// Ends the current row; the next text belongs to the next.
-    pub(crate) fn end_row(&mut self) {
         self.row_ends.push(self.log.len());
     }
 
@@ -116,22 +112,25 @@ impl WordsBuilder {
         }
         let row = self.rows_count();
         let (word, head) = (&text[..length], head_of(text, length));
-        let hash = hash(&self.hasher, head, word);
-        // The upper bits, as the table takes the lower ones.
-        let recent = (hash >> 32) as usize % RECENT_COUNT;
+        let half = hash(&self.hasher, head, word) as u32;
+        let recent = half as usize % RECENT_COUNT;
         let (entries, text) = (&self.entries, &self.text);
-        let is_word = |&number: &u32| {
+        let is_word = |number: u32| {
             let entry = &entries[number as usize];
             entry.head == head
                 && entry.length as usize == length
                 && (length <= HEAD_BYTES || &text[entry.range()] == word)
         };
         let known = match self.recent.get(recent) {
-            Some(number) if is_word(number) => Some(*number),
-            _ => self.table.find(hash, is_word).copied(),
+            Some(&number) if is_word(number) => Some(number),
+            _ => {
+                let is_same = |&(other, number): &(u32, u32)| other == half && is_word(number);
+                let found = self.table.find(spread(half), is_same);
+                found.map(|&(_, number)| number)
+            }
         };
         let Some(number) = known else {
-            self.insert_new(word, head, hash);
+            self.insert_new(word, head, half);
             return;
         };
         if let Some(place) = self.recent.get_mut(recent) {
@@ -144,7 +143,7 @@ impl WordsBuilder {
 
     /// Takes a word that no row held before.
     #[cold]
-    fn insert_new(&mut self, word: &[u8], head: u64, hash: u64) {
+    fn insert_new(&mut self, word: &[u8], head: u64, half: u32) {
         let number = u32::try_from(self.entries.len())
             .ok()
             .filter(|&number| number <= NUMBER_MAX)
@@ -162,11 +161,9 @@ impl WordsBuilder {
         }
         self.text.extend_from_slice(word);
         push_number(number, &mut self.log);
-        let (entries, text, hasher) = (&self.entries, &self.text, &self.hasher);
-        self.table.insert_unique(hash, number, |&other| {
-            let entry = &entries[other as usize];
-            self::hash(hasher, entry.head, &text[entry.range()])
-        });
+        let hash_of = |&(half, _): &(u32, u32)| spread(half);
+        self.table
+            .insert_unique(spread(half), (half, number), hash_of);
     }
 
     /// Makes the index: row i of it is the inserted row `order[i]`, or i without an order.
@@ -220,10 +217,8 @@ impl WordsBuilder {
                     sorted.push((entry.head, number as u32));
                 }
             }
-            sorted.sort_unstable_by(|a, b| {
-                // Words of up to eight bytes tie too, where NULs make up the difference.
-                let text = |number: u32| &self.text[self.entries[number as usize].range()];
-                a.0.cmp(&b.0).then_with(|| text(a.1).cmp(text(b.1)))
+            sort_heads(&mut sorted, &|number| {
+                &self.text[self.entries[number as usize].range()]
             });
             sorted.into_iter().map(|(_, number)| number).collect()
         })
@@ -319,9 +314,7 @@ pub(super) fn head_of(text: &[u8], length: usize) -> u64 {
         let past = HEAD_BYTES.saturating_sub(length) as u32 * u8::BITS;
         return u64::from_be_bytes(chunk) >> past << past;
     }
-    let mut chunk = [0; HEAD_BYTES];
-    chunk[..length].copy_from_slice(&text[..length]);
-    u64::from_be_bytes(chunk)
+    head_at(&text[..length], 0)
 }
 
 /// Appends the number of a word: 15 bits, or 31 in two parts, the upper part marked.

@@ -7,6 +7,7 @@
 //! [`Words::rows`] unites their rows.
 //!
 //! * [`builder`]: rows of texts on their way in.
+//! * [`feed`]: their way there, in blocks, on a thread of their own if wanted.
 //! * [`grams`]: runs of three bytes, and the words that hold them.
 //! * [`kept`]: the rows of those short terms whose union is dear, made at sealing.
 //! * [`merge`]: several indexes into one, without hashing or sorting words again.
@@ -29,6 +30,7 @@
 //! two bytes as a rule, and a bitmap is at most four times the list it replaces.
 
 mod builder;
+mod feed;
 mod grams;
 mod kept;
 mod merge;
@@ -39,7 +41,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-pub(crate) use builder::WordsBuilder;
+use builder::WordsBuilder;
+pub(crate) use feed::WordsFeed;
 use grams::{GRAM_BYTES, Grams};
 use kept::Kept;
 pub(crate) use merge::{MOVE_DROPPED, MergeInput};

@@ -56,10 +56,7 @@ impl Naive {
 fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
     let mut builder = WordsBuilder::new();
     for texts in rows {
-        for text in texts {
-            builder.insert_text(text);
-        }
-        builder.end_row();
+        builder.insert_row(&mut texts.join("\n"));
     }
     assert_eq!(builder.rows_count() as usize, rows.len());
     builder.seal(order)
@@ -87,21 +84,26 @@ fn found(words: &Words, term: &str) -> Vec<u32> {
     rows
 }
 
+/// The words of an index in byte order, each with its rows.
+fn read_words(words: &Words) -> Vec<(String, Vec<u32>)> {
+    let read = |word| {
+        let mut rows = Vec::new();
+        words.for_each_row(word, |row| rows.push(row));
+        let text = std::str::from_utf8(words.word(word)).unwrap();
+        (text.to_owned(), rows)
+    };
+    let mut read: Vec<_> = (0..words.words_count()).map(read).collect();
+    read.sort();
+    read
+}
+
 /// Compares every part of the index with the twin; each piece of a word is a term.
 fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
     let naive = Naive::new(rows);
     assert_eq!(words.rows_count() as usize, rows.len(), "{context}");
     let expected = naive.words();
     assert_eq!(words.words_count() as usize, expected.len(), "{context}");
-    let mut read = Vec::new();
-    for word in 0..words.words_count() {
-        let mut word_rows = Vec::new();
-        words.for_each_row(word, |row| word_rows.push(row));
-        let text = std::str::from_utf8(words.word(word)).unwrap().to_owned();
-        read.push((text, word_rows));
-    }
-    read.sort();
-    assert_eq!(read, expected, "{context}");
+    assert_eq!(read_words(words), expected, "{context}");
     let mut terms: BTreeSet<String> = others.iter().map(|&term| term.to_owned()).collect();
     for (word, _) in &expected {
         let cuts: Vec<usize> = (0..=word.len())
@@ -294,6 +296,36 @@ fn words_that_differ_in_nuls_alone_are_distinct() {
         &["12345678"],
     ]);
     check(&rows, &build(&rows, None), &["\0", "b\0\0\0"], "NULs");
+}
+
+#[test]
+fn a_feed_gives_the_same_words_here_and_on_a_thread() {
+    let mut random = Random(41);
+    // Several blocks of rows, and one row that is longer than a block.
+    let mut rows = random_rows(&mut random, 60_000);
+    rows.insert(30_000, vec!["long ".repeat(70_000), "end".into()]);
+    let expected = build(&rows, None);
+    let order: Vec<u32> = (0..rows.len() as u32).rev().collect();
+    let expected_reversed = build(&rows, Some(&order));
+    for has_thread in [false, true] {
+        let feed = || {
+            let mut feed = WordsFeed::new(has_thread);
+            for texts in &rows {
+                for text in texts {
+                    feed.insert_text(text);
+                }
+                feed.end_row();
+            }
+            feed
+        };
+        let words = feed().seal(None).finish();
+        assert!(read_words(&words) == read_words(&expected));
+        let words = feed().seal(Some(order.clone().into())).finish();
+        assert!(read_words(&words) == read_words(&expected_reversed));
+        // A load that fails seals nothing, or does not wait for it.
+        drop(feed());
+        drop(feed().seal(None));
+    }
 }
 
 #[test]
