@@ -131,10 +131,10 @@ impl Source<'_> {
             .is_some_and(|metadata| metadata.is_file())
     }
 
-    fn open(&self) -> io::Result<Box<dyn Read>> {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self.path {
             Some(path) => Box::new(File::open(path)?),
-            None => Box::new(io::stdin().lock()),
+            None => Box::new(io::stdin()),
         })
     }
 }
