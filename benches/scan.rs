@@ -1,0 +1,240 @@
+//! A linear scan: what a program without an index does, and the yardstick of the benches.
+//!
+//! All tickets in a vector by tid; every request asks every ticket its filters one by one,
+//! sorts what matched and cuts the page out. It is written as one would write it who cares
+//! about time but builds no index: the searchable text is folded once, at the start, and
+//! so are the values that a request compares with. Held to `reference` by
+//! [`corpus`](crate::corpus), which both the crate's benches and the peers use it with.
+#![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
+
+use std::cmp::Ordering;
+
+use chrono::NaiveDateTime;
+use memchr::memmem::Finder;
+use ticketdex::{
+    Cell, Direction, Field, OrderKey, Query, SortKey, Ticket, TidFilter, TidPattern, fold,
+};
+
+/// Tickets by tid, each with its searchable text.
+pub struct Scan {
+    tickets: Vec<Ticket>,
+    /// The folded searchable fields of each ticket, parted by a line end, which no term holds.
+    texts: Vec<String>,
+}
+
+impl Scan {
+    /// Takes tickets whose tids ascend.
+    pub fn new(tickets: Vec<Ticket>) -> Scan {
+        assert!(tickets.is_sorted_by(|left, right| left.tid < right.tid));
+        let texts = tickets.iter().map(searchable).collect();
+        Scan { tickets, texts }
+    }
+
+    /// Returns the tickets by ascending tid.
+    pub fn tickets(&self) -> &[Ticket] {
+        &self.tickets
+    }
+
+    /// Returns how many tickets match, before `count` and `page`.
+    pub fn total(&self, query: &Query) -> u64 {
+        self.matching(query).count() as u64
+    }
+
+    /// Returns the tickets of the page, in order; none where only the count is asked for.
+    pub fn page(&self, query: &Query) -> Vec<&Ticket> {
+        if query.is_count_only() {
+            return Vec::new();
+        }
+        let (skip, take) = query.window();
+        let window = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let (skip, take) = (window(skip), window(take));
+        if query.order().is_empty() {
+            // As a caller wants the total too, every ticket is looked at.
+            let matching: Vec<&Ticket> = self.matching(query).collect();
+            return matching.into_iter().skip(skip).take(take).collect();
+        }
+        let mut keyed: Vec<(Vec<Sorted>, &Ticket)> = self
+            .matching(query)
+            .map(|ticket| (sort_values(query.order(), ticket), ticket))
+            .collect();
+        keyed.sort_by(|(left, _), (right, _)| compare(query.order(), left, right));
+        let tickets = keyed.into_iter().map(|(_, ticket)| ticket);
+        tickets.skip(skip).take(take).collect()
+    }
+
+    fn matching(&self, query: &Query) -> impl Iterator<Item = &Ticket> {
+        let conditions = Conditions::new(query);
+        let tickets = self.tickets.iter().zip(&self.texts);
+        let matching = tickets.filter(move |(ticket, text)| conditions.hold(ticket, text));
+        matching.map(|(ticket, _)| ticket)
+    }
+}
+
+/// Returns the folded searchable fields of a ticket, parted by a line end.
+pub fn searchable(ticket: &Ticket) -> String {
+    let mut text = String::new();
+    let mut push = |part: &str| {
+        text.push_str(&fold(part));
+        text.push('\n');
+    };
+    for field in Field::ALL {
+        match ticket.cell(field) {
+            Cell::Text(part) if field.is_searchable() => push(part),
+            Cell::CustomFields(pairs) => pairs.iter().for_each(|(_, part)| push(part)),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// The filters of a query, ready to be asked.
+struct Conditions {
+    tid: Option<TidFilter>,
+    tids: (Option<u64>, Option<u64>),
+    values: Vec<(Field, Vec<String>)>,
+    due: Option<(NaiveDateTime, NaiveDateTime)>,
+    cids: (Option<String>, Option<String>),
+    dates: (Option<NaiveDateTime>, Option<NaiveDateTime>),
+    terms: Vec<Finder<'static>>,
+}
+
+impl Conditions {
+    fn new(query: &Query) -> Conditions {
+        let values = Field::FILTERS.into_iter().filter_map(|field| {
+            let values: Vec<String> = query.values(field).iter().map(|text| fold(text)).collect();
+            (!values.is_empty()).then_some((field, values))
+        });
+        let (start_cid, end_cid) = query.cid_range();
+        let terms = query.terms().iter();
+        Conditions {
+            tid: query.tid().filter(|tid| **tid != TidFilter::Any).cloned(),
+            tids: query.tid_range(),
+            values: values.collect(),
+            due: query
+                .due()
+                .map(|due| (due.first_second(), due.last_second())),
+            cids: (start_cid.map(fold), end_cid.map(fold)),
+            dates: query.date_range(),
+            terms: terms
+                .map(|term| Finder::new(&fold(term)).into_owned())
+                .collect(),
+        }
+    }
+
+    fn hold(&self, ticket: &Ticket, text: &str) -> bool {
+        self.tid.as_ref().is_none_or(|tid| match tid {
+            TidFilter::Any => true,
+            TidFilter::Exact(exact) => ticket.tid == *exact,
+            TidFilter::Pattern(pattern) => matches_pattern(pattern, ticket.tid),
+            other => unreachable!("{other:?} has no meaning here"),
+        }) && self.tids.0.is_none_or(|start| ticket.tid >= start)
+            && self.tids.1.is_none_or(|end| ticket.tid <= end)
+            && self.values.iter().all(|(field, values)| {
+                let own = text_of(ticket, *field);
+                values.iter().any(|value| is_equal_folded(own, value))
+            })
+            && self.due.is_none_or(|(first, last)| {
+                ticket
+                    .due_date
+                    .is_some_and(|due| first <= due && due <= last)
+            })
+            && self.hold_cids(ticket)
+            && self.hold_dates(ticket)
+            && self
+                .terms
+                .iter()
+                .all(|term| term.find(text.as_bytes()).is_some())
+    }
+
+    fn hold_cids(&self, ticket: &Ticket) -> bool {
+        if self.cids == (None, None) {
+            return true;
+        }
+        let cid = fold(&ticket.cid);
+        let (start, end) = &self.cids;
+        start.as_ref().is_none_or(|start| cid >= *start)
+            && end
+                .as_ref()
+                .is_none_or(|end| cid <= *end || cid.starts_with(end.as_str()))
+    }
+
+    fn hold_dates(&self, ticket: &Ticket) -> bool {
+        match (self.dates, ticket.date_opened) {
+            ((None, None), _) => true,
+            (_, None) => false,
+            ((start, end), Some(opened)) => {
+                start.is_none_or(|start| opened >= start) && end.is_none_or(|end| opened <= end)
+            }
+        }
+    }
+}
+
+fn text_of(ticket: &Ticket, field: Field) -> &str {
+    match ticket.cell(field) {
+        Cell::Text(text) => text,
+        _ => "",
+    }
+}
+
+fn is_equal_folded(text: &str, folded: &str) -> bool {
+    if text.is_ascii() {
+        text.eq_ignore_ascii_case(folded)
+    } else {
+        fold(text) == folded
+    }
+}
+
+/// Whether the decimal form of a tid is the pieces of a pattern with anything in between.
+fn matches_pattern(pattern: &TidPattern, tid: u64) -> bool {
+    let digits = tid.to_string();
+    let pieces: Vec<&str> = pattern.as_str().split('*').collect();
+    let [first, between @ .., last] = &pieces[..] else {
+        return false;
+    };
+    let Some(mut rest) = digits.strip_prefix(first) else {
+        return false;
+    };
+    for piece in between {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// What one key of an order compares; none, 0 and empty are the least by themselves.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Sorted {
+    Text(String),
+    Integer(Option<u64>),
+    Date(Option<NaiveDateTime>),
+}
+
+fn sort_values(order: &[OrderKey], ticket: &Ticket) -> Vec<Sorted> {
+    let values = order.iter().map(|key| match &key.key {
+        SortKey::Custom(name) => Sorted::Text(fold(ticket.custom(name))),
+        SortKey::Field(field) => match ticket.cell(*field) {
+            Cell::Text(text) => Sorted::Text(fold(text)),
+            Cell::Integer(integer) => Sorted::Integer(Some(integer)),
+            Cell::OptionalInteger(integer) => Sorted::Integer(integer),
+            Cell::Date(date) => Sorted::Date(date),
+            other => unreachable!("{other:?} is no key of an order"),
+        },
+        other => unreachable!("{other:?} is no key of an order"),
+    });
+    values.collect()
+}
+
+fn compare(order: &[OrderKey], left: &[Sorted], right: &[Sorted]) -> Ordering {
+    for ((key, left), right) in order.iter().zip(left).zip(right) {
+        let ordering = match key.direction {
+            Direction::Ascending => left.cmp(right),
+            Direction::Descending => right.cmp(left),
+        };
+        if ordering != Ordering::Equal {
+            return ordering;
+        }
+    }
+    Ordering::Equal
+}
