@@ -1,0 +1,206 @@
+//! The tickets of a run, as a file of JSON Lines, and what was built of them before.
+//!
+//! SQLite and Tantivy take minutes to load a million tickets, so what they built is kept
+//! in the data folder with how long it took, and opened by later runs over the same
+//! tickets. Each load runs in a process of its own, which is how its memory is known.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use ticketdex::synth::Tickets;
+use ticketdex::{Import, ImportFormat, Options, Store, Ticket};
+
+use crate::peer::Failure;
+use crate::scan::Scan;
+use crate::sqlite::Sqlite;
+use crate::tantivy::Tantivy;
+
+/// The seed of the tickets.
+const SEED: u64 = 1;
+
+/// What is loaded, each in a process of its own.
+pub const LOADS: [&str; 4] = ["ticketdex", "SQLite", "Tantivy", "scan"];
+
+/// What a load cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// From JSON Lines to ready.
+    pub seconds: f64,
+    /// What of it all threads computed: what is left of it on a machine that does other
+    /// things too.
+    pub cpu_seconds: f64,
+    /// Resident memory with all indexes, or the bytes of an index that is mapped, in MiB.
+    pub mib: f64,
+}
+
+/// The data folder of one number of tickets.
+pub struct Data {
+    folder: PathBuf,
+    tickets_count: usize,
+}
+
+impl Data {
+    /// Makes the folder and the file of tickets, where they are not there yet.
+    pub fn open(parent: &Path, tickets_count: usize) -> Result<Data, Failure> {
+        let folder = parent.join(format!("{SEED}-{tickets_count}"));
+        std::fs::create_dir_all(&folder)?;
+        let data = Data {
+            folder,
+            tickets_count,
+        };
+        let path = data.jsonl();
+        if !path.exists() {
+            let unfinished = path.with_extension("unfinished");
+            let mut file = BufWriter::new(File::create(&unfinished)?);
+            for ticket in Tickets::new(SEED).take(tickets_count) {
+                serde_json::to_writer(&mut file, &ticket)?;
+                file.write_all(b"\n")?;
+            }
+            file.into_inner()?.sync_data()?;
+            std::fs::rename(unfinished, path)?;
+        }
+        Ok(data)
+    }
+
+    /// Returns how many tickets there are.
+    pub fn tickets_count(&self) -> usize {
+        self.tickets_count
+    }
+
+    /// Returns the tickets' file.
+    pub fn jsonl(&self) -> PathBuf {
+        self.folder.join("tickets.jsonl")
+    }
+
+    /// Starts an import of the tickets.
+    pub fn import(&self) -> Result<Import<impl BufRead + use<>>, Failure> {
+        let file = BufReader::with_capacity(1 << 20, File::open(self.jsonl())?);
+        Ok(Import::new(ImportFormat::JsonLines, file))
+    }
+
+    /// Returns a store of the tickets, loaded on two threads.
+    pub fn store(&self) -> Result<Store, Failure> {
+        let mut store = Store::new(Options::default());
+        store.load(self.import()?.threads(2))?;
+        Ok(store)
+    }
+
+    /// Returns a scan over the tickets.
+    pub fn scan(&self) -> Result<Scan, Failure> {
+        let tickets: Result<Vec<Ticket>, _> = self.import()?.into_iter().collect();
+        Ok(Scan::new(tickets?))
+    }
+
+    /// Opens the SQLite database that [`load`](Data::load) built.
+    pub fn sqlite(&self) -> Result<Sqlite, Failure> {
+        Sqlite::open(&self.folder.join("sqlite"))
+    }
+
+    /// Opens the Tantivy index that [`load`](Data::load) built.
+    pub fn tantivy(&self) -> Result<Tantivy, Failure> {
+        Tantivy::open(&self.folder.join("tantivy"))
+    }
+
+    /// Returns what a load costs, measured in a process of its own now or earlier.
+    pub fn load(&self, name: &str) -> Result<Load, Failure> {
+        let is_kept = matches!(name, "SQLite" | "Tantivy");
+        let note = self.folder.join(format!("{name}.load"));
+        if is_kept && note.exists() {
+            return parse_load(&std::fs::read_to_string(note)?);
+        }
+        let program = std::env::current_exe()?;
+        let output = Command::new(program).args(["--load", name]).output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into());
+        }
+        let text = String::from_utf8(output.stdout)?;
+        let load = parse_load(&text)?;
+        if is_kept {
+            std::fs::write(note, text)?;
+        }
+        Ok(load)
+    }
+
+    /// Loads, keeps what is worth it, and prints seconds and MiB: the other process's part.
+    pub fn load_here(&self, name: &str) -> Result<(), Failure> {
+        let before = resident_mib()?;
+        let start = Instant::now();
+        let seconds = || -> Result<(f64, f64), Failure> {
+            Ok((start.elapsed().as_secs_f64(), cpu_seconds()?))
+        };
+        let ((seconds, cpu_seconds), mib) = match name {
+            "ticketdex" => {
+                let store = self.store()?;
+                let figures = (seconds()?, resident_mib()? - before);
+                drop(store);
+                figures
+            }
+            "scan" => {
+                let scan = self.scan()?;
+                let figures = (seconds()?, resident_mib()? - before);
+                drop(scan);
+                figures
+            }
+            "SQLite" => {
+                let sqlite = Sqlite::build(self.import()?.into_iter())?;
+                let figures = (seconds()?, resident_mib()? - before);
+                let path = self.folder.join("sqlite");
+                let _ = std::fs::remove_file(&path);
+                sqlite.save(&path)?;
+                figures
+            }
+            "Tantivy" => {
+                let path = self.folder.join("tantivy");
+                let _ = std::fs::remove_dir_all(&path);
+                Tantivy::build(&path, self.import()?.into_iter())?;
+                (seconds()?, folder_mib(&path)?)
+            }
+            other => return Err(format!("nothing is called {other:?}").into()),
+        };
+        println!("{seconds} {cpu_seconds} {mib}");
+        Ok(())
+    }
+}
+
+fn parse_load(text: &str) -> Result<Load, Failure> {
+    let figures: Result<Vec<f64>, _> = text.split_whitespace().map(str::parse).collect();
+    let [seconds, cpu_seconds, mib] = figures?[..] else {
+        return Err(format!("three figures were expected in {text:?}").into());
+    };
+    Ok(Load {
+        seconds,
+        cpu_seconds,
+        mib,
+    })
+}
+
+/// Returns what all threads of this process have computed so far.
+fn cpu_seconds() -> Result<f64, Failure> {
+    /// A tick of the clock that Linux shows processes.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The program's name stands in brackets and may hold anything; what follows is numbers.
+    let numbers = stat.rsplit(')').next().unwrap_or_default();
+    let times = numbers.split_whitespace().skip(11).take(2).map(str::parse);
+    let times: Result<Vec<f64>, _> = times.collect();
+    Ok(times?.iter().sum::<f64>() / TICKS_PER_SECOND)
+}
+
+/// Returns the resident memory of this process.
+fn resident_mib() -> Result<f64, Failure> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    Ok(kib.ok_or("no VmRSS")?.parse::<f64>()? / 1024.0)
+}
+
+fn folder_mib(path: &Path) -> Result<f64, Failure> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(path)? {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok(bytes as f64 / 1_048_576.0)
+}

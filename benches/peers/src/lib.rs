@@ -1,0 +1,18 @@
+//! Other engines with the same tickets, and how `ticketdex` compares with them.
+//!
+//! A package of its own, so that the crate never depends on what it is measured against.
+//! The program asks everyone the rows of [`table`] and checks that they agree; the
+//! library is what it is made of, so that the translation to SQL can be tested too.
+
+pub mod data;
+pub mod engine;
+pub mod measure;
+pub mod peer;
+pub mod record;
+#[path = "../../scan.rs"]
+pub mod scan;
+pub mod scan_peer;
+pub mod sql;
+pub mod sqlite;
+pub mod table;
+pub mod tantivy;

@@ -1,0 +1,175 @@
+//! Asks the engine and its peers the same requests over the same tickets, and tells.
+//!
+//! `cargo run --release -- [--record]` prints the comparison as Markdown and, with
+//! `--record`, writes it to `benches/record`. `TICKETDEX_TICKETS` is the number of tickets
+//! (100,000 unless given), `TICKETDEX_PEERS` the folder for what was built of them (one in
+//! the system's temporary folder unless given; at a million tickets it takes 10 GB).
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use ticketdex::{Format, Snapshot};
+use ticketdex_peers::data::{Data, LOADS};
+use ticketdex_peers::engine::{self, Figures};
+use ticketdex_peers::measure;
+use ticketdex_peers::peer::{Failure, Peer};
+use ticketdex_peers::record::{Export, Measured, PEERS, Record};
+use ticketdex_peers::table::{Row, rows};
+
+const TICKETS_COUNT: usize = 100_000;
+
+fn main() -> Result<(), Failure> {
+    let tickets_count = std::env::var("TICKETDEX_TICKETS");
+    let tickets_count = tickets_count.map_or(Ok(TICKETS_COUNT), |text| text.parse())?;
+    let folder = std::env::var_os("TICKETDEX_PEERS").map_or_else(
+        || std::env::temp_dir().join("ticketdex-peers"),
+        PathBuf::from,
+    );
+    let data = Data::open(&folder, tickets_count)?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_recorded = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--load", name] => return data.load_here(name),
+        ["--record"] => true,
+        [] => false,
+        _ => return Err("usage: ticketdex-peers [--record]".into()),
+    };
+    let record = compare(&data)?.to_markdown()?;
+    println!("{record}");
+    if is_recorded {
+        let date = chrono::DateTime::from(std::time::SystemTime::now())
+            .format("%Y-%m-%d")
+            .to_string();
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../record");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join(format!("{date}.md")), record)?;
+    }
+    Ok(())
+}
+
+fn compare(data: &Data) -> Result<Record, Failure> {
+    let mut loads = Vec::new();
+    for name in LOADS {
+        tell(&format!("loading {name}"));
+        loads.push((name, data.load(name)?));
+    }
+    tell("opening");
+    let scan = data.scan()?;
+    let rows = rows(scan.tickets())?;
+    let (snapshot, firsts) = ask_first(data, &rows)?;
+    let sqlite = data.sqlite()?;
+    let tantivy = data.tantivy()?;
+    let peers: [&dyn Peer; 3] = [&sqlite, &tantivy, &scan];
+    let mut measured = Vec::new();
+    for (row, first) in rows.into_iter().zip(firsts) {
+        tell(row.name);
+        measured.push(measure_row(row, first, &snapshot, &peers)?);
+    }
+    let scale = scale_published(&mut measured);
+    tell("exporting");
+    let exports = vec![
+        export(Format::Xml, &snapshot, &peers)?,
+        export(Format::Json, &snapshot, &peers)?,
+    ];
+    Ok(Record {
+        tickets_count: data.tickets_count(),
+        rows: measured,
+        scale,
+        exports,
+        loads,
+        memory: format!("{:#?}\n", snapshot.memory()),
+    })
+}
+
+/// Asks every row once, in stores where nothing of what it needs has been kept yet.
+fn ask_first(data: &Data, rows: &[Row]) -> Result<(Snapshot, Vec<f64>), Failure> {
+    let mut firsts = vec![0.0; rows.len()];
+    let rounds = rows.iter().map(|row| row.round + 1).max().unwrap_or(1);
+    let mut snapshot = data.store()?.snapshot();
+    for round in 0..rounds {
+        if round > 0 {
+            snapshot = data.store()?.snapshot();
+        }
+        for (row, first) in rows.iter().zip(&mut firsts) {
+            if row.round == round {
+                *first = engine::first(&snapshot, row)?;
+            }
+        }
+    }
+    Ok((snapshot, firsts))
+}
+
+fn measure_row(
+    row: Row,
+    first: f64,
+    snapshot: &Snapshot,
+    peers: &[&dyn Peer; 3],
+) -> Result<Measured, Failure> {
+    let answer = snapshot.answer(&row.query);
+    let total = answer.total();
+    let tids: Vec<u64> = answer.records().map(|record| record.tid()).collect();
+    for peer in peers {
+        let name = peer.name();
+        if peer.total(&row.query)?.is_some_and(|other| other != total) {
+            return Err(
+                format!("{name} has another total than {total} for {}", row.request).into(),
+            );
+        }
+        if !row.query.is_count_only() && peer.tids(&row.query)?.is_some_and(|other| other != tids) {
+            return Err(format!("{name} has other tids than {tids:?} for {}", row.request).into());
+        }
+    }
+    let engine: Figures = engine::again(snapshot, &row, first)?;
+    let mut figures = [None; PEERS.len()];
+    for (peer, figure) in peers.iter().zip(&mut figures) {
+        if let Some(mut run) = peer.prepare(&row.query)? {
+            *figure = Some(measure::median(&mut run)?);
+        }
+    }
+    Ok(Measured {
+        plan: snapshot.explain(&row.query).to_string(),
+        row,
+        total,
+        engine,
+        peers: figures,
+    })
+}
+
+/// Adds the peers that are not run: their published figures, scaled by the linear scan.
+fn scale_published(measured: &mut [Measured]) -> f64 {
+    let ratios = measured.iter().filter_map(|row| {
+        let published = row.row.published?;
+        Some(row.peers[2]? / published.scan)
+    });
+    let scale = measure::geometric_mean(&ratios.collect::<Vec<f64>>()).unwrap_or(1.0);
+    for row in measured {
+        if let Some(published) = row.row.published {
+            row.peers[3] = Some(published.duckdb * scale);
+            row.peers[4] = Some(published.polars * scale);
+        }
+    }
+    scale
+}
+
+fn export(format: Format, snapshot: &Snapshot, peers: &[&dyn Peer; 3]) -> Result<Export, Failure> {
+    let mut rates = Vec::new();
+    for peer in peers {
+        let start = Instant::now();
+        let bytes = match format {
+            Format::Xml => peer.export_xml()?,
+            _ => peer.export_json()?,
+        };
+        if let Some(bytes) = bytes {
+            let rate = bytes as f64 / start.elapsed().as_secs_f64() / 1e9;
+            rates.push((peer.name(), rate));
+        }
+    }
+    Ok(Export {
+        format,
+        engine: engine::export(snapshot, format)?,
+        peers: rates,
+    })
+}
+
+fn tell(what: &str) {
+    eprintln!("{what} …");
+}

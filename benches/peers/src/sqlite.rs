@@ -1,0 +1,197 @@
+//! SQLite with the tables and indexes of [`sql`]: the peer that most programs would take.
+//!
+//! In memory, without a journal, on one thread; searched through an FTS5 trigram index
+//! that was merged into one tree, and with the planner's statistics gathered. Text is
+//! folded by the function `fold` as it comes in, so no request folds a stored text but
+//! for orders by a field without an index.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::backup::Backup;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Statement, params_from_iter};
+use serde::ser::{SerializeMap, Serializer};
+use ticketdex::{Cell, Field, Query, Ticket};
+
+use crate::peer::{Failure, Peer, Prepared};
+use crate::scan::searchable;
+use crate::sql;
+
+/// Bytes of pages that SQLite may keep, in KiB, for whatever is not in memory anyway.
+const CACHE_KIB: i64 = 512 << 10;
+
+/// Bytes of postings that FTS5 gathers before it writes them.
+const POSTINGS_BYTES: i64 = 256 << 20;
+
+/// A database in memory.
+pub struct Sqlite {
+    connection: Connection,
+}
+
+impl Sqlite {
+    /// Makes a database of tickets, with every index.
+    pub fn build(
+        tickets: impl Iterator<Item = Result<Ticket, ticketdex::Error>>,
+    ) -> Result<Sqlite, Failure> {
+        let sqlite = Sqlite::empty()?;
+        let connection = &sqlite.connection;
+        connection.execute_batch(&sql::schema())?;
+        connection.execute_batch("BEGIN")?;
+        {
+            let marks = vec!["?"; Field::ALL.len()].join(", ");
+            let names = Field::ALL.map(Field::name).join(", ");
+            let insert = format!("INSERT INTO tickets ({names}) VALUES ({marks})");
+            let mut insert = connection.prepare(&insert)?;
+            let mut insert_text = connection.prepare("INSERT INTO texts VALUES (?, ?)")?;
+            for ticket in tickets {
+                let ticket = ticket?;
+                insert.execute(params_from_iter(values(&ticket)))?;
+                insert_text.execute((ticket.tid.cast_signed(), searchable(&ticket)))?;
+            }
+        }
+        connection.execute(
+            "INSERT INTO trigrams (trigrams, rank) VALUES ('hashsize', ?)",
+            [POSTINGS_BYTES],
+        )?;
+        connection.execute_batch(
+            "INSERT INTO trigrams (trigrams) VALUES ('rebuild');
+            INSERT INTO trigrams (trigrams) VALUES ('optimize');
+            COMMIT;",
+        )?;
+        connection.execute_batch(&sql::indexes())?;
+        Ok(sqlite)
+    }
+
+    /// Reads a database into memory from the file that [`save`](Sqlite::save) wrote.
+    pub fn open(path: &Path) -> Result<Sqlite, Failure> {
+        let mut sqlite = Sqlite::empty()?;
+        let file = Connection::open(path)?;
+        copy(&file, &mut sqlite.connection)?;
+        Ok(sqlite)
+    }
+
+    /// Writes the database to a file.
+    pub fn save(&self, path: &Path) -> Result<(), Failure> {
+        copy(&self.connection, &mut Connection::open(path)?)
+    }
+
+    fn empty() -> Result<Sqlite, Failure> {
+        let connection = Connection::open_in_memory()?;
+        connection.pragma_update(None, "journal_mode", "OFF")?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        let flags = FunctionFlags::SQLITE_UTF8
+            | FunctionFlags::SQLITE_DETERMINISTIC
+            | FunctionFlags::SQLITE_INNOCUOUS;
+        connection.create_scalar_function("fold", 1, flags, |call| {
+            Ok(sql::fold(call.get_raw(0).as_str()?))
+        })?;
+        Ok(Sqlite { connection })
+    }
+
+    fn prepare(&self, statement: &sql::Statement) -> Result<(Statement<'_>, Vec<Value>), Failure> {
+        let prepared = self.connection.prepare(&statement.text)?;
+        Ok((prepared, statement.values.clone()))
+    }
+}
+
+fn copy(from: &Connection, to: &mut Connection) -> Result<(), Failure> {
+    Ok(Backup::new(from, to)?.run_to_completion(i32::MAX, Duration::ZERO, None)?)
+}
+
+impl Peer for Sqlite {
+    fn name(&self) -> &'static str {
+        "SQLite"
+    }
+
+    fn total(&self, query: &Query) -> Result<Option<u64>, Failure> {
+        let (mut statement, values) = self.prepare(&sql::count(query))?;
+        let total: i64 = statement.query_row(params_from_iter(values), |row| row.get(0))?;
+        Ok(Some(total.cast_unsigned()))
+    }
+
+    fn tids(&self, query: &Query) -> Result<Option<Vec<u64>>, Failure> {
+        let (mut statement, values) = self.prepare(&sql::page(query, "tid"))?;
+        let tids = statement.query_map(params_from_iter(values), |row| row.get::<_, i64>(0))?;
+        let tids: Result<Vec<u64>, _> = tids.map(|tid| tid.map(i64::cast_unsigned)).collect();
+        Ok(Some(tids?))
+    }
+
+    fn prepare<'a>(&'a self, query: &Query) -> Result<Option<Prepared<'a>>, Failure> {
+        let statement = if query.is_count_only() {
+            sql::count(query)
+        } else {
+            sql::page(query, &Field::ALL.map(Field::name).join(", "))
+        };
+        let (mut statement, values) = self.prepare(&statement)?;
+        let columns = statement.column_count();
+        Ok(Some(Box::new(move || {
+            let mut rows = statement.query(params_from_iter(&values))?;
+            let mut bytes = 0;
+            while let Some(row) = rows.next()? {
+                for column in 0..columns {
+                    bytes += match row.get_ref(column)? {
+                        ValueRef::Text(text) => text.len() as u64,
+                        _ => 8,
+                    };
+                }
+            }
+            Ok(bytes)
+        })))
+    }
+
+    fn export_json(&self) -> Result<Option<u64>, Failure> {
+        let names = Field::ALL.map(Field::name);
+        let columns = names.join(", ");
+        let text = format!("SELECT {columns} FROM tickets ORDER BY tid");
+        let mut statement = self.connection.prepare(&text)?;
+        let mut rows = statement.query([])?;
+        let (mut bytes, mut line) = (0, Vec::new());
+        while let Some(row) = rows.next()? {
+            line.clear();
+            let mut json = serde_json::Serializer::new(&mut line);
+            let mut object = json.serialize_map(Some(names.len()))?;
+            for (column, name) in names.iter().enumerate() {
+                match row.get_ref(column)? {
+                    ValueRef::Integer(integer) => object.serialize_entry(name, &integer)?,
+                    ValueRef::Text(text) => {
+                        object.serialize_entry(name, str::from_utf8(text)?)?;
+                    }
+                    _ => object.serialize_entry(name, "")?,
+                }
+            }
+            object.end()?;
+            bytes += line.len() as u64;
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// Returns the values of a ticket as columns of `tickets`.
+fn values(ticket: &Ticket) -> impl Iterator<Item = Value> {
+    Field::ALL
+        .into_iter()
+        .map(|field| match ticket.cell(field) {
+            Cell::Text(text) => Value::Text(text.to_owned()),
+            Cell::Integer(integer) => Value::Integer(integer.cast_signed()),
+            Cell::OptionalInteger(integer) => {
+                integer.map_or(Value::Null, |integer| Value::Integer(integer.cast_signed()))
+            }
+            Cell::Date(date) => date.map_or(Value::Null, |date| Value::Integer(sql::seconds(date))),
+            Cell::CustomFields(pairs) => Value::Text(custom_object(pairs)),
+            other => unreachable!("{other:?} has no column"),
+        })
+}
+
+/// Returns custom fields as a JSON object, names in lower case; of two the first counts.
+fn custom_object(pairs: &[(String, String)]) -> String {
+    let mut object = serde_json::Map::new();
+    for (name, text) in pairs {
+        object
+            .entry(name.to_ascii_lowercase())
+            .or_insert_with(|| text.as_str().into());
+    }
+    serde_json::Value::Object(object).to_string()
+}
