@@ -27,7 +27,7 @@ use redb::{
 };
 
 use super::Options;
-use super::record::{decode_into, encode};
+use super::record::{Encoder, decode_into};
 use crate::journal::{Change, Journal};
 use crate::model::Ticket;
 use crate::model::error::{Error, ErrorKind};
@@ -64,6 +64,7 @@ const DAMAGED: &str = "is damaged; put a copy in its place, or import its ticket
 pub(super) struct FileJournal {
     path: PathBuf,
     threads: usize,
+    encoder: Encoder,
     block: Block,
     transaction: Option<WriteTransaction>,
     syncer: Option<Syncer>,
@@ -120,6 +121,7 @@ impl FileJournal {
         Ok(FileJournal {
             path: path.to_owned(),
             threads: options.threads,
+            encoder: Encoder::default(),
             block: Block::default(),
             transaction: None,
             syncer,
@@ -242,7 +244,7 @@ impl Journal for FileJournal {
             Change::Name(name) => changes.push(BlockChange::Name(name.to_owned())),
             Change::Put(ticket) => {
                 let start = bytes.len();
-                encode(ticket, bytes);
+                self.encoder.encode(ticket, bytes);
                 changes.push(BlockChange::Put(ticket.tid, start..bytes.len()));
             }
             Change::Remove(tid) => changes.push(BlockChange::Remove(tid)),
