@@ -170,3 +170,39 @@ fn pages_follow_commits() {
         }
     }
 }
+
+/// A segment whose matches were listed and all come after the ties that a page begins among
+/// lost them when that page was found by all its keys.
+#[test]
+fn matches_after_the_ties_that_a_page_begins_among_still_come() {
+    let mut store = Store::new(Options::default().commit_rows_max(0));
+    let put = |batch: &mut Batch, tid, status: &str, source: &str, tech: &str, priority: u64| {
+        batch.put(Ticket {
+            tid,
+            status: status.into(),
+            source: source.into(),
+            assigned_tech: tech.into(),
+            priority: priority.to_string(),
+            ..Ticket::default()
+        });
+    };
+    let mut later = Batch::new();
+    for tid in 1..=3 {
+        put(&mut later, tid, "z", "web", "x", 0);
+    }
+    // With two filters that both leave some out, the matches are listed.
+    put(&mut later, 4, "z", "mail", "x", 0);
+    put(&mut later, 5, "z", "web", "y", 0);
+    store.commit(later).unwrap();
+    let mut ties = Batch::new();
+    for tid in 10..20 {
+        put(&mut ties, tid, "a", "web", "x", tid % 3);
+    }
+    store.commit(ties).unwrap();
+    let request = "tid=*&source=web&uid=x&order=status,priority";
+    compare(
+        &store.snapshot(),
+        request,
+        &[(3, 4), (2, 5), (4, 3), (1, 9)],
+    );
+}

@@ -230,8 +230,11 @@ impl Cursor {
 
     /// Passes over the first `count` matches, which are whole groups of ties in the first key,
     /// and puts rows before those that are left.
-    pub(super) fn enter(&mut self, live: &LiveSegment, count: u64, rows: Vec<u32>) {
-        if let Some(conjunction) = self.conjunction.clone().filter(|_| count > 0) {
+    pub(super) fn enter(&mut self, live: &LiveSegment, count: u64, mut rows: Vec<u32>) {
+        if count == 0 {
+            // Nothing is passed, so what is found already still comes, after these.
+            rows.extend_from_slice(self.found_rows());
+        } else if let Some(conjunction) = self.conjunction.clone() {
             let scope = Scope {
                 live,
                 conjunction: &conjunction,
