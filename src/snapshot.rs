@@ -20,7 +20,7 @@ use crate::model::memory::ARC_BYTES;
 use crate::model::names::CustomNames;
 use crate::model::value::seconds_to_date;
 use crate::model::{CellMut, Field, FieldKind, Ticket};
-use crate::segment::rowset::Tombstones;
+use crate::segment::tombstones::Tombstones;
 use crate::segment::{FRAME_BYTES, Segment, Slot};
 
 /// A segment with the marks of its dead rows.

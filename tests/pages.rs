@@ -9,7 +9,7 @@
 mod common;
 
 use common::nasty::{Random, make_tickets};
-use ticketdex::{Batch, Options, PlanMode, Query, Snapshot, Store, Strategy, Ticket};
+use ticketdex::{Batch, FilterMode, Options, PlanMode, Query, Snapshot, Store, Strategy, Ticket};
 
 const FILTERS: [&str; 7] = [
     "",
@@ -38,17 +38,17 @@ const ORDERS: [&str; 14] = [
     "company_id DESC,contact",
 ];
 
-/// Makes a store of segments of falling size; each replaces some tickets of those before.
-fn make_store(random: &mut Random, tickets_count: usize, segments_count: usize) -> Store {
+/// Makes a store of segments of these sizes; each replaces some tickets of those before.
+fn make_store(random: &mut Random, sizes: &[usize]) -> Store {
+    let tids_count = sizes.iter().sum::<usize>() as u64 * 3 / 2;
     // Without merges, so that many segments stay.
     let mut store = Store::new(Options::default().commit_rows_max(0));
     let mut known: Vec<u64> = Vec::new();
-    let mut size = tickets_count;
-    for _ in 0..segments_count {
+    for &size in sizes {
         let mut batch = Batch::new();
         for mut ticket in make_tickets(random, size) {
             // Close together, as the dates are: what ties in an order then lies in many segments.
-            ticket.tid = 1 + ticket.tid % (tickets_count as u64 * 2);
+            ticket.tid = 1 + ticket.tid % tids_count;
             known.push(ticket.tid);
             batch.put(ticket);
         }
@@ -56,9 +56,14 @@ fn make_store(random: &mut Random, tickets_count: usize, segments_count: usize) 
             batch.remove(random.choose(&known));
         }
         store.commit(batch).unwrap();
-        size = (size / 3).max(1);
     }
     store
+}
+
+/// Returns so many sizes of segments, each a third of the one before.
+fn falling(first: usize, count: usize) -> Vec<usize> {
+    let sizes = std::iter::successors(Some(first), |size| Some((size / 3).max(1)));
+    sizes.take(count).collect()
 }
 
 fn tids(snapshot: &Snapshot, query: &Query, mode: PlanMode) -> Vec<u64> {
@@ -78,11 +83,16 @@ fn compare(snapshot: &Snapshot, request: &str, pages: &[(u64, u64)]) {
         let start = ((page - 1) * count).min(whole.len() as u64) as usize;
         let end = (start + count as usize).min(whole.len());
         for strategy in strategies.clone() {
-            for is_cold in [false, true] {
+            let filters = [
+                FilterMode::Planned,
+                FilterMode::Planned,
+                FilterMode::Reversed,
+            ];
+            for (filters, is_cold) in filters.into_iter().zip([false, true, false]) {
                 let mode = PlanMode {
+                    filters,
                     strategy,
                     is_cold,
-                    ..PlanMode::default()
                 };
                 let got = tids(snapshot, &query, mode);
                 assert_eq!(
@@ -105,9 +115,9 @@ impl Drop for OnFailure<'_> {
     }
 }
 
-fn compare_all(seed: u64, tickets_count: usize, segments_count: usize, pages: &[(u64, u64)]) {
+fn compare_all(seed: u64, sizes: &[usize], pages: &[(u64, u64)]) {
     let mut random = Random::new(seed);
-    let store = make_store(&mut random, tickets_count, segments_count);
+    let store = make_store(&mut random, sizes);
     let snapshot = store.snapshot();
     for filter in FILTERS {
         for order in ORDERS {
@@ -132,8 +142,11 @@ fn every_page_of_small_stores() {
     let first = first_seed();
     for (seed, segments_count) in (first..).zip([1, 2, 3, 5, 8]) {
         let pages: Vec<(u64, u64)> = (1..=22).map(|page| (7, page)).collect();
-        compare_all(seed, 100, segments_count, &pages);
+        compare_all(seed, &falling(100, segments_count), &pages);
     }
+    // Most segments have one ticket, in which every key is constant.
+    let pages: Vec<(u64, u64)> = (1..=12).map(|page| (3, page)).collect();
+    compare_all(first + 500, &[1; 50], &pages);
 }
 
 #[test]
@@ -141,7 +154,7 @@ fn deep_pages_across_blocks() {
     let first = first_seed() + 1000;
     let pages = [(1, 1), (10, 30), (100, 31), (50, 130), (1, 9001), (300, 7)];
     for (seed, segments_count) in (first..).zip([1, 4]) {
-        compare_all(seed, 9000, segments_count, &pages);
+        compare_all(seed, &falling(9000, segments_count), &pages);
     }
 }
 
@@ -149,7 +162,7 @@ fn deep_pages_across_blocks() {
 #[test]
 fn pages_follow_commits() {
     let mut random = Random::new(first_seed() + 2000);
-    let mut store = make_store(&mut random, 500, 2);
+    let mut store = make_store(&mut random, &falling(500, 2));
     let requests = ["tid=*&order=date_opened", "tid=*&order=cid DESC&keyword=e"];
     let mut held = Vec::new();
     for round in 0..30 {

@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
-use super::conjunction::{Conjunction, Scope};
+use super::conjunction::Conjunction;
 use super::explain::Work;
+use super::found::Scope;
 use crate::model::Field;
-use crate::segment::rowset::{
-    BLOCK_ROWS, Block, RowSet, block_count, for_each_row, rank_in_block, select_in_block,
-};
+use crate::segment::block::{BLOCK_ROWS, Block, for_each_row, rank_in_block, select_in_block};
+use crate::segment::rowset::RowSet;
 
 /// The matches of a segment, or those of one class, in row order.
 #[derive(Clone, Debug)]
@@ -155,7 +155,8 @@ impl Blocks {
     fn count_block(&mut self, scope: Scope<'_>, work: &mut Work) {
         let index = self.span.start + self.through.len() as u32;
         let before = self.through.last().copied().unwrap_or(0);
-        let count = block_count(&self.block(scope, index, work));
+        let set = self.set(scope);
+        let count = scope.conjunction.count_block(scope, index, set, work);
         self.through.push(before + u64::from(count));
     }
 
@@ -168,11 +169,8 @@ impl Blocks {
 
     /// Returns the matches of one block.
     fn block(&self, scope: Scope<'_>, index: u32, work: &mut Work) -> Block {
-        let mut block = scope.block(index, work);
-        if let Some(set) = self.set(scope) {
-            set.intersect_into(index, &mut block);
-        }
-        block
+        let set = self.set(scope);
+        scope.conjunction.block(scope, index, set, work)
     }
 
     fn set<'a>(&self, scope: Scope<'a>) -> Option<&'a RowSet> {

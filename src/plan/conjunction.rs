@@ -18,13 +18,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::explain::{FilterPlan, Work};
-use super::filter::{Filter, Filters, SegmentFilter, sorted};
+use super::filter::{Filter, Filters, Probe, SegmentFilter, sorted};
+use super::found::Scope;
 use super::{FilterMode, PlanMode};
 use crate::model::Field;
-use crate::segment::dictionary::Dictionary;
-use crate::segment::rowset::{
-    BLOCK_ROWS, Block, EMPTY_BLOCK, RowSet, block_count, for_each_row, range_block,
+use crate::segment::block::{
+    BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, block_of, blocks_count, count_common, has_block,
+    intersect_all, range_block,
 };
+use crate::segment::dictionary::Dictionary;
+use crate::segment::rowset::RowSet;
+use crate::segment::tombstones::Tombstones;
 use crate::segment::{Posting, Segment, Slot};
 use crate::snapshot::LiveSegment;
 
@@ -51,45 +55,60 @@ pub(super) enum Access {
 pub(super) struct Conjunction {
     /// The rows within the request's tid range.
     rows: Range<u32>,
+    /// The blocks that can hold matching rows, as far as tids and zones tell.
+    blocks: Range<u32>,
     parts: Vec<Part>,
     /// How many of the parts leave rows out; the others, which do not, come after them.
     active_count: usize,
-    access: Access,
-    cost: u64,
+    /// Whether a filter may have to ask the rows of a block one by one.
+    is_dear: bool,
+    /// What asking one row costs, in half nanoseconds.
+    row_cost: u64,
+    drive_cost: Option<u64>,
+    blocks_cost: u64,
 }
 
 /// What probing one row's texts for a term costs, in units of a posting.
 const TEXT_PROBE_COST: u64 = 500;
 
+/// So many blocks are combined at once at most.
+const COMMON_MAX: usize = 8;
+
 /// Up to so many rows of an order are looked at one by one to see which are dead.
 const DEAD_LOOKED_AT_MAX: usize = 4096;
 
-// Costs in nanoseconds of the machine that the strategies were measured on; only their
-// ratios matter.
+// Costs of a row in half nanoseconds, and of a block in nanoseconds, of the machine that the
+// strategies were measured on; only their ratios matter.
 const VISIT_COST: u64 = 3;
-const PROBE_COST: u64 = 5;
-const SORT_COST: u64 = 15;
-const DENSE_BLOCK_COST: u64 = 20;
-const RANGE_BLOCK_COST: u64 = 1500;
+const BIT_PROBE_COST: u64 = 3;
+const PROBE_COST: u64 = 10;
+const SORT_COST: u64 = 30;
+const BLOCK_COST: u64 = 50;
+const DENSE_BLOCK_COST: u64 = 15;
+const LISTED_BLOCK_COST: u64 = 40;
+const MIXED_BLOCK_COST: u64 = 1500;
 
 impl Conjunction {
     /// Compiles the filters of a request for a segment.
     pub(super) fn compile(filters: &Filters, live: &LiveSegment, mode: PlanMode) -> Conjunction {
         let segment = &*live.segment;
+        let rows = tid_rows(filters.tids, segment);
         let mut conjunction = Conjunction {
-            rows: tid_rows(filters.tids, segment),
+            blocks: rows.start / BLOCK_ROWS..rows.end.div_ceil(BLOCK_ROWS),
+            rows,
             parts: Vec::with_capacity(filters.all.len()),
             active_count: 0,
-            access: Access::Blocks,
-            cost: 0,
+            is_dear: false,
+            row_cost: 0,
+            drive_cost: None,
+            blocks_cost: 0,
         };
         let mut terms = Vec::new();
         for (index, filter) in filters.all.iter().enumerate() {
             let (filter, estimate) = match filter {
                 Filter::Values(field, values) => bind_values(*field, values, segment),
                 Filter::Cids(start, end) => {
-                    let range =
-                        |cids: &Dictionary| cids.find_range(start.as_deref(), end.as_deref());
+                    let range = |it: &Dictionary| it.find_range(start.as_deref(), end.as_deref());
                     let column = segment.column(Slot::Field(Field::Cid));
                     let classes = column
                         .and_then(|cids| cids.dictionary())
@@ -135,6 +154,7 @@ impl Conjunction {
         self.parts.push(part);
         if estimate == 0 {
             self.rows = 0..0;
+            self.blocks = 0..0;
         }
         estimate == 0
     }
@@ -142,14 +162,11 @@ impl Conjunction {
     /// Adds the keyword's terms: as row sets, or as questions where few rows are left to ask.
     fn add_terms(&mut self, terms: &[(usize, &String)], segment: &Segment, mode: PlanMode) {
         let rows_count = u64::from(segment.rows_count());
+        let texts = |term: &String| SegmentFilter::Texts(term.as_str().into());
         let mut sought = Vec::new();
         for &(index, term) in terms {
             if mode.filters == FilterMode::Scan {
-                self.add(
-                    index,
-                    SegmentFilter::Texts(term.as_str().into()),
-                    rows_count,
-                );
+                self.add(index, texts(term), rows_count);
             } else if let (Some(rows), false) = (segment.terms().get(term), mode.is_cold) {
                 let estimate = u64::from(rows.count());
                 if self.add(index, SegmentFilter::Rows(rows), estimate) {
@@ -169,7 +186,7 @@ impl Conjunction {
             let probe_cost = self.estimate().saturating_mul(TEXT_PROBE_COST);
             if probe_cost < cost {
                 let estimate = matches.postings_count().min(rows_count);
-                self.add(index, SegmentFilter::Texts(term.as_str().into()), estimate);
+                self.add(index, texts(term), estimate);
                 continue;
             }
             let rows = Arc::new(segment.term_rows(&matches));
@@ -181,7 +198,7 @@ impl Conjunction {
         }
     }
 
-    /// Puts the filters in their order and chooses how to find the rows.
+    /// Puts the filters in their order and estimates the ways to find the rows.
     fn settle(&mut self, segment: &Segment, mode: PlanMode) {
         let rows_count = u64::from(segment.rows_count());
         let is_idle = |part: &Part| part.estimate == rows_count && part.filter.is_enumerable();
@@ -196,38 +213,58 @@ impl Conjunction {
         if mode.filters == FilterMode::Reversed {
             self.parts.reverse();
         }
-        self.choose_access(segment, mode);
+        self.is_dear = self.active().iter().any(|part| part.filter.is_dear());
+        let mut mixed_count = 0;
+        if self.is_dear && mode.filters != FilterMode::Scan {
+            let blocks = self.blocks.clone();
+            let spans = self
+                .active()
+                .iter()
+                .filter_map(|part| part.zone_span(segment));
+            self.blocks = spans.fold(blocks, |blocks, (span, count)| {
+                mixed_count += u64::from(count);
+                let start = blocks.start.max(span.start);
+                start..blocks.end.min(span.end).max(start)
+            });
+        }
+        self.estimate_costs(segment, mixed_count, mode);
     }
 
-    fn choose_access(&mut self, segment: &Segment, mode: PlanMode) {
+    /// Estimates costs, given how many blocks have to be looked into for a range.
+    fn estimate_costs(&mut self, segment: &Segment, mixed_count: u64, mode: PlanMode) {
         let active = &self.parts[..self.active_count];
-        let blocks = u64::from(self.rows.len() as u32 / BLOCK_ROWS + 1);
+        let blocks = self.blocks.len() as u64;
+        let all_blocks = u64::from(blocks_count(segment.rows_count())).max(1);
         let drive = active
             .split_first()
-            .filter(|(first, _)| first.filter.is_enumerable());
-        let drive = drive.map(|(first, others)| {
+            .filter(|(first, _)| first.filter.is_enumerable() && mode.filters != FilterMode::Scan);
+        self.drive_cost = drive.map(|(first, others)| {
+            let probes: u64 = others.iter().map(|part| part.probe_cost(segment)).sum();
             let sort = match first.filter {
-                SegmentFilter::Range { .. } => SORT_COST,
+                SegmentFilter::Range { .. } | SegmentFilter::Classes(..) => {
+                    SORT_COST * self.expected(segment)
+                }
                 _ => 0,
             };
-            let probe = |part: &Part| {
-                if part.filter.reads_texts() {
-                    TEXT_PROBE_COST
-                } else {
-                    PROBE_COST
-                }
-            };
-            let probes: u64 = others.iter().map(probe).sum();
-            first.estimate * (VISIT_COST + sort + probes)
+            let visits = first.estimate * (VISIT_COST + probes);
+            (visits + sort) >> 1
         });
-        let block_cost = |part: &Part| part.block_cost(segment, blocks);
-        let combine: u64 = active.iter().map(block_cost).sum::<u64>() + blocks;
-        (self.access, self.cost) = match drive {
-            Some(drive) if drive <= combine && mode.filters != FilterMode::Scan => {
-                (Access::Drive, drive)
-            }
-            _ => (Access::Blocks, combine),
-        };
+        let of_blocks: u64 = active
+            .iter()
+            .map(|part| part.block_cost(segment, blocks, all_blocks))
+            .sum();
+        self.row_cost = active.iter().map(|part| part.probe_cost(segment)).sum();
+        self.blocks_cost = blocks * BLOCK_COST + of_blocks + mixed_count * MIXED_BLOCK_COST;
+    }
+
+    /// Returns about how many rows match, as if the filters knew nothing of one another.
+    fn expected(&self, segment: &Segment) -> u64 {
+        let rows_count = u128::from(segment.rows_count().max(1));
+        let active = self.active().iter();
+        let expected = active.fold(u128::from(self.rows.len() as u64), |rows, part| {
+            rows * u128::from(part.estimate) / rows_count
+        });
+        expected as u64
     }
 
     /// Returns the filters that leave rows out.
@@ -235,14 +272,32 @@ impl Conjunction {
         &self.parts[..self.active_count]
     }
 
-    /// Returns how the rows are found.
+    /// Returns how all rows are found.
     pub(super) fn access(&self) -> Access {
-        self.access
+        match self.drive_cost {
+            Some(cost) if cost <= self.blocks_cost => Access::Drive,
+            _ => Access::Blocks,
+        }
     }
 
     /// Returns the estimated cost of finding all rows, in nanoseconds.
     pub(super) fn cost(&self) -> u64 {
-        self.cost
+        self.blocks_cost.min(self.drive_cost.unwrap_or(u64::MAX))
+    }
+
+    /// Returns the estimated cost of finding all rows by blocks, in nanoseconds.
+    pub(super) fn blocks_cost(&self) -> u64 {
+        self.blocks_cost
+    }
+
+    /// Returns the estimated cost of listing all rows by those of one filter, in nanoseconds.
+    pub(super) fn drive_cost(&self) -> Option<u64> {
+        self.drive_cost
+    }
+
+    /// Returns the estimated cost of asking so many rows, in nanoseconds.
+    pub(super) fn probes_cost(&self, rows_count: u64) -> u64 {
+        rows_count * self.row_cost / 2
     }
 
     /// Returns an upper bound of the rows that match.
@@ -296,7 +351,7 @@ impl Conjunction {
         }
     }
 
-    /// Returns the filters as `explain` shows them: the index of the request's, kind, estimate.
+    /// Returns the filters as `explain` shows them.
     pub(super) fn describe(&self, filters: &Filters, segment: &Segment) -> Vec<FilterPlan> {
         let describe = |part: &Part| FilterPlan {
             name: filters.name(part.index),
@@ -306,46 +361,119 @@ impl Conjunction {
         self.parts.iter().map(describe).collect()
     }
 
-    /// Returns whether a row is live and satisfies every filter.
-    pub(super) fn probe(&self, live: &LiveSegment, row: u32) -> bool {
-        let mut active = self.active().iter();
-        self.rows.contains(&row)
-            && !live.dead.contains(row)
-            && active.all(|part| part.filter.probe(&live.segment, row))
+    /// Returns the question whether a row is live and satisfies every filter.
+    pub(super) fn probes<'a>(&'a self, live: &'a LiveSegment) -> Probes<'a> {
+        self.probes_of(self.active(), live)
     }
 
-    /// Returns the matching rows of one block.
+    fn probes_of<'a>(&'a self, parts: &'a [Part], live: &'a LiveSegment) -> Probes<'a> {
+        let filters = parts.iter().map(|part| part.filter.probe(&live.segment));
+        Probes {
+            rows: self.is_part(&live.segment).then(|| self.rows.clone()),
+            dead: (live.dead.count() > 0).then_some(&*live.dead),
+            filters: filters.collect(),
+        }
+    }
+
+    /// Returns the matching rows of one block, those of a set alone if one is given.
     pub(super) fn block(
         &self,
-        live: &LiveSegment,
-        block_index: u32,
-        mode: FilterMode,
+        scope: Scope<'_>,
+        index: u32,
+        set: Option<&RowSet>,
         work: &mut Work,
     ) -> Block {
-        let mut block = range_block(&self.rows, block_index);
-        live.dead.subtract_from(block_index, &mut block);
-        work.blocks += 1;
-        for part in self.active() {
-            if block == EMPTY_BLOCK {
-                break;
+        let segment = &*scope.live.segment;
+        if scope.mode == FilterMode::Scan {
+            work.blocks += 1;
+            let mut block = range_block(&self.rows, index);
+            scope.live.dead.subtract_from(index, &mut block);
+            for part in self.active() {
+                part.filter.probe_block(segment, index, &mut block, work);
             }
-            let (filter, segment) = (&part.filter, &live.segment);
-            if mode == FilterMode::Scan {
-                filter.probe_block(segment, block_index, &mut block, work);
-            } else {
-                filter.intersect_into(segment, block_index, &mut block, work);
+            if let Some(set) = set {
+                set.intersect_into(index, &mut block);
+            }
+            return block;
+        }
+        let common = self.with_common(scope, index, set, work, intersect_all);
+        let mut block = common.unwrap_or(EMPTY_BLOCK);
+        if self.is_dear {
+            for part in self.active() {
+                if part.filter.is_dear() && block != EMPTY_BLOCK {
+                    part.filter.intersect_dear(segment, index, &mut block, work);
+                }
             }
         }
         block
     }
 
+    /// Returns how many rows of one block match, those of a set alone if one is given.
+    pub(super) fn count_block(
+        &self,
+        scope: Scope<'_>,
+        index: u32,
+        set: Option<&RowSet>,
+        work: &mut Work,
+    ) -> u32 {
+        if self.is_dear || scope.mode == FilterMode::Scan {
+            return block_count(&self.block(scope, index, set, work));
+        }
+        self.with_common(scope, index, set, work, count_common)
+            .unwrap_or(0)
+    }
+
+    /// Hands blocks to `act` whose common rows match, but for filters that are dear; none
+    /// where no row can match.
+    ///
+    /// What is kept as words is handed on as it is; all else is combined in one block.
+    fn with_common<T>(
+        &self,
+        scope: Scope<'_>,
+        index: u32,
+        set: Option<&RowSet>,
+        work: &mut Work,
+        act: impl FnOnce(&[&Block]) -> T,
+    ) -> Option<T> {
+        work.blocks += 1;
+        let segment = &*scope.live.segment;
+        let mut own = range_block(&self.rows, index);
+        let is_cut = scope.live.dead.subtract_from(index, &mut own);
+        let mut is_own_needed = is_cut || !has_block(&self.rows, index);
+        let mut blocks = [&EMPTY_BLOCK; COMMON_MAX];
+        let mut count = 1;
+        for part in self.active() {
+            let words = part.filter.row_set(segment).and_then(RowSet::words);
+            if let (Some(words), Some(block)) = (words, blocks.get_mut(count)) {
+                *block = block_of(words, index);
+                count += 1;
+            } else if part.filter.intersect_into(segment, index, &mut own, work) {
+                is_own_needed |= !part.filter.is_dear();
+            } else {
+                return None;
+            }
+        }
+        if let Some(set) = set {
+            if let (Some(words), Some(block)) = (set.words(), blocks.get_mut(count)) {
+                *block = block_of(words, index);
+                count += 1;
+            } else {
+                set.intersect_into(index, &mut own);
+                is_own_needed = true;
+            }
+        }
+        blocks[0] = &own;
+        let first = usize::from(!is_own_needed && count > 1);
+        Some(act(&blocks[first..count]))
+    }
+
     /// Returns the indexes of the blocks that can hold matching rows.
     pub(super) fn block_indexes(&self) -> Range<u32> {
-        self.rows.start / BLOCK_ROWS..self.rows.end.div_ceil(BLOCK_ROWS)
+        self.blocks.clone()
     }
 
     /// Returns the number of matching rows where it is known without looking at them.
-    fn known_count(&self, live: &LiveSegment, mode: PlanMode) -> Option<u64> {
+    pub(super) fn known_count(&self, live: &LiveSegment, mode: PlanMode) -> Option<u64> {
         if self.rows.is_empty() {
             return Some(0);
         }
@@ -362,24 +490,21 @@ impl Conjunction {
     }
 
     /// Returns the matching rows, ascending, by visiting those of the first filter.
-    fn drive(&self, live: &LiveSegment, work: &mut Work) -> Vec<u32> {
+    pub(super) fn drive(&self, live: &LiveSegment, work: &mut Work) -> Vec<u32> {
         let Some((first, others)) = self.active().split_first() else {
             return Vec::new();
         };
+        let probes = self.probes_of(others, live);
         let mut matches = Vec::new();
-        let segment = &*live.segment;
-        let visit = |row: u32| {
-            work.rows_touched += 1;
-            if !self.rows.contains(&row) || live.dead.contains(row) {
-                return;
-            }
-            work.rows_probed += u64::from(!others.is_empty());
-            let mut others = others.iter();
-            if others.all(|part| part.filter.probe(segment, row)) {
+        let mut touched = 0;
+        let is_ascending = first.filter.for_each(&live.segment, |row| {
+            touched += 1;
+            if probes.hold(row) {
                 matches.push(row);
             }
-        };
-        let is_ascending = first.filter.for_each(segment, visit);
+        });
+        work.rows_touched += touched;
+        work.rows_probed += if others.is_empty() { 0 } else { touched };
         if !is_ascending {
             matches.sort_unstable();
         }
@@ -396,6 +521,20 @@ impl Part {
                 classes,
                 is_sorted: true,
             } if Slot::Field(*field) == slot => Some(classes.clone()),
+            _ => None,
+        }
+    }
+
+    /// Returns the blocks that can hold rows of a range, and how many of them hold others too.
+    fn zone_span(&self, segment: &Segment) -> Option<(Range<u32>, u32)> {
+        match &self.filter {
+            SegmentFilter::Range { field, classes, .. } => {
+                let all = 0..blocks_count(segment.rows_count());
+                let column = segment.column(Slot::Field(*field))?;
+                column
+                    .zone_span(classes)
+                    .or(Some((all.clone(), all.len() as u32)))
+            }
             _ => None,
         }
     }
@@ -425,25 +564,31 @@ impl Part {
         count
     }
 
-    /// Returns the estimated cost of combining so many blocks with the filter.
-    fn block_cost(&self, segment: &Segment, blocks: u64) -> u64 {
-        let rows_share = |rows: u64| {
-            let all = u64::from(segment.rows_count())
-                .div_ceil(u64::from(BLOCK_ROWS))
-                .max(1);
-            rows * blocks.min(all) / all
-        };
-        let rows_cost = |count: u32| blocks * DENSE_BLOCK_COST * 2 + rows_share(count.into()) * 2;
+    /// Returns the estimated cost of asking a row, in half nanoseconds.
+    fn probe_cost(&self, segment: &Segment) -> u64 {
+        match self.filter.row_set(segment) {
+            _ if self.filter.reads_texts() => TEXT_PROBE_COST * 2,
+            Some(set) if set.words().is_some() => BIT_PROBE_COST,
+            _ => PROBE_COST,
+        }
+    }
+
+    /// Returns the estimated cost of combining so many of all blocks with the filter, but for
+    /// those that hold a part of a range.
+    fn block_cost(&self, segment: &Segment, blocks: u64, all_blocks: u64) -> u64 {
         let set_cost = |set: &RowSet| {
             if set.is_dense() {
                 blocks * DENSE_BLOCK_COST
             } else {
-                rows_cost(set.count())
+                let rows = u64::from(set.count()) * blocks / all_blocks;
+                blocks * LISTED_BLOCK_COST + rows * 3 / 2
             }
         };
         let class_cost = |field: &Field, class: u32| match segment.posting(*field, class) {
             Posting::Set(set) => set_cost(set),
-            Posting::Rows(rows) => rows_cost(rows.len() as u32),
+            Posting::Rows(rows) => {
+                blocks * LISTED_BLOCK_COST * 2 + rows.len() as u64 * blocks / all_blocks * 2
+            }
         };
         match &self.filter {
             SegmentFilter::Nothing => 0,
@@ -452,8 +597,8 @@ impl Part {
                 classes.iter().map(|&class| class_cost(field, class)).sum()
             }
             SegmentFilter::Rows(rows) => set_cost(rows),
-            SegmentFilter::Range { .. } => blocks * RANGE_BLOCK_COST,
-            SegmentFilter::Pattern(_) => blocks * u64::from(BLOCK_ROWS) * PROBE_COST * 4,
+            SegmentFilter::Range { .. } => blocks * DENSE_BLOCK_COST,
+            SegmentFilter::Pattern(_) => blocks * u64::from(BLOCK_ROWS) * PROBE_COST * 2,
             SegmentFilter::Texts(_) => blocks * u64::from(BLOCK_ROWS) * TEXT_PROBE_COST,
         }
     }
@@ -517,87 +662,20 @@ fn tid_rows(tids: Option<(u64, u64)>, segment: &Segment) -> Range<u32> {
     }
 }
 
-/// The matches of a conjunction in one segment: counted, and listed if that was the way.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) conjunction: Conjunction,
-    pub(super) mode: FilterMode,
-    count: u64,
-    /// The rows, ascending, where they were visited one by one.
-    pub(super) rows: Option<Vec<u32>>,
+/// The question whether a row is live and satisfies some filters.
+pub(super) struct Probes<'a> {
+    /// The tid range, if it leaves rows out.
+    rows: Option<Range<u32>>,
+    dead: Option<&'a Tombstones>,
+    filters: Vec<Probe<'a>>,
 }
 
-impl Found {
-    /// Counts the matches, without listing them where bitmaps allow.
-    pub(super) fn new(
-        conjunction: Conjunction,
-        live: &LiveSegment,
-        mode: PlanMode,
-        work: &mut Work,
-    ) -> Found {
-        let mut found = Found {
-            conjunction,
-            mode: mode.filters,
-            count: 0,
-            rows: None,
-        };
-        let conjunction = &found.conjunction;
-        let known = conjunction.known_count(live, mode);
-        if let (Some(count), true) = (known, mode.filters != FilterMode::Scan) {
-            found.count = count;
-        } else if conjunction.access() == Access::Drive {
-            let rows = conjunction.drive(live, work);
-            found.count = rows.len() as u64;
-            found.rows = Some(rows);
-        } else {
-            let indexes = conjunction.block_indexes();
-            let blocks = indexes.map(|index| conjunction.block(live, index, mode.filters, work));
-            found.count = blocks.map(|block| u64::from(block_count(&block))).sum();
-        }
-        found
-    }
-
-    /// Returns how many rows match.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Returns the segment and the filters in it.
-    pub(super) fn scope<'a>(&'a self, live: &'a LiveSegment) -> Scope<'a> {
-        Scope {
-            live,
-            conjunction: &self.conjunction,
-            mode: self.mode,
-        }
-    }
-
-    /// Calls `each` with every matching row, ascending.
-    pub(super) fn for_each(&self, live: &LiveSegment, work: &mut Work, mut each: impl FnMut(u32)) {
-        if let Some(rows) = &self.rows {
-            return rows.iter().copied().for_each(each);
-        }
-        let conjunction = &self.conjunction;
-        if conjunction.access() == Access::Drive {
-            return conjunction.drive(live, work).into_iter().for_each(each);
-        }
-        for index in conjunction.block_indexes() {
-            let block = conjunction.block(live, index, self.mode, work);
-            for_each_row(&block, index, &mut each);
-        }
-    }
-}
-
-/// A segment and the filters in it: what a cursor is handed at each step.
-#[derive(Clone, Copy)]
-pub(super) struct Scope<'a> {
-    pub(super) live: &'a LiveSegment,
-    pub(super) conjunction: &'a Conjunction,
-    pub(super) mode: FilterMode,
-}
-
-impl Scope<'_> {
-    /// Returns the matching rows of one block.
-    pub(super) fn block(self, index: u32, work: &mut Work) -> Block {
-        self.conjunction.block(self.live, index, self.mode, work)
+impl Probes<'_> {
+    /// Asks one row.
+    #[inline]
+    pub(super) fn hold(&self, row: u32) -> bool {
+        self.filters.iter().all(|filter| filter.holds(row))
+            && self.rows.as_ref().is_none_or(|rows| rows.contains(&row))
+            && self.dead.is_none_or(|dead| !dead.contains(row))
     }
 }

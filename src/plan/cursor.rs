@@ -22,13 +22,16 @@ use std::sync::Arc;
 use super::Strategy;
 use super::blocks::Blocks;
 use super::bucket::Bucket;
-use super::conjunction::{Conjunction, Found, Scope};
+use super::conjunction::Conjunction;
+use super::cost::{ASKED_COST, row_order_cost};
 use super::explain::Work;
+use super::found::{Found, Scope};
 use super::keys::{KeyedRow, RowKeys};
 use super::order::{Key, Order};
-use super::walk::{Matcher, Walk};
+use super::walk::{Bits, Matcher, Walk};
 use super::{FilterMode, PlanMode};
-use crate::segment::rowset::{BLOCK_WORDS, empty_words};
+use crate::segment::block::blocks_count;
+use crate::segment::{Segment, Slot};
 use crate::snapshot::LiveSegment;
 
 /// What a page needs of one segment.
@@ -103,16 +106,23 @@ impl Cursor {
     ) -> Cursor {
         let mut rows = Vec::new();
         let source = match (strategy, task.order.keys.first()) {
-            (Strategy::RowOrder, _) => match found.rows.take() {
-                Some(found) => {
-                    rows = found;
-                    if task.order.tid_descends {
-                        rows.reverse();
-                    }
-                    Source::Done
+            (Strategy::RowOrder, _) => {
+                if found.rows.is_none() && row_order_cost(&found, task.need).1 {
+                    found.rows = Some(found.conjunction.drive(task.live, work));
                 }
-                None => Source::Blocks(Blocks::new(&found.conjunction, task.order.tid_descends)),
-            },
+                match found.rows.take() {
+                    Some(found) => {
+                        rows = found;
+                        if task.order.tid_descends {
+                            rows.reverse();
+                        }
+                        Source::Done
+                    }
+                    None => {
+                        Source::Blocks(Blocks::new(&found.conjunction, task.order.tid_descends))
+                    }
+                }
+            }
             (Strategy::Walk, Some(&key)) => Source::Walk(make_walk(&found, task, key, work)),
             (Strategy::Bucket, Some(&key)) => {
                 let scope = found.scope(task.live);
@@ -228,29 +238,25 @@ impl Cursor {
         }
     }
 
-    /// Passes over the first `count` matches, which are whole groups of ties in the first key,
-    /// and puts rows before those that are left.
-    pub(super) fn enter(&mut self, live: &LiveSegment, count: u64, mut rows: Vec<u32>) {
+    /// Passes over the first `count` matches, which are whole groups of ties in the order's
+    /// first key, and puts rows before those that are left.
+    pub(super) fn enter(&mut self, live: &LiveSegment, count: u64, rows: Vec<u32>) {
         if count == 0 {
-            // Nothing is passed, so what is found already still comes, after these.
-            rows.extend_from_slice(self.found_rows());
-        } else if let Some(conjunction) = self.conjunction.clone() {
-            let scope = Scope {
-                live,
-                conjunction: &conjunction,
-                mode: self.mode,
-            };
-            match &mut self.source {
-                Source::Walk(walk) => {
-                    walk.skip_groups(scope, count, &mut self.work);
-                }
-                Source::Bucket(bucket) => {
-                    bucket.skip_groups(scope, count, &mut self.work);
-                }
-                Source::Keyed(_) => self.passed = count,
-                Source::Blocks(_) | Source::Done => self.source = Source::Done,
-            }
+            debug_assert!(rows.is_empty(), "a group that is put back was passed");
+            return;
         }
+        self.with_source(live, |source, scope, work| match source {
+            Source::Walk(walk) => {
+                walk.skip_groups(scope, count, work);
+            }
+            Source::Bucket(bucket) => {
+                bucket.skip_groups(scope, count, work);
+            }
+            Source::Keyed(_) => {}
+            // All matches tie in the order's first key.
+            Source::Blocks(_) | Source::Done => *source = Source::Done,
+        });
+        self.passed = count;
         self.rows = rows;
         self.next = 0;
     }
@@ -338,15 +344,33 @@ impl Cursor {
 
 /// Makes a walk along a key's order.
 fn make_walk(found: &Found, task: Task<'_>, key: Key, work: &mut Work) -> Walk {
-    let segment = &task.live.segment;
-    let classes = found.conjunction.class_range(key.slot);
-    let span = match (segment.order(key.slot), classes, segment.column(key.slot)) {
-        (Some(sorted), Some(classes), Some(column)) => sorted.positions(column, &classes),
-        (Some(sorted), ..) => 0..sorted.rows().len(),
-        (None, ..) => 0..0,
-    };
+    let span = walk_span(found, &task.live.segment, key.slot);
     let matcher = make_matcher(found, task, key, &span, work);
     Walk::new(key, span, matcher)
+}
+
+/// Returns the positions of a slot's order that matches can be at.
+///
+/// A range filter on the slot says so; and if tids or other ranges leave only some blocks, the
+/// zones of these.
+pub(super) fn walk_span(found: &Found, segment: &Segment, slot: Slot) -> Range<usize> {
+    let Some(sorted) = segment.order(slot) else {
+        return 0..0;
+    };
+    let Some(column) = segment.column(slot) else {
+        return 0..sorted.rows().len();
+    };
+    let conjunction = &found.conjunction;
+    let range = conjunction.class_range(slot);
+    let blocks = conjunction.block_indexes();
+    let is_cut = blocks.len() < blocks_count(segment.rows_count()) as usize;
+    let zones = is_cut.then(|| column.zone_classes(blocks)).flatten();
+    let classes = match (range, zones) {
+        (Some(range), Some(zones)) => range.start.max(zones.start)..range.end.min(zones.end),
+        (Some(classes), None) | (None, Some(classes)) => classes,
+        (None, None) => return 0..sorted.rows().len(),
+    };
+    sorted.positions(column, &classes)
 }
 
 /// Chooses how a walk knows which rows match, and makes what that takes.
@@ -357,12 +381,8 @@ fn make_matcher(
     span: &Range<usize>,
     work: &mut Work,
 ) -> Matcher {
-    const PROBE_COST: u64 = 8;
     let Need {
-        skip,
-        take,
-        is_shared,
-        ..
+        skip, is_shared, ..
     } = task.need;
     let (live, conjunction) = (task.live, &found.conjunction);
     let is_countable = live.dead.count() == 0 || task.mode.may_build();
@@ -374,32 +394,17 @@ fn make_matcher(
     if found.mode != FilterMode::Scan && conjunction.words(live).is_some() {
         return Matcher::Set;
     }
-    let visited = span.len() as u64 * (skip + take) / found.count().max(1);
-    let fill_cost = u64::from(live.segment.rows_count()) / 64;
-    let list_cost = if found.rows.is_some() {
-        0
+    if let Some(rows) = &found.rows {
+        return Matcher::Bits(Bits::of_rows(live.segment.rows_count(), rows));
+    }
+    let passed = span.len() as u64 * skip / found.count().max(1);
+    let scope = found.scope(live);
+    let is_counted = is_shared || passed * ASKED_COST > conjunction.blocks_cost();
+    Matcher::Bits(if is_counted {
+        Bits::full(scope, work)
     } else {
-        conjunction.cost()
-    };
-    if visited * PROBE_COST < list_cost + fill_cost && !is_shared {
-        return Matcher::Probe;
-    }
-    let mut words = empty_words(live.segment.rows_count());
-    match &found.rows {
-        Some(rows) => {
-            for row in rows {
-                words[(row / 64) as usize] |= 1 << (row % 64);
-            }
-        }
-        None => {
-            for index in conjunction.block_indexes() {
-                let block = found.scope(live).block(index, work);
-                let start = index as usize * BLOCK_WORDS;
-                words[start..start + BLOCK_WORDS].copy_from_slice(&block);
-            }
-        }
-    }
-    Matcher::Bitmap(words.into())
+        Bits::lazy(scope)
+    })
 }
 
 /// Returns the best of all matches through a bounded buffer, and perhaps some more.

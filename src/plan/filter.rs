@@ -13,8 +13,11 @@ use super::explain::Work;
 use crate::model::Field;
 use crate::model::value::{date_to_seconds, fold};
 use crate::query::{Query, TidFilter, TidPattern};
+use crate::segment::block::{
+    BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, for_each_row, intersect_blocks, is_set,
+};
 use crate::segment::column::{Column, Zone};
-use crate::segment::rowset::{BLOCK_ROWS, Block, EMPTY_BLOCK, RowSet, block_count, for_each_row};
+use crate::segment::rowset::RowSet;
 use crate::segment::sorted::SortedRows;
 use crate::segment::{Posting, Segment, Slot};
 
@@ -172,22 +175,40 @@ impl SegmentFilter {
         }
     }
 
-    /// Returns whether a row satisfies the filter.
-    pub(super) fn probe(&self, segment: &Segment, row: u32) -> bool {
-        let class = |field: Field| segment.column(Slot::Field(field)).map(|it| it.class(row));
-        match self {
-            SegmentFilter::Nothing => false,
-            SegmentFilter::Class(field, only) => class(*field) == Some(u64::from(*only)),
-            SegmentFilter::Classes(field, classes) => {
-                class(*field).is_some_and(|class| classes.binary_search(&(class as u32)).is_ok())
+    /// Returns the filter as a question to many rows.
+    pub(super) fn probe<'a>(&'a self, segment: &'a Segment) -> Probe<'a> {
+        if let Some(set) = self.row_set(segment) {
+            if let Some(words) = set.words() {
+                return Probe::Words(words);
             }
-            SegmentFilter::Range { field, classes, .. } => {
-                class(*field).is_some_and(|class| classes.contains(&class))
+            if let SegmentFilter::Rows(_) = self {
+                return Probe::Rows(set);
             }
-            SegmentFilter::Pattern(pattern) => pattern.matches(segment.tid(row)),
-            SegmentFilter::Rows(rows) => rows.contains(row),
-            SegmentFilter::Texts(term) => segment.holds_term(row, term),
         }
+        let column = |field: &Field| segment.column(Slot::Field(*field));
+        match self {
+            SegmentFilter::Class(field, class) => column(field).map_or(Probe::Nothing, |column| {
+                Probe::Classes(column, u64::from(*class)..u64::from(*class) + 1)
+            }),
+            SegmentFilter::Classes(field, classes) => {
+                column(field).map_or(Probe::Nothing, |column| Probe::AnyOf(column, classes))
+            }
+            SegmentFilter::Range { field, classes, .. } => column(field)
+                .map_or(Probe::Nothing, |column| {
+                    Probe::Classes(column, classes.clone())
+                }),
+            SegmentFilter::Pattern(pattern) => Probe::Pattern(pattern, segment),
+            SegmentFilter::Texts(term) => Probe::Texts(term, segment),
+            SegmentFilter::Nothing | SegmentFilter::Rows(_) => Probe::Nothing,
+        }
+    }
+
+    /// Returns whether combining a block with the filter may ask its rows one by one.
+    pub(super) fn is_dear(&self) -> bool {
+        matches!(
+            self,
+            SegmentFilter::Range { .. } | SegmentFilter::Pattern(_) | SegmentFilter::Texts(_)
+        )
     }
 
     /// Keeps of a block the rows that satisfy the filter, by asking each.
@@ -201,24 +222,27 @@ impl SegmentFilter {
         let before = *block;
         work.rows_probed += u64::from(block_count(&before));
         work.rows_touched += u64::from(block_count(&before));
+        let probe = self.probe(segment);
         for_each_row(&before, block_index, |row| {
-            if !self.probe(segment, row) {
+            if !probe.holds(row) {
                 let bit = row % BLOCK_ROWS;
                 block[(bit / 64) as usize] &= !(1 << (bit % 64));
             }
         });
     }
 
-    /// Keeps of a block the rows that satisfy the filter, a word or more at a time.
+    /// Keeps of a block the rows that satisfy a filter with postings, a word or more at a
+    /// time; of a range, says no more than whether the block can hold any.
     pub(super) fn intersect_into(
         &self,
         segment: &Segment,
         block_index: u32,
         block: &mut Block,
         work: &mut Work,
-    ) {
+    ) -> bool {
         if let Some(set) = self.row_set(segment) {
-            return set.intersect_into(block_index, block);
+            set.intersect_into(block_index, block);
+            return true;
         }
         let classes = match self {
             SegmentFilter::Class(_, class) => std::slice::from_ref(class),
@@ -231,19 +255,37 @@ impl SegmentFilter {
                 if segment.posting_sets(*field).is_none() {
                     work.rows_touched += u64::from(block_count(&union));
                 }
-                for (word, own) in block.iter_mut().zip(union) {
-                    *word &= own;
-                }
+                intersect_blocks(block, &union);
+                true
             }
+            SegmentFilter::Range { field, classes, .. } => segment
+                .column(Slot::Field(*field))
+                .is_some_and(|column| column.zone(block_index, classes) != Zone::None),
+            SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) => true,
+            SegmentFilter::Nothing | SegmentFilter::Rows(_) => false,
+        }
+    }
+
+    /// Keeps of a block the rows that satisfy a dear filter.
+    pub(super) fn intersect_dear(
+        &self,
+        segment: &Segment,
+        block_index: u32,
+        block: &mut Block,
+        work: &mut Work,
+    ) {
+        match self {
             SegmentFilter::Range { field, classes, .. } => {
-                if let Some(column) = segment.column(Slot::Field(*field)) {
+                if let Some(column) = segment.column(Slot::Field(*field))
+                    && column.zone(block_index, classes) == Zone::Some
+                {
                     intersect_range(column, classes, block_index, block, work);
                 }
             }
-            SegmentFilter::Nothing => *block = EMPTY_BLOCK,
-            SegmentFilter::Rows(_) | SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) => {
+            SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) => {
                 self.probe_block(segment, block_index, block, work);
             }
+            _ => {}
         }
     }
 
@@ -306,19 +348,49 @@ fn intersect_range(
     block: &mut Block,
     work: &mut Work,
 ) {
-    match column.zone(block_index, classes) {
-        Zone::None => *block = EMPTY_BLOCK,
-        Zone::All => {}
-        Zone::Some => {
-            let first_row = block_index * BLOCK_ROWS;
-            work.rows_touched += u64::from(block_count(block));
-            for (index, word) in (0u32..).zip(block.iter_mut()) {
-                if *word != 0 {
-                    let start = first_row + index * 64;
-                    let end = (start + 64).min(column.rows_count());
-                    *word &= column.word_in(start..end, classes);
-                }
+    let first_row = block_index * BLOCK_ROWS;
+    work.rows_touched += u64::from(block_count(block));
+    for (index, word) in (0u32..).zip(block.iter_mut()) {
+        if *word != 0 {
+            let start = first_row + index * 64;
+            let end = (start + 64).min(column.rows_count());
+            *word &= column.word_in(start..end, classes);
+        }
+    }
+}
+
+/// A filter as a question to many rows: what it looks at is found once.
+pub(super) enum Probe<'a> {
+    /// No row satisfies it.
+    Nothing,
+    /// The bit of the row is set.
+    Words(&'a [u64]),
+    /// The row is in the set.
+    Rows(&'a RowSet),
+    /// The row's class is in a range.
+    Classes(&'a Column, Range<u64>),
+    /// The row's class is one of these, ascending.
+    AnyOf(&'a Column, &'a [u32]),
+    /// The decimal form of the tid matches.
+    Pattern(&'a TidPattern, &'a Segment),
+    /// A searchable text holds the term.
+    Texts(&'a str, &'a Segment),
+}
+
+impl Probe<'_> {
+    /// Returns whether a row satisfies the filter.
+    #[inline]
+    pub(super) fn holds(&self, row: u32) -> bool {
+        match self {
+            Probe::Nothing => false,
+            Probe::Words(words) => is_set(words, row),
+            Probe::Rows(rows) => rows.contains(row),
+            Probe::Classes(column, classes) => classes.contains(&column.class(row)),
+            Probe::AnyOf(column, classes) => {
+                classes.binary_search(&(column.class(row) as u32)).is_ok()
             }
+            Probe::Pattern(pattern, segment) => pattern.matches(segment.tid(row)),
+            Probe::Texts(term, segment) => segment.holds_term(row, term),
         }
     }
 }

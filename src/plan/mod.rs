@@ -20,6 +20,7 @@ mod cost;
 mod cursor;
 mod explain;
 mod filter;
+mod found;
 mod keys;
 mod order;
 mod rows;
@@ -32,10 +33,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::query::Query;
 use crate::snapshot::{Record, RowId, Snapshot};
-use conjunction::{Access, Conjunction, Found};
-use cost::cost;
+use conjunction::{Access, Conjunction};
+use cost::{cost, order_cost};
 use cursor::{Cursor, Need, Task};
 use filter::Filters;
+use found::Found;
 use order::Order;
 use selection::{MERGED_ROWS_MAX, Member};
 
@@ -43,7 +45,7 @@ pub use explain::{Explain, FilterPlan, SegmentPlan, Work};
 pub(crate) use rows::Rows;
 
 /// The way to an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
     /// Rows are in tid order: take them as they come.
@@ -204,7 +206,11 @@ impl Snapshot {
                 need: window.need(found.count()),
                 mode,
             };
-            let choice = choose(&found, task);
+            let choice = if task.need.most > 0 {
+                choose(&found, task)
+            } else {
+                Choice::NOTHING
+            };
             plans.push(SegmentPlan {
                 rows_count: live.segment.rows_count().into(),
                 matches_count: found.count(),
@@ -297,41 +303,56 @@ struct Choice {
     fell_back_from: Option<Strategy>,
 }
 
-/// Takes the strategy with the least cost of those that can serve the order.
-fn choose(found: &Found, task: Task<'_>) -> Choice {
-    let choice = choose_of(found, task, |_| true);
-    let sorted = || {
-        let key = task.order.keys.first()?;
-        task.live.segment.order(key.slot)
+impl Choice {
+    /// No row is asked for, so none is put in order.
+    const NOTHING: Choice = Choice {
+        strategy: Strategy::RowOrder,
+        cost: 0,
+        fell_back_from: None,
     };
-    if choice.strategy == Strategy::Walk && task.need.most > 0 && sorted().is_none() {
-        // The memory budget has no room for the rows in order.
-        return choose_of(found, task, |strategy| strategy != Strategy::Walk);
-    }
-    choice
 }
 
-fn choose_of(found: &Found, task: Task<'_>, may_serve: impl Fn(Strategy) -> bool) -> Choice {
-    let cost = |strategy| cost(strategy, found, task).filter(|_| may_serve(strategy));
-    if let Some(cost) = task.mode.strategy.and_then(cost) {
-        let strategy = task.mode.strategy.unwrap_or(Strategy::Sort);
+/// Takes the strategy with the least cost of those that can serve the order.
+fn choose(found: &Found, task: Task<'_>) -> Choice {
+    let demanded = task.mode.strategy;
+    let cost_of = |strategy: Strategy| Some((cost(strategy, found, task)?, strategy));
+    // The memory budget may have no room for an order that is not there yet.
+    let has_order = || {
+        let key = task.order.keys.first();
+        key.is_some_and(|key| task.live.segment.order(key.slot).is_some())
+    };
+    let serving = demanded
+        .and_then(cost_of)
+        .filter(|&(_, strategy)| strategy != Strategy::Walk || has_order());
+    if let Some((cost, strategy)) = serving {
         return Choice {
             strategy,
             cost,
             fell_back_from: None,
         };
     }
-    let costs = Strategy::ALL
-        .into_iter()
-        .filter_map(|strategy| Some((cost(strategy)?, strategy)));
-    // Sorting serves every order, so there is always a least.
-    let least = costs
-        .min_by_key(|(cost, _)| *cost)
-        .unwrap_or((u64::MAX, Strategy::Sort));
+    let least = |is_meant: fn(Strategy) -> bool| {
+        let costs = Strategy::ALL.into_iter().filter(|&it| is_meant(it));
+        // Sorting serves every order, so there is always a least.
+        let costs = costs.filter_map(cost_of);
+        costs.min().unwrap_or((u64::MAX, Strategy::Sort))
+    };
+    let mut chosen = least(|_| true);
+    if let ((walk, Strategy::Walk), Some(key)) = (chosen, task.order.keys.first())
+        && !task.live.segment.has_order(key.slot)
+    {
+        // The order is worth making once answers without it have lost enough.
+        let second = least(|strategy| strategy != Strategy::Walk);
+        let segment = &task.live.segment;
+        let missed = segment.miss_order(key.slot, second.0 - walk);
+        if missed < order_cost(segment, key.slot) || !has_order() {
+            chosen = second;
+        }
+    }
     Choice {
-        strategy: least.1,
-        cost: least.0,
-        fell_back_from: task.mode.strategy,
+        strategy: chosen.1,
+        cost: chosen.0,
+        fell_back_from: demanded,
     }
 }
 

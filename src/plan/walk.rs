@@ -19,12 +19,14 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::conjunction::Scope;
+use super::conjunction::Probes;
 use super::explain::Work;
+use super::found::Scope;
 use super::order::{Key, Value};
+use crate::segment::block::{BLOCK_ROWS, BLOCK_WORDS, blocks_count, empty_words, is_set};
 use crate::segment::column::Column;
-use crate::segment::rowset::Tombstones;
 use crate::segment::sorted::SortedRows;
+use crate::segment::tombstones::Tombstones;
 
 /// So many positions lie between two that the matches are known through.
 const SAMPLE_POSITIONS: usize = 256;
@@ -36,10 +38,87 @@ pub(super) enum Matcher {
     Live,
     /// The only filter's set of rows says so.
     Set,
-    /// A bitmap of all matches says so.
-    Bitmap(Arc<[u64]>),
-    /// The filters are asked.
-    Probe,
+    /// Bits that were made, or are made as rows are asked for, say so.
+    Bits(Bits),
+}
+
+/// The matches as one bit a row, block by block.
+///
+/// A walk may ask rows of few blocks often, or of many blocks once. So the first rows of a
+/// block are asked by its filters, and only when that has cost as much as combining the block
+/// are the bits of all its rows made.
+#[derive(Clone, Debug)]
+pub(super) struct Bits {
+    words: Vec<u64>,
+    /// How many more rows of each block may be asked; none where its bits are made.
+    chances: Vec<u8>,
+    /// Whether the bits of all blocks are made.
+    is_full: bool,
+}
+
+impl Bits {
+    /// Makes the bits of listed rows.
+    pub(super) fn of_rows(rows_count: u32, rows: &[u32]) -> Bits {
+        let mut words = empty_words(rows_count);
+        for row in rows {
+            words[(row / 64) as usize] |= 1 << (row % 64);
+        }
+        Bits {
+            words,
+            chances: Vec::new(),
+            is_full: true,
+        }
+    }
+
+    /// Makes the bits of no block yet, each to be made when some of its rows were asked.
+    pub(super) fn lazy(scope: Scope<'_>) -> Bits {
+        let rows_count = scope.live.segment.rows_count();
+        let conjunction = scope.conjunction;
+        let block_cost =
+            conjunction.blocks_cost() / conjunction.block_indexes().len().max(1) as u64;
+        let chances = block_cost / conjunction.probes_cost(1).max(1);
+        Bits {
+            words: empty_words(rows_count),
+            chances: vec![chances.clamp(1, 255) as u8; blocks_count(rows_count) as usize],
+            is_full: false,
+        }
+    }
+
+    /// Makes the bits of all blocks.
+    pub(super) fn full(scope: Scope<'_>, work: &mut Work) -> Bits {
+        let mut words = empty_words(scope.live.segment.rows_count());
+        for index in scope.conjunction.block_indexes() {
+            let start = index as usize * BLOCK_WORDS;
+            words[start..start + BLOCK_WORDS].copy_from_slice(&scope.block(index, work));
+        }
+        Bits {
+            words,
+            chances: Vec::new(),
+            is_full: true,
+        }
+    }
+
+    /// Returns whether a row matches.
+    #[inline]
+    fn holds(&mut self, scope: Scope<'_>, probes: &Probes<'_>, row: u32, work: &mut Work) -> bool {
+        let index = row / BLOCK_ROWS;
+        let chances = &mut self.chances[index as usize];
+        match *chances {
+            0 => {}
+            1 => {
+                *chances = 0;
+                let block = scope.block(index, work);
+                let start = index as usize * BLOCK_WORDS;
+                self.words[start..start + BLOCK_WORDS].copy_from_slice(&block);
+            }
+            _ => {
+                *chances -= 1;
+                work.rows_probed += 1;
+                return probes.hold(row);
+            }
+        }
+        is_set(&self.words, row)
+    }
 }
 
 /// Where a walk leads: positions of a key's order, and which of their rows match.
@@ -83,9 +162,9 @@ impl Path {
     /// Returns the matches as one bit a row, where they are known so.
     fn words<'a>(&'a self, scope: Scope<'a>) -> Option<&'a [u64]> {
         match &self.matcher {
-            Matcher::Bitmap(words) => Some(words),
+            Matcher::Bits(bits) => bits.is_full.then_some(&*bits.words),
             Matcher::Set => scope.conjunction.words(scope.live),
-            Matcher::Live | Matcher::Probe => None,
+            Matcher::Live => None,
         }
     }
 
@@ -186,7 +265,7 @@ impl Walk {
 
     /// Returns whether the place of a match can be told without giving those before.
     pub(super) fn is_countable(&self) -> bool {
-        !matches!(self.path.matcher, Matcher::Probe)
+        !matches!(&self.path.matcher, Matcher::Bits(bits) if !bits.is_full)
     }
 
     /// Appends matches until there are `wanted` rows; false once none is left.
@@ -201,11 +280,12 @@ impl Walk {
     ) -> bool {
         while out.len() < wanted {
             if Range::is_empty(&self.group) {
-                if Range::is_empty(&self.left) {
-                    return false;
-                }
                 if self.path.key.descends {
-                    self.begin_group(scope);
+                    if !self.begin_group(scope, work) {
+                        return false;
+                    }
+                } else if Range::is_empty(&self.left) {
+                    return false;
                 } else {
                     // Groups follow one another as they lie.
                     self.group = std::mem::replace(&mut self.left, 0..0);
@@ -216,38 +296,65 @@ impl Walk {
         true
     }
 
-    /// Appends all matches of the next ties, which may have none; false once none is left.
+    /// Appends all matches of the next ties that have any; false where none has.
     pub(super) fn take_group(
         &mut self,
         scope: Scope<'_>,
         out: &mut Vec<u32>,
         work: &mut Work,
     ) -> bool {
-        if Range::is_empty(&self.left) {
-            return false;
-        }
-        self.begin_group(scope);
+        let has_more = self.begin_group(scope, work);
         let group = std::mem::replace(&mut self.group, 0..0);
         self.collect(scope, group, usize::MAX, out, work);
+        has_more
+    }
+
+    /// Makes the next ties that have a match the group; false where none has.
+    fn begin_group(&mut self, scope: Scope<'_>, work: &mut Work) -> bool {
+        let Some(position) = self.next_match(scope, work) else {
+            self.left = 0..0;
+            return false;
+        };
+        let column = self.path.column(scope);
+        let sorted = self.path.sorted(scope);
+        if self.path.key.descends {
+            let start = sorted.map_or(0, |sorted| sorted.group_start(column, position));
+            self.group = start.max(self.left.start)..position + 1;
+            self.left.end = self.group.start;
+        } else {
+            let end = sorted.map_or(0, |sorted| sorted.group_end(column, position));
+            self.group = position..end.min(self.left.end);
+            self.left.start = self.group.end;
+        }
         true
     }
 
-    /// Makes the next ties the group.
-    fn begin_group(&mut self, scope: Scope<'_>) {
-        if self.path.key.descends {
-            let start = self.group_at(scope, self.left.end - 1).start;
-            self.group = start.max(self.left.start)..self.left.end;
-            self.left.end = self.group.start;
+    /// Returns the first position left whose row matches.
+    fn next_match(&mut self, scope: Scope<'_>, work: &mut Work) -> Option<usize> {
+        let rows = &self.path.rows(scope)[self.left.clone()];
+        let (dead, descends) = (&scope.live.dead, self.path.key.descends);
+        let found = if let Some(words) = self.path.words(scope) {
+            position_where(rows, descends, |row| is_set(words, row))
+        } else if let Matcher::Bits(bits) = &mut self.path.matcher {
+            let probes = scope.conjunction.probes(scope.live);
+            position_where(rows, descends, |row| bits.holds(scope, &probes, row, work))
+        } else if dead.count() == 0 {
+            position_where(rows, descends, |_| true)
         } else {
-            let end = self.group_at(scope, self.left.start).end;
-            self.group = self.left.start..end.min(self.left.end);
-            self.left.start = self.group.end;
-        }
+            position_where(rows, descends, |row| !dead.contains(row))
+        };
+        let passed = match found {
+            Some(at) if descends => rows.len() - 1 - at,
+            Some(at) => at,
+            None => rows.len(),
+        };
+        work.rows_touched += passed as u64;
+        found.map(|at| self.left.start + at)
     }
 
     /// Appends the matches at positions until there are `wanted` rows; returns where it ended.
     fn collect(
-        &self,
+        &mut self,
         scope: Scope<'_>,
         positions: Range<usize>,
         wanted: usize,
@@ -256,18 +363,17 @@ impl Walk {
     ) -> usize {
         let rows = &self.path.rows(scope)[positions.clone()];
         let dead = &scope.live.dead;
-        let passed = match (self.path.words(scope), &self.path.matcher) {
-            (Some(words), _) => collect_where(rows, wanted, out, |row| is_set(words, row)),
-            (None, Matcher::Live) if dead.count() == 0 => {
-                collect_where(rows, wanted, out, |_| true)
-            }
-            (None, Matcher::Live) => collect_where(rows, wanted, out, |row| !dead.contains(row)),
-            (None, _) => {
-                let probe = |row| scope.conjunction.probe(scope.live, row);
-                let passed = collect_where(rows, wanted, out, probe);
-                work.rows_probed += passed as u64;
-                passed
-            }
+        let passed = if let Some(words) = self.path.words(scope) {
+            collect_where(rows, wanted, out, |row| is_set(words, row))
+        } else if let Matcher::Bits(bits) = &mut self.path.matcher {
+            let probes = scope.conjunction.probes(scope.live);
+            collect_where(rows, wanted, out, |row| {
+                bits.holds(scope, &probes, row, work)
+            })
+        } else if dead.count() == 0 {
+            collect_where(rows, wanted, out, |_| true)
+        } else {
+            collect_where(rows, wanted, out, |row| !dead.contains(row))
         };
         work.rows_touched += passed as u64;
         positions.start + passed
@@ -454,15 +560,22 @@ impl Walk {
     }
 }
 
-/// Returns whether the bit of a row is set.
-#[inline]
-fn is_set(words: &[u64], row: u32) -> bool {
-    words[(row / 64) as usize] >> (row % 64) & 1 == 1
-}
-
 /// Returns how many of some rows have their bit set.
 fn count_where_set(words: &[u64], rows: &[u32]) -> u64 {
     rows.iter().map(|&row| u64::from(is_set(words, row))).sum()
+}
+
+/// Returns the index of the first row that matches, or of the last.
+fn position_where(
+    rows: &[u32],
+    is_last: bool,
+    mut is_match: impl FnMut(u32) -> bool,
+) -> Option<usize> {
+    if is_last {
+        rows.iter().rposition(|&row| is_match(row))
+    } else {
+        rows.iter().position(|&row| is_match(row))
+    }
 }
 
 /// Appends the rows that match until there are `wanted`; returns how many were asked.

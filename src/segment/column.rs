@@ -22,8 +22,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::block::{BLOCK_ROWS, blocks_count};
 use super::dictionary::{Blob, Dictionary};
-use super::rowset::{BLOCK_ROWS, blocks_count};
 use crate::model::value::{Plus, decode};
 
 /// A vector of integers in the narrowest form that holds them.
@@ -401,6 +401,34 @@ impl Column {
         } else {
             Zone::Some
         }
+    }
+
+    /// Returns the blocks from the first to the last that can hold a row of the classes, and
+    /// how many of them may hold others too; none where there are no zones.
+    pub(crate) fn zone_span(&self, classes: &Range<u64>) -> Option<(Range<u32>, u32)> {
+        let zones = self.zones.as_ref()?;
+        let mut span = 0..0;
+        let mut mixed_count = 0;
+        for index in 0..zones.len() as u32 {
+            let zone = self.zone(index, classes);
+            if zone != Zone::None {
+                if Range::is_empty(&span) {
+                    span.start = index;
+                }
+                span.end = index + 1;
+                mixed_count += u32::from(zone == Zone::Some);
+            }
+        }
+        Some((span, mixed_count))
+    }
+
+    /// Returns the least and the greatest class of some blocks; none where there are no zones.
+    pub(crate) fn zone_classes(&self, blocks: Range<u32>) -> Option<Range<u64>> {
+        let zones = self.zones.as_ref()?;
+        let zones = zones.get(blocks.start as usize..blocks.end as usize)?;
+        let least = zones.iter().map(|zone| zone.0).min()?;
+        let greatest = zones.iter().map(|zone| zone.1).max()?;
+        Some(least..greatest + 1)
     }
 
     /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose class is in a range.

@@ -28,7 +28,7 @@ use super::budget::Budget;
 use super::column::{Column, TextColumn, zones_pay};
 use super::dictionary::Dictionary;
 use super::parts::SegmentParts;
-use super::rowset::Tombstones;
+use super::tombstones::Tombstones;
 use super::words::{MOVE_DROPPED, MergeInput, Words};
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};

@@ -17,6 +17,7 @@
 //! Memory is a few bytes a row and field, the distinct texts once, the long texts once,
 //! and the words with their rows.
 
+pub(crate) mod block;
 pub(crate) mod budget;
 pub(crate) mod builder;
 pub(crate) mod column;
@@ -27,18 +28,20 @@ pub(crate) mod rowset;
 pub(crate) mod sorted;
 pub(crate) mod terms;
 mod text_order;
+pub(crate) mod tombstones;
 pub(crate) mod words;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::model::Field;
 use crate::model::memory::ARC_BYTES;
 use crate::model::value::fold;
 use budget::Budget;
 use column::{Column, TextColumn};
-use rowset::{RowSet, Tombstones};
-use sorted::SortedRows;
+use rowset::RowSet;
+use sorted::{LazyRows, SortedRows};
 use terms::TermSets;
+use tombstones::Tombstones;
 use words::{Matches, TermRows, Words};
 
 /// The most rows that one segment can have.
@@ -80,7 +83,7 @@ pub(crate) enum FieldColumn {
 struct CustomColumn {
     name_index: u32,
     column: Column,
-    order: OnceLock<SortedRows>,
+    order: LazyRows,
 }
 
 /// Rows that ascend by tid, with their columns and indexes.
@@ -92,7 +95,7 @@ pub(crate) struct Segment {
     /// By field: the rows of each class, for the fields of [`has_postings`] with few classes.
     postings: Vec<Option<Vec<RowSet>>>,
     /// By field: rows in the field's order.
-    orders: Vec<OnceLock<SortedRows>>,
+    orders: Vec<LazyRows>,
     words: Words,
     terms: TermSets,
     /// Of the store: what readers keep here counts too.
@@ -250,7 +253,7 @@ impl Segment {
         order.get()
     }
 
-    fn order_cell(&self, slot: Slot) -> Option<&OnceLock<SortedRows>> {
+    fn order_cell(&self, slot: Slot) -> Option<&LazyRows> {
         match slot {
             Slot::Field(Field::CustomFields) => None,
             Slot::Field(field) => Some(&self.orders[field.index()]),
@@ -260,22 +263,14 @@ impl Segment {
 
     /// Makes the order of a slot; returns whether it was this call that did.
     fn make_order(&self, slot: Slot) -> bool {
-        let mut is_new = false;
         let Some(order) = self.order_cell(slot) else {
             return false;
         };
-        if let Some(column) = self.column(slot) {
-            order.get_or_init(|| {
-                is_new = true;
-                SortedRows::by_class(column)
-            });
-        } else if let Some(column) = self.text_column(slot) {
-            order.get_or_init(|| {
-                is_new = true;
-                SortedRows::by_text(column, self.rows_count)
-            });
+        match (self.column(slot), self.text_column(slot)) {
+            (Some(column), _) => order.make(|| SortedRows::by_class(column)),
+            (None, Some(column)) => order.make(|| SortedRows::by_text(column, self.rows_count)),
+            (None, None) => false,
         }
-        is_new
     }
 
     /// Returns the heap bytes that the order of a slot takes once it is there.
@@ -299,6 +294,13 @@ impl Segment {
     /// Returns whether the order of a slot is there already.
     pub(crate) fn has_order(&self, slot: Slot) -> bool {
         self.order_cell(slot).is_some_and(|it| it.get().is_some())
+    }
+
+    /// Notes that an answer would have taken so much less with the order of a slot; returns
+    /// what that comes to over all answers so far.
+    pub(crate) fn miss_order(&self, slot: Slot, nanoseconds: u64) -> u64 {
+        let order = self.order_cell(slot);
+        order.map_or(0, |order| order.miss(nanoseconds))
     }
 
     /// Returns whether the order of a slot is made at seal: requests range over the field, or
@@ -409,10 +411,10 @@ impl Segment {
         let custom = self.custom.iter().map(|custom| &custom.order);
         let orders = self.orders.iter().chain(custom);
         let own: usize = orders
-            .filter_map(OnceLock::get)
+            .filter_map(LazyRows::get)
             .map(SortedRows::bytes)
             .sum();
-        own + self.orders.capacity() * size_of::<OnceLock<SortedRows>>()
+        own + self.orders.capacity() * size_of::<LazyRows>()
     }
 
     /// Returns the heap bytes of what never changes.

@@ -12,12 +12,12 @@
 //! Postings are made by counting. An order counts where classes are few, and sorts
 //! integers elsewhere.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::budget::Budget;
 use super::column::Column;
 use super::rowset::RowSet;
-use super::sorted::SortedRows;
+use super::sorted::{LazyRows, SortedRows};
 use super::terms::TermSets;
 use super::words::Words;
 use super::{CustomColumn, FieldColumn, Segment, Slot, has_postings};
@@ -50,13 +50,13 @@ impl SegmentParts {
         let custom = custom.into_iter().map(|(name_index, column)| CustomColumn {
             name_index,
             column,
-            order: OnceLock::new(),
+            order: LazyRows::default(),
         });
         let mut segment = Segment {
             rows_count,
             columns,
             custom: custom.collect(),
-            orders: Field::ALL.map(|_| OnceLock::new()).into(),
+            orders: Field::ALL.map(|_| LazyRows::default()).into(),
             postings: postings.into(),
             words,
             terms: TermSets::default(),

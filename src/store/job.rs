@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::segment::Segment;
 use crate::segment::budget::Budget;
 use crate::segment::merge::merge;
-use crate::segment::rowset::Tombstones;
+use crate::segment::tombstones::Tombstones;
 use crate::snapshot::{LiveSegment, Snapshot};
 
 /// A merge of segments that is too large for a commit to do.

@@ -1,0 +1,96 @@
+//! What the filters of a request came to in one segment.
+//!
+//! [`Found`] says how many rows match and, if they were visited on the way, which. A
+//! [`Scope`] is what a cursor is handed to find more of them.
+
+use super::conjunction::{Access, Conjunction};
+use super::explain::Work;
+use super::{FilterMode, PlanMode};
+use crate::segment::block::{Block, for_each_row};
+use crate::snapshot::LiveSegment;
+
+/// A segment and the filters in it: what a cursor is handed at each step.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) live: &'a LiveSegment,
+    pub(super) conjunction: &'a Conjunction,
+    pub(super) mode: FilterMode,
+}
+
+impl Scope<'_> {
+    /// Returns the matching rows of one block.
+    pub(super) fn block(self, index: u32, work: &mut Work) -> Block {
+        self.conjunction.block(self, index, None, work)
+    }
+}
+
+/// The matches of a conjunction in one segment: counted, and listed if that was the way.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) conjunction: Conjunction,
+    pub(super) mode: FilterMode,
+    count: u64,
+    /// The rows, ascending, where they were visited one by one.
+    pub(super) rows: Option<Vec<u32>>,
+}
+
+impl Found {
+    /// Counts the matches, without listing them where bitmaps allow.
+    pub(super) fn new(
+        conjunction: Conjunction,
+        live: &LiveSegment,
+        mode: PlanMode,
+        work: &mut Work,
+    ) -> Found {
+        let mut found = Found {
+            conjunction,
+            mode: mode.filters,
+            count: 0,
+            rows: None,
+        };
+        let conjunction = &found.conjunction;
+        let known = conjunction.known_count(live, mode);
+        if let (Some(count), true) = (known, mode.filters != FilterMode::Scan) {
+            found.count = count;
+        } else if conjunction.access() == Access::Drive {
+            let rows = conjunction.drive(live, work);
+            found.count = rows.len() as u64;
+            found.rows = Some(rows);
+        } else {
+            let scope = found.scope(live);
+            let indexes = conjunction.block_indexes();
+            let counts = indexes.map(|index| conjunction.count_block(scope, index, None, work));
+            found.count = counts.map(u64::from).sum();
+        }
+        found
+    }
+
+    /// Returns how many rows match.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns the segment and the filters in it.
+    pub(super) fn scope<'a>(&'a self, live: &'a LiveSegment) -> Scope<'a> {
+        Scope {
+            live,
+            conjunction: &self.conjunction,
+            mode: self.mode,
+        }
+    }
+
+    /// Calls `each` with every matching row, ascending.
+    pub(super) fn for_each(&self, live: &LiveSegment, work: &mut Work, mut each: impl FnMut(u32)) {
+        if let Some(rows) = &self.rows {
+            return rows.iter().copied().for_each(each);
+        }
+        let conjunction = &self.conjunction;
+        if conjunction.access() == Access::Drive {
+            return conjunction.drive(live, work).into_iter().for_each(each);
+        }
+        for index in conjunction.block_indexes() {
+            let block = self.scope(live).block(index, work);
+            for_each_row(&block, index, &mut each);
+        }
+    }
+}

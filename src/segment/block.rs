@@ -1,0 +1,228 @@
+//! Blocks: 4,096 rows of a segment as 64 words, the unit in which sets are combined.
+//!
+//! A [`Block`] lives on the stack, so that a conjunction of dense sets never materialises
+//! and stays in cache. What is not about one set or another is here: ranges, counts, the
+//! place of the nth row.
+
+use std::ops::Range;
+
+use fearless_simd::{Level, Simd, dispatch};
+
+/// The rows that one [`Block`] covers.
+pub(crate) const BLOCK_ROWS: u32 = 4096;
+
+/// The words of one [`Block`].
+pub(crate) const BLOCK_WORDS: usize = (BLOCK_ROWS / 64) as usize;
+
+/// A bitmap of the 4,096 rows from a multiple of 4,096 on.
+pub(crate) type Block = [u64; BLOCK_WORDS];
+
+/// The block without rows.
+pub(crate) const EMPTY_BLOCK: Block = [0; BLOCK_WORDS];
+
+/// Returns how many blocks a segment of so many rows has.
+pub(crate) fn blocks_count(rows_count: u32) -> u32 {
+    rows_count.div_ceil(BLOCK_ROWS)
+}
+
+/// Returns how many rows a block holds.
+pub(crate) fn block_count(block: &Block) -> u32 {
+    count_common(&[block])
+}
+
+/// Returns how many rows some blocks have in common; of no blocks, none.
+///
+/// The first few are combined and counted in one pass, by the widest instructions there are.
+pub(crate) fn count_common(blocks: &[&Block]) -> u32 {
+    let level = Level::new();
+    dispatch!(level, simd => simd.vectorize(#[inline(always)] || count_common_inline(blocks)))
+}
+
+#[inline(always)]
+fn count_common_inline(blocks: &[&Block]) -> u32 {
+    #[expect(
+        clippy::inline_always,
+        reason = "compiled for the caller's instructions"
+    )]
+    #[inline(always)]
+    fn count<const N: usize>(blocks: [&Block; N]) -> u32 {
+        let common = |index: usize| {
+            blocks
+                .iter()
+                .fold(u64::MAX, |word, block| word & block[index])
+        };
+        (0..BLOCK_WORDS)
+            .map(|index| common(index).count_ones())
+            .sum()
+    }
+    match *blocks {
+        [] => 0,
+        [only] => count([only]),
+        [first, second] => count([first, second]),
+        [first, second, third] => count([first, second, third]),
+        [first, second, third, fourth] => count([first, second, third, fourth]),
+        [first, second, third, ref others @ ..] => {
+            count([first, second, third, &intersect_all(others)])
+        }
+    }
+}
+
+/// Returns the rows that some blocks have in common; of no blocks, all.
+#[inline]
+pub(crate) fn intersect_all(blocks: &[&Block]) -> Block {
+    let mut common = [u64::MAX; BLOCK_WORDS];
+    for block in blocks {
+        intersect_blocks(&mut common, block);
+    }
+    common
+}
+
+/// Returns whether every row that a block covers is in a range.
+pub(crate) fn has_block(range: &Range<u32>, block_index: u32) -> bool {
+    let base = block_index * BLOCK_ROWS;
+    range.start <= base && range.end.saturating_sub(base) >= BLOCK_ROWS
+}
+
+/// Makes a block of the rows of `range` that are in it.
+pub(crate) fn range_block(range: &Range<u32>, block_index: u32) -> Block {
+    let base = block_index * BLOCK_ROWS;
+    if has_block(range, block_index) {
+        return [u64::MAX; BLOCK_WORDS];
+    }
+    let from = range.start.saturating_sub(base).min(BLOCK_ROWS);
+    let to = range.end.saturating_sub(base).min(BLOCK_ROWS);
+    let mut block = EMPTY_BLOCK;
+    for (index, word) in block.iter_mut().enumerate() {
+        let word_base = index as u32 * 64;
+        let low = from.saturating_sub(word_base).min(64);
+        let high = to.saturating_sub(word_base).min(64);
+        if low < high {
+            *word = (u64::MAX << low) & (u64::MAX >> (64 - high));
+        }
+    }
+    block
+}
+
+/// Calls `each` with the rows of a block, ascending.
+pub(crate) fn for_each_row(block: &Block, block_index: u32, mut each: impl FnMut(u32)) {
+    let mut base = block_index * BLOCK_ROWS;
+    for &word in block {
+        let mut rest = word;
+        while rest != 0 {
+            each(base + rest.trailing_zeros());
+            rest &= rest - 1;
+        }
+        base = base.wrapping_add(64);
+    }
+}
+
+/// Returns the row of the `nth` bit of a block, counted from 0, if it has so many.
+pub(crate) fn select_in_block(block: &Block, block_index: u32, nth: u32) -> Option<u32> {
+    let mut left = nth;
+    for (index, &word) in block.iter().enumerate() {
+        let ones = word.count_ones();
+        if left < ones {
+            let mut rest = word;
+            for _ in 0..left {
+                rest &= rest - 1;
+            }
+            return Some(block_index * BLOCK_ROWS + index as u32 * 64 + rest.trailing_zeros());
+        }
+        left -= ones;
+    }
+    None
+}
+
+/// Returns how many of the first `bits_count` bits of a block are set.
+pub(crate) fn rank_in_block(block: &Block, bits_count: u32) -> u32 {
+    let (whole, rest) = ((bits_count / 64) as usize, bits_count % 64);
+    let before: u32 = block[..whole].iter().map(|word| word.count_ones()).sum();
+    match block.get(whole) {
+        Some(word) if rest > 0 => before + (word & ((1 << rest) - 1)).count_ones(),
+        _ => before,
+    }
+}
+
+/// Keeps of a block the rows that another has too.
+#[inline]
+pub(crate) fn intersect_blocks(block: &mut Block, other: &Block) {
+    for (word, other) in block.iter_mut().zip(other) {
+        *word &= other;
+    }
+}
+
+/// Adds the rows of another block to one.
+#[inline]
+pub(crate) fn unite_blocks(block: &mut Block, other: &Block) {
+    for (word, other) in block.iter_mut().zip(other) {
+        *word |= other;
+    }
+}
+
+/// Returns the words of one block of a bitmap, which has a multiple of [`BLOCK_WORDS`].
+#[inline]
+pub(crate) fn block_of(words: &[u64], block_index: u32) -> &Block {
+    let from = block_index as usize * BLOCK_WORDS;
+    words[from..].first_chunk().unwrap_or(&EMPTY_BLOCK)
+}
+
+/// Makes a bitmap without rows, as long as a segment of so many rows needs.
+pub(crate) fn empty_words(rows_count: u32) -> Vec<u64> {
+    vec![0; blocks_count(rows_count) as usize * BLOCK_WORDS]
+}
+
+/// Returns whether the bit of a row is set.
+#[inline]
+pub(crate) fn is_set(words: &[u64], row: u32) -> bool {
+    words[(row / 64) as usize] >> (row % 64) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_common_is_counted() {
+        let block = |seed: u64| -> Block {
+            std::array::from_fn(|index| {
+                let mixed = (index as u64 + seed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                mixed ^ mixed >> 29 | mixed.rotate_left(seed as u32)
+            })
+        };
+        let blocks: Vec<Block> = (1..9).map(block).collect();
+        for count in 1..=blocks.len() {
+            let some: Vec<&Block> = blocks[..count].iter().collect();
+            let common = intersect_all(&some);
+            let mut rows = 0;
+            for_each_row(&common, 0, |row| {
+                let has = |block: &&Block| block[(row / 64) as usize] >> (row % 64) & 1 == 1;
+                rows += u32::from(some.iter().all(has));
+            });
+            assert_eq!((count_common(&some), block_count(&common)), (rows, rows));
+        }
+        assert_eq!(count_common(&[]), 0);
+    }
+
+    #[test]
+    fn ranges_become_blocks() {
+        for range in [0..0, 0..1, 5..64, 63..65, 64..128, 4000..9000, 4096..8192] {
+            for index in 0..3 {
+                let mut rows = Vec::new();
+                for_each_row(&range_block(&range, index), index, |row| rows.push(row));
+                let base = index * BLOCK_ROWS;
+                let expected: Vec<u32> = range
+                    .clone()
+                    .filter(|row| (base..base + BLOCK_ROWS).contains(row))
+                    .collect();
+                assert_eq!(rows, expected);
+                let block = range_block(&range, index);
+                for (nth, &row) in rows.iter().enumerate() {
+                    assert_eq!(select_in_block(&block, index, nth as u32), Some(row));
+                    assert_eq!(rank_in_block(&block, row - base), nth as u32);
+                }
+                assert_eq!(rank_in_block(&block, BLOCK_ROWS), block_count(&block));
+                assert_eq!(select_in_block(&block, index, rows.len() as u32), None);
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Marks of rows: the tombstones of a segment, and where an order has them.
+//!
+//! # Invariants
+//!
+//! * The counts are those of the blocks.
+
+use std::sync::Arc;
+
+use super::block::{
+    BLOCK_ROWS, BLOCK_WORDS, Block, EMPTY_BLOCK, block_count, for_each_row, rank_in_block,
+    select_in_block,
+};
+use super::rowset::RowSet;
+
+/// Marked rows, or marked positions of an order: copied on write, a block at a time.
+///
+/// The marks of a segment's replaced and removed rows are its tombstones. A clone shares every
+/// block, so a commit that marks a few rows of a large segment copies only their blocks, and a
+/// pointer and a count for each other block. The counts make room between marks addressable:
+/// how many are marked before a row, and which is the nth that is not, cost a pass over counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tombstones {
+    blocks: Vec<Option<Arc<Block>>>,
+    /// How many are marked in each block.
+    counts: Vec<u16>,
+    count: u32,
+}
+
+impl Tombstones {
+    /// Marks a row; returns whether it was live before.
+    pub(crate) fn insert(&mut self, row: u32) -> bool {
+        let is_new = !self.contains(row);
+        if is_new {
+            self.toggle(row);
+        }
+        is_new
+    }
+
+    /// Marks a row, or takes its mark away.
+    pub(crate) fn toggle(&mut self, row: u32) {
+        let index = (row / BLOCK_ROWS) as usize;
+        if index >= self.blocks.len() {
+            self.blocks.resize(index + 1, None);
+            self.counts.resize(index + 1, 0);
+        }
+        let block = self.blocks[index].get_or_insert_with(|| Arc::new(EMPTY_BLOCK));
+        let bit = row % BLOCK_ROWS;
+        let word = &mut Arc::make_mut(block)[(bit / 64) as usize];
+        *word ^= 1 << (bit % 64);
+        if *word >> (bit % 64) & 1 == 1 {
+            self.counts[index] += 1;
+            self.count += 1;
+        } else {
+            self.counts[index] -= 1;
+            self.count -= 1;
+        }
+    }
+
+    /// Returns how many rows are marked.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Returns whether a row is marked.
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        let bit = row % BLOCK_ROWS;
+        match self.blocks.get((row / BLOCK_ROWS) as usize) {
+            Some(Some(block)) => block[(bit / 64) as usize] >> (bit % 64) & 1 == 1,
+            _ => false,
+        }
+    }
+
+    /// Returns how many rows before a row are marked.
+    ///
+    /// Cost: an addition for each block before, and one block.
+    pub(crate) fn rank(&self, row: u32) -> u32 {
+        let index = (row / BLOCK_ROWS) as usize;
+        let before = &self.counts[..index.min(self.counts.len())];
+        let before: u32 = before.iter().map(|&count| u32::from(count)).sum();
+        match self.blocks.get(index) {
+            Some(Some(block)) => before + rank_in_block(block, row % BLOCK_ROWS),
+            _ => before,
+        }
+    }
+
+    /// Returns the nth row that is not marked, counted from 0, though it may be past the last.
+    ///
+    /// Cost: that of [`rank`](Tombstones::rank).
+    pub(crate) fn select_unmarked(&self, nth: u32) -> u32 {
+        let mut left = nth;
+        for (index, &count) in (0u32..).zip(&self.counts) {
+            let unmarked = BLOCK_ROWS - u32::from(count);
+            if left < unmarked {
+                let base = index * BLOCK_ROWS;
+                let Some(block) = &self.blocks[index as usize] else {
+                    return base + left;
+                };
+                let live = block.map(|word| !word);
+                // The block has more unmarked rows than are left to pass.
+                return select_in_block(&live, index, left).unwrap_or(base);
+            }
+            left -= unmarked;
+        }
+        self.counts.len() as u32 * BLOCK_ROWS + left
+    }
+
+    /// Removes the marked rows of one block from `out`; returns whether the block may have any.
+    pub(crate) fn subtract_from(&self, block_index: u32, out: &mut Block) -> bool {
+        let Some(Some(block)) = self.blocks.get(block_index as usize) else {
+            return false;
+        };
+        for (word, dead) in out.iter_mut().zip(block.iter()) {
+            *word &= !dead;
+        }
+        true
+    }
+
+    /// Returns how many rows of a set are marked.
+    ///
+    /// Cost: the words of the marks where the set is dense, else its rows.
+    pub(crate) fn count_in(&self, set: &RowSet) -> u32 {
+        if self.count == 0 {
+            return 0;
+        }
+        match set {
+            RowSet::Range(range) => self.rank(range.end) - self.rank(range.start),
+            RowSet::Words { words, .. } => {
+                let blocks = self.blocks.iter().zip(words.chunks_exact(BLOCK_WORDS));
+                let pairs = blocks.filter_map(|(block, own)| Some((block.as_ref()?, own)));
+                pairs
+                    .map(|(block, own)| {
+                        let both = block.iter().zip(own).map(|(dead, own)| dead & own);
+                        both.map(u64::count_ones).sum::<u32>()
+                    })
+                    .sum()
+            }
+            _ => {
+                let mut count = 0;
+                set.for_each(|row| count += u32::from(self.contains(row)));
+                count
+            }
+        }
+    }
+
+    /// Calls `each` with the rows that are marked in one of two but not in both; false, with
+    /// some of them left out, once they are more than `rows_max`.
+    ///
+    /// Cost: a comparison of pointers for each block that both share, as one that was cloned
+    /// from the other does.
+    pub(crate) fn for_each_difference(
+        &self,
+        other: &Tombstones,
+        rows_max: u32,
+        mut each: impl FnMut(u32),
+    ) -> bool {
+        let mut left = rows_max;
+        for index in 0..self.blocks.len().max(other.blocks.len()) {
+            let own = self.blocks.get(index).and_then(Option::as_ref);
+            let others = other.blocks.get(index).and_then(Option::as_ref);
+            if let (Some(own), Some(others)) = (own, others)
+                && Arc::ptr_eq(own, others)
+            {
+                continue;
+            }
+            let mut differing = own.map_or(EMPTY_BLOCK, |block| **block);
+            for (word, others) in differing
+                .iter_mut()
+                .zip(others.map_or(&EMPTY_BLOCK, |it| it))
+            {
+                *word ^= others;
+            }
+            let count = block_count(&differing);
+            if count > left {
+                return false;
+            }
+            left -= count;
+            for_each_row(&differing, index as u32, &mut each);
+        }
+        true
+    }
+
+    /// Returns the heap bytes, counting shared blocks as its own.
+    pub(crate) fn bytes(&self) -> usize {
+        let own = self.blocks.iter().flatten().count();
+        self.blocks.capacity() * size_of::<Option<Arc<Block>>>()
+            + self.counts.capacity() * size_of::<u16>()
+            + own * (size_of::<Block>() + 16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::block::range_block;
+    use super::*;
+
+    #[test]
+    fn marks_are_counted_and_stepped_over() {
+        for step in [1, 2, 3, 63, 64, 65, 4096, 5000] {
+            let mut marks = Tombstones::default();
+            let rows: Vec<u32> = (0..20_000).step_by(step).skip(step % 2).collect();
+            assert!(rows.iter().all(|&row| marks.insert(row)));
+            let mut before = 0;
+            let mut unmarked = 0;
+            for row in 0..25_000 {
+                assert_eq!(marks.rank(row), before);
+                if rows.binary_search(&row).is_ok() {
+                    before += 1;
+                } else {
+                    assert_eq!(marks.select_unmarked(unmarked), row);
+                    unmarked += 1;
+                }
+            }
+            for other in [1u32, 7, 50] {
+                let rows: Vec<u32> = (0..30_000).step_by(other as usize).collect();
+                let set = RowSet::from_sorted(&rows, 30_000);
+                let marked = rows.iter().filter(|&&row| marks.contains(row)).count();
+                assert_eq!(marks.count_in(&set) as usize, marked);
+            }
+            let all = RowSet::from_sorted(&[5, 6, 7, 8], 30_000);
+            assert_eq!(
+                marks.count_in(&all),
+                (5..9).filter(|&row| marks.contains(row)).count() as u32
+            );
+        }
+    }
+
+    #[test]
+    fn differences_are_the_rows_of_one() {
+        let mut first = Tombstones::default();
+        for row in [3, 5000, 9000] {
+            first.insert(row);
+        }
+        let mut second = first.clone();
+        for row in [4, 5001, 30_000] {
+            second.insert(row);
+        }
+        second.toggle(9000);
+        assert_eq!((second.count(), second.rank(40_000)), (5, 5));
+        for (a, b) in [(&first, &second), (&second, &first)] {
+            let mut rows = Vec::new();
+            assert!(a.for_each_difference(b, 4, |row| rows.push(row)));
+            assert_eq!(rows, [4, 5001, 9000, 30_000]);
+            assert!(!a.for_each_difference(b, 3, |_| {}));
+        }
+        assert!(first.for_each_difference(&first.clone(), 0, |_| {}));
+    }
+
+    #[test]
+    fn tombstones_share_what_they_do_not_touch() {
+        let mut first = Tombstones::default();
+        assert!(first.insert(5000) && first.insert(0) && !first.insert(5000));
+        let mut second = first.clone();
+        second.insert(1);
+        assert!(!first.contains(1) && second.contains(1) && second.contains(5000));
+        assert_eq!((first.count(), second.count()), (2, 3));
+        let mut block = range_block(&(0..10_000), 1);
+        second.subtract_from(1, &mut block);
+        assert_eq!(block_count(&block), BLOCK_ROWS - 1);
+    }
+}
