@@ -299,7 +299,15 @@ fn a_full_disk_fails_the_commit_and_keeps_the_store_readable() {
 fn a_full_disk_ends_an_import_which_says_how_much_is_in() {
     let folder = folder("crash_full_import");
     let (path, lines) = (folder.join("tickets.redb"), folder.join("tickets.jsonl"));
-    let line = |tid: u64| format!("{{\"tid\":{tid},\"summary\":\"{}\"}}\n", "x".repeat(5000));
+    // Long records are packed, so only what cannot be packed fills a disk.
+    let mut random = Random::new(7);
+    let line = |tid: u64| {
+        let words: Vec<String> = (0..320)
+            .map(|_| format!("{:016x}", random.next()))
+            .collect();
+        let summary = words.concat();
+        format!("{{\"tid\":{tid},\"summary\":\"{summary}\"}}\n")
+    };
     fs::write(&lines, (1..=400).map(line).collect::<String>()).unwrap();
     let (path_text, lines_text) = (path.to_str().unwrap(), lines.to_str().unwrap());
     let import = ["import", lines_text, "--store", path_text, "--batch", "10"];
