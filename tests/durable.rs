@@ -74,8 +74,10 @@ fn put(tickets: impl IntoIterator<Item = Ticket>) -> Batch {
 fn ways() -> [durable::Options; 3] {
     [
         durable::Options::new(),
-        durable::Options::new().threads(2).cache_bytes(0),
-        durable::Options::new().may_lose(Duration::from_millis(3)),
+        durable::Options::new().threads(3).cache_bytes(0),
+        durable::Options::new()
+            .threads(2)
+            .may_lose(Duration::from_millis(3)),
     ]
 }
 

@@ -156,6 +156,26 @@ impl FileJournal {
         Ok(())
     }
 
+    fn append_tickets(&mut self, tickets: &[Ticket]) -> Result<(), Error> {
+        for ticket in tickets {
+            let Block { bytes, changes } = &mut self.block;
+            let start = bytes.len();
+            self.encoder.encode(ticket, bytes);
+            changes.push(BlockChange::Put(ticket.tid, start..bytes.len()));
+            self.flush_full()?;
+        }
+        Ok(())
+    }
+
+    fn flush_full(&mut self) -> Result<(), Error> {
+        let Block { bytes, changes } = &self.block;
+        if bytes.len() >= BLOCK_BYTES || changes.len() >= BLOCK_CHANGES {
+            self.flush()
+                .map_err(|error| self.explain(NOT_WRITTEN, error))?;
+        }
+        Ok(())
+    }
+
     fn begin(&self) -> Result<WriteTransaction, redb::Error> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_two_phase_commit(true);
@@ -178,7 +198,7 @@ impl FileJournal {
         explain(&self.path, reason, error.into())
     }
 
-    /// Hands over every ticket of the file, one by one through the same place in memory.
+    /// Hands over every ticket of the file, block by block through the same place in memory.
     fn replay_tickets(
         &self,
         take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
@@ -186,7 +206,7 @@ impl FileJournal {
         let mut blocks = TicketBlocks::open(&self.path, &self.database)?;
         let mut tickets = Vec::new();
         while blocks.fill(&mut tickets)? {
-            hand_over(&tickets, take)?;
+            take(Change::Put(&tickets))?;
         }
         Ok(())
     }
@@ -212,7 +232,7 @@ impl FileJournal {
                 Ok(())
             });
             for tickets in full {
-                hand_over(&tickets, take)?;
+                take(Change::Put(&tickets))?;
                 // Full or gone, it is done without.
                 let _ = empty.try_send(tickets);
             }
@@ -231,7 +251,8 @@ impl Journal for FileJournal {
         for name in read_names(&self.database).map_err(|error| self.explain(NOT_READ, error))? {
             take(Change::Name(&name))?;
         }
-        if self.threads > 1 {
+        // The first thread to help is the one that indexes words.
+        if self.threads > 2 {
             self.replay_tickets_ahead(take)
         } else {
             self.replay_tickets(take)
@@ -239,14 +260,10 @@ impl Journal for FileJournal {
     }
 
     fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
-        let Block { bytes, changes } = &mut self.block;
+        let changes = &mut self.block.changes;
         match change {
             Change::Name(name) => changes.push(BlockChange::Name(name.to_owned())),
-            Change::Put(ticket) => {
-                let start = bytes.len();
-                self.encoder.encode(ticket, bytes);
-                changes.push(BlockChange::Put(ticket.tid, start..bytes.len()));
-            }
+            Change::Put(tickets) => return self.append_tickets(tickets),
             Change::Remove(tid) => changes.push(BlockChange::Remove(tid)),
             Change::RemoveAll => {
                 return self
@@ -254,11 +271,7 @@ impl Journal for FileJournal {
                     .map_err(|error| self.explain(NOT_WRITTEN, error));
             }
         }
-        if self.block.bytes.len() >= BLOCK_BYTES || self.block.changes.len() >= BLOCK_CHANGES {
-            self.flush()
-                .map_err(|error| self.explain(NOT_WRITTEN, error))?;
-        }
-        Ok(())
+        self.flush_full()
     }
 
     fn commit(&mut self) -> Result<(), Error> {
@@ -381,15 +394,6 @@ fn read_names(database: &Database) -> Result<Vec<String>, redb::Error> {
     let table = database.begin_read()?.open_table(NAMES)?;
     let names = table.iter()?;
     names.map(|entry| Ok(entry?.1.value().to_owned())).collect()
-}
-
-fn hand_over(
-    tickets: &[Ticket],
-    take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    tickets
-        .iter()
-        .try_for_each(|ticket| take(Change::Put(ticket)))
 }
 
 /// The tickets of a file, a block at a time.

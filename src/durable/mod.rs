@@ -119,7 +119,7 @@ impl Options {
 
     /// Sets how many threads opening may use, with the caller's own; 0 and 1 start none.
     ///
-    /// More than two are of no use: one reads the file, one indexes.
+    /// Three are of use: one indexes columns, one words, one reads the file.
     #[must_use]
     pub fn threads(mut self, count: usize) -> Options {
         self.threads = count;
@@ -137,7 +137,7 @@ impl Options {
 
     /// Opens the store in a file, which is made if there is none. See [`open`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
-        let store_options = self.store.clone();
+        let store_options = self.store.clone().threads(self.threads);
         Store::open(store_options, FileJournal::open(path.as_ref(), &self)?)
     }
 }

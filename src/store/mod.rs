@@ -72,6 +72,7 @@ pub use job::{MergeJob, Merged};
 #[derive(Clone, Debug)]
 pub struct Options {
     memory_bytes_max: Option<usize>,
+    threads: usize,
     commit_rows_max: u32,
 }
 
@@ -79,6 +80,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             memory_bytes_max: None,
+            threads: 1,
             commit_rows_max: COMMIT_ROWS_MAX,
         }
     }
@@ -97,6 +99,15 @@ impl Options {
     #[must_use]
     pub fn memory_bytes_max(mut self, bytes: usize) -> Options {
         self.memory_bytes_max = Some(bytes);
+        self
+    }
+
+    /// Sets how many threads [`Store::open`] may use, with the caller's own; two are of use.
+    ///
+    /// A load goes by [`Import::threads`] instead; commits start none.
+    #[must_use]
+    pub fn threads(mut self, count: usize) -> Options {
+        self.threads = count;
         self
     }
 
@@ -230,24 +241,27 @@ impl Store {
     ///
     /// That of a [`load`](Store::load) of all the tickets that the journal hands over.
     pub fn open(options: Options, mut journal: impl Journal + 'static) -> Result<Store, Error> {
+        let threads = options.threads;
         let mut store = Store::new(options);
         let mut names = CustomNames::default();
-        let mut builder = SegmentBuilder::new();
+        let mut builder = SegmentBuilder::with_threads(threads);
         let mut removed = BTreeSet::new();
         journal.replay(&mut |change| {
             match change {
                 Change::Name(name) => names.enter([name])?,
-                Change::Put(ticket) => {
-                    ticket.check()?;
-                    names.enter(ticket.custom_fields.iter().map(|(name, _)| name.as_str()))?;
-                    store.publisher.check_room(&builder, 1)?;
-                    builder.insert(slice::from_ref(ticket), &names);
-                    removed.remove(&ticket.tid);
+                Change::Put(tickets) => {
+                    for ticket in tickets {
+                        ticket.check()?;
+                        names.enter(ticket.custom_fields.iter().map(|(name, _)| name.as_str()))?;
+                        removed.remove(&ticket.tid);
+                    }
+                    store.publisher.check_room(&builder, tickets.len())?;
+                    builder.insert(tickets, &names);
                 }
                 Change::Remove(tid) => {
                     removed.insert(tid);
                 }
-                Change::RemoveAll => builder = SegmentBuilder::new(),
+                Change::RemoveAll => builder = SegmentBuilder::with_threads(threads),
             }
             Ok(())
         })?;
@@ -340,8 +354,8 @@ impl Store {
         let names_before = snapshot.custom_names().len();
         append_names(&mut transaction, &names.as_slice()[names_before..])?;
         for (&tid, ticket) in &changed {
-            let change = ticket.as_deref().map_or(Change::Remove(tid), Change::Put);
-            transaction.append(change)?;
+            let put = ticket.as_deref().map(slice::from_ref);
+            transaction.append(put.map_or(Change::Remove(tid), Change::Put))?;
         }
         transaction.commit()?;
         Ok(prepared.publish())
@@ -406,8 +420,8 @@ impl Store {
         let import = import.threads(threads.saturating_sub(1));
         let mut imported = import.for_each_block(|tickets| {
             let mut taken = 0;
+            let names_before = names.as_slice().len();
             for at in 0..tickets.len() {
-                let names_before = names.as_slice().len();
                 match enter_names(&mut names, &tickets[at]) {
                     Ok(()) => {}
                     Err(_) if skips_bad => {
@@ -416,12 +430,12 @@ impl Store {
                     }
                     Err(error) => return Err(error),
                 }
-                append_names(&mut transaction, &names.as_slice()[names_before..])?;
-                transaction.append(Change::Put(&tickets[at]))?;
                 tickets.swap(taken, at);
                 taken += 1;
             }
             publisher.check_room(&builder, taken)?;
+            append_names(&mut transaction, &names.as_slice()[names_before..])?;
+            transaction.append(Change::Put(&tickets[..taken]))?;
             builder.insert(&tickets[..taken], &names);
             Ok(())
         })?;

@@ -83,7 +83,8 @@ impl Input {
 
 /// Opens a durable store, which is made if it is not there.
 pub(crate) fn open_store(path: &Path) -> Result<Store, Failure> {
-    let opened = durable::Options::new().threads(threads()).open(path);
+    // One more than can work at once: the one that reads often waits for the others.
+    let opened = durable::Options::new().threads(threads() + 1).open(path);
     opened.map_err(|error| Failure::bad("--store", error))
 }
 
