@@ -76,7 +76,7 @@ fn compare(data: &Data) -> Result<Record, Failure> {
         scale,
         exports,
         loads,
-        memory: format!("{:#?}\n", snapshot.memory()),
+        memory: snapshot.memory(),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::Command;
 
-use ticketdex::Format;
+use ticketdex::{Field, Format, Memory};
 
 use crate::data::Load;
 use crate::engine::Figures;
@@ -80,8 +80,8 @@ pub struct Record {
     pub exports: Vec<Export>,
     /// What each load cost.
     pub loads: Vec<(&'static str, Load)>,
-    /// The engine's memory by part.
-    pub memory: String,
+    /// The engine's memory, by part.
+    pub memory: Memory,
 }
 
 impl Record {
@@ -230,9 +230,33 @@ impl Record {
         writeln!(
             out,
             "\nMemory is what a process that does nothing else has resident after the load; for \
-            Tantivy the bytes of its index, which is mapped. The engine's own account:\n\n```\n{}```\n",
-            self.memory
-        )
+            Tantivy the bytes of its index, which is mapped. The engine's own account, after \
+            all of the above:\n"
+        )?;
+        self.parts(out)
+    }
+
+    /// Writes the engine's memory by part; the largest columns by name.
+    fn parts(&self, out: &mut String) -> std::fmt::Result {
+        const COLUMNS_NAMED: usize = 5;
+        let memory = &self.memory;
+        let mut columns = Field::ALL.map(|field| (memory.column(field), field.name()));
+        columns.sort_unstable_by(|left, right| right.cmp(left));
+        let (named, rest) = columns.split_at(COLUMNS_NAMED);
+        let rest: usize = rest.iter().map(|(bytes, _)| bytes).sum();
+        let parts = named.iter().copied().chain([
+            (rest, "other columns"),
+            (memory.postings, "postings"),
+            (memory.orders, "orders"),
+            (memory.words, "words"),
+            (memory.terms, "terms kept"),
+            (memory.total(), "all"),
+        ]);
+        writeln!(out, "| part | MiB |\n|---|---:|")?;
+        for (bytes, name) in parts {
+            writeln!(out, "| {name} | {:.1} |", bytes as f64 / 1_048_576.0)?;
+        }
+        writeln!(out)
     }
 
     fn missed(&self, out: &mut String) -> std::fmt::Result {
@@ -247,7 +271,12 @@ impl Record {
         for row in missed {
             let misses = row.misses().join("; ");
             writeln!(out, "**{}**: {misses}\n", row.row.name)?;
-            writeln!(out, "`{}`\n\n```\n{}```\n", row.row.request, row.plan)?;
+            writeln!(
+                out,
+                "`{}`\n\n```\n{}\n```\n",
+                row.row.request,
+                row.plan.trim_end()
+            )?;
         }
         Ok(())
     }
