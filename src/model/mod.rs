@@ -18,6 +18,7 @@ pub(crate) mod error;
 pub(crate) mod json;
 pub(crate) mod memory;
 pub(crate) mod names;
+pub(crate) mod sync;
 pub(crate) mod value;
 
 use chrono::NaiveDateTime;

@@ -12,7 +12,9 @@
 //!   a reader replaces by something newer counts until the writer counts anew.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
+
+use crate::model::sync::AtomicUsize;
 
 /// The heap bytes that a store may take.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(crate) struct Budget {
 
 /// Room for something that a reader is about to keep; given back unless it is kept.
 #[derive(Debug)]
-pub(super) struct Reservation<'a> {
+pub(crate) struct Reservation<'a> {
     budget: &'a Budget,
     bytes: usize,
     is_kept: bool,
@@ -42,7 +44,7 @@ impl Budget {
     }
 
     /// Asks for room for something to keep.
-    pub(super) fn reserve(&self, bytes: usize) -> Option<Reservation<'_>> {
+    pub(crate) fn reserve(&self, bytes: usize) -> Option<Reservation<'_>> {
         self.pending.fetch_add(bytes, SeqCst);
         let mut reservation = Reservation {
             budget: self,
@@ -101,7 +103,7 @@ impl Budget {
 
 impl Reservation<'_> {
     /// Notes that what there was room for is kept where the writer counts it.
-    pub(super) fn keep(mut self) {
+    pub(crate) fn keep(mut self) {
         self.is_kept = true;
     }
 }

@@ -39,14 +39,13 @@ use std::io::BufRead;
 use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
-
 use crate::import::{Import, Imported};
 use crate::journal::{Change, Journal, Transaction};
 use crate::model::Ticket;
 use crate::model::batch::{Batch, BatchChange, Patch};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::names::CustomNames;
+use crate::model::sync::ArcSwap;
 use crate::segment::builder::SegmentBuilder;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
 use job::merge_live;
@@ -612,5 +611,7 @@ fn mark_dead(segments: &mut [LiveSegment], snapshot: &Snapshot, tids: impl Itera
     }
 }
 
+#[cfg(all(test, loom))]
+mod interleavings;
 #[cfg(test)]
 mod tests;

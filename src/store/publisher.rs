@@ -9,11 +9,10 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::{Commit, Options, Reader, merge_live, tiers};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::names::CustomNames;
+use crate::model::sync::ArcSwap;
 use crate::segment::ROWS_MAX;
 use crate::segment::budget::Budget;
 use crate::segment::builder::SegmentBuilder;
