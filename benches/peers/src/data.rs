@@ -19,7 +19,7 @@ use crate::sqlite::Sqlite;
 use crate::tantivy::Tantivy;
 
 /// The seed of the tickets.
-const SEED: u64 = 1;
+pub const SEED: u64 = 1;
 
 /// What is loaded, each in a process of its own.
 pub const LOADS: [&str; 4] = ["ticketdex", "SQLite", "Tantivy", "scan"];
@@ -189,12 +189,16 @@ fn cpu_seconds() -> Result<f64, Failure> {
     Ok(times?.iter().sum::<f64>() / TICKS_PER_SECOND)
 }
 
-/// Returns the resident memory of this process.
 fn resident_mib() -> Result<f64, Failure> {
+    memory_mib("VmRSS:")
+}
+
+/// Returns a figure of this process's memory: what is resident, or was at most.
+pub fn memory_mib(name: &str) -> Result<f64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.split_whitespace().next());
-    Ok(kib.ok_or("no VmRSS")?.parse::<f64>()? / 1024.0)
+    Ok(kib.ok_or("no such figure")?.parse::<f64>()? / 1024.0)
 }
 
 fn folder_mib(path: &Path) -> Result<f64, Failure> {

@@ -8,7 +8,9 @@ pub mod data;
 pub mod engine;
 pub mod measure;
 pub mod peer;
+pub mod readers;
 pub mod record;
+pub mod record_writes;
 #[path = "../../scan.rs"]
 pub mod scan;
 pub mod scan_peer;
@@ -16,3 +18,4 @@ pub mod sql;
 pub mod sqlite;
 pub mod table;
 pub mod tantivy;
+pub mod writes;

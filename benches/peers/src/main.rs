@@ -1,20 +1,24 @@
 //! Asks the engine and its peers the same requests over the same tickets, and tells.
 //!
-//! `cargo run --release -- [--record]` prints the comparison as Markdown and, with
-//! `--record`, writes it to `benches/record`. `TICKETDEX_TICKETS` is the number of tickets
+//! `cargo run --release -- [--writes] [--record]` prints the comparison as Markdown and, with
+//! `--record`, writes it to `benches/record`: requests, or with `--writes` what it is to
+//! change tickets. `TICKETDEX_TICKETS` is the number of tickets
 //! (100,000 unless given), `TICKETDEX_PEERS` the folder for what was built of them (one in
 //! the system's temporary folder unless given; at a million tickets it takes 10 GB).
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ticketdex::{Format, Snapshot};
-use ticketdex_peers::data::{Data, LOADS};
+use ticketdex::{Format, Snapshot, Ticket};
+use ticketdex_peers::data::{Data, LOADS, SEED};
 use ticketdex_peers::engine::{self, Figures};
 use ticketdex_peers::measure;
 use ticketdex_peers::peer::{Failure, Peer};
+use ticketdex_peers::readers;
 use ticketdex_peers::record::{Export, Measured, PEERS, Record};
-use ticketdex_peers::table::{Row, rows};
+use ticketdex_peers::record_writes::Writes;
+use ticketdex_peers::table::{Row, more_pages, rows};
+use ticketdex_peers::writes::{self, Changes};
 
 const TICKETS_COUNT: usize = 100_000;
 
@@ -27,13 +31,19 @@ fn main() -> Result<(), Failure> {
     );
     let data = Data::open(&folder, tickets_count)?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let is_recorded = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (kind, is_recorded) = match arguments[..] {
         ["--load", name] => return data.load_here(name),
-        ["--record"] => true,
-        [] => false,
-        _ => return Err("usage: ticketdex-peers [--record]".into()),
+        ["--writes"] => ("-writes", false),
+        ["--writes", "--record"] => ("-writes", true),
+        ["--record"] => ("", true),
+        [] => ("", false),
+        _ => return Err("usage: ticketdex-peers [--writes] [--record]".into()),
     };
-    let record = compare(&data)?.to_markdown()?;
+    let record = match kind {
+        "" => compare(&data)?.to_markdown()?,
+        _ => write(&data)?.to_markdown()?,
+    };
     println!("{record}");
     if is_recorded {
         let date = chrono::DateTime::from(std::time::SystemTime::now())
@@ -41,7 +51,7 @@ fn main() -> Result<(), Failure> {
             .to_string();
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../record");
         std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join(format!("{date}.md")), record)?;
+        std::fs::write(folder.join(format!("{date}{kind}.md")), record)?;
     }
     Ok(())
 }
@@ -77,6 +87,32 @@ fn compare(data: &Data) -> Result<Record, Failure> {
         exports,
         loads,
         memory: snapshot.memory(),
+    })
+}
+
+/// Changes tickets here and in SQLite, and asks what that does to readers.
+fn write(data: &Data) -> Result<Writes, Failure> {
+    data.load("SQLite")?;
+    tell("opening");
+    let tickets: Result<Vec<Ticket>, _> = data.import()?.into_iter().collect();
+    let mut rows = rows(&tickets?)?;
+    rows.extend(more_pages()?);
+    let mut store = data.store()?;
+    let mut changes = Changes::new(SEED, data.tickets_count());
+    tell("writing");
+    let lines = writes::compare(&mut store, &data.sqlite()?, &mut changes)?;
+    store.merge_all();
+    tell("reading beside a writer");
+    let windows = readers::beside_a_writer(&mut store, &rows, &mut changes)?;
+    store.merge_all();
+    tell("writing one by one");
+    let commits = readers::COMMITS.min(data.tickets_count());
+    let fragmented = readers::fragmented(&mut store, &rows, &mut changes, commits)?;
+    Ok(Writes {
+        tickets_count: data.tickets_count(),
+        lines,
+        windows,
+        fragmented,
     })
 }
 

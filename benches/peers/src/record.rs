@@ -97,21 +97,11 @@ impl Record {
     }
 
     fn head(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(
+        head(
             out,
-            "# `ticketdex` and its peers, {} tickets\n",
-            thousands(self.tickets_count as f64)
-        )?;
-        let dirty = !run("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
-        let commit = run("git", &["rev-parse", "--short=12", "HEAD"]);
-        let dirty = if dirty { ", with changes" } else { "" };
-        writeln!(out, "- machine: {}", machine())?;
-        writeln!(out, "- compiler: {}", run("rustc", &["--version"]))?;
-        writeln!(out, "- commit: {commit}{dirty}")?;
-        writeln!(
-            out,
-            "- command, in `benches/peers`: `TICKETDEX_TICKETS={} cargo run --release -- --record`",
-            self.tickets_count
+            "`ticketdex` and its peers",
+            self.tickets_count,
+            "--record",
         )?;
         writeln!(
             out,
@@ -282,8 +272,30 @@ impl Record {
     }
 }
 
+/// Writes a title, and what was measured where and how.
+pub(crate) fn head(
+    out: &mut String,
+    title: &str,
+    tickets_count: usize,
+    arguments: &str,
+) -> std::fmt::Result {
+    let tickets = thousands(tickets_count as f64);
+    writeln!(out, "# {title}, {tickets} tickets\n")?;
+    let dirty = !run("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
+    let commit = run("git", &["rev-parse", "--short=12", "HEAD"]);
+    let dirty = if dirty { ", with changes" } else { "" };
+    writeln!(out, "- machine: {}", machine())?;
+    writeln!(out, "- compiler: {}", run("rustc", &["--version"]))?;
+    writeln!(out, "- commit: {commit}{dirty}")?;
+    writeln!(
+        out,
+        "- command, in `benches/peers`: \
+        `TICKETDEX_TICKETS={tickets_count} cargo run --release -- {arguments}`"
+    )
+}
+
 /// Returns a figure as short as it says something.
-fn micros(us: f64) -> String {
+pub(crate) fn micros(us: f64) -> String {
     match us {
         us if us < 10.0 => format!("{us:.2}"),
         us if us < 100.0 => format!("{us:.1}"),
@@ -291,7 +303,7 @@ fn micros(us: f64) -> String {
     }
 }
 
-fn thousands(number: f64) -> String {
+pub(crate) fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -11,9 +11,9 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, Statement, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Statement, params_from_iter};
 use serde::ser::{SerializeMap, Serializer};
-use ticketdex::{Cell, Field, Query, Ticket};
+use ticketdex::{BatchChange, Cell, Field, Query, Ticket};
 
 use crate::peer::{Failure, Peer, Prepared};
 use crate::scan::searchable;
@@ -40,10 +40,7 @@ impl Sqlite {
         connection.execute_batch(&sql::schema())?;
         connection.execute_batch("BEGIN")?;
         {
-            let marks = vec!["?"; Field::ALL.len()].join(", ");
-            let names = Field::ALL.map(Field::name).join(", ");
-            let insert = format!("INSERT INTO tickets ({names}) VALUES ({marks})");
-            let mut insert = connection.prepare(&insert)?;
+            let mut insert = connection.prepare(&insert("INSERT"))?;
             let mut insert_text = connection.prepare("INSERT INTO texts VALUES (?, ?)")?;
             for ticket in tickets {
                 let ticket = ticket?;
@@ -75,6 +72,69 @@ impl Sqlite {
     /// Writes the database to a file.
     pub fn save(&self, path: &Path) -> Result<(), Failure> {
         copy(&self.connection, &mut Connection::open(path)?)
+    }
+
+    /// Returns how many tickets there are.
+    pub fn tickets_count(&self) -> Result<u64, Failure> {
+        let count = "SELECT count(*) FROM tickets";
+        let count: i64 = self.connection.query_row(count, [], |row| row.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// Applies changes as one transaction, all indexes kept; each change with the ticket as
+    /// it is afterwards, or none where it is removed.
+    pub fn write(&self, changes: &[(BatchChange, Option<Ticket>)]) -> Result<(), Failure> {
+        self.connection.execute_batch("BEGIN")?;
+        for (change, after) in changes {
+            match (change, after) {
+                (BatchChange::Put(ticket), _) => {
+                    self.put_text(ticket.tid, Some(&searchable(ticket)))?;
+                    let mut put = self.connection.prepare_cached(&insert("REPLACE"))?;
+                    put.execute(params_from_iter(values(ticket)))?;
+                }
+                (BatchChange::Patch(tid, patch), Some(after)) => {
+                    if patch.values().any(|(field, _)| field.is_searchable()) {
+                        self.put_text(*tid, Some(&searchable(after)))?;
+                    }
+                    let names = patch.values().map(|(field, _)| field.name());
+                    let sets: Vec<String> = names.map(|name| format!("{name} = ?")).collect();
+                    let update = format!("UPDATE tickets SET {} WHERE tid = ?", sets.join(", "));
+                    let new = patch.values().map(|(field, _)| value(after, field));
+                    let tid = Value::Integer(tid.cast_signed());
+                    let mut update = self.connection.prepare_cached(&update)?;
+                    update.execute(params_from_iter(new.chain([tid])))?;
+                }
+                (BatchChange::Remove(tid), _) => {
+                    self.put_text(*tid, None)?;
+                    let delete = "DELETE FROM tickets WHERE tid = ?";
+                    let mut delete = self.connection.prepare_cached(delete)?;
+                    delete.execute([tid.cast_signed()])?;
+                }
+                (other, _) => return Err(format!("no statement for {other:?}").into()),
+            }
+        }
+        Ok(self.connection.execute_batch("COMMIT")?)
+    }
+
+    /// Replaces the searchable text of a ticket, or removes it; the trigram index needs the
+    /// old one to find what to take back.
+    fn put_text(&self, tid: u64, text: Option<&str>) -> Result<(), Failure> {
+        let (tid, connection) = (tid.cast_signed(), &self.connection);
+        let mut old = connection.prepare_cached("SELECT text FROM texts WHERE tid = ?")?;
+        let old: Option<String> = old.query_row([tid], |row| row.get(0)).optional()?;
+        if let Some(old) = old {
+            let take_back = "INSERT INTO trigrams (trigrams, rowid, text) VALUES ('delete', ?, ?)";
+            connection.prepare_cached(take_back)?.execute((tid, old))?;
+            let delete = "DELETE FROM texts WHERE tid = ?";
+            connection.prepare_cached(delete)?.execute([tid])?;
+        }
+        if let Some(text) = text {
+            let insert = "INSERT INTO texts VALUES (?, ?)";
+            connection.prepare_cached(insert)?.execute((tid, text))?;
+            let index = "INSERT INTO trigrams (rowid, text) VALUES (?, ?)";
+            connection.prepare_cached(index)?.execute((tid, text))?;
+        }
+        Ok(())
     }
 
     fn empty() -> Result<Sqlite, Failure> {
@@ -169,20 +229,29 @@ impl Peer for Sqlite {
     }
 }
 
+/// Returns the statement that puts a ticket in, by `INSERT` or by `REPLACE`.
+fn insert(verb: &str) -> String {
+    let marks = vec!["?"; Field::ALL.len()].join(", ");
+    let names = Field::ALL.map(Field::name).join(", ");
+    format!("{verb} INTO tickets ({names}) VALUES ({marks})")
+}
+
 /// Returns the values of a ticket as columns of `tickets`.
 fn values(ticket: &Ticket) -> impl Iterator<Item = Value> {
-    Field::ALL
-        .into_iter()
-        .map(|field| match ticket.cell(field) {
-            Cell::Text(text) => Value::Text(text.to_owned()),
-            Cell::Integer(integer) => Value::Integer(integer.cast_signed()),
-            Cell::OptionalInteger(integer) => {
-                integer.map_or(Value::Null, |integer| Value::Integer(integer.cast_signed()))
-            }
-            Cell::Date(date) => date.map_or(Value::Null, |date| Value::Integer(sql::seconds(date))),
-            Cell::CustomFields(pairs) => Value::Text(custom_object(pairs)),
-            other => unreachable!("{other:?} has no column"),
-        })
+    Field::ALL.into_iter().map(|field| value(ticket, field))
+}
+
+fn value(ticket: &Ticket, field: Field) -> Value {
+    match ticket.cell(field) {
+        Cell::Text(text) => Value::Text(text.to_owned()),
+        Cell::Integer(integer) => Value::Integer(integer.cast_signed()),
+        Cell::OptionalInteger(integer) => {
+            integer.map_or(Value::Null, |integer| Value::Integer(integer.cast_signed()))
+        }
+        Cell::Date(date) => date.map_or(Value::Null, |date| Value::Integer(sql::seconds(date))),
+        Cell::CustomFields(pairs) => Value::Text(custom_object(pairs)),
+        other => unreachable!("{other:?} has no column"),
+    }
 }
 
 /// Returns custom fields as a JSON object, names in lower case; of two the first counts.

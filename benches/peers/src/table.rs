@@ -257,27 +257,53 @@ pub fn rows(tickets: &[Ticket]) -> Result<Vec<Row>, Error> {
     let values = values_of(sample(tickets));
     let mut rows = Vec::new();
     let mut rounds: HashMap<String, usize> = HashMap::new();
-    for (name, template, aim, published) in LINES {
-        let mut request = template.to_owned();
-        for (word, value) in &values {
-            let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
-            request = request.replace(word, &value);
-        }
-        let query: Query = request.parse()?;
-        let kept = kept(&query);
+    for line in LINES {
+        let mut row = row(line, &values)?;
+        let kept = kept(&row.query);
         let round = kept.iter().filter_map(|thing| rounds.get(thing).copied());
-        let round = round.max().unwrap_or(0);
-        rounds.extend(kept.into_iter().map(|thing| (thing, round + 1)));
-        rows.push(Row {
-            name,
-            request,
-            query,
-            aim,
-            published,
-            round,
-        });
+        row.round = round.max().unwrap_or(0);
+        rounds.extend(kept.into_iter().map(|thing| (thing, row.round + 1)));
+        rows.push(row);
     }
     Ok(rows)
+}
+
+/// Returns deep pages in more orders, which many segments make harder.
+pub fn more_pages() -> Result<Vec<Row>, Error> {
+    let lines: [Line; 2] = [
+        (
+            "page 2,000 of all, by tid",
+            "tid=*&count=50&page=2000",
+            again(50.0),
+            None,
+        ),
+        (
+            "page 2,000 of all, by company_name DESC",
+            "tid=*&order=company_name+DESC&count=50&page=2000",
+            again(50.0),
+            None,
+        ),
+    ];
+    lines.into_iter().map(|line| row(line, &[])).collect()
+}
+
+fn row(
+    (name, template, aim, published): Line,
+    values: &[(&'static str, String)],
+) -> Result<Row, Error> {
+    let mut request = template.to_owned();
+    for (word, value) in values {
+        let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        request = request.replace(word, &value);
+    }
+    Ok(Row {
+        name,
+        query: request.parse()?,
+        request,
+        aim,
+        published,
+        round: 0,
+    })
 }
 
 /// Returns what an answer may leave behind for later ones: terms, and orders but by tid.
