@@ -1,6 +1,7 @@
 //! What `memory` says against what the allocator gave, and the budget against both.
 //!
-//! One test, since the allocator counts for the whole process.
+//! One test, since the allocator counts for the whole process. It also tells how much a
+//! merge takes beside what it merges.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -12,6 +13,8 @@ use ticketdex::{Batch, Options, Query, Reader, Snapshot, Store, Ticket};
 struct Counting;
 
 static GIVEN: AtomicUsize = AtomicUsize::new(0);
+/// The most that was given at once since it was set.
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 #[allow(
     unsafe_code,
@@ -20,7 +23,8 @@ static GIVEN: AtomicUsize = AtomicUsize::new(0);
 // SAFETY: every call is passed to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        GIVEN.fetch_add(layout.size(), Relaxed);
+        let given = GIVEN.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(given, Relaxed);
         // SAFETY: the caller's promises are those that the system's allocator asks for.
         unsafe { System.alloc(layout) }
     }
@@ -99,7 +103,12 @@ fn counts_are_right_throughout(tickets_count: usize) {
     }
     assert!(store.snapshot().segments_count() < count);
     check(&store.snapshot(), before, "after jobs");
+    let unmerged = GIVEN.load(Relaxed);
+    PEAK.store(unmerged, Relaxed);
     store.merge_all();
+    let peak = PEAK.load(Relaxed) - unmerged;
+    println!("merging {unmerged} bytes took {peak} more at most");
+    assert!(peak <= unmerged, "a merge takes its inputs' size again");
     check(&store.snapshot(), before, "merged");
     drop(store);
     let left = GIVEN.load(Relaxed) - before;

@@ -189,16 +189,12 @@ fn cpu_seconds() -> Result<f64, Failure> {
     Ok(times?.iter().sum::<f64>() / TICKS_PER_SECOND)
 }
 
+/// Returns the resident memory of this process.
 fn resident_mib() -> Result<f64, Failure> {
-    memory_mib("VmRSS:")
-}
-
-/// Returns a figure of this process's memory: what is resident, or was at most.
-pub fn memory_mib(name: &str) -> Result<f64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next());
-    Ok(kib.ok_or("no such figure")?.parse::<f64>()? / 1024.0)
+    Ok(kib.ok_or("no VmRSS")?.parse::<f64>()? / 1024.0)
 }
 
 fn folder_mib(path: &Path) -> Result<f64, Failure> {

@@ -95,10 +95,13 @@ fn write(data: &Data) -> Result<Writes, Failure> {
     data.load("SQLite")?;
     tell("opening");
     let tickets: Result<Vec<Ticket>, _> = data.import()?.into_iter().collect();
-    let mut rows = rows(&tickets?)?;
+    let tickets = tickets?;
+    let mut rows = rows(&tickets)?;
     rows.extend(more_pages()?);
+    let tids = tickets.iter().map(|ticket| ticket.tid).collect();
+    drop(tickets);
+    let mut changes = Changes::new(SEED, tids);
     let mut store = data.store()?;
-    let mut changes = Changes::new(SEED, data.tickets_count());
     tell("writing");
     let lines = writes::compare(&mut store, &data.sqlite()?, &mut changes)?;
     store.merge_all();

@@ -14,7 +14,7 @@ use ticketdex::{Batch, Reader, Snapshot, Store};
 use crate::peer::Failure;
 use crate::table::Row;
 use crate::writes::{Changes, run_jobs};
-use crate::{data, engine, measure};
+use crate::{engine, measure};
 
 /// The seconds of each kind.
 const WINDOWS: usize = 10;
@@ -150,8 +150,6 @@ pub struct Fragmented {
     pub commit: [f64; 2],
     /// How long the merge of everything took, in seconds.
     pub merge_seconds: f64,
-    /// What the merge took at most beside what was resident, in MiB.
-    pub merge_mib: f64,
     /// The segments' own memory after the merge, in MiB.
     pub memory_mib: f64,
     /// A line a row.
@@ -174,13 +172,9 @@ pub fn fragmented(
     let fragmented = ask(&before, rows)?;
     let segments_count = before.segments_count();
     drop(before);
-    let resident = data::memory_mib("VmRSS:")?;
-    // Makes the high-water mark what is resident now.
-    std::fs::write("/proc/self/clear_refs", "5")?;
     let start = Instant::now();
     store.merge_all();
     let merge_seconds = start.elapsed().as_secs_f64();
-    let merge_mib = data::memory_mib("VmHWM:")? - resident;
     let after = store.snapshot();
     let merged = ask(&after, rows)?;
     let mut states = Vec::new();
@@ -199,7 +193,6 @@ pub fn fragmented(
         segments_count,
         commit: [took[took.len() / 2], took[took.len() - 1]],
         merge_seconds,
-        merge_mib,
         memory_mib: after.memory().total() as f64 / 1_048_576.0,
         states,
     })

@@ -104,7 +104,6 @@ impl Writes {
             segments_count,
             commit: [median, slowest],
             merge_seconds,
-            merge_mib,
             memory_mib,
             states,
         } = &self.fragmented;
@@ -112,9 +111,8 @@ impl Writes {
             out,
             "\n## After {} commits of one ticket\n\n\
             {segments_count} segments, no merge but those of the commits: the median commit took \
-            {} µs, the slowest {} µs. Merging all then took {merge_seconds:.1} s and at most \
-            {merge_mib:.0} MiB more than was resident; the merged store takes {memory_mib:.0} MiB. \
-            ✗ marks what takes more than twice as long as merged and 3 µs a segment.\n",
+            {} µs, the slowest {} µs. Merging all then took {merge_seconds:.1} s; the merged \
+            store takes {memory_mib:.0} MiB. ✗ marks what takes more than twice as long as merged and 3 µs a segment.\n",
             thousands(*commits as f64),
             micros(*median),
             micros(*slowest),

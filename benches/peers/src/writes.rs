@@ -70,35 +70,35 @@ pub struct Line {
     pub sqlite: Rate,
 }
 
-/// Makes changes: every tid of a run of commits once, spread over all that were loaded.
+/// Makes changes, spread over all tickets that were loaded.
 pub struct Changes {
     fresh: Tickets,
     next_tid: u64,
     state: u64,
-    span: u64,
+    tids: Vec<u64>,
 }
 
 impl Changes {
-    /// Makes changes of a store with the first so many tickets of `synth`.
-    pub fn new(seed: u64, tickets_count: usize) -> Changes {
+    /// Makes changes of a store with these tids, all below 2^40.
+    pub fn new(seed: u64, tids: Vec<u64>) -> Changes {
         // Other tickets than the store's own, so that a replaced one differs.
         let fresh = Tickets::new(seed + 1);
         Changes {
             fresh,
             next_tid: 1 << 40,
             state: seed,
-            span: tickets_count as u64,
+            tids,
         }
     }
 
     /// Returns a tid that was loaded, by chance; it may have been removed since.
-    pub fn tid(&mut self) -> u64 {
+    fn tid(&mut self) -> u64 {
         // A full period of 2^64: no tid comes again soon, and all come alike.
         self.state = self
             .state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        1 + (self.state >> 33) % self.span
+        self.tids[(self.state >> 33) as usize % self.tids.len()]
     }
 
     /// Returns a ticket that is new or replaces another, by turns.
