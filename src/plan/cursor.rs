@@ -41,6 +41,8 @@ pub(super) struct Need {
     pub(super) skip: u64,
     /// How many matches the page takes of the segment at most.
     pub(super) take: u64,
+    /// How many of these there are if matches are spread alike over the segments.
+    pub(super) share: u64,
     /// How many matches come before the page or are in it at most.
     pub(super) most: u64,
     /// Whether the page lies deep in several segments, so that matches must be countable by place.
@@ -72,6 +74,8 @@ pub(super) struct Cursor {
     passed: u64,
     /// How many rows are still asked for at most.
     needed: u64,
+    /// How many rows to find at once: as many as are likely to be given, then ever more.
+    batch: u64,
     pub(super) work: Work,
 }
 
@@ -91,7 +95,7 @@ pub(super) enum Source {
 }
 
 /// The least rows that a walk finds at once.
-const WALK_ROWS: u64 = 32;
+const WALK_ROWS: u64 = 8;
 
 /// The most rows that a walk finds at once.
 const WALK_ROWS_MAX: u64 = 256;
@@ -145,6 +149,7 @@ impl Cursor {
             next: 0,
             passed: 0,
             needed: task.need.take,
+            batch: task.need.share,
             work: Work::default(),
         }
     }
@@ -298,7 +303,9 @@ impl Cursor {
             conjunction: &conjunction,
             mode: self.mode,
         };
-        let wanted = self.needed.clamp(WALK_ROWS, WALK_ROWS_MAX) as usize;
+        let wanted = self.needed.min(self.batch);
+        let wanted = wanted.clamp(WALK_ROWS, WALK_ROWS_MAX) as usize;
+        self.batch = self.batch.saturating_mul(2);
         let (rows, work) = (&mut self.rows, &mut self.work);
         let is_plain = self.order.is_plain();
         let has_more = match &mut self.source {

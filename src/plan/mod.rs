@@ -277,11 +277,16 @@ impl Window {
             return Need::default();
         }
         // A page is not past the end, so it skips less than there is.
-        let share = u128::from(self.skip) * u128::from(matches) / u128::from(self.total);
+        let share = |rows: u64| {
+            let share = u128::from(rows) * u128::from(matches) / u128::from(self.total);
+            share as u64
+        };
         let few = if self.skip > 0 { self.few } else { 0 };
+        let take = matches.min(self.count + few);
         Need {
-            skip: share as u64,
-            take: matches.min(self.count + few),
+            skip: share(self.skip),
+            take,
+            share: take.min(share(self.count + few).saturating_add(1)),
             most: matches.min(self.skip + self.count),
             is_shared: self.is_shared && self.skip > self.few,
         }

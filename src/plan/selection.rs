@@ -55,12 +55,18 @@ fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64
             .enumerate()
             .max_by_key(|&(_, length)| length)
             .unwrap_or((0, 0));
-        // By proportion where rows are spread alike; by halves in case they are not.
-        let step = if pivots_count % 2 == 0 {
-            let share = u128::from(nth - before) * u128::from(length) / u128::from(undecided);
-            share as u64
-        } else {
-            length / 2
+        let share = |rows: u64| {
+            let share = u128::from(rows) * u128::from(length) / u128::from(undecided);
+            (share as u64).min(length - 1)
+        };
+        let (ahead, behind) = (nth - before, undecided - 1 - (nth - before));
+        // By proportion where rows are spread alike, which ends close by on one side; then as
+        // far beyond, to have the other side close by too; by halves in case they are not.
+        let step = match pivots_count % 4 {
+            1 if ahead <= behind => share(2 * ahead + few),
+            1 => length - 1 - share(2 * behind + few),
+            3 => length / 2,
+            _ => share(ahead),
         };
         let pivot = sequences[widest].pivot(windows[widest].start + step);
         pivots_count += 1;
