@@ -24,9 +24,20 @@
 //! [redb](https://docs.rs/redb), a copy-on-write B-tree in one file, for what a record of
 //! tickets needs: a load of any size is one transaction that need not fit in memory; every
 //! page carries a checksum, and opening can be made to check them all; one file, no thread
-//! and no package besides. A log-structured tree (fjall was tried beside it) commits small
-//! batches several times as fast, but holds a batch in memory, and takes a damaged end of its
-//! journal for the place where a crash cut it, so that commits go without a word.
+//! and no package besides. The other candidate was a log-structured tree:
+//!
+//! | a million records of 700 bytes, on two cores | redb, two phases | fjall 3.1 |
+//! |---|---:|---:|
+//! | loaded: one transaction, or batches of 4,096 and one sync | 162,000 /s | 239,000 /s |
+//! | single commits, each synced | 2,240 /s | 5,090 /s |
+//! | commits of 1,000, each synced | 23,100 /s | 198,000 /s |
+//! | opened after a kill | 1.3 s, all checksums | 0.1 s, none checked |
+//! | all records read | 0.66 s | 1.06 s |
+//! | size after 141,000 replacements | 1,112 MB | 809 MB |
+//!
+//! It commits faster, but holds a batch in memory, and takes a damaged end of its journal for
+//! the place where a crash cut it, so that commits go without a word. What a help desk
+//! writes in a second is far below either.
 //!
 //! # Invariants
 //!
