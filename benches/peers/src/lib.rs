@@ -8,6 +8,7 @@ pub mod data;
 pub mod engine;
 pub mod measure;
 pub mod peer;
+pub mod plot;
 pub mod readers;
 pub mod record;
 pub mod record_writes;

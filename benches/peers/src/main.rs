@@ -1,7 +1,7 @@
 //! Asks the engine and its peers the same requests over the same tickets, and tells.
 //!
 //! `cargo run --release -- [--writes] [--record]` prints the comparison as Markdown and, with
-//! `--record`, writes it to `benches/record`: requests, or with `--writes` what it is to
+//! `--record`, writes it to `benches/record`, with a picture: requests, or with `--writes` what it is to
 //! change tickets. `TICKETDEX_TICKETS` is the number of tickets
 //! (100,000 unless given), `TICKETDEX_PEERS` the folder for what was built of them (one in
 //! the system's temporary folder unless given; at a million tickets it takes 10 GB).
@@ -40,9 +40,12 @@ fn main() -> Result<(), Failure> {
         [] => ("", false),
         _ => return Err("usage: ticketdex-peers [--writes] [--record]".into()),
     };
-    let record = match kind {
-        "" => compare(&data)?.to_markdown()?,
-        _ => write(&data)?.to_markdown()?,
+    let (record, picture) = match kind {
+        "" => {
+            let record = compare(&data)?;
+            (record.to_markdown()?, Some(record.to_svg()?))
+        }
+        _ => (write(&data)?.to_markdown()?, None),
     };
     println!("{record}");
     if is_recorded {
@@ -52,6 +55,9 @@ fn main() -> Result<(), Failure> {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../record");
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join(format!("{date}{kind}.md")), record)?;
+        if let Some(picture) = picture {
+            std::fs::write(folder.join(format!("{date}.svg")), picture)?;
+        }
     }
     Ok(())
 }
