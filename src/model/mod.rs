@@ -13,6 +13,7 @@
 //!   discriminant is its index there.
 
 pub(crate) mod batch;
+pub(crate) mod digits;
 pub(crate) mod draft;
 pub(crate) mod error;
 pub(crate) mod json;

@@ -214,47 +214,6 @@ pub(crate) fn write_date(date: NaiveDateTime, out: &mut Vec<u8>) {
     out.extend_from_slice(if after_noon { b"PM" } else { b"AM" });
 }
 
-/// Returns a date/time of so many seconds since the first second of year 1 as responses
-/// show it, and how many of the bytes that is.
-///
-/// The quick twin of [`write_date`], for whoever writes millions; the rest of the bytes is zero.
-pub(crate) fn write_date_seconds(seconds: u64) -> ([u8; 32], usize) {
-    const DAY_SECONDS: u64 = 86_400;
-    let mut out = [0; 32];
-    let mut at = 0;
-    // One or two digits, or always two, then a byte if there is one.
-    let mut push = |number: u32, always_two: bool, after: Option<u8>| {
-        let (tens, ones) = (number / 10, number % 10);
-        if always_two || tens > 0 {
-            out[at] = b'0' + tens as u8;
-            at += 1;
-        }
-        out[at] = b'0' + ones as u8;
-        at += 1;
-        if let Some(after) = after {
-            out[at] = after;
-            at += 1;
-        }
-    };
-    // Day 1 of the proleptic calendar is the first of year 1.
-    let day = i32::try_from(seconds / DAY_SECONDS + 1).ok();
-    let date = day.and_then(NaiveDate::from_num_days_from_ce_opt);
-    let date = date.unwrap_or(NaiveDate::MIN);
-    let year = date.year().unsigned_abs() % 10_000;
-    push(date.month(), false, Some(b'/'));
-    push(date.day(), false, Some(b'/'));
-    push(year / 100, true, None);
-    push(year % 100, true, Some(b' '));
-    let second = (seconds % DAY_SECONDS) as u32;
-    let hour = second / 3600;
-    push((hour + 11) % 12 + 1, false, Some(b':'));
-    push(second / 60 % 60, true, Some(b':'));
-    push(second % 60, true, Some(b' '));
-    out[at] = if hour < 12 { b'A' } else { b'P' };
-    out[at + 1] = b'M';
-    (out, at + 2)
-}
-
 /// Folds a text for comparison: each `char` lower-cased by itself (spec section 2).
 ///
 /// # Examples
@@ -475,22 +434,6 @@ mod tests {
             date_to_seconds(Moment::parse("0001-01-02").unwrap().first_second()),
             86_400
         );
-    }
-
-    #[test]
-    fn both_writers_of_dates_agree() {
-        let last = date_to_seconds(Moment::parse("9999-12-31T23:59:59").unwrap().first_second());
-        // A step without a common factor with a day's seconds, so all times come up.
-        for seconds in (0..=last)
-            .step_by(1_000_003)
-            .chain([last])
-            .chain(0..100_000)
-        {
-            let mut expected = Vec::new();
-            write_date(seconds_to_date(seconds), &mut expected);
-            let (text, count) = write_date_seconds(seconds);
-            assert_eq!(text[..count], expected, "{seconds}");
-        }
     }
 
     #[test]

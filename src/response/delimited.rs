@@ -4,7 +4,8 @@
 //! the values, five escapes, and the two bodies without records. Control characters
 //! would be escaped too; no identifier holds one.
 
-use super::{Escapes, Style, Template, make_escapes};
+use super::template::Layout;
+use super::{Escapes, Style, make_escapes};
 use crate::model::Field;
 use crate::model::value::encode_into;
 use crate::segment::Slot;
@@ -27,30 +28,30 @@ static ESCAPES: Escapes = make_escapes(&[
     (b'#', "%23"),
 ]);
 
-fn record(template: &mut Template<'_>, names: &[String]) {
+fn record(layout: &mut Layout<'_>, names: &[String]) {
     let mut before = "";
     for field in Field::ALL {
         if field == Field::CustomFields {
-            custom_fields(template, names);
+            custom_fields(layout, names);
         } else {
-            template.glues(&[before, field.name(), "="]);
-            template.value(Slot::Field(field));
+            layout.glues(&[before, field.name(), "="]);
+            layout.value(Slot::Field(field));
         }
         before = "&";
     }
-    template.glue("\n");
+    layout.glue("\n");
 }
 
 /// The pairs of the names, then their list: no pair is without one before it.
-fn custom_fields(template: &mut Template<'_>, names: &[String]) {
+fn custom_fields(layout: &mut Layout<'_>, names: &[String]) {
     for (index, name) in (0..).zip(names) {
-        template.glues(&["&", name, "="]);
-        template.value(Slot::Custom(index));
+        layout.glues(&["&", name, "="]);
+        layout.value(Slot::Custom(index));
     }
-    template.glues(&["&", Field::CustomFields.name(), "="]);
+    layout.glues(&["&", Field::CustomFields.name(), "="]);
     let mut before = "";
     for name in names {
-        template.glues(&[before, name]);
+        layout.glues(&[before, name]);
         before = ",";
     }
 }

@@ -4,7 +4,8 @@
 //! escapes, and the two bodies without records. `serde_json` escapes control characters
 //! below U+0020 too; no identifier and no shown message holds one.
 
-use super::{Escapes, Style, Template, escape, make_escapes};
+use super::template::Layout;
+use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
 use crate::segment::Slot;
 
@@ -20,39 +21,39 @@ pub(super) static STYLE: Style = Style {
 
 static ESCAPES: Escapes = make_escapes(&[(b'"', "\\\""), (b'\\', "\\\\")]);
 
-fn record(template: &mut Template<'_>, names: &[String]) {
-    template.glue("\n\t\t{");
+fn record(layout: &mut Layout<'_>, names: &[String]) {
+    layout.glue("\n\t\t{");
     let mut before = "\n\t\t\t\"";
     for field in Field::ALL {
         if field == Field::CustomFields {
-            template.glues(&[before, field.name(), "\" : ["]);
-            custom_fields(template, names);
-            template.glue("]");
+            layout.glues(&[before, field.name(), "\" : ["]);
+            custom_fields(layout, names);
+            layout.glue("]");
         } else {
-            member(template, before, field.name(), Slot::Field(field));
+            member(layout, before, field.name(), Slot::Field(field));
         }
         before = ",\n\t\t\t\"";
     }
-    template.glue("\n\t\t}");
+    layout.glue("\n\t\t}");
 }
 
-fn custom_fields(template: &mut Template<'_>, names: &[String]) {
+fn custom_fields(layout: &mut Layout<'_>, names: &[String]) {
     if names.is_empty() {
         return;
     }
-    template.glue("\n\t\t\t\t{");
+    layout.glue("\n\t\t\t\t{");
     let mut before = "\n\t\t\t\t\"";
     for (index, name) in (0..).zip(names) {
-        member(template, before, name, Slot::Custom(index));
+        member(layout, before, name, Slot::Custom(index));
         before = ",\n\t\t\t\t\"";
     }
-    template.glue("\n\t\t\t\t}\n\t\t\t");
+    layout.glue("\n\t\t\t\t}\n\t\t\t");
 }
 
-fn member(template: &mut Template<'_>, before: &str, name: &str, slot: Slot) {
-    template.glues(&[before, name, "\" : \""]);
-    template.value(slot);
-    template.glue("\"");
+fn member(layout: &mut Layout<'_>, before: &str, name: &str, slot: Slot) {
+    layout.glues(&[before, name, "\" : \""]);
+    layout.value(slot);
+    layout.glue("\"");
 }
 
 fn count(count: u64) -> String {

@@ -1,9 +1,8 @@
 //! The record walk: from rows in order to the bytes of a response, chunk by chunk.
 //!
-//! A format says once how a record looks, as *glue* and values in between
-//! ([`Style::record`]); for each segment this becomes a [`Template`] in which runs of
-//! glue, and of values that are the same in the whole segment, are one piece of text.
-//! The walk then copies: a piece of glue, a value, the next piece. It knows nothing of
+//! A format says once how a record looks, as glue and values in between; for each segment
+//! this becomes a [`Template`]. Rows are taken some at a time: a [`Block`] puts their records
+//! together column by column, and the walk copies them out row by row. It knows nothing of
 //! the formats, and they know nothing of rows; a new format is one file and one line.
 //!
 //! # Invariants
@@ -15,11 +14,14 @@
 //!
 //! # Cost
 //!
-//! One copy of every byte of the response. Memory is one chunk, and for each segment
-//! that an answer touches a template: the names of the fields and some 1 KiB.
+//! A copy of every byte of the response, two of glue and short values; what that buys is
+//! told in [`block`]. Memory is one chunk, one block, and for each segment that an answer
+//! touches a template: the names of the fields and some 1 KiB.
 
+mod block;
 mod delimited;
 mod json;
+mod template;
 mod xml;
 
 #[cfg(test)]
@@ -29,13 +31,11 @@ use std::fmt;
 use std::io;
 
 use crate::model::error::Error;
-use crate::model::value::write_date_seconds;
-use crate::model::{FieldKind, Format, is_identifier_char};
+use crate::model::{Format, is_identifier_char};
 use crate::plan::{Answer, Rows};
-use crate::segment::column::Column;
-use crate::segment::dictionary::Dictionary;
-use crate::segment::{Segment, Slot};
 use crate::snapshot::RowId;
+use block::{BLOCK_ROWS_MAX, Block, Place};
+use template::{Layout, Template};
 
 /// The most bytes that one chunk holds.
 const CHUNK_BYTES_MAX: usize = 64 << 10;
@@ -44,12 +44,6 @@ const CHUNK_BYTES_MAX: usize = 64 << 10;
 ///
 /// A page of one ticket does not pay for touching 64 KiB of memory.
 const FIRST_CHUNK_BYTES: usize = 4 << 10;
-
-/// What a buffer has beyond its chunk, so that short texts are copied at a fixed length.
-const SLACK_BYTES: usize = 64;
-
-/// The longest value that becomes glue where a whole segment shares it.
-const FUSED_BYTES_MAX: usize = 1 << 10;
 
 /// How each byte of a raw value is written; an empty text is the byte itself.
 type Escapes = [&'static str; 256];
@@ -85,8 +79,8 @@ struct Style {
     /// What stands after the last record, or after the head where there is none.
     foot: &'static str,
     escapes: &'static Escapes,
-    /// Writes glue and values of a record with these custom names into a template.
-    record: fn(&mut Template<'_>, &[String]),
+    /// Lays out glue and values of a record with these custom names.
+    record: fn(&mut Layout<'_>, &[String]),
     /// Makes the body of a count.
     count: fn(u64) -> String,
     /// Makes the body of an error, of its code and its message without control characters.
@@ -103,298 +97,49 @@ impl Style {
     }
 }
 
-/// How a value is made into bytes.
-#[derive(Clone, Copy, Debug)]
-enum Writing {
-    /// A dictionary's URL-encoded text.
-    Encoded,
-    /// A dictionary's text, which needs no escape.
-    Plain,
-    /// A dictionary's text, escaped as the format does.
-    Escaped,
-    /// A number; none is 0.
-    Integer,
-    /// A number; none is empty.
-    OptionalInteger,
-    Date,
-    /// A long text, which is kept URL-encoded.
-    Long,
-}
-
-/// A run of glue, and the value behind it.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    glue_start: usize,
-    glue_bytes: usize,
-    value: Option<(Slot, Writing)>,
-}
-
-/// The glue of every record of one segment in one format, and the places of its values.
-struct Glue {
-    /// The runs end to end, then [`SLACK_BYTES`] more.
-    text: Vec<u8>,
-    pieces: Vec<Piece>,
-}
-
-/// A [`Glue`] being made: what a format writes a record into, once a segment.
-struct Template<'a> {
-    segment: &'a Segment,
-    style: &'a Style,
-    glue: Glue,
-    /// Where the run that is being written starts.
-    run_start: usize,
-}
-
-impl Template<'_> {
-    fn make(segment: &Segment, style: &Style, names: &[String]) -> Glue {
-        let glue = Glue {
-            text: Vec::new(),
-            pieces: Vec::new(),
-        };
-        let mut template = Template {
-            segment,
-            style,
-            glue,
-            run_start: 0,
-        };
-        template.glue(style.between);
-        (style.record)(&mut template, names);
-        template.end_run(None);
-        let mut glue = template.glue;
-        glue.text.extend_from_slice(&[0; SLACK_BYTES]);
-        glue
-    }
-
-    /// Appends a text that every record has.
-    fn glue(&mut self, text: &str) {
-        self.glue.text.extend_from_slice(text.as_bytes());
-    }
-
-    /// Appends texts that every record has.
-    fn glues(&mut self, texts: &[&str]) {
-        for text in texts {
-            self.glue(text);
-        }
-    }
-
-    /// Appends the value of a slot.
-    fn value(&mut self, slot: Slot) {
-        if self.segment.text_column(slot).is_some() {
-            return self.end_run(Some((slot, Writing::Long)));
-        }
-        // A name that no ticket of the segment has is empty throughout.
-        let Some(column) = self.segment.column(slot) else {
-            return;
-        };
-        let writing = writing_of(slot, column);
-        if column.is_constant() && self.fuse(column, writing) {
-            return;
-        }
-        self.end_run(Some((slot, writing)));
-    }
-
-    /// Makes the one value of a column a part of the glue, unless it is long.
-    fn fuse(&mut self, column: &Column, writing: Writing) -> bool {
-        let mut buffer = [0; FUSED_BYTES_MAX + SLACK_BYTES];
-        let mut window = Window::new(&mut buffer);
-        let cut = window.put_value(column, writing, 0, 0, self.style.escapes);
-        let at = window.at;
-        if cut.is_none() {
-            self.glue.text.extend_from_slice(&buffer[..at]);
-        }
-        cut.is_none()
-    }
-
-    fn end_run(&mut self, value: Option<(Slot, Writing)>) {
-        let end = self.glue.text.len();
-        self.glue.pieces.push(Piece {
-            glue_start: self.run_start,
-            glue_bytes: end - self.run_start,
-            value,
-        });
-        self.run_start = end;
-    }
-}
-
-fn writing_of(slot: Slot, column: &Column) -> Writing {
-    let kind = match slot {
-        Slot::Field(field) => field.kind(),
-        Slot::Custom(_) => FieldKind::Text,
-    };
-    match kind {
-        FieldKind::Text | FieldKind::CustomFields => Writing::Encoded,
-        FieldKind::Identifier | FieldKind::Flag => {
-            let is_plain = column.dictionary().is_some_and(Dictionary::is_plain);
-            if is_plain {
-                Writing::Plain
-            } else {
-                Writing::Escaped
-            }
-        }
-        FieldKind::Integer => Writing::Integer,
-        FieldKind::OptionalInteger => Writing::OptionalInteger,
-        FieldKind::Date => Writing::Date,
-    }
-}
-
-/// A chunk being filled: where in it the next byte goes.
+/// A chunk being filled.
 struct Window<'a> {
-    /// The chunk and [`SLACK_BYTES`] beyond, which copies of fixed length may touch.
-    bytes: &'a mut [u8],
-    at: usize,
-    end: usize,
+    chunk: &'a mut Vec<u8>,
+    /// How many bytes it may have.
+    bytes_max: usize,
 }
 
 impl Window<'_> {
-    /// Makes an empty chunk of all but the last [`SLACK_BYTES`] of a buffer.
-    fn new(bytes: &mut [u8]) -> Window<'_> {
-        let end = bytes.len().saturating_sub(SLACK_BYTES);
-        Window { bytes, at: 0, end }
+    fn left(&self) -> usize {
+        self.bytes_max - self.chunk.len()
     }
 
-    /// Copies the first `count` bytes of a text, or as many as fit; returns how many.
+    /// Appends a text from `from` on; returns where it goes on if it did not fit.
+    #[inline]
+    fn put(&mut self, text: &[u8], from: usize) -> Option<usize> {
+        let to = text.len().min(from + self.left());
+        self.chunk.extend_from_slice(&text[from..to]);
+        (to < text.len()).then_some(to)
+    }
+
+    /// Appends a text with its escapes, from its byte `from` on; likewise.
     ///
-    /// A short text is copied as `N` bytes, whatever follows it in memory: that is a few
-    /// instructions where a copy of unknown length is a call. `N` is at most the slack.
-    #[inline]
-    fn put<const N: usize>(&mut self, text: &[u8], count: usize) -> usize {
-        if count <= N
-            && self.at + count <= self.end
-            && let Some(from) = text.first_chunk::<N>()
-            && let Some(to) = self.bytes.get_mut(self.at..self.at + N)
-        {
-            to.copy_from_slice(from);
-            self.at += count;
-            return count;
-        }
-        let count = count.min(self.end - self.at);
-        self.bytes[self.at..self.at + count].copy_from_slice(&text[..count]);
-        self.at += count;
-        count
-    }
-
-    /// Copies a text from `from` on; returns where it goes on if it did not fit.
-    #[inline]
-    fn put_from<const N: usize>(
-        &mut self,
-        text: &[u8],
-        count: usize,
-        from: usize,
-    ) -> Option<usize> {
-        let copied = self.put::<N>(&text[from..], count - from);
-        (from + copied < count).then_some(from + copied)
-    }
-
-    /// Copies a text with its escapes, from its byte `from` on; likewise.
+    /// An escape is never cut: the chunk ends before it.
     fn put_escaped(&mut self, text: &[u8], mut from: usize, escapes: &Escapes) -> Option<usize> {
         while from < text.len() {
-            let rest = &text[from..];
             let is_escaped = |&byte: &u8| !escapes[usize::from(byte)].is_empty();
-            let run = rest.iter().position(is_escaped).unwrap_or(rest.len());
-            from += self.put::<16>(rest, run);
-            if run < rest.len() {
-                let escape = escapes[usize::from(rest[run])].as_bytes();
-                if self.end - self.at < escape.len() {
+            let run = text[from..].iter().position(is_escaped);
+            let end = run.map_or(text.len(), |run| from + run);
+            if let Some(cut) = self.put(&text[..end], from) {
+                return Some(cut);
+            }
+            from = end;
+            if let Some(&byte) = text.get(end) {
+                let escape = escapes[usize::from(byte)].as_bytes();
+                if self.left() < escape.len() {
                     return Some(from);
                 }
-                self.put::<16>(escape, escape.len());
+                self.put(escape, 0);
                 from += 1;
-            } else if from < text.len() {
-                return Some(from);
             }
         }
         None
     }
-
-    /// Writes a row's value from `from` on; returns where it goes on if it did not fit.
-    ///
-    /// `from` counts bytes of the value as written, of an escaped one as it is kept.
-    #[inline]
-    fn put_value(
-        &mut self,
-        column: &Column,
-        writing: Writing,
-        row: u32,
-        from: usize,
-        escapes: &Escapes,
-    ) -> Option<usize> {
-        let number = match writing {
-            Writing::Encoded => {
-                let (text, count) = column.encoded_tail(row);
-                return self.put_from::<32>(text, count, from);
-            }
-            Writing::Plain => {
-                let (text, count) = column.text_tail(row);
-                return self.put_from::<16>(text, count, from);
-            }
-            Writing::Escaped => {
-                let text = column.text(row).as_bytes();
-                return self.put_escaped(text, from, escapes);
-            }
-            Writing::Date => {
-                let seconds = column.number(row)?;
-                let (text, count) = write_date_seconds(seconds);
-                return self.put_from::<32>(&text, count, from);
-            }
-            // Long texts are in no column of codes.
-            Writing::Long => return None,
-            Writing::Integer => column.number(row).unwrap_or(0),
-            Writing::OptionalInteger => column.number(row)?,
-        };
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(number).as_bytes();
-        self.put_from::<1>(digits, digits.len(), from)
-    }
-}
-
-/// How far a record has been written.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    piece_index: usize,
-    /// Bytes of the piece's glue, then bytes of its value.
-    offset: usize,
-}
-
-/// Writes a record from a place on; returns the place where it goes on if it did not fit.
-fn write_record(
-    glue: &Glue,
-    segment: &Segment,
-    (row, place): (u32, Place),
-    escapes: &Escapes,
-    window: &mut Window<'_>,
-) -> Option<Place> {
-    let mut offset = place.offset;
-    for (index, piece) in (place.piece_index..).zip(&glue.pieces[place.piece_index..]) {
-        let cut = |offset| {
-            Some(Place {
-                piece_index: index,
-                offset,
-            })
-        };
-        if offset < piece.glue_bytes {
-            let text = &glue.text[piece.glue_start..];
-            if let Some(offset) = window.put_from::<SLACK_BYTES>(text, piece.glue_bytes, offset) {
-                return cut(offset);
-            }
-            offset = piece.glue_bytes;
-        }
-        let from = offset - piece.glue_bytes;
-        let rest = match piece.value {
-            None => None,
-            Some((slot, Writing::Long)) => segment.text_column(slot).and_then(|column| {
-                let text = column.encoded(row).as_bytes();
-                window.put_from::<SLACK_BYTES>(text, text.len(), from)
-            }),
-            Some((slot, writing)) => segment
-                .column(slot)
-                .and_then(|column| window.put_value(column, writing, row, from, escapes)),
-        };
-        if let Some(rest) = rest {
-            return cut(piece.glue_bytes + rest);
-        }
-        offset = 0;
-    }
-    None
 }
 
 /// What of a response is written next.
@@ -439,12 +184,16 @@ pub struct Chunks {
     answer: Answer,
     style: &'static Style,
     rows: Rows,
-    /// Rows that are fetched, and how many of them are written.
+    /// Rows that are fetched, and how many of them have been in a block.
     ids: Vec<RowId>,
-    ids_written: usize,
+    ids_gathered: usize,
     is_first: bool,
     /// By segment, made when the first of its rows comes.
-    glues: Vec<Option<Glue>>,
+    templates: Vec<Option<Template>>,
+    /// Records of one segment, and how many of them are written.
+    block: Block,
+    block_segment: u32,
+    block_written: usize,
     head: Vec<u8>,
     foot: &'static str,
     stage: Stage,
@@ -463,10 +212,13 @@ impl Chunks {
         Chunks {
             style,
             rows: answer.rows().clone(),
-            glues: segments.iter().map(|_| None).collect(),
+            templates: segments.iter().map(|_| None).collect(),
             ids: Vec::new(),
-            ids_written: 0,
+            ids_gathered: 0,
             is_first: true,
+            block: Block::default(),
+            block_segment: 0,
+            block_written: 0,
             answer,
             head,
             foot,
@@ -478,26 +230,23 @@ impl Chunks {
     /// Overwrites the buffer with the next chunk; false, with an empty buffer, at the end.
     ///
     /// The buffer keeps its memory, so a caller that hands the same one in each time
-    /// pays for touching it once. Cost: one copy of each byte.
+    /// pays for touching it once. Cost: linear in the chunk.
     pub fn fill(&mut self, chunk: &mut Vec<u8>) -> bool {
-        let held = chunk.capacity().saturating_sub(SLACK_BYTES);
-        let bytes = self.chunk_bytes.max(held).min(CHUNK_BYTES_MAX);
+        let bytes_max = self.chunk_bytes.max(chunk.capacity()).min(CHUNK_BYTES_MAX);
         self.chunk_bytes = (self.chunk_bytes * 4).min(CHUNK_BYTES_MAX);
-        // What the buffer held is overwritten, so only what is new of it is made zero.
-        chunk.resize(bytes + SLACK_BYTES, 0);
-        let mut window = Window::new(chunk);
-        while window.at < window.end && self.advance(&mut window) {}
-        let at = window.at;
-        chunk.truncate(at);
-        self.answer.add_bytes_written(at as u64);
-        at > 0
+        chunk.clear();
+        chunk.reserve_exact(bytes_max);
+        let mut window = Window { chunk, bytes_max };
+        while window.left() > 0 && self.advance(&mut window) {}
+        self.answer.add_bytes_written(chunk.len() as u64);
+        !chunk.is_empty()
     }
 
     /// Writes until the stage is through or the chunk is full; false where nothing more can be.
     fn advance(&mut self, window: &mut Window<'_>) -> bool {
         let cut = match self.stage {
             Stage::Head(from) => {
-                let cut = window.put_from::<16>(&self.head, self.head.len(), from);
+                let cut = window.put(&self.head, from);
                 self.stage = cut.map_or(Stage::Records(Place::default()), Stage::Head);
                 cut.is_some()
             }
@@ -507,8 +256,7 @@ impl Chunks {
                 cut.is_some()
             }
             Stage::Foot(from) => {
-                let foot = self.foot.as_bytes();
-                let cut = window.put_from::<16>(foot, foot.len(), from);
+                let cut = window.put(self.foot.as_bytes(), from);
                 self.stage = cut.map_or(Stage::Done, Stage::Foot);
                 cut.is_some()
             }
@@ -522,38 +270,58 @@ impl Chunks {
     /// Writes records, the first from a place on, until the chunk is full or all are through;
     /// returns the place where the next goes on.
     fn write_records(&mut self, mut place: Place, window: &mut Window<'_>) -> Option<Place> {
-        loop {
-            let Some(&id) = self.ids.get(self.ids_written) else {
-                if !self.fetch() {
-                    return None;
-                }
-                continue;
-            };
-            let segment = &self.answer.snapshot().segments()[id.segment as usize].segment;
-            let names = self.answer.snapshot().custom_names();
-            let glue = self.glues[id.segment as usize]
-                .get_or_insert_with(|| Template::make(segment, self.style, names));
+        while self.block_written < self.block.rows_count() || self.gather() {
+            if window.left() == 0 {
+                return Some(place);
+            }
             if self.is_first {
                 // Nothing stands before the first record.
-                place.offset = self.style.between.len();
+                place = Place::after(self.style.between.len());
                 self.is_first = false;
             }
-            let cut = write_record(glue, segment, (id.row, place), self.style.escapes, window);
+            let live = &self.answer.snapshot().segments()[self.block_segment as usize];
+            let record = (self.block_written, place);
+            let escapes = self.style.escapes;
+            let cut = self.block.write(record, &live.segment, escapes, window);
             if cut.is_some() {
                 return cut;
             }
-            self.ids_written += 1;
+            self.block_written += 1;
             place = Place::default();
-            if window.at == window.end {
-                return Some(place);
-            }
         }
+        None
+    }
+
+    /// Gathers the next records, as far as they are of one segment; false where there are none.
+    fn gather(&mut self) -> bool {
+        if self.ids_gathered == self.ids.len() && !self.fetch() {
+            return false;
+        }
+        let ids = &self.ids[self.ids_gathered..];
+        self.block_segment = ids[0].segment;
+        let same = ids.iter().take_while(|id| id.segment == self.block_segment);
+        let mut rows = [0; BLOCK_ROWS_MAX];
+        let mut rows_count = 0;
+        for (row, id) in rows.iter_mut().zip(same) {
+            *row = id.row;
+            rows_count += 1;
+        }
+        let snapshot = self.answer.snapshot();
+        let segment = &snapshot.segments()[self.block_segment as usize].segment;
+        let template = self.templates[self.block_segment as usize]
+            .get_or_insert_with(|| Template::make(segment, self.style, snapshot.custom_names()));
+        let rows = &rows[..rows_count];
+        self.block
+            .gather(template, segment, rows, self.style.escapes);
+        self.ids_gathered += self.block.rows_count();
+        self.block_written = 0;
+        true
     }
 
     /// Fetches the next rows; false where there are none.
     fn fetch(&mut self) -> bool {
         self.ids.clear();
-        self.ids_written = 0;
+        self.ids_gathered = 0;
         if !self.answer.is_count_only() {
             self.rows.fill(self.answer.snapshot(), &mut self.ids);
         }

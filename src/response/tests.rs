@@ -9,7 +9,7 @@ use super::*;
 use crate::model::error::ErrorKind;
 use crate::model::names::CustomNames;
 use crate::model::value::Moment;
-use crate::model::{CellMut, Field, Ticket};
+use crate::model::{CellMut, Field, FieldKind, Ticket};
 use crate::query::Query;
 use crate::segment::budget::Budget;
 use crate::segment::builder::SegmentBuilder;
@@ -427,9 +427,43 @@ fn huge_texts_are_split_over_chunks() {
         assert!(
             chunks
                 .iter()
-                .all(|chunk| chunk.capacity() <= CHUNK_BYTES_MAX + SLACK_BYTES)
+                .all(|chunk| chunk.capacity() <= CHUNK_BYTES_MAX)
         );
         assert_eq!(chunks.concat(), whole);
+    }
+}
+
+#[test]
+fn a_record_is_the_same_whatever_is_beside_it() {
+    let bytes = [0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 200];
+    let tickets: Vec<Ticket> = (0..100usize)
+        .map(|index| {
+            let text = |step: usize| "x".repeat(bytes[(index * step + index / 12) % bytes.len()]);
+            let number = |step: usize| u64::MAX.checked_shr((index * step % 70) as u32);
+            Ticket {
+                tid: 1 + index as u64,
+                cid: text(1),
+                contact: text(5),
+                merged_to: number(3),
+                due_date: (index % 3 > 0).then(|| date("12/31/2024 9:05:07 PM")),
+                opened_by: text(7) + ["", "&", "\"", "%"][index % 4],
+                linked_asset: if index == 50 { text(1) } else { String::new() },
+                subject: text(7),
+                summary: text(11),
+                ..Ticket::default()
+            }
+        })
+        .collect();
+    for format in [Format::Xml, Format::Delimited] {
+        let records = |tickets: &[Ticket]| {
+            let body = String::from_utf8(body(tickets, 1, format)).unwrap();
+            let style = Style::of(format);
+            body[style.head.len()..body.len() - style.foot.len()].to_owned()
+        };
+        let alone = tickets
+            .iter()
+            .map(|ticket| records(std::slice::from_ref(ticket)));
+        assert_eq!(records(&tickets), alone.collect::<String>());
     }
 }
 

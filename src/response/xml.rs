@@ -3,7 +3,8 @@
 //! Its own file because this is all that XML is here: the glue around the values, three
 //! escapes, and the two bodies without records.
 
-use super::{Escapes, Style, Template, escape, make_escapes};
+use super::template::Layout;
+use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
 use crate::segment::Slot;
 
@@ -19,35 +20,35 @@ pub(super) static STYLE: Style = Style {
 
 static ESCAPES: Escapes = make_escapes(&[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;")]);
 
-fn record(template: &mut Template<'_>, names: &[String]) {
-    template.glue("\t<ticket>\n");
+fn record(layout: &mut Layout<'_>, names: &[String]) {
+    layout.glue("\t<ticket>\n");
     for field in Field::ALL {
         if field == Field::CustomFields {
-            custom_fields(template, names);
+            custom_fields(layout, names);
         } else {
-            element(template, "\t\t", field.name(), Slot::Field(field));
+            element(layout, "\t\t", field.name(), Slot::Field(field));
         }
     }
-    template.glue("\t</ticket>\n");
+    layout.glue("\t</ticket>\n");
 }
 
-fn custom_fields(template: &mut Template<'_>, names: &[String]) {
+fn custom_fields(layout: &mut Layout<'_>, names: &[String]) {
     let (indent, name) = ("\t\t", Field::CustomFields.name());
-    template.glues(&[indent, "<", name, ">"]);
+    layout.glues(&[indent, "<", name, ">"]);
     if !names.is_empty() {
-        template.glue("\n");
+        layout.glue("\n");
         for (index, name) in (0..).zip(names) {
-            element(template, "\t\t\t", name, Slot::Custom(index));
+            element(layout, "\t\t\t", name, Slot::Custom(index));
         }
-        template.glue(indent);
+        layout.glue(indent);
     }
-    template.glues(&["</", name, ">\n"]);
+    layout.glues(&["</", name, ">\n"]);
 }
 
-fn element(template: &mut Template<'_>, indent: &str, name: &str, slot: Slot) {
-    template.glues(&[indent, "<", name, ">"]);
-    template.value(slot);
-    template.glues(&["</", name, ">\n"]);
+fn element(layout: &mut Layout<'_>, indent: &str, name: &str, slot: Slot) {
+    layout.glues(&[indent, "<", name, ">"]);
+    layout.value(slot);
+    layout.glues(&["</", name, ">\n"]);
 }
 
 fn count(count: u64) -> String {

@@ -145,6 +145,45 @@ impl Codes {
         }
     }
 
+    /// Writes the codes of some rows, in any order.
+    ///
+    /// The form is looked at once, so that one row's memory is asked for while another's is
+    /// on its way.
+    #[inline]
+    fn gather(&self, rows: &[u32], out: &mut [u64]) {
+        #[inline]
+        fn widen<T: Copy + Into<u64>>(codes: &[T], rows: &[u32], out: &mut [u64]) {
+            for (out, &row) in out.iter_mut().zip(rows) {
+                *out = codes[row as usize].into();
+            }
+        }
+        match self {
+            Codes::Constant(code, _) => out.fill(*code),
+            Codes::U8(codes) => widen(codes, rows, out),
+            Codes::U16(codes) => widen(codes, rows, out),
+            Codes::U32(codes) => widen(codes, rows, out),
+            Codes::U64(codes) => widen(codes, rows, out),
+            Codes::Listed { rows: listed, .. } => {
+                out.fill(0);
+                let (first, last) = (rows.iter().min(), rows.iter().max());
+                let (Some(first), Some(last)) = (first, last) else {
+                    return;
+                };
+                let next = listed.partition_point(|row| row < first);
+                if listed.get(next).is_some_and(|row| row <= last) {
+                    for (out, &row) in out.iter_mut().zip(rows) {
+                        *out = self.get(row);
+                    }
+                }
+            }
+            Codes::Ranked { .. } => {
+                for (out, &row) in out.iter_mut().zip(rows) {
+                    *out = self.get(row);
+                }
+            }
+        }
+    }
+
     /// Appends the codes of some rows.
     fn append_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
         fn widen<T: Copy + Into<u64>>(codes: &[T], out: &mut Vec<u64>) {
@@ -326,7 +365,7 @@ impl Column {
 
     /// Returns the number of a code, in a column of numbers.
     #[inline]
-    pub(super) fn number_of(&self, code: u64) -> Option<u64> {
+    pub(crate) fn number_of(&self, code: u64) -> Option<u64> {
         let index = code.checked_sub(1)?;
         match &self.values {
             Values::Frame { base, .. } => Some(base + index),
@@ -351,20 +390,25 @@ impl Column {
         !matches!(self.codes, Codes::Constant(0, _))
     }
 
-    /// Returns the raw text of a row as [`Blob::tail`] does; empty in a column of numbers.
-    #[inline]
-    pub(crate) fn text_tail(&self, row: u32) -> (&[u8], usize) {
-        self.dictionary().map_or((&[], 0), |dictionary| {
-            dictionary.text_tail(self.codes.get(row) as u32)
-        })
+    /// Returns the code of a row.
+    pub(crate) fn code(&self, row: u32) -> u64 {
+        self.codes.get(row)
     }
 
-    /// Returns the URL-encoded text of a row likewise.
+    /// Writes the codes of as many rows, in any order, as `out` has room for.
     #[inline]
-    pub(crate) fn encoded_tail(&self, row: u32) -> (&[u8], usize) {
-        self.dictionary().map_or((&[], 0), |dictionary| {
-            dictionary.encoded_tail(self.codes.get(row) as u32)
-        })
+    pub(crate) fn gather_codes(&self, rows: &[u32], out: &mut [u64]) {
+        self.codes.gather(rows, out);
+    }
+
+    /// Returns the texts by code, in a column of texts.
+    pub(crate) fn texts(&self) -> Option<&Blob> {
+        self.dictionary().map(Dictionary::texts)
+    }
+
+    /// Returns the URL-encoded texts by code likewise.
+    pub(crate) fn encoded_texts(&self) -> Option<&Blob> {
+        self.dictionary().map(Dictionary::encoded_texts)
     }
 
     /// Returns the classes of the numbers between two, both inclusive; none matches nothing.
@@ -496,6 +540,11 @@ impl TextColumn {
     /// Returns how many rows there are.
     pub(crate) fn rows_count(&self) -> u32 {
         self.encoded.count() as u32
+    }
+
+    /// Returns the texts by row as responses write them.
+    pub(crate) fn encoded_texts(&self) -> &Blob {
+        &self.encoded
     }
 
     /// Returns the text of a row as responses write it.

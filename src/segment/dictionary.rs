@@ -71,13 +71,15 @@ impl Blob {
         &self.text[self.range(index)]
     }
 
+    /// Returns where the text of an index lies.
+    ///
+    /// No branch depends on the index, so that many can be looked up at a time.
     #[inline]
-    fn range(&self, index: usize) -> Range<usize> {
+    pub(crate) fn range(&self, index: usize) -> Range<usize> {
         let base = self.bases[index / BASE_TEXTS];
-        let start = match index % BASE_TEXTS {
-            0 => 0,
-            _ => self.ends[index - 1],
-        };
+        let before = self.ends[index.saturating_sub(1)];
+        let is_first = index.is_multiple_of(BASE_TEXTS);
+        let start = if is_first { 0 } else { before };
         (base + u64::from(start)) as usize..(base + u64::from(self.ends[index])) as usize
     }
 
@@ -113,13 +115,12 @@ impl Blob {
         }
     }
 
-    /// Returns the bytes from the text of an index to the end of the blob, and its own count.
+    /// Returns the bytes from a place to the end of the blob.
     ///
     /// Whoever copies short texts can so copy a fixed length, which is faster.
     #[inline]
-    pub(crate) fn tail(&self, index: usize) -> (&[u8], usize) {
-        let range = self.range(index);
-        (&self.text.as_bytes()[range.start..], range.len())
+    pub(crate) fn bytes_from(&self, start: usize) -> &[u8] {
+        &self.text.as_bytes()[start..]
     }
 
     /// Gives back what growing has reserved.
@@ -273,23 +274,17 @@ impl Dictionary {
 
     /// Returns the text of an ordinal as a URL-encoded field is written.
     pub(crate) fn encoded(&self, ordinal: u32) -> &str {
-        self.encoded
-            .as_ref()
-            .unwrap_or(&self.texts)
-            .get(ordinal as usize)
+        self.encoded_texts().get(ordinal as usize)
     }
 
-    /// Returns the text of an ordinal as [`Blob::tail`] does.
-    #[inline]
-    pub(crate) fn text_tail(&self, ordinal: u32) -> (&[u8], usize) {
-        self.texts.tail(ordinal as usize)
+    /// Returns the texts by ordinal.
+    pub(super) fn texts(&self) -> &Blob {
+        &self.texts
     }
 
-    /// Returns the URL-encoded text of an ordinal as [`Blob::tail`] does.
-    #[inline]
-    pub(crate) fn encoded_tail(&self, ordinal: u32) -> (&[u8], usize) {
-        let encoded = self.encoded.as_ref().unwrap_or(&self.texts);
-        encoded.tail(ordinal as usize)
+    /// Returns the texts by ordinal as a URL-encoded field is written.
+    pub(super) fn encoded_texts(&self) -> &Blob {
+        self.encoded.as_ref().unwrap_or(&self.texts)
     }
 
     /// Returns whether every text can be written into any format without escaping.

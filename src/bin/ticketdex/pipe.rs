@@ -19,8 +19,8 @@ use crate::{Failure, parse_format, say};
 /// A longer body is made twice, so that none of it needs to be held.
 const HELD_BYTES_MAX: usize = 16 << 20;
 
-/// What a chunk of a response is made in: 64 KiB, and what [`Chunks::fill`] takes beyond.
-const CHUNK_BYTES: usize = (64 << 10) + 64;
+/// What a chunk of a response is made in.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// The memory that is kept for the next line; what a longer one took is given back.
 const LINE_BYTES_KEPT: usize = 64 << 10;

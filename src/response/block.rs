@@ -1,0 +1,356 @@
+//! Some records at once: their values gathered column by column, then copied out row by row.
+//!
+//! The values of one row lie in forty places that are far from one another, and a value's
+//! place is known only once its code and the end of its text are read: row by row, each of
+//! these is waited for. Column by column, the places of sixteen rows are independent of
+//! one another, so the machine asks for all of them at once; and what is the same for the
+//! column (the glue before the value, the way to write it, the form of the codes) is looked
+//! at once for all of them.
+//!
+//! So a [`Block`] has a *lane* for each of its rows, in which the record is put together:
+//! all glue, and every value up to [`CELL_BYTES`]. The *rest* of a longer value is not
+//! copied twice: the lane notes where it belongs, and writing takes it from the column.
+//!
+//! # Invariants
+//!
+//! * A lane has room for the glue and for [`CELL_BYTES`] of each value, and then for a copy of
+//!   fixed length that starts at its end, so no text needs to be measured before it is put.
+//! * The rests of a lane are in the order of the record.
+//!
+//! # Cost
+//!
+//! Two copies of glue and short values, the first of fixed lengths, which are a few
+//! instructions each; one copy of what is long. Memory is at most [`BLOCK_BYTES`], or one
+//! record's glue and short values where these are more.
+
+use std::ops::Range;
+
+use super::template::{GLUE_BYTES_MAX, Piece, Template, Writing, put_number};
+use super::{Escapes, Window};
+use crate::segment::column::Column;
+use crate::segment::dictionary::Blob;
+use crate::segment::{Segment, Slot};
+
+/// The most rows of a block.
+pub(super) const BLOCK_ROWS_MAX: usize = 16;
+
+/// The most bytes of lanes, unless one alone has more.
+const BLOCK_BYTES: usize = 128 << 10;
+
+/// The most bytes of a value that are put into a lane.
+const CELL_BYTES: usize = 64;
+
+/// The most bytes of a long text that are asked for ahead.
+const TOUCHED_BYTES: usize = 1024;
+
+/// How far a record has been written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    /// Twice the rests that are through; one more where the lane's bytes before the next are.
+    part_index: usize,
+    /// Bytes of the part; of an escaped value, as it is kept.
+    offset: usize,
+}
+
+impl Place {
+    /// Makes the place after so many bytes of the first glue.
+    pub(super) fn after(bytes: usize) -> Place {
+        Place {
+            part_index: 0,
+            offset: bytes,
+        }
+    }
+}
+
+/// The rest of a value that a lane does not hold.
+#[derive(Clone, Debug)]
+struct Rest {
+    /// Where the lane's bytes that come before end.
+    lane_end: usize,
+    slot: Slot,
+    writing: Writing,
+    /// Where among the texts of the column it lies.
+    range: Range<usize>,
+}
+
+/// Where the texts of a block's rows start, and the bytes of each.
+type Places = [(usize, usize); BLOCK_ROWS_MAX];
+
+/// The records of some rows of one segment, put together but for the rests of long values.
+#[derive(Default)]
+pub(super) struct Block {
+    /// The lanes, each of as many bytes.
+    bytes: Vec<u8>,
+    lane_bytes: usize,
+    rows: Vec<u32>,
+    /// Where in `bytes` the lane of each row ends.
+    ends: [usize; BLOCK_ROWS_MAX],
+    rests: [Vec<Rest>; BLOCK_ROWS_MAX],
+}
+
+impl Block {
+    /// Returns how many records there are.
+    pub(super) fn rows_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Puts the records of the first rows together, as many as there is room for.
+    pub(super) fn gather(
+        &mut self,
+        template: &Template,
+        segment: &Segment,
+        rows: &[u32],
+        escapes: &Escapes,
+    ) {
+        let values_count = template.values_count();
+        let lane_bytes = template.glue_bytes() + values_count * CELL_BYTES + GLUE_BYTES_MAX;
+        // An odd number of cache lines, so that lanes do not fall into the same sets.
+        self.lane_bytes = (lane_bytes.div_ceil(64) | 1) * 64;
+        let rows_max = (BLOCK_BYTES / self.lane_bytes).clamp(1, BLOCK_ROWS_MAX);
+        let rows = &rows[..rows.len().min(rows_max)];
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        let bytes = self.lane_bytes * rows.len();
+        if self.bytes.len() < bytes {
+            self.bytes.resize(bytes, 0);
+        }
+        self.ends = std::array::from_fn(|lane| lane * self.lane_bytes);
+        self.rests.iter_mut().for_each(Vec::clear);
+        for &piece in &template.pieces {
+            let glue = template.glue(piece);
+            match glue.first_chunk::<32>() {
+                Some(short) if piece.glue_bytes <= 32 => {
+                    self.gather_piece(short, piece, segment, escapes);
+                }
+                _ => self.gather_piece(glue, piece, segment, escapes),
+            }
+        }
+    }
+
+    /// Appends a piece to each lane.
+    fn gather_piece<const G: usize>(
+        &mut self,
+        glue: &[u8; G],
+        piece: Piece,
+        segment: &Segment,
+        escapes: &Escapes,
+    ) {
+        let glue = (glue, piece.glue_bytes);
+        let Some(value @ (slot, writing)) = piece.value else {
+            return self.append(glue, |_, _| 0);
+        };
+        let mut codes = [0; BLOCK_ROWS_MAX];
+        if let Some(column) = segment.text_column(slot) {
+            for (code, &row) in codes.iter_mut().zip(&self.rows) {
+                *code = u64::from(row);
+            }
+            let texts = column.encoded_texts();
+            return self.append_places(glue, value, texts, &self.places(texts, &codes));
+        }
+        let Some(column) = segment.column(slot) else {
+            return;
+        };
+        column.gather_codes(&self.rows, &mut codes);
+        match writing {
+            Writing::Date => self.append_numbers(glue, Writing::Date, column, &codes),
+            Writing::Integer | Writing::OptionalInteger => {
+                self.append_numbers(glue, writing, column, &codes);
+            }
+            Writing::Escaped => {
+                let Some(texts) = column.texts() else { return };
+                let mut places = self.places(texts, &codes);
+                let mut are_cut = [false; BLOCK_ROWS_MAX];
+                for (place, is_cut) in places.iter_mut().zip(&mut are_cut) {
+                    let text = &texts.bytes_from(place.0)[..place.1];
+                    *is_cut = !is_plain(text, escapes);
+                    // Nothing of what is escaped is put into a lane.
+                    place.1 *= usize::from(!*is_cut);
+                }
+                self.append_places(glue, value, texts, &places);
+                for lane in (0..self.rows.len()).filter(|&lane| are_cut[lane]) {
+                    self.push_rest(lane, value, texts.range(codes[lane] as usize));
+                }
+            }
+            Writing::Encoded | Writing::Plain | Writing::Long => {
+                let Some(texts) = texts_of(column, writing) else {
+                    return;
+                };
+                self.append_places(glue, value, texts, &self.places(texts, &codes));
+            }
+        }
+    }
+
+    #[inline]
+    fn append_numbers<const G: usize>(
+        &mut self,
+        glue: (&[u8; G], usize),
+        writing: Writing,
+        column: &Column,
+        codes: &[u64; BLOCK_ROWS_MAX],
+    ) {
+        self.append(glue, |lane, out| {
+            let number = column.number_of(codes[lane]);
+            let out = out.first_chunk_mut();
+            out.map_or(0, |out| put_number(number, writing, out))
+        });
+    }
+
+    /// Returns where the texts of the rows' codes lie; nowhere past the last row.
+    fn places(&self, texts: &Blob, codes: &[u64; BLOCK_ROWS_MAX]) -> Places {
+        let mut places = [(0, 0); BLOCK_ROWS_MAX];
+        for (place, &code) in places.iter_mut().zip(codes).take(self.rows.len()) {
+            let range = texts.range(code as usize);
+            *place = (range.start, range.len());
+        }
+        places
+    }
+
+    /// Appends glue and texts, of which what is too long stays where it is.
+    fn append_places<const G: usize>(
+        &mut self,
+        glue: (&[u8; G], usize),
+        value: (Slot, Writing),
+        texts: &Blob,
+        places: &Places,
+    ) {
+        let count_max = places.iter().map(|place| place.1).max().unwrap_or(0);
+        match count_max {
+            0 => self.append(glue, |_, _| 0),
+            1..=16 => self.append(glue, |lane, out| put_text::<16>(texts, places[lane], out)),
+            17..=32 => self.append(glue, |lane, out| put_text::<32>(texts, places[lane], out)),
+            _ => self.append(glue, |lane, out| {
+                put_text::<CELL_BYTES>(texts, places[lane], out)
+            }),
+        }
+        if count_max > CELL_BYTES {
+            for (lane, &(start, count)) in places.iter().enumerate() {
+                self.push_rest(lane, value, start + CELL_BYTES..start + count);
+            }
+            touch(texts, places);
+        }
+    }
+
+    /// Notes what a lane does not hold of the value at its end, if there is such.
+    fn push_rest(&mut self, lane: usize, (slot, writing): (Slot, Writing), range: Range<usize>) {
+        if !range.is_empty() {
+            self.rests[lane].push(Rest {
+                lane_end: self.ends[lane],
+                slot,
+                writing,
+                range,
+            });
+        }
+    }
+
+    /// Appends glue and what `cell` writes to each lane.
+    ///
+    /// `cell` is given the lane's index and the bytes at the value's place; it returns how
+    /// many of them it has written.
+    #[inline]
+    fn append<const G: usize>(
+        &mut self,
+        (glue, glue_bytes): (&[u8; G], usize),
+        mut cell: impl FnMut(usize, &mut [u8; CELL_BYTES]) -> usize,
+    ) {
+        let bytes = &mut self.bytes[..];
+        for (lane, end) in self.ends.iter_mut().enumerate().take(self.rows.len()) {
+            bytes[*end..*end + G].copy_from_slice(glue);
+            let start = *end + glue_bytes;
+            let out = bytes[start..].first_chunk_mut();
+            *end = start + cell(lane, out.expect("a lane has room for a value"));
+        }
+    }
+
+    /// Writes a record from a place on; returns the place where it goes on if it did not fit.
+    pub(super) fn write(
+        &self,
+        (index, place): (usize, Place),
+        segment: &Segment,
+        escapes: &Escapes,
+        window: &mut Window<'_>,
+    ) -> Option<Place> {
+        let rests = &self.rests[index];
+        let mut offset = place.offset;
+        for part_index in place.part_index..=rests.len() * 2 {
+            let rest = rests.get(part_index / 2);
+            let cut = if part_index % 2 == 0 {
+                let before = (part_index / 2).checked_sub(1);
+                let start = before.map_or(index * self.lane_bytes, |at| rests[at].lane_end);
+                let end = rest.map_or(self.ends[index], |rest| rest.lane_end);
+                window.put(&self.bytes[start..end], offset)
+            } else {
+                rest.and_then(|rest| rest.write(offset, segment, escapes, window))
+            };
+            if let Some(offset) = cut {
+                return Some(Place { part_index, offset });
+            }
+            offset = 0;
+        }
+        None
+    }
+}
+
+/// Returns the texts of a column in the form that a response copies.
+fn texts_of(column: &Column, writing: Writing) -> Option<&Blob> {
+    match writing {
+        Writing::Encoded => column.encoded_texts(),
+        _ => column.texts(),
+    }
+}
+
+/// Returns whether a format writes a text as it is.
+fn is_plain(text: &[u8], escapes: &Escapes) -> bool {
+    text.iter()
+        .all(|&byte| escapes[usize::from(byte)].is_empty())
+}
+
+/// Copies a text up to `N` bytes, whatever follows it in memory; returns how many it has.
+#[inline]
+fn put_text<const N: usize>(
+    texts: &Blob,
+    (start, count): (usize, usize),
+    out: &mut [u8; CELL_BYTES],
+) -> usize {
+    let text = texts.bytes_from(start);
+    let count = count.min(N);
+    match text.first_chunk::<N>() {
+        Some(text) => out[..N].copy_from_slice(text),
+        // The last texts, with fewer bytes behind them.
+        None => out[..count].copy_from_slice(&text[..count]),
+    }
+    count
+}
+
+/// Asks for the lines of texts that are copied later.
+fn touch(texts: &Blob, places: &Places) {
+    let mut all = 0;
+    for &(start, count) in places {
+        let text = &texts.bytes_from(start)[..count.min(TOUCHED_BYTES)];
+        for byte in text.iter().step_by(64).skip(1) {
+            all |= byte;
+        }
+    }
+    std::hint::black_box(all);
+}
+
+impl Rest {
+    fn write(
+        &self,
+        offset: usize,
+        segment: &Segment,
+        escapes: &Escapes,
+        window: &mut Window<'_>,
+    ) -> Option<usize> {
+        let texts = match segment.text_column(self.slot) {
+            Some(column) => Some(column.encoded_texts()),
+            None => segment
+                .column(self.slot)
+                .and_then(|column| texts_of(column, self.writing)),
+        };
+        let text = &texts?.bytes_from(self.range.start)[..self.range.len()];
+        match self.writing {
+            Writing::Escaped => window.put_escaped(text, offset, escapes),
+            _ => window.put(text, offset),
+        }
+    }
+}

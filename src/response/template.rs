@@ -1,0 +1,219 @@
+//! What every record of one segment has in common, as a format lays it out.
+//!
+//! A format says how a record looks, as *glue* and values in between ([`Style::record`]);
+//! for each segment this becomes a [`Template`] in which runs of glue, and of values that
+//! are the same in the whole segment, are one text.
+//!
+//! # Invariants
+//!
+//! * The glue before a value has at most [`GLUE_BYTES_MAX`] bytes; a longer run is several
+//!   pieces, and only the last of them has a value.
+
+use super::{Escapes, Style, escape};
+use crate::model::FieldKind;
+use crate::model::digits::{DIGITS_BYTES, write_date_seconds, write_number};
+use crate::segment::column::Column;
+use crate::segment::dictionary::Dictionary;
+use crate::segment::{Segment, Slot};
+
+/// The most bytes of glue in one piece.
+pub(super) const GLUE_BYTES_MAX: usize = 64;
+
+/// The longest value that becomes glue where a whole segment shares it.
+const FUSED_BYTES_MAX: usize = 1 << 10;
+
+/// How a value is made into bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Writing {
+    /// A dictionary's URL-encoded text.
+    Encoded,
+    /// A dictionary's text, which needs no escape.
+    Plain,
+    /// A dictionary's text, escaped as the format does.
+    Escaped,
+    /// A number; none is 0.
+    Integer,
+    /// A number; none is empty.
+    OptionalInteger,
+    Date,
+    /// A long text, which is kept URL-encoded.
+    Long,
+}
+
+/// A run of glue, and the value behind it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    glue_start: usize,
+    pub(super) glue_bytes: usize,
+    pub(super) value: Option<(Slot, Writing)>,
+}
+
+/// The glue of every record of one segment in one format, and the places of its values.
+pub(super) struct Template {
+    /// The runs end to end, then [`GLUE_BYTES_MAX`] more.
+    text: Vec<u8>,
+    pub(super) pieces: Vec<Piece>,
+}
+
+impl Template {
+    /// Makes the template of a segment's records, for a store with these custom names.
+    ///
+    /// Cost: linear in the names of the fields and the custom names.
+    pub(super) fn make(segment: &Segment, style: &Style, names: &[String]) -> Template {
+        let mut layout = Layout {
+            segment,
+            escapes: style.escapes,
+            template: Template {
+                text: Vec::new(),
+                pieces: Vec::new(),
+            },
+            run_start: 0,
+        };
+        layout.glue(style.between);
+        (style.record)(&mut layout, names);
+        layout.end_run(None);
+        let mut template = layout.template;
+        template.text.extend_from_slice(&[0; GLUE_BYTES_MAX]);
+        template
+    }
+
+    /// Returns the glue of a piece, and what follows up to a fixed length.
+    #[inline]
+    pub(super) fn glue(&self, piece: Piece) -> &[u8; GLUE_BYTES_MAX] {
+        let text = self.text[piece.glue_start..].first_chunk();
+        text.expect("as many bytes as the longest glue follow the last")
+    }
+
+    /// Returns how many values there are.
+    pub(super) fn values_count(&self) -> usize {
+        let pieces = self.pieces.iter();
+        pieces.filter(|piece| piece.value.is_some()).count()
+    }
+
+    /// Returns the bytes of all glue.
+    pub(super) fn glue_bytes(&self) -> usize {
+        self.text.len() - GLUE_BYTES_MAX
+    }
+}
+
+/// A [`Template`] being made: what a format writes a record into, once a segment.
+pub(super) struct Layout<'a> {
+    segment: &'a Segment,
+    escapes: &'static Escapes,
+    template: Template,
+    /// Where the run that is being written starts.
+    run_start: usize,
+}
+
+impl Layout<'_> {
+    /// Appends a text that every record has.
+    pub(super) fn glue(&mut self, text: &str) {
+        self.template.text.extend_from_slice(text.as_bytes());
+    }
+
+    /// Appends texts that every record has.
+    pub(super) fn glues(&mut self, texts: &[&str]) {
+        for text in texts {
+            self.glue(text);
+        }
+    }
+
+    /// Appends the value of a slot.
+    pub(super) fn value(&mut self, slot: Slot) {
+        if self.segment.text_column(slot).is_some() {
+            return self.end_run(Some((slot, Writing::Long)));
+        }
+        // A name that no ticket of the segment has is empty throughout.
+        let Some(column) = self.segment.column(slot) else {
+            return;
+        };
+        let writing = writing_of(slot, column);
+        if !column.is_constant() || !self.fuse(column, writing) {
+            self.end_run(Some((slot, writing)));
+        }
+    }
+
+    /// Makes the one value of a column a part of the glue, unless it is long.
+    fn fuse(&mut self, column: &Column, writing: Writing) -> bool {
+        let out = &mut self.template.text;
+        match writing {
+            Writing::Encoded | Writing::Plain | Writing::Escaped => {
+                let texts = match writing {
+                    Writing::Encoded => column.encoded_texts(),
+                    _ => column.texts(),
+                };
+                let text = texts.map_or("", |texts| texts.get(column.code(0) as usize));
+                if text.len() > FUSED_BYTES_MAX {
+                    return false;
+                }
+                match writing {
+                    Writing::Escaped => {
+                        out.extend_from_slice(escape(text, self.escapes).as_bytes());
+                    }
+                    _ => out.extend_from_slice(text.as_bytes()),
+                }
+            }
+            Writing::Date | Writing::Integer | Writing::OptionalInteger => {
+                let mut text = [0; DIGITS_BYTES];
+                let count = put_number(column.number(0), writing, &mut text);
+                out.extend_from_slice(&text[..count]);
+            }
+            // Long texts are in no column of codes.
+            Writing::Long => {}
+        }
+        true
+    }
+
+    fn end_run(&mut self, value: Option<(Slot, Writing)>) {
+        let end = self.template.text.len();
+        loop {
+            let glue_bytes = (end - self.run_start).min(GLUE_BYTES_MAX);
+            let is_last = self.run_start + glue_bytes == end;
+            self.template.pieces.push(Piece {
+                glue_start: self.run_start,
+                glue_bytes,
+                value: value.filter(|_| is_last),
+            });
+            self.run_start += glue_bytes;
+            if is_last {
+                return;
+            }
+        }
+    }
+}
+
+/// Writes a number or none; returns how many of the bytes that takes.
+#[inline]
+pub(super) fn put_number(
+    number: Option<u64>,
+    writing: Writing,
+    out: &mut [u8; DIGITS_BYTES],
+) -> usize {
+    match (writing, number) {
+        (Writing::Date, Some(seconds)) => write_date_seconds(seconds, out),
+        (Writing::Integer, number) => write_number(number.unwrap_or(0), out),
+        (_, Some(number)) => write_number(number, out),
+        (_, None) => 0,
+    }
+}
+
+fn writing_of(slot: Slot, column: &Column) -> Writing {
+    let kind = match slot {
+        Slot::Field(field) => field.kind(),
+        Slot::Custom(_) => FieldKind::Text,
+    };
+    match kind {
+        FieldKind::Text | FieldKind::CustomFields => Writing::Encoded,
+        FieldKind::Identifier | FieldKind::Flag => {
+            let is_plain = column.dictionary().is_some_and(Dictionary::is_plain);
+            if is_plain {
+                Writing::Plain
+            } else {
+                Writing::Escaped
+            }
+        }
+        FieldKind::Integer => Writing::Integer,
+        FieldKind::OptionalInteger => Writing::OptionalInteger,
+        FieldKind::Date => Writing::Date,
+    }
+}
