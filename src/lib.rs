@@ -74,7 +74,7 @@
 //!
 //! ```text
 //! rank
-//!  6  bin, durable                  adapters, each behind its feature
+//!  6  bin, durable, testing         adapters, each behind its feature
 //!  5  lib                           this page
 //!  4  response                      rows in order -> bytes, chunk by chunk
 //!  3  plan                 store    filters -> row sets -> rows in order; batches -> segments
@@ -135,6 +135,7 @@
 //! | `durable` | stores that outlive the process, in a file; redb, postcard |
 //! | `reference` | the specification, executable: the slow twin that tests compare with |
 //! | `synth` | seeded tickets and requests that look like a help desk's |
+//! | `testing` | what fuzzes another implementation, with `reference` and `synth`; proptest |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -153,6 +154,8 @@ mod snapshot;
 mod store;
 #[cfg(feature = "synth")]
 pub mod synth;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use import::{Import, ImportFormat, Imported, Progress, Tickets};
 pub use journal::{Change, Journal};

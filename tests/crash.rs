@@ -303,7 +303,7 @@ fn a_full_disk_ends_an_import_which_says_how_much_is_in() {
     let mut random = Random::new(7);
     let line = |tid: u64| {
         let words: Vec<String> = (0..320)
-            .map(|_| format!("{:016x}", random.next()))
+            .map(|_| format!("{:016x}", random.number()))
             .collect();
         let summary = words.concat();
         format!("{{\"tid\":{tid},\"summary\":\"{summary}\"}}\n")

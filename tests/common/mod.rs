@@ -5,10 +5,11 @@
     reason = "each test crate uses a part of it"
 )]
 
-#[cfg(feature = "reference")]
+#[cfg(feature = "testing")]
 pub mod checks;
 #[cfg(feature = "cli")]
 pub mod command;
-#[cfg(feature = "reference")]
+#[cfg(feature = "testing")]
 pub mod model;
-pub mod nasty;
+#[cfg(feature = "testing")]
+pub use ticketdex::testing::nasty;

@@ -1,14 +1,15 @@
-//! Seeded stores, batches and requests whose values are drawn to collide.
+//! Tickets, batches and requests whose values are drawn to collide.
 //!
 //! Texts that are equal only when folded, dates a second around midnight, tids at the
 //! limits, bytes that each format escapes, keywords that cross an escape. Requests are
 //! made as text, so that parsing is under test too, and draw most values from the store's
-//! own tickets, so that most answers are not empty.
+//! own tickets, so that most answers are not empty. Everything is drawn from a [`Random`]:
+//! from a seed, or from bytes that a fuzzer or a shrinking test has chosen.
 
+use crate::{Batch, Cell, Field, FieldKind, Patch, Ticket, Value, fold};
 use std::fmt::Write;
 
-use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
-use ticketdex::{Batch, Cell, Field, FieldKind, Patch, Ticket, Value, fold};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 /// The numbers that the generators draw, one sequence a source, on every machine.
 #[derive(Clone, Debug)]
@@ -20,15 +21,18 @@ pub enum Random {
 }
 
 impl Random {
+    /// Draws by a seed.
     pub fn new(seed: u64) -> Random {
         Random::Seeded(seed)
     }
 
+    /// Draws what the bytes say, and first choices after their end.
     pub fn chosen(bytes: &[u8]) -> Random {
         Random::Chosen(Vec::from(bytes).into_iter())
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// Returns any number.
+    pub fn number(&mut self) -> u64 {
         match self {
             Random::Chosen(bytes) => bytes
                 .take(8)
@@ -43,24 +47,27 @@ impl Random {
         }
     }
 
-    /// A number below `end`, which is not 0.
+    /// Returns a number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
         let number = match self {
             // A byte a choice, so that a fuzzer's small change is a small change.
             Random::Chosen(bytes) if end <= 256 => bytes.next().unwrap_or(0).into(),
-            _ => self.next(),
+            _ => self.number(),
         };
-        usize::try_from(number % end as u64).unwrap()
+        (number % end as u64) as usize
     }
 
+    /// Returns true as often as one of so many choices is made; `end` is not 0.
     pub fn is_one_in(&mut self, end: usize) -> bool {
         self.below(end) == 0
     }
 
+    /// Returns one of some references, of which there is one at least.
     pub fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
         choices[self.below(choices.len())]
     }
 
+    /// Returns a copy of one of some values, of which there is one at least.
     pub fn choose<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())].clone()
     }
@@ -151,10 +158,11 @@ fn make_text(random: &mut Random, pieces_max: usize) -> String {
     text
 }
 
-fn make_tid(random: &mut Random) -> u64 {
+/// Makes a tid: small ones that come again, and those at the limits.
+pub fn make_tid(random: &mut Random) -> u64 {
     match random.below(8) {
         0 => random.choose(&TIDS),
-        1 => random.next().max(1),
+        1 => random.number().max(1),
         _ => random.below(400) as u64 + 1,
     }
 }
@@ -170,8 +178,8 @@ fn make_date(random: &mut Random) -> NaiveDateTime {
         (1970, 1, 1),
     ]);
     let second = random.choose(&[0, 1, 59, 3_600, 43_199, 43_200, 86_398, 86_399]);
-    let day = NaiveDate::from_ymd_opt(year, month, day).unwrap();
-    day.and_hms_opt(0, 0, 0).unwrap() + TimeDelta::seconds(second)
+    let day = NaiveDate::from_ymd_opt(year, month, day).expect("the days above are days");
+    day.and_time(NaiveTime::MIN) + TimeDelta::seconds(second)
 }
 
 fn make_value(random: &mut Random, field: Field) -> Value {
@@ -224,7 +232,8 @@ pub fn make_ticket(random: &mut Random, tid: u64) -> Ticket {
         custom_fields,
         ..Ticket::default()
     };
-    patch.apply(&mut ticket).unwrap();
+    let applied = patch.apply(&mut ticket);
+    debug_assert!(applied.is_ok(), "a value that is made suits its field");
     ticket
 }
 
@@ -331,9 +340,9 @@ fn encode(random: &mut Random, text: &str) -> String {
         } else if byte == b' ' && random.is_one_in(2) {
             out.push('+');
         } else if random.is_one_in(2) {
-            write!(out, "%{byte:02X}").unwrap();
+            write!(out, "%{byte:02X}").expect("a string takes it");
         } else {
-            write!(out, "%{byte:02x}").unwrap();
+            write!(out, "%{byte:02x}").expect("a string takes it");
         }
     }
     out
@@ -403,7 +412,7 @@ pub fn make_request(random: &mut Random, tickets: &[Ticket]) -> String {
             (*name).to_owned()
         };
         let mark = if at == 0 { "" } else { "&" };
-        write!(request, "{mark}{name}={}", encode(random, value)).unwrap();
+        request.extend([mark, &name, "=", &encode(random, value)]);
     }
     request
 }
@@ -462,7 +471,9 @@ fn push_filter(
         "end_date" => show_date(random, target.date_opened, 1),
         "due_date" => show_date(random, target.due_date, 0),
         _ => {
-            let field = Field::from_name(name).unwrap();
+            let Some(field) = Field::from_name(name) else {
+                return;
+            };
             for _ in 0..random.choose(&[0, 0, 1, 3]) {
                 let other = random.pick(&NAMES).to_owned();
                 pairs.push((name, other));
@@ -572,19 +583,21 @@ fn cut(random: &mut Random, text: &str) -> String {
 fn show_date(random: &mut Random, date: Option<NaiveDateTime>, sign: i64) -> String {
     let date = date.unwrap_or_else(|| make_date(random));
     let off = sign * random.choose(&[0, 0, 1, -1, 86_400]);
-    let moved = format!("{:?}", date + TimeDelta::seconds(off));
+    let moved = date + TimeDelta::seconds(off);
     // A second before year 1 or after 9999 is no date of a request.
-    let is_valid = moved.len() == 19 && !moved.starts_with("0000");
-    let text = if is_valid { moved } else { format!("{date:?}") };
-    let (day, time) = text.split_once('T').unwrap();
-    let (year, rest) = day.split_once('-').unwrap();
-    let (month, date) = rest.split_once('-').unwrap();
+    let date = if (1..=9999).contains(&moved.year()) {
+        moved
+    } else {
+        date
+    };
+    let (year, month, day) = (date.year(), date.month(), date.day());
+    let time = date.time();
     match random.below(5) {
-        0 => text.clone(),
-        1 => day.to_owned(),
-        2 => format!("{month}/{date}/{year}"),
-        3 => format!("{month}/{date}/{year} {time}"),
-        _ => format!("{day} {time}"),
+        0 => format!("{year:04}-{month:02}-{day:02}T{time:?}"),
+        1 => format!("{year:04}-{month:02}-{day:02}"),
+        2 => format!("{month:02}/{day:02}/{year:04}"),
+        3 => format!("{month:02}/{day:02}/{year:04} {time:?}"),
+        _ => format!("{year:04}-{month:02}-{day:02} {time:?}"),
     }
 }
 

@@ -1,0 +1,239 @@
+//! What fuzzes another implementation of `get_tickets`, or a program that uses this one.
+//!
+//! [`find_difference`] holds a closure from tickets and a request to tids to the
+//! [`reference`](crate::reference), on random [`Case`]s, and hands back the smallest case that it
+//! finds on which they differ. [`cases`], [`tickets`] and [`requests`] are the proptest strategies
+//! behind it; [`Ticket`], [`Query`] and [`Batch`] are [`Arbitrary`]. All of them draw through
+//! [`nasty`], which serves seeds and fuzzers too. For what looks like a help desk's tickets
+//! rather than like a tester's, see [`synth`](crate::synth).
+//!
+//! # Examples
+//!
+//! Twenty lines that fuzz another implementation, which here pages as one is tempted to:
+//!
+//! ```
+//! use ticketdex::reference::Reference;
+//! use ticketdex::testing::find_difference;
+//! use ticketdex::{Query, Ticket};
+//!
+//! fn answer(tickets: &[Ticket], request: &str) -> Option<Vec<u64>> {
+//!     let query: Query = request.parse().ok()?;
+//!     if !query.order().is_empty() || query.is_count_only() {
+//!         return None; // This one does not claim to know these.
+//!     }
+//!     let rules = Reference::new();
+//!     let found = tickets.iter().filter(|ticket| rules.matches(&query, ticket));
+//!     let count = query.count().unwrap_or(u64::MAX);
+//!     let skip = (query.page().unwrap_or(1) - 1).wrapping_mul(count);
+//!     let page = found.skip(skip as usize).take(count as usize);
+//!     Some(page.map(|ticket| ticket.tid).collect())
+//! }
+//!
+//! let difference = find_difference(1, 20_000, answer).expect("a page far past the end");
+//! println!("{difference}");
+//! assert!(difference.expected.is_empty());
+//! ```
+
+pub mod nasty;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use proptest::arbitrary::{Arbitrary, any};
+use proptest::collection::vec;
+use proptest::strategy::{BoxedStrategy, Strategy};
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+
+use crate::reference::Reference;
+use crate::{Batch, Query, Ticket};
+use nasty::{Random, make_batch, make_request, make_ticket, make_tid};
+
+/// So many bytes are drawn for a ticket or a batch; the first choices come after them.
+const BYTES_MAX: usize = 192;
+
+/// The tickets of a case, at most.
+const TICKETS_MAX: usize = 12;
+
+/// Tickets, and a request about them. Prints as JSON Lines and the request, to be pasted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Case {
+    /// The tickets, by ascending tid, each valid.
+    pub tickets: Vec<Ticket>,
+    /// The request, which is valid.
+    pub request: String,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for ticket in &self.tickets {
+            let line = serde_json::to_string(ticket).map_err(|_| fmt::Error)?;
+            writeln!(f, "{line}")?;
+        }
+        f.write_str(&self.request)
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A case on which an implementation does not answer as the reference does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The smallest such case that was found.
+    pub case: Case,
+    /// The tids of the page, in order, as the reference has them.
+    pub expected: Vec<u64>,
+    /// What the implementation answered.
+    pub got: Vec<u64>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference {
+            case,
+            expected,
+            got,
+        } = self;
+        write!(f, "{case}\nexpected {expected:?}\ngot      {got:?}")
+    }
+}
+
+/// Returns valid tickets with different tids, ascending, about so many.
+///
+/// Cost: some hundred random bytes a ticket.
+pub fn tickets(count: Range<usize>) -> impl Strategy<Value = Vec<Ticket>> {
+    vec(vec(any::<u8>(), 0..BYTES_MAX), count).prop_map(|drawn| {
+        let made = drawn.iter().map(|bytes| {
+            let mut random = Random::chosen(bytes);
+            let tid = make_tid(&mut random);
+            (tid, make_ticket(&mut random, tid))
+        });
+        made.collect::<BTreeMap<_, _>>().into_values().collect()
+    })
+}
+
+/// Returns valid requests about these tickets; most match some of them.
+pub fn requests(tickets: Vec<Ticket>) -> impl Strategy<Value = String> {
+    let drawn = vec(any::<u8>(), 0..BYTES_MAX);
+    drawn.prop_map(move |bytes| make_request(&mut Random::chosen(&bytes), &tickets))
+}
+
+/// Returns tickets with a request about them.
+pub fn cases() -> impl Strategy<Value = Case> {
+    let drawn = (tickets(0..TICKETS_MAX), vec(any::<u8>(), 0..BYTES_MAX));
+    drawn.prop_map(|(tickets, bytes)| {
+        let request = make_request(&mut Random::chosen(&bytes), &tickets);
+        Case { tickets, request }
+    })
+}
+
+/// Asks an implementation and the [`Reference`] about random cases; returns the first that
+/// they differ on, made small.
+///
+/// `answer` is given tickets by ascending tid and a request, and returns the tids of the page
+/// in order, or none for what it does not claim to know. It is called `cases_count` times, and
+/// some thousand more to make a difference small. The same seed gives the same cases.
+///
+/// # Examples
+///
+/// The engine itself:
+///
+/// ```
+/// use ticketdex::testing::find_difference;
+/// use ticketdex::{Batch, Options, Query, Store};
+///
+/// let difference = find_difference(1, 200, |tickets, request| {
+///     let mut batch = Batch::new();
+///     for ticket in tickets {
+///         batch.put(ticket.clone());
+///     }
+///     let mut store = Store::new(Options::default());
+///     store.commit(batch).unwrap();
+///     let query: Query = request.parse().unwrap();
+///     let answer = store.snapshot().answer(&query);
+///     Some(answer.records().map(|record| record.tid()).collect())
+/// });
+/// assert_eq!(difference, None);
+/// ```
+pub fn find_difference(
+    seed: u64,
+    cases_count: u32,
+    answer: impl Fn(&[Ticket], &str) -> Option<Vec<u64>>,
+) -> Option<Difference> {
+    let compare = |case: &Case| {
+        let got = answer(&case.tickets, &case.request)?;
+        let query: Query = case.request.parse().ok()?;
+        let expected = Reference::from_tickets(case.tickets.iter().cloned());
+        let expected = expected.ok()?.tids(&query);
+        (expected != got).then(|| Difference {
+            case: case.clone(),
+            expected,
+            got,
+        })
+    };
+    let config = Config {
+        cases: cases_count,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let numbers = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let outcome = TestRunner::new_with_rng(config, numbers).run(&cases(), |case| {
+        let is_equal = compare(&case).is_none();
+        proptest::prop_assert!(is_equal);
+        Ok(())
+    });
+    match outcome {
+        Err(TestError::Fail(_, case)) => compare(&case),
+        Ok(()) | Err(TestError::Abort(_)) => None,
+    }
+}
+
+/// A valid ticket.
+impl Arbitrary for Ticket {
+    type Parameters = ();
+    type Strategy = BoxedStrategy<Ticket>;
+
+    fn arbitrary_with((): ()) -> BoxedStrategy<Ticket> {
+        let drawn = vec(any::<u8>(), 0..BYTES_MAX);
+        let make = |bytes: Vec<u8>| {
+            let mut random = Random::chosen(&bytes);
+            let tid = make_tid(&mut random);
+            make_ticket(&mut random, tid)
+        };
+        drawn.prop_map(make).boxed()
+    }
+}
+
+/// A query whose values come from tickets that are drawn with it.
+impl Arbitrary for Query {
+    type Parameters = ();
+    type Strategy = BoxedStrategy<Query>;
+
+    fn arbitrary_with((): ()) -> BoxedStrategy<Query> {
+        let parse = |case: Case| {
+            case.request
+                .parse()
+                .expect("the requests of cases are valid")
+        };
+        cases().prop_map(parse).boxed()
+    }
+}
+
+/// A batch about a few tids, so that changes meet; one in sixteen breaks a rule.
+impl Arbitrary for Batch {
+    type Parameters = ();
+    type Strategy = BoxedStrategy<Batch>;
+
+    fn arbitrary_with((): ()) -> BoxedStrategy<Batch> {
+        let known: Vec<u64> = (1..=8).collect();
+        let drawn = vec(any::<u8>(), 0..4 * BYTES_MAX);
+        let make = move |bytes: Vec<u8>| make_batch(&mut Random::chosen(&bytes), &known);
+        drawn.prop_map(make).boxed()
+    }
+}
