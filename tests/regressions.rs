@@ -48,3 +48,8 @@ fn queries_answer() {
 fn stores_live() {
     replay("store_ops", checks::store_ops);
 }
+
+#[test]
+fn responses_read_back() {
+    replay("response_roundtrip", checks::response_roundtrip);
+}

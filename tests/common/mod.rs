@@ -10,6 +10,8 @@ pub mod checks;
 #[cfg(feature = "cli")]
 pub mod command;
 #[cfg(feature = "testing")]
+pub mod foreign;
+#[cfg(feature = "testing")]
 pub mod model;
 #[cfg(feature = "testing")]
 pub use ticketdex::testing::nasty;

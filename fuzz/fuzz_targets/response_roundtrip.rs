@@ -1,0 +1,7 @@
+//! Any cells through each format, read by parsers of others and by the engine's own import.
+#![no_main]
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| common::checks::response_roundtrip(input));
