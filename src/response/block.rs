@@ -2,7 +2,7 @@
 //!
 //! The values of one row lie in forty places that are far from one another, and a value's
 //! place is known only once its code and the end of its text are read: row by row, each of
-//! these is waited for. Column by column, the places of sixteen rows are independent of
+//! these is waited for. Column by column, the places of 32 rows are independent of
 //! one another, so the machine asks for all of them at once; and what is the same for the
 //! column (the glue before the value, the way to write it, the form of the codes) is looked
 //! at once for all of them.
@@ -32,7 +32,9 @@ use crate::segment::dictionary::Blob;
 use crate::segment::{Segment, Slot};
 
 /// The most rows of a block.
-pub(super) const BLOCK_ROWS_MAX: usize = 16;
+///
+/// With fewer, less of the memory is asked for at once; more lanes would outgrow the caches.
+pub(super) const BLOCK_ROWS_MAX: usize = 32;
 
 /// The most bytes of lanes, unless one alone has more.
 const BLOCK_BYTES: usize = 128 << 10;
