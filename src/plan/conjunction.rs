@@ -106,6 +106,9 @@ impl Conjunction {
         let mut terms = Vec::new();
         for (index, filter) in filters.all.iter().enumerate() {
             let (filter, estimate) = match filter {
+                Filter::Value(field, value) => {
+                    bind_values(*field, std::slice::from_ref(value), segment)
+                }
                 Filter::Values(field, values) => bind_values(*field, values, segment),
                 Filter::Cids(start, end) => {
                     let range = |it: &Dictionary| it.find_range(start.as_deref(), end.as_deref());

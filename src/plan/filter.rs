@@ -24,6 +24,8 @@ use crate::segment::{Posting, Segment, Slot};
 /// One filter of a request.
 #[derive(Clone, Debug)]
 pub(super) enum Filter {
+    /// The field equals this folded text.
+    Value(Field, String),
     /// The field equals one of these folded texts.
     Values(Field, Vec<String>),
     /// The folded cid is between two texts.
@@ -50,12 +52,13 @@ impl Filters {
     pub(super) fn of(query: &Query) -> Filters {
         let mut all = Vec::new();
         for field in Field::FILTERS {
-            let values = query.values(field);
-            if !values.is_empty() {
-                all.push(Filter::Values(
-                    field,
-                    values.iter().map(|value| fold(value)).collect(),
-                ));
+            match query.values(field) {
+                [] => {}
+                [value] => all.push(Filter::Value(field, fold(value))),
+                values => {
+                    let values = values.iter().map(|value| fold(value));
+                    all.push(Filter::Values(field, values.collect()));
+                }
             }
         }
         let (start, end) = query.cid_range();
@@ -92,7 +95,7 @@ impl Filters {
     /// Returns how `explain` calls a filter.
     pub(super) fn name(&self, index: usize) -> String {
         match &self.all[index] {
-            Filter::Values(field, _) => field.request_name().to_owned(),
+            Filter::Value(field, _) | Filter::Values(field, _) => field.request_name().to_owned(),
             Filter::Cids(..) => Field::Cid.name().to_owned(),
             Filter::Numbers(field, ..) => field.name().to_owned(),
             Filter::Pattern(_) => Field::Tid.name().to_owned(),

@@ -197,7 +197,7 @@ impl Snapshot {
             is_shared: found.iter().filter(|found| found.count() > 0).count() > 1,
         };
         let mut plans = Vec::with_capacity(found.len());
-        let mut members = Vec::with_capacity(found.len());
+        let mut members = Vec::with_capacity(if count > 0 { found.len() } else { 0 });
         for (index, (live, found)) in (0..).zip(self.segments().iter().zip(found)) {
             let within = order.within(&live.segment);
             let task = Task {
@@ -237,7 +237,7 @@ impl Snapshot {
         if count > 0 {
             rows.skip(self, skip, window.few);
         }
-        if count <= LISTED_ROWS_MAX {
+        if (1..=LISTED_ROWS_MAX).contains(&count) {
             let (listed, listing) = rows.listed(self);
             rows = listed;
             work.add(&listing);
@@ -249,12 +249,14 @@ impl Snapshot {
             count,
             is_count_only: query.is_count_only(),
             rows,
-            explain: Explain {
-                total,
-                segments: plans,
-                work,
-            },
-            bytes_written: Arc::default(),
+            explain: Arc::new(Explained {
+                plan: Explain {
+                    total,
+                    segments: plans,
+                    work,
+                },
+                bytes_written: AtomicU64::new(0),
+            }),
         }
     }
 }
@@ -387,14 +389,21 @@ pub struct Answer {
     count: u64,
     is_count_only: bool,
     rows: Rows,
-    explain: Explain,
-    bytes_written: Arc<AtomicU64>,
+    /// Shared by all clones, and with it what they write.
+    explain: Arc<Explained>,
+}
+
+/// The plan of an answer, and how many bytes were written of it.
+#[derive(Debug)]
+struct Explained {
+    plan: Explain,
+    bytes_written: AtomicU64,
 }
 
 impl Answer {
     /// Returns the number of matching tickets, before `count` and `page`.
     pub fn total(&self) -> u64 {
-        self.explain.total
+        self.explain.plan.total
     }
 
     /// Returns the number of records in the response; 0 where only the total is asked for.
@@ -413,8 +422,8 @@ impl Answer {
 
     /// Returns the plan, with the work done so far.
     pub fn explain(&self) -> Explain {
-        let mut explain = self.explain.clone();
-        explain.work.bytes_written = self.bytes_written.load(Ordering::Relaxed);
+        let mut explain = self.explain.plan.clone();
+        explain.work.bytes_written = self.explain.bytes_written.load(Ordering::Relaxed);
         explain
     }
 
@@ -433,7 +442,8 @@ impl Answer {
 
     /// Notes that so many bytes of response were written.
     pub(crate) fn add_bytes_written(&self, bytes: u64) {
-        self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+        let written = &self.explain.bytes_written;
+        written.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

@@ -56,10 +56,13 @@ impl Order {
             };
             keys.extend(slot.map(|slot| Key { slot, descends }));
         }
-        Order {
-            keys: keys.into(),
-            tid_descends,
-        }
+        // By tid alone is what most requests ask for, so that it is worth no allocation.
+        let keys = if keys.is_empty() {
+            Arc::default()
+        } else {
+            keys.into()
+        };
+        Order { keys, tid_descends }
     }
 
     /// Returns the order of a segment's rows: without the keys in which all of them tie.

@@ -14,6 +14,7 @@
 mod parse;
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::num::NonZeroU64;
 
 use chrono::NaiveDateTime;
@@ -293,8 +294,6 @@ impl Query {
 pub struct QueryBuilder {
     query: Query,
     any_value: [bool; Field::FILTERS.len()],
-    seen: [HashSet<String>; Field::FILTERS.len()],
-    order_seen: HashSet<SortKey>,
     first_error: Option<ErrorKind>,
     count: Option<u64>,
     page: Option<u64>,
@@ -323,12 +322,17 @@ impl QueryBuilder {
                 "left out: no filter by value exists for it",
             );
         };
+        self.add_value(index, value);
+        self
+    }
+
+    /// Adds a value by the index of its field in [`Field::FILTERS`].
+    fn add_value(&mut self, index: usize, value: String) {
         if value == "*" {
             self.any_value[index] = true;
-        } else if !value.is_empty() && self.seen[index].insert(value.clone()) {
+        } else if !value.is_empty() {
             self.query.values[index].push(value);
         }
-        self
     }
 
     /// Limits to tickets due on a day or at a second.
@@ -341,14 +345,7 @@ impl QueryBuilder {
     /// Limits to tickets that hold every white-space-separated term of the keyword.
     #[must_use]
     pub fn keyword(mut self, keyword: &str) -> QueryBuilder {
-        let mut seen = HashSet::new();
-        let terms = keyword
-            .split(char::is_whitespace)
-            .filter(|term| !term.is_empty());
-        self.query.terms = terms
-            .filter(|&term| seen.insert(term))
-            .map(str::to_owned)
-            .collect();
+        self.query.terms = terms_of(keyword);
         self
     }
 
@@ -409,12 +406,6 @@ impl QueryBuilder {
         self
     }
 
-    /// Sets how an error shows the page: as the request writes it.
-    fn page_shown(mut self, text: &str) -> QueryBuilder {
-        self.page_shown = Some(shorten(text));
-        self
-    }
-
     /// Asks for the number of matching tickets only.
     #[must_use]
     pub fn count_only(mut self, count_only: bool) -> QueryBuilder {
@@ -425,7 +416,7 @@ impl QueryBuilder {
     /// Adds a key to the order; one that is named already changes nothing.
     #[must_use]
     pub fn order(mut self, key: SortKey, direction: Direction) -> QueryBuilder {
-        let seen_as = match &key {
+        match &key {
             SortKey::Custom(name) if !is_custom_name(name) => {
                 let name = format!("custom_fields.{name}");
                 return self.fail("order", &name, ORDER_EXPECTED);
@@ -433,12 +424,7 @@ impl QueryBuilder {
             SortKey::Field(field) if field.kind() == FieldKind::CustomFields => {
                 return self.fail("order", field.name(), ORDER_EXPECTED);
             }
-            SortKey::Custom(name) => SortKey::Custom(name.to_ascii_lowercase()),
-            SortKey::Field(_) => key.clone(),
-        };
-        let decided = self.order_seen.contains(&SortKey::Field(Field::Tid));
-        if !decided && self.order_seen.insert(seen_as) {
-            self.query.order.push(OrderKey { key, direction });
+            _ => self.query.order.push(OrderKey { key, direction }),
         }
         self
     }
@@ -455,7 +441,18 @@ impl QueryBuilder {
             if any {
                 values.clear();
             }
+            retain_first(values, String::clone);
         }
+        retain_first(&mut self.query.terms, String::clone);
+        // Tid decides, so what comes after it orders nothing.
+        let mut keys = self.query.order.iter();
+        if let Some(tid_at) = keys.position(|it| it.key == SortKey::Field(Field::Tid)) {
+            self.query.order.truncate(tid_at + 1);
+        }
+        retain_first(&mut self.query.order, |it| match &it.key {
+            SortKey::Custom(name) => SortKey::Custom(name.to_ascii_lowercase()),
+            SortKey::Field(_) => it.key.clone(),
+        });
         // Ascending tid is what no order means; one spelling keeps equal queries equal.
         if self.query.order.first().is_some_and(|first| {
             first.key == SortKey::Field(Field::Tid) && first.direction == Direction::Ascending
@@ -480,6 +477,21 @@ impl QueryBuilder {
         self.first_error
             .get_or_insert_with(|| invalid(variable, value, expected));
         self
+    }
+}
+
+/// Returns the terms of a keyword: what is between its white space.
+fn terms_of(keyword: &str) -> Vec<String> {
+    let terms = keyword.split(char::is_whitespace);
+    let terms = terms.filter(|term| !term.is_empty());
+    terms.map(str::to_owned).collect()
+}
+
+/// Removes what has the key of one before.
+fn retain_first<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
+    if items.len() > 1 {
+        let mut seen = HashSet::with_capacity(items.len());
+        items.retain(|item| seen.insert(key(item)));
     }
 }
 

@@ -22,7 +22,7 @@ use form_urlencoded::byte_serialize;
 
 use super::{
     Direction, ORDER_EXPECTED, OrderKey, POSITIVE_EXPECTED, Query, QueryBuilder, SortKey,
-    TidFilter, invalid,
+    TidFilter, invalid, terms_of,
 };
 use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::{Moment, parse_integer, write_date};
@@ -149,7 +149,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn pair(mut self, name: &str, value: &str) -> Result<Reading, Error> {
+    fn pair(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let Some(variable) = Variable::from_name(name) else {
             return Err(ErrorKind::UnknownVariable {
                 variable: shorten(name),
@@ -159,12 +159,10 @@ impl Reading {
             .into());
         };
         if value.is_empty() {
-            return Ok(self);
+            return Ok(());
         }
         match variable {
-            Variable::Filter(index) => {
-                self.builder = self.builder.value(Field::FILTERS[index], value);
-            }
+            Variable::Filter(index) => self.builder.add_value(index, value.to_owned()),
             Variable::Single(single) => {
                 if std::mem::replace(&mut self.seen[single as usize], true) {
                     return Err(ErrorKind::DuplicateVariable {
@@ -177,7 +175,7 @@ impl Reading {
                     .map_err(|kind| Error::from(*kind))?;
             }
         }
-        Ok(self)
+        Ok(())
     }
 
     fn single(&mut self, single: Single, value: &str) -> Result<(), Box<ErrorKind>> {
@@ -189,50 +187,55 @@ impl Reading {
                 .filter(|&n| n > 0)
                 .ok_or_else(|| fail(POSITIVE_EXPECTED))
         };
-        let builder = std::mem::take(&mut self.builder);
-        self.builder = match single {
-            Single::Action if value == "get_tickets" => builder,
+        // What concerns the query alone is written into it; a builder is a long thing to move.
+        let query = &mut self.builder.query;
+        match single {
+            Single::Action if value == "get_tickets" => {}
             Single::Action => return Err(fail("get_tickets")),
-            Single::Key => {
-                self.key = Some(value.to_owned());
-                builder
-            }
+            Single::Key => self.key = Some(value.to_owned()),
             Single::Format => {
                 let format = Format::from_name(value);
                 self.format = Some(format.ok_or_else(|| fail("xml, json or delimited"))?);
-                builder
             }
-            Single::Tid => builder.tid(TidFilter::parse(value).ok_or_else(|| fail(TID_EXPECTED))?),
-            Single::Keyword => builder.keyword(value),
-            Single::DueDate => builder.due(date()?),
-            Single::StartTid => builder.start_tid(integer()?),
-            Single::EndTid => builder.end_tid(integer()?),
-            Single::StartCid => builder.start_cid(value),
-            Single::EndCid => builder.end_cid(value),
-            Single::StartDate => builder.start_date(date()?),
-            Single::EndDate => builder.end_date(date()?),
-            Single::Count => builder.count(positive()?),
-            Single::Page => builder.page(positive()?).page_shown(value),
-            Single::CountOnly if value.eq_ignore_ascii_case("Y") => builder.count_only(true),
-            Single::CountOnly if value.eq_ignore_ascii_case("N") => builder,
-            Single::CountOnly => return Err(fail("Y or N")),
+            Single::Tid => {
+                let filter = TidFilter::parse(value);
+                query.tid = Some(filter.ok_or_else(|| fail(TID_EXPECTED))?);
+            }
+            Single::Keyword => query.terms = terms_of(value),
+            Single::DueDate => query.due = Some(date()?),
+            Single::StartTid => query.start_tid = Some(integer()?),
+            Single::EndTid => query.end_tid = Some(integer()?),
+            Single::StartCid => query.start_cid = Some(value.to_owned()),
+            Single::EndCid => query.end_cid = Some(value.to_owned()),
+            Single::StartDate => query.start_date = Some(date()?.first_second()),
+            Single::EndDate => query.end_date = Some(date()?.last_second()),
+            Single::Count => self.builder.count = Some(positive()?),
+            Single::Page => {
+                self.builder.page = Some(positive()?);
+                self.builder.page_shown = Some(shorten(value));
+            }
+            Single::CountOnly => {
+                query.count_only = value.eq_ignore_ascii_case("Y");
+                if !query.count_only && !value.eq_ignore_ascii_case("N") {
+                    return Err(fail("Y or N"));
+                }
+            }
             Single::Order => {
                 self.order = parse_order(value).ok_or_else(|| fail(ORDER_EXPECTED))?;
-                builder
             }
             Single::OrderDirection => {
                 let direction = parse_direction(value);
                 self.direction = Some(direction.ok_or_else(|| fail(DIRECTION_EXPECTED))?);
-                builder
             }
-        };
+        }
         Ok(())
     }
 
     fn finish(self) -> Result<Request, Error> {
         let default = self.direction.unwrap_or_default();
         let mut builder = self.builder;
-        if self.order.is_empty() {
+        // Ascending tid is what no order means.
+        if self.order.is_empty() && default == Direction::Descending {
             builder = builder.order(SortKey::Field(Field::Tid), default);
         }
         for (key, direction) in self.order {
@@ -327,7 +330,7 @@ impl FromStr for Request {
     fn from_str(text: &str) -> Result<Request, Error> {
         let mut reading = Reading::default();
         for (name, value) in pairs(text) {
-            reading = reading.pair(&name, &value)?;
+            reading.pair(&name, &value)?;
         }
         reading.finish()
     }

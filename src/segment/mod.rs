@@ -467,7 +467,7 @@ impl Segment {
     /// they are worth it and there is room.
     pub(crate) fn keep_term(&self, term: &str, rows: &Arc<RowSet>, cost: u64) {
         if terms::is_dear(cost) {
-            self.terms.insert(term, rows, &self.budget);
+            self.terms.insert(term, rows, cost, &self.budget);
         }
     }
 

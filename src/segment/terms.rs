@@ -3,7 +3,7 @@
 //! A segment never changes, so what was found for a term holds for as long as the
 //! segment does. A user who pages asks for the same term on every page; a dear one is
 //! united once. The sets are kept within a budget of bytes; past it a set is made,
-//! used and dropped. Readers share the sets through one atomic pointer and never wait.
+//! used and dropped, unless it is dearer than what is kept, whose cheapest then goes. Readers share the sets through one atomic pointer and never wait.
 //!
 //! # Invariants
 //!
@@ -22,11 +22,13 @@ use crate::model::memory::{ARC_BYTES, table_bytes};
 /// The most bytes of row sets that one segment keeps.
 pub(crate) const KEPT_BYTES_MAX: usize = 32 << 20;
 
-/// The most terms that one segment keeps: keeping one more copies their table.
-const KEPT_TERMS_MAX: usize = 1024;
+/// The most terms that one segment keeps: keeping one more copies their table, which takes some
+/// microseconds. So many bitmaps of a million rows are what the bytes allow.
+const KEPT_TERMS_MAX: usize = 256;
 
-/// Row sets that were found in fewer steps from posting to posting are not worth keeping.
-const KEPT_COST_MIN: u64 = 2048;
+/// Row sets that were found in fewer steps from posting to posting are not worth keeping:
+/// a step is about two nanoseconds, and finding the words again some hundred.
+const KEPT_COST_MIN: u64 = 128;
 
 /// Returns whether a row set that took so many steps from posting to posting is worth keeping.
 pub(super) fn is_dear(cost: u64) -> bool {
@@ -34,7 +36,19 @@ pub(super) fn is_dear(cost: u64) -> bool {
 }
 
 /// What a hash table holds for a term.
-const ENTRY_BYTES: usize = size_of::<(Box<str>, Arc<RowSet>)>();
+const ENTRY_BYTES: usize = size_of::<(Box<str>, KeptSet)>();
+
+/// A row set, and what it takes to find it again.
+#[derive(Clone, Debug)]
+struct KeptSet {
+    rows: Arc<RowSet>,
+    cost: u64,
+}
+
+/// Returns what a set takes beside its entry in the table.
+fn set_bytes(term: &str, rows: &RowSet) -> usize {
+    term.len() + ARC_BYTES + size_of::<RowSet>() + rows.bytes()
+}
 
 /// Row sets by folded term.
 #[derive(Debug, Default)]
@@ -44,36 +58,38 @@ pub(crate) struct TermSets {
 
 #[derive(Clone, Debug, Default)]
 struct Kept {
-    sets: HashMap<Box<str>, Arc<RowSet>>,
+    sets: HashMap<Box<str>, KeptSet>,
     bytes: usize,
 }
 
 impl TermSets {
     /// Returns the set of a term, if it is kept.
     pub(crate) fn get(&self, term: &str) -> Option<Arc<RowSet>> {
-        self.kept.load().sets.get(term).cloned()
+        let kept = self.kept.load();
+        kept.sets.get(term).map(|set| Arc::clone(&set.rows))
     }
 
-    /// Keeps the set of a term, if the segment's share and the store's budget allow.
+    /// Keeps the set of a term that took so many steps to find, if the segment's share and the
+    /// store's budget allow.
     ///
     /// Cost: a copy of the table; a term is inserted once.
-    pub(super) fn insert(&self, term: &str, set: &Arc<RowSet>, budget: &Budget) {
-        let bytes = term.len() + ARC_BYTES + size_of::<RowSet>() + set.bytes();
+    pub(super) fn insert(&self, term: &str, rows: &Arc<RowSet>, cost: u64, budget: &Budget) {
+        let bytes = set_bytes(term, rows);
         // A table has room for twice its entries at most.
         let Some(reservation) = budget.reserve(bytes + ENTRY_BYTES * 2) else {
             return;
         };
         self.kept.rcu(|kept| {
             let mut kept = Kept::clone(kept);
-            let has_room = kept.bytes + bytes <= KEPT_BYTES_MAX && kept.sets.len() < KEPT_TERMS_MAX;
-            if has_room && !kept.sets.contains_key(term) {
-                kept.sets.insert(term.into(), Arc::clone(set));
+            if !kept.sets.contains_key(term) && kept.make_room(bytes, cost) {
+                let rows = Arc::clone(rows);
+                kept.sets.insert(term.into(), KeptSet { rows, cost });
                 kept.bytes += bytes;
             }
             kept
         });
         let kept = self.get(term);
-        if kept.is_some_and(|kept| Arc::ptr_eq(&kept, set)) {
+        if kept.is_some_and(|kept| Arc::ptr_eq(&kept, rows)) {
             reservation.keep();
         }
     }
@@ -90,6 +106,24 @@ impl TermSets {
     }
 }
 
+impl Kept {
+    /// Drops sets that are cheaper to find than one of so many bytes until that has room;
+    /// returns whether it has.
+    fn make_room(&mut self, bytes: usize, cost: u64) -> bool {
+        while self.bytes + bytes > KEPT_BYTES_MAX || self.sets.len() >= KEPT_TERMS_MAX {
+            let sets = self.sets.iter().filter(|(_, set)| set.cost < cost);
+            let Some((term, _)) = sets.min_by_key(|(_, set)| set.cost) else {
+                return false;
+            };
+            let term = term.clone();
+            if let Some(set) = self.sets.remove(&term) {
+                self.bytes -= set_bytes(&term, &set.rows);
+            }
+        }
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,16 +135,20 @@ mod tests {
         assert!(large.bytes() <= KEPT_BYTES_MAX / 2 + 64);
         let budget = Budget::new(None);
         for term in ["a", "b", "c"] {
-            terms.insert(term, &large, &budget);
+            terms.insert(term, &large, 1, &budget);
         }
         assert!(terms.get("a").is_some() && terms.get("c").is_none());
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
-        terms.insert("a", &large, &budget);
+        terms.insert("a", &large, 1, &budget);
+        assert!(terms.bytes() <= KEPT_BYTES_MAX);
+        // What is dearer to find takes the place of what is cheaper.
+        terms.insert("d", &large, 2, &budget);
+        assert!(terms.get("d").is_some() && terms.get("a").is_none());
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
         let small = TermSets::default();
-        small.insert("a", &large, &Budget::new(Some(large.bytes())));
+        small.insert("a", &large, 1, &Budget::new(Some(large.bytes())));
         assert!(small.get("a").is_none());
-        small.insert("a", &large, &Budget::new(Some(large.bytes() * 2)));
+        small.insert("a", &large, 1, &Budget::new(Some(large.bytes() * 2)));
         assert!(small.get("a").is_some());
     }
 }
