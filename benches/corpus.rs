@@ -16,13 +16,13 @@ use ticketdex::{Answer, Import, ImportFormat, Options, PlanMode, Query, Snapshot
 use crate::scan::Scan;
 
 /// The seed of the tickets.
-const SEED: u64 = 1;
+pub const SEED: u64 = 1;
 
 const TICKETS_COUNT: usize = 100_000;
 const TICKETS_COUNT_IN_TESTS: usize = 1_000;
 
 /// Returns whether the bench runs once, as a test: by `--test`, or by `cargo test`.
-fn is_test() -> bool {
+pub fn is_test() -> bool {
     let has = |name| std::env::args().any(|argument| argument == name);
     has("--test") || !has("--bench")
 }
