@@ -219,3 +219,28 @@ fn matches_after_the_ties_that_a_page_begins_among_still_come() {
         &[(3, 4), (2, 5), (4, 3), (1, 9)],
     );
 }
+
+#[test]
+fn a_walk_ends_with_the_page() {
+    // Fewer rows than a walk finds at once, by two keys: the first group has them.
+    let mut store = Store::new(Options::default());
+    let mut batch = Batch::new();
+    for tid in 1..=10_000 {
+        batch.put(Ticket {
+            tid,
+            cid: format!("{:04}", tid / 10),
+            contact: format!("{:04}", tid * 7 % 1_000),
+            ..Ticket::default()
+        });
+    }
+    store.commit(batch).unwrap();
+    let query: Query = "order=cid,contact&count=3".parse().unwrap();
+    let mode = PlanMode {
+        strategy: Some(Strategy::Walk),
+        ..PlanMode::default()
+    };
+    let answer = store.snapshot().answer_with(&query, mode);
+    assert_eq!(answer.count(), 3);
+    let work = answer.explain().work;
+    assert!(work.rows_touched <= 20, "{work:?}");
+}

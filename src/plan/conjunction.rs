@@ -82,11 +82,13 @@ const DEAD_LOOKED_AT_MAX: usize = 4096;
 const VISIT_COST: u64 = 3;
 const BIT_PROBE_COST: u64 = 3;
 const PROBE_COST: u64 = 10;
+/// Of matching the decimal form of a tid with a pattern: 33 ns.
+const PATTERN_PROBE_COST: u64 = 66;
 const SORT_COST: u64 = 30;
 const BLOCK_COST: u64 = 50;
 const DENSE_BLOCK_COST: u64 = 15;
 const LISTED_BLOCK_COST: u64 = 40;
-const MIXED_BLOCK_COST: u64 = 1500;
+const MIXED_BLOCK_COST: u64 = 2500;
 
 impl Conjunction {
     /// Compiles the filters of a request for a segment.
@@ -224,11 +226,14 @@ impl Conjunction {
                 .active()
                 .iter()
                 .filter_map(|part| part.zone_span(segment));
+            let mut mixed_share = 0;
             self.blocks = spans.fold(blocks, |blocks, (span, count)| {
-                mixed_count += u64::from(count);
+                mixed_share += u64::from(count) * 1024 / (span.len() as u64).max(1);
                 let start = blocks.start.max(span.start);
                 start..blocks.end.min(span.end).max(start)
             });
+            // Of the blocks that are left, as many are mixed as of all.
+            mixed_count = mixed_share * self.blocks.len() as u64 / 1024;
         }
         self.estimate_costs(segment, mixed_count, mode);
     }
@@ -249,25 +254,43 @@ impl Conjunction {
                 }
                 _ => 0,
             };
-            let visits = first.estimate * (VISIT_COST + probes);
-            (visits + sort) >> 1
+            // What is outside the tid range is not asked further.
+            let rows_count = u64::from(segment.rows_count()).max(1);
+            let inside = u128::from(first.estimate) * self.rows.len() as u128;
+            let asked = (inside / u128::from(rows_count)) as u64;
+            (first.estimate * VISIT_COST + asked * probes + sort) >> 1
         });
-        let of_blocks: u64 = active
-            .iter()
-            .map(|part| part.block_cost(segment, blocks, all_blocks))
-            .sum();
+        let cost = |part: &Part| part.block_cost(segment, blocks, all_blocks);
+        let mut of_blocks: u64 = active.iter().map(cost).sum();
+        let asked = active.iter().filter(|part| part.filter.asks_rows());
+        let asked_cost: u64 = asked.map(|part| part.probe_cost(segment)).sum();
+        if asked_cost > 0 {
+            // These ask what the others leave of the blocks.
+            let left = self.expected_of(segment, |part| !part.filter.asks_rows());
+            of_blocks += left.min(blocks * u64::from(BLOCK_ROWS)) * asked_cost / 2;
+        }
         self.row_cost = active.iter().map(|part| part.probe_cost(segment)).sum();
         self.blocks_cost = blocks * BLOCK_COST + of_blocks + mixed_count * MIXED_BLOCK_COST;
     }
 
     /// Returns about how many rows match, as if the filters knew nothing of one another.
     fn expected(&self, segment: &Segment) -> u64 {
+        self.expected_of(segment, |_| true)
+    }
+
+    /// Returns about how many rows some of the filters leave.
+    fn expected_of(&self, segment: &Segment, is_meant: impl Fn(&Part) -> bool) -> u64 {
         let rows_count = u128::from(segment.rows_count().max(1));
-        let active = self.active().iter();
+        let active = self.active().iter().filter(|part| is_meant(part));
         let expected = active.fold(u128::from(self.rows.len() as u64), |rows, part| {
             rows * u128::from(part.estimate) / rows_count
         });
         expected as u64
+    }
+
+    /// Returns whether a filter has no rows of its own and asks each.
+    pub(super) fn is_asked(&self) -> bool {
+        self.active().iter().any(|part| part.filter.asks_rows())
     }
 
     /// Returns the filters that leave rows out.
@@ -571,20 +594,21 @@ impl Part {
     fn probe_cost(&self, segment: &Segment) -> u64 {
         match self.filter.row_set(segment) {
             _ if self.filter.reads_texts() => TEXT_PROBE_COST * 2,
+            _ if self.filter.asks_rows() => PATTERN_PROBE_COST,
             Some(set) if set.words().is_some() => BIT_PROBE_COST,
             _ => PROBE_COST,
         }
     }
 
     /// Returns the estimated cost of combining so many of all blocks with the filter, but for
-    /// those that hold a part of a range.
+    /// those that hold a part of a range, and but for asking rows.
     fn block_cost(&self, segment: &Segment, blocks: u64, all_blocks: u64) -> u64 {
         let set_cost = |set: &RowSet| {
             if set.is_dense() {
                 blocks * DENSE_BLOCK_COST
             } else {
                 let rows = u64::from(set.count()) * blocks / all_blocks;
-                blocks * LISTED_BLOCK_COST + rows * 3 / 2
+                blocks * LISTED_BLOCK_COST + rows / 2
             }
         };
         let class_cost = |field: &Field, class: u32| match segment.posting(*field, class) {
@@ -594,15 +618,13 @@ impl Part {
             }
         };
         match &self.filter {
-            SegmentFilter::Nothing => 0,
+            SegmentFilter::Nothing | SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) => 0,
             SegmentFilter::Class(field, class) => class_cost(field, *class),
             SegmentFilter::Classes(field, classes) => {
                 classes.iter().map(|&class| class_cost(field, class)).sum()
             }
             SegmentFilter::Rows(rows) => set_cost(rows),
             SegmentFilter::Range { .. } => blocks * DENSE_BLOCK_COST,
-            SegmentFilter::Pattern(_) => blocks * u64::from(BLOCK_ROWS) * PROBE_COST * 2,
-            SegmentFilter::Texts(_) => blocks * u64::from(BLOCK_ROWS) * TEXT_PROBE_COST,
         }
     }
 }
@@ -677,8 +699,8 @@ impl Probes<'_> {
     /// Asks one row.
     #[inline]
     pub(super) fn hold(&self, row: u32) -> bool {
-        self.filters.iter().all(|filter| filter.holds(row))
-            && self.rows.as_ref().is_none_or(|rows| rows.contains(&row))
+        self.rows.as_ref().is_none_or(|rows| rows.contains(&row))
+            && self.filters.iter().all(|filter| filter.holds(row))
             && self.dead.is_none_or(|dead| !dead.contains(row))
     }
 }

@@ -14,13 +14,21 @@ const VISIT_COST: u64 = 4;
 pub(super) const ASKED_COST: u64 = 3;
 /// Of so many positions that are counted by a bitmap.
 const COUNTED_POSITIONS: u64 = 2;
+/// Of a sample of the matches and their places in an order, most of it waiting for memory.
+const SAMPLE_COST: u64 = 10_000;
+/// Matches are few where less than one row in so many is one.
+const SPARSE: u64 = 8;
 const COMPARE_COST: u64 = 8;
-const KEY_COST: u64 = 10;
+/// Measured: 8 ns a row with one key, 14 with two, of which a visit takes some.
+const KEY_COST: u64 = 6;
 const TEXT_KEY_COST: u64 = 1_000;
 const MAKE_BY_CODES_COST: u64 = 50;
 const MAKE_BY_TEXTS_COST: u64 = 1_500;
 /// An order is made once answers have missed it by this part of what it costs.
 const MISSES: u64 = 16;
+
+/// A nanosecond clears the bits of so many rows.
+const CLEARED_ROWS: u64 = 256;
 
 /// A bucket for each of more values than this is no longer cheaper than a walk.
 const BUCKETS_MAX: u64 = 256;
@@ -28,27 +36,44 @@ const BUCKETS_MAX: u64 = 256;
 /// Returns the estimated cost of a strategy; none where it cannot serve the order.
 pub(super) fn cost(strategy: Strategy, found: &Found, task: Task<'_>) -> Option<u64> {
     let matches = found.count().max(1);
-    let list_cost = match found.rows {
-        Some(_) => 0,
-        None => found.conjunction.cost(),
-    };
     let need = task.need;
     match (strategy, task.order.keys.first()) {
         (Strategy::RowOrder, None) => Some(row_order_cost(found, need).0),
         (Strategy::RowOrder, Some(_)) | (Strategy::Walk | Strategy::Bucket, None) => None,
         (Strategy::Walk, Some(key)) => walk_cost(found, task, *key),
         (Strategy::Bucket, Some(key)) => bucket_cost(found, task, *key),
-        (Strategy::TopK, first) => {
-            let buffer = need.most * COMPARE_COST * 2;
-            Some(list_cost + matches * (VISIT_COST + key_cost(task, first)) + buffer)
-        }
+        (Strategy::TopK, first) => Some(top_cost(found, task, first)),
         (Strategy::Sort, first) => {
-            let levels = u64::from(need.take.max(1).ilog2()) + 1;
-            let sorted = need.take * COMPARE_COST * levels / 2;
             let row_cost = VISIT_COST + key_cost(task, first) + COMPARE_COST;
-            Some(list_cost + matches * row_cost + sorted)
+            Some(list_cost(found) + matches * row_cost + sort_cost(need.take))
         }
     }
+}
+
+/// Returns the estimated cost of listing the matches.
+fn list_cost(found: &Found) -> u64 {
+    match found.rows {
+        Some(_) => 0,
+        None => found.conjunction.cost(),
+    }
+}
+
+/// Returns the estimated cost of putting so many rows in order.
+fn sort_cost(rows: u64) -> u64 {
+    let levels = u64::from(rows.max(1).ilog2()) + 1;
+    rows * COMPARE_COST * levels / 2
+}
+
+/// Returns the estimated cost of finding the best of all matches.
+fn top_cost(found: &Found, task: Task<'_>, first: Option<&Key>) -> u64 {
+    let (matches, most) = (found.count().max(1), task.need.most);
+    let cut = if matches > most {
+        most * COMPARE_COST * 2
+    } else {
+        0
+    };
+    let row_cost = VISIT_COST + key_cost(task, first);
+    list_cost(found) + matches * row_cost + cut + sort_cost(task.need.take)
 }
 
 /// Returns the estimated cost of packing the keys of a row.
@@ -100,37 +125,74 @@ fn walk_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
     }
     let conjunction = &found.conjunction;
     let span = if has_order {
-        walk_span(found, segment, key.slot).len() as u64
+        walk_span(found, segment, key.slot)
     } else {
-        rows
+        0..segment.rows_count() as usize
     };
-    let places = |matches: u64| span * matches / found.count().max(1);
-    let mut visited = places(task.need.take);
-    if span == rows && conjunction.is_part(segment) {
+    let need = task.need;
+    let even = |matches: u64| span.len() as u64 * matches / found.count().max(1);
+    let is_spread = conjunction.is_class_range(key.slot, segment);
+    // A sample mostly tells that a walk is longer, so one that is too long anyway needs none.
+    let is_short = even(need.take) * ASKED_COST < top_cost(found, task, Some(&key));
+    let sample = if has_order && !is_spread && is_short && is_worth_sampling(found, task, key) {
+        found.sample(task.live, key)
+    } else {
+        None
+    };
+    let walked = |matches: u64| {
+        sample.and_then(|it| it.walked(task.live, key, &span, (matches, even(matches))))
+    };
+    let (passed, (through, ties)) = match walked(need.skip + need.take) {
+        Some(last) if need.skip > 0 => (walked(need.skip).map_or(0, |it| it.0), last),
+        Some(last) => (0, last),
+        None => (
+            even(need.skip),
+            (even(need.skip + need.take), rows / classes),
+        ),
+    };
+    let mut visited = through.saturating_sub(passed);
+    if !task.order.is_plain() {
+        visited = visited.max(ties);
+    }
+    if sample.is_none() && span.len() as u64 == rows && conjunction.is_part(segment) {
         // Most fields nearly follow tid, so the rows of a tid range lie together and a walk
         // may pass all others first.
-        visited = (visited * 16).max(span / 4);
+        visited = (visited * 16).max(rows / 4);
     }
-    let group = if task.order.is_plain() {
-        0
-    } else {
-        rows / classes
-    };
-    let visited = visited.max(group) + 1;
-    if conjunction.is_class_range(key.slot, segment) {
+    if conjunction.is_part(segment) && span.len() as u64 == rows {
+        // Ties come by tid, so those before the range are passed first.
+        visited += ties * u64::from(conjunction.rows().start) / rows.max(1);
+    }
+    let visited = visited + 1;
+    if is_spread {
         return Some(visited * ASKED_COST);
     }
-    let made = if found.rows.is_some() {
+    let made = if conjunction.words(task.live).is_some() {
+        0
+    } else if found.rows.is_some() {
         rows / 64
     } else {
         conjunction.blocks_cost()
     };
     let asked = conjunction.probes_cost(visited).min(made);
-    let passed = match places(task.need.skip) {
-        0 => 0,
+    let passed = match passed {
+        _ if need.skip == 0 => 0,
+        // Ties ascend by tid also where the key descends, so all of them are counted.
+        positions if key.descends => made + (positions + ties) / COUNTED_POSITIONS,
         positions => made + positions / COUNTED_POSITIONS,
     };
-    Some(visited * ASKED_COST + asked + passed)
+    let bits = match conjunction.words(task.live) {
+        Some(_) => 0,
+        None => rows / CLEARED_ROWS,
+    };
+    Some(visited * ASKED_COST + asked + passed + bits)
+}
+
+/// Returns whether a better estimate may save more than a sample costs.
+fn is_worth_sampling(found: &Found, task: Task<'_>, key: Key) -> bool {
+    // Where one row in a few matches, no order keeps a walk from them for long.
+    let is_sparse = found.count() * SPARSE < u64::from(task.live.segment.rows_count());
+    is_sparse && top_cost(found, task, Some(&key)) > SAMPLE_COST * 4
 }
 
 fn bucket_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
@@ -144,12 +206,26 @@ fn bucket_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
         return None;
     }
     let blocks = found.conjunction.block_indexes().len() as u64;
-    let share = ((need.skip + need.take) * sets / matches).clamp(1, sets);
-    let in_group = if task.order.is_plain() {
-        need.take
+    let last = need.skip + need.take;
+    let even = (last * sets / matches, 1024);
+    let sample = if is_worth_sampling(found, task, key) {
+        found.sample(task.live, key)
     } else {
-        matches / sets
+        None
+    };
+    let (passed, share) = sample.map_or(even, |it| it.classes_passed(sets, key, last));
+    let passed = passed.min(sets - 1);
+    let is_plain = task.order.is_plain();
+    let in_group = if is_plain { need.take } else { matches / sets };
+    // The last class is given as far as it is needed, if nothing has to be counted or sorted.
+    let share = if is_plain && need.skip == 0 {
+        share.max(1024 / blocks.max(1))
+    } else if need.skip == 0 {
+        1024
+    } else {
+        // Counted, then listed.
+        2048
     };
     let pass = found.conjunction.blocks_cost() + blocks * 40;
-    Some(pass * share + in_group * COMPARE_COST)
+    Some(pass * passed + pass * share / 1024 + in_group * COMPARE_COST)
 }

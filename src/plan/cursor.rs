@@ -330,6 +330,9 @@ impl Cursor {
     fn refill_by_groups(&mut self, scope: Scope<'_>, wanted: usize) -> bool {
         let keys = RowKeys::new(&scope.live.segment, &self.order);
         let mut group = Vec::new();
+        // A group is cut to what is needed, so no more than that ever comes together.
+        let needed = usize::try_from(self.needed).unwrap_or(usize::MAX);
+        let wanted = wanted.min(needed).max(1);
         while self.rows.len() < wanted {
             let has_more = match &mut self.source {
                 Source::Walk(walk) => walk.take_group(scope, &mut group, &mut self.work),
@@ -421,19 +424,19 @@ fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
     let room = needed.saturating_mul(2).max(64);
     let mut buffer: Vec<KeyedRow> = Vec::new();
     // Once the buffer was cut, only what sorts before its worst can still enter.
-    let mut worst: Option<u64> = None;
+    let mut worst: Option<KeyedRow> = None;
     let mut touched = 0;
     found.for_each(task.live, work, |row| {
         touched += 1;
         let packed = keys.packed(row);
-        if worst.is_some_and(|worst| packed > worst) {
+        if worst.is_some_and(|worst| keys.compare((packed, row), worst).is_gt()) {
             return;
         }
         buffer.push((packed, row));
         if buffer.len() >= room && needed > 0 {
             buffer.select_nth_unstable_by(needed - 1, |a, b| keys.compare(*a, *b));
             buffer.truncate(needed);
-            worst = buffer.last().map(|last| last.0);
+            worst = buffer.last().copied();
         }
     });
     work.rows_touched += touched;

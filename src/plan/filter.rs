@@ -161,6 +161,11 @@ impl SegmentFilter {
         }
     }
 
+    /// Returns whether the filter has no rows of its own, so that each must be asked.
+    pub(super) fn asks_rows(&self) -> bool {
+        matches!(self, SegmentFilter::Pattern(_) | SegmentFilter::Texts(_))
+    }
+
     /// Returns whether asking a row reads its texts.
     pub(super) fn reads_texts(&self) -> bool {
         matches!(self, SegmentFilter::Texts(_))

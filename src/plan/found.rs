@@ -3,8 +3,12 @@
 //! [`Found`] says how many rows match and, if they were visited on the way, which. A
 //! [`Scope`] is what a cursor is handed to find more of them.
 
+use std::cell::OnceCell;
+
 use super::conjunction::{Access, Conjunction};
 use super::explain::Work;
+use super::order::Key;
+use super::sample::Sample;
 use super::{FilterMode, PlanMode};
 use crate::segment::block::{Block, for_each_row};
 use crate::snapshot::LiveSegment;
@@ -32,6 +36,8 @@ pub(super) struct Found {
     count: u64,
     /// The rows, ascending, where they were visited one by one.
     pub(super) rows: Option<Vec<u32>>,
+    /// A sample in the order's first key, once an estimate has asked for it.
+    sample: OnceCell<Option<Sample>>,
 }
 
 impl Found {
@@ -47,6 +53,7 @@ impl Found {
             mode: mode.filters,
             count: 0,
             rows: None,
+            sample: OnceCell::new(),
         };
         let conjunction = &found.conjunction;
         let known = conjunction.known_count(live, mode);
@@ -68,6 +75,12 @@ impl Found {
     /// Returns how many rows match.
     pub(super) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Returns a sample of the matches in the order's first key, if one can be had.
+    pub(super) fn sample(&self, live: &LiveSegment, key: Key) -> Option<&Sample> {
+        let sample = self.sample.get_or_init(|| Sample::of(self, live, key));
+        sample.as_ref()
     }
 
     /// Returns the segment and the filters in it.

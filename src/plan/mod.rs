@@ -24,6 +24,7 @@ mod found;
 mod keys;
 mod order;
 mod rows;
+mod sample;
 mod selection;
 mod walk;
 
@@ -184,17 +185,18 @@ impl Snapshot {
         let (skip, take) = query.window();
         let take = if query.is_count_only() { 0 } else { take };
         let count = total.saturating_sub(skip).min(take);
+        let is_shared = found.iter().filter(|found| found.count() > 0).count() > 1;
         let window = Window {
             skip,
             count,
             total,
             // So few rows are passed by merging them, unless a plan is demanded.
-            few: if mode.strategy.is_none() {
+            few: if is_shared && mode.strategy.is_none() {
                 MERGED_ROWS_MAX
             } else {
                 0
             },
-            is_shared: found.iter().filter(|found| found.count() > 0).count() > 1,
+            is_shared,
         };
         let mut plans = Vec::with_capacity(found.len());
         let mut members = Vec::with_capacity(if count > 0 { found.len() } else { 0 });

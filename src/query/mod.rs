@@ -490,7 +490,7 @@ fn terms_of(keyword: &str) -> Vec<String> {
 /// Removes what has the key of one before.
 fn retain_first<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
     if items.len() > 1 {
-        let mut seen = HashSet::with_capacity(items.len());
+        let mut seen = HashSet::new();
         items.retain(|item| seen.insert(key(item)));
     }
 }

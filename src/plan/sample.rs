@@ -1,0 +1,142 @@
+//! A sample of the matches: how filters and an order hang together.
+//!
+//! Filters are estimated as if they knew nothing of one another and of the order. Often they
+//! do: a sub-category has one category, a range of tids was opened in one month. Then a walk
+//! may pass half the rows before its first match. Some matches, taken evenly, tell where in
+//! the order the others lie, for a microsecond or two.
+//!
+//! # Invariants
+//!
+//! * A sample is taken of rows in the order in which they lie, never by chance: the same
+//!   request of the same segment has the same plan.
+
+use super::explain::Work;
+use super::found::Found;
+use super::order::Key;
+use crate::segment::block::{block_count, for_each_row};
+use crate::snapshot::LiveSegment;
+
+/// So many blocks are looked into at most, and so many matches of each taken.
+const BLOCKS_MAX: usize = 8;
+const BLOCK_ROWS_MAX: u32 = 4;
+
+/// Fewer matches than this tell nothing.
+const ROWS_MIN: usize = 8;
+
+/// Where matches lie in the order of a field: the classes of some, in the order's direction.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    classes: Vec<u64>,
+    matches: u64,
+}
+
+/// Where one of the matches lies, as far as a sample tells.
+pub(super) struct Place {
+    /// The class, in the column's own order.
+    pub(super) class: u64,
+    /// How large a part of the class's matches come before it, of 1,024.
+    pub(super) share: u64,
+    /// Whether it comes before all of the sample.
+    is_first: bool,
+}
+
+impl Sample {
+    /// Takes a sample of the matches in the order of a key; none where that would be dear, or
+    /// where they are too few to tell anything.
+    pub(super) fn of(found: &Found, live: &LiveSegment, key: Key) -> Option<Sample> {
+        let column = live.segment.column(key.slot)?;
+        let mut classes: Vec<u64> = Vec::with_capacity(BLOCKS_MAX * BLOCK_ROWS_MAX as usize);
+        if let Some(rows) = &found.rows {
+            let step = rows.len().div_ceil(classes.capacity()).max(1);
+            classes.extend(rows.iter().step_by(step).map(|&row| column.class(row)));
+        } else if !found.conjunction.is_asked() {
+            let indexes = found.conjunction.block_indexes();
+            let step = indexes.len().div_ceil(BLOCKS_MAX).max(1);
+            // Estimating is no work on the answer.
+            let mut work = Work::default();
+            for index in indexes.skip(step / 2).step_by(step) {
+                let block = found.scope(live).block(index, &mut work);
+                let every = block_count(&block).div_ceil(BLOCK_ROWS_MAX).max(1);
+                let mut nth = 0;
+                for_each_row(&block, index, |row| {
+                    if nth % every == 0 {
+                        classes.push(column.class(row));
+                    }
+                    nth += 1;
+                });
+            }
+        }
+        if classes.len() < ROWS_MIN {
+            return None;
+        }
+        classes.sort_unstable();
+        if key.descends {
+            classes.reverse();
+        }
+        let matches = found.count().max(1);
+        Some(Sample { classes, matches })
+    }
+
+    /// Returns where the nth match lies.
+    pub(super) fn place(&self, nth: u64) -> Place {
+        let count = self.classes.len() as u64;
+        let scaled = u128::from(nth.min(self.matches)) * u128::from(count) * 1024;
+        let at = (scaled / u128::from(self.matches)) as u64;
+        let index = (at / 1024).min(count - 1) as usize;
+        let class = self.classes[index];
+        let before = self.classes[..index].iter().rev();
+        let before = index - before.take_while(|&&other| other == class).count();
+        let after = self.classes[index..].iter();
+        let after = index + after.take_while(|&&other| other == class).count();
+        let share = at.saturating_sub(before as u64 * 1024) / (after - before) as u64;
+        Place {
+            class,
+            share: share.min(1024),
+            is_first: before == 0,
+        }
+    }
+
+    /// Returns how many positions of an order a walk passes until it has given `nth` matches,
+    /// and how many share the last one's class.
+    ///
+    /// `even` is what it would be if matches were spread evenly over the span.
+    pub(super) fn walked(
+        &self,
+        live: &LiveSegment,
+        key: Key,
+        span: &std::ops::Range<usize>,
+        (nth, even): (u64, u64),
+    ) -> Option<(u64, u64)> {
+        let segment = &live.segment;
+        let (sorted, column) = segment.order(key.slot).zip(segment.column(key.slot))?;
+        let place = self.place(nth);
+        let group = sorted.positions(column, &(place.class..place.class + 1));
+        let start = if key.descends {
+            span.end.saturating_sub(group.end)
+        } else {
+            group.start.saturating_sub(span.start)
+        };
+        let (start, ties) = (start as u64, group.len() as u64);
+        // Where the order follows rows, the first block taken is so far from its begin.
+        let share = (span.len() / BLOCKS_MAX) as u64;
+        let walked = if place.is_first && start > 0 && start <= share {
+            // As far as can be told, matches are everywhere.
+            even
+        } else {
+            start + ties * place.share / 1024
+        };
+        Some((walked, ties))
+    }
+
+    /// Returns how many classes of a field with so many come before that of the nth match, and
+    /// how large a part of that one's matches, of 1,024.
+    pub(super) fn classes_passed(&self, classes_count: u64, key: Key, nth: u64) -> (u64, u64) {
+        let place = self.place(nth);
+        let passed = if key.descends {
+            classes_count.saturating_sub(place.class + 1)
+        } else {
+            place.class
+        };
+        (passed, place.share)
+    }
+}
