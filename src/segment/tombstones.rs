@@ -12,15 +12,23 @@ use super::block::{
 };
 use super::rowset::RowSet;
 
+/// So many blocks are shared or copied together: their pointers, not their marks.
+const GROUP_BLOCKS: usize = 16;
+
+/// Blocks side by side; one without a mark is none.
+type Group = [Option<Arc<Block>>; GROUP_BLOCKS];
+
 /// Marked rows, or marked positions of an order: copied on write, a block at a time.
 ///
 /// The marks of a segment's replaced and removed rows are its tombstones. A clone shares every
-/// block, so a commit that marks a few rows of a large segment copies only their blocks, and a
-/// pointer and a count for each other block. The counts make room between marks addressable:
-/// how many are marked before a row, and which is the nth that is not, cost a pass over counts.
+/// group of blocks, so a commit that marks a few rows of a large segment copies only their
+/// blocks, the pointers beside these, and a pointer for each other group: a reader that follows
+/// a busy writer clones as often as it commits, and counting references is most of it. The counts
+/// make room between marks addressable: how many are marked before a row, and which is the nth
+/// that is not, cost a pass over counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tombstones {
-    blocks: Vec<Option<Arc<Block>>>,
+    groups: Vec<Option<Arc<Group>>>,
     /// How many are marked in each block.
     counts: Vec<u16>,
     count: u32,
@@ -39,11 +47,13 @@ impl Tombstones {
     /// Marks a row, or takes its mark away.
     pub(crate) fn toggle(&mut self, row: u32) {
         let index = (row / BLOCK_ROWS) as usize;
-        if index >= self.blocks.len() {
-            self.blocks.resize(index + 1, None);
+        if index >= self.counts.len() {
+            self.groups.resize(index / GROUP_BLOCKS + 1, None);
             self.counts.resize(index + 1, 0);
         }
-        let block = self.blocks[index].get_or_insert_with(|| Arc::new(EMPTY_BLOCK));
+        let group = self.groups[index / GROUP_BLOCKS].get_or_insert_default();
+        let block = &mut Arc::make_mut(group)[index % GROUP_BLOCKS];
+        let block = block.get_or_insert_with(|| Arc::new(EMPTY_BLOCK));
         let bit = row % BLOCK_ROWS;
         let word = &mut Arc::make_mut(block)[(bit / 64) as usize];
         *word ^= 1 << (bit % 64);
@@ -56,6 +66,12 @@ impl Tombstones {
         }
     }
 
+    /// Returns the marks of a block, if it has or had any.
+    fn block(&self, index: usize) -> Option<&Arc<Block>> {
+        let group = self.groups.get(index / GROUP_BLOCKS)?.as_ref()?;
+        group[index % GROUP_BLOCKS].as_ref()
+    }
+
     /// Returns how many rows are marked.
     pub(crate) fn count(&self) -> u32 {
         self.count
@@ -64,10 +80,8 @@ impl Tombstones {
     /// Returns whether a row is marked.
     pub(crate) fn contains(&self, row: u32) -> bool {
         let bit = row % BLOCK_ROWS;
-        match self.blocks.get((row / BLOCK_ROWS) as usize) {
-            Some(Some(block)) => block[(bit / 64) as usize] >> (bit % 64) & 1 == 1,
-            _ => false,
-        }
+        self.block((row / BLOCK_ROWS) as usize)
+            .is_some_and(|block| block[(bit / 64) as usize] >> (bit % 64) & 1 == 1)
     }
 
     /// Returns how many rows before a row are marked.
@@ -77,10 +91,8 @@ impl Tombstones {
         let index = (row / BLOCK_ROWS) as usize;
         let before = &self.counts[..index.min(self.counts.len())];
         let before: u32 = before.iter().map(|&count| u32::from(count)).sum();
-        match self.blocks.get(index) {
-            Some(Some(block)) => before + rank_in_block(block, row % BLOCK_ROWS),
-            _ => before,
-        }
+        let block = self.block(index);
+        before + block.map_or(0, |block| rank_in_block(block, row % BLOCK_ROWS))
     }
 
     /// Returns the nth row that is not marked, counted from 0, though it may be past the last.
@@ -92,7 +104,7 @@ impl Tombstones {
             let unmarked = BLOCK_ROWS - u32::from(count);
             if left < unmarked {
                 let base = index * BLOCK_ROWS;
-                let Some(block) = &self.blocks[index as usize] else {
+                let Some(block) = self.block(index as usize) else {
                     return base + left;
                 };
                 let live = block.map(|word| !word);
@@ -106,7 +118,7 @@ impl Tombstones {
 
     /// Removes the marked rows of one block from `out`; returns whether the block may have any.
     pub(crate) fn subtract_from(&self, block_index: u32, out: &mut Block) -> bool {
-        let Some(Some(block)) = self.blocks.get(block_index as usize) else {
+        let Some(block) = self.block(block_index as usize) else {
             return false;
         };
         for (word, dead) in out.iter_mut().zip(block.iter()) {
@@ -125,8 +137,8 @@ impl Tombstones {
         match set {
             RowSet::Range(range) => self.rank(range.end) - self.rank(range.start),
             RowSet::Words { words, .. } => {
-                let blocks = self.blocks.iter().zip(words.chunks_exact(BLOCK_WORDS));
-                let pairs = blocks.filter_map(|(block, own)| Some((block.as_ref()?, own)));
+                let blocks = words.chunks_exact(BLOCK_WORDS).enumerate();
+                let pairs = blocks.filter_map(|(index, own)| Some((self.block(index)?, own)));
                 pairs
                     .map(|(block, own)| {
                         let both = block.iter().zip(own).map(|(dead, own)| dead & own);
@@ -154,12 +166,17 @@ impl Tombstones {
         mut each: impl FnMut(u32),
     ) -> bool {
         let mut left = rows_max;
-        for index in 0..self.blocks.len().max(other.blocks.len()) {
-            let own = self.blocks.get(index).and_then(Option::as_ref);
-            let others = other.blocks.get(index).and_then(Option::as_ref);
-            if let (Some(own), Some(others)) = (own, others)
-                && Arc::ptr_eq(own, others)
-            {
+        let mut is_shared = false;
+        for index in 0..self.counts.len().max(other.counts.len()) {
+            if index % GROUP_BLOCKS == 0 {
+                let group = index / GROUP_BLOCKS;
+                let groups = self.groups.get(group).zip(other.groups.get(group));
+                is_shared =
+                    groups.is_some_and(|(own, others)| is_same(own.as_ref(), others.as_ref()));
+            }
+            let (own, others) = (self.block(index), other.block(index));
+            let blocks = own.zip(others);
+            if is_shared || blocks.is_some_and(|(own, others)| Arc::ptr_eq(own, others)) {
                 continue;
             }
             let mut differing = own.map_or(EMPTY_BLOCK, |block| **block);
@@ -181,10 +198,20 @@ impl Tombstones {
 
     /// Returns the heap bytes, counting shared blocks as its own.
     pub(crate) fn bytes(&self) -> usize {
-        let own = self.blocks.iter().flatten().count();
-        self.blocks.capacity() * size_of::<Option<Arc<Block>>>()
+        let groups = self.groups.iter().flatten();
+        let blocks = groups.clone().flat_map(|group| group.iter().flatten());
+        self.groups.capacity() * size_of::<Option<Arc<Group>>>()
             + self.counts.capacity() * size_of::<u16>()
-            + own * (size_of::<Block>() + 16)
+            + groups.count() * (size_of::<Group>() + 16)
+            + blocks.count() * (size_of::<Block>() + 16)
+    }
+}
+
+/// Returns whether both are one group.
+fn is_same(left: Option<&Arc<Group>>, right: Option<&Arc<Group>>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => Arc::ptr_eq(left, right),
+        (left, right) => left.is_none() && right.is_none(),
     }
 }
 
