@@ -326,7 +326,9 @@ impl SortedRows {
         if self.starts.is_none() {
             // One search rather than one for each end of the ties and one among them.
             let key = |row: u32| (column.class(row), row);
-            return self.rows.partition_point(|&other| key(other) < (class, row));
+            return self
+                .rows
+                .partition_point(|&other| key(other) < (class, row));
         }
         let ties = self.positions(column, &(class..class + 1));
         ties.start + self.rows[ties].partition_point(|&other| other < row)
