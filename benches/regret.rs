@@ -1,9 +1,10 @@
 //! Regret: how much longer the planner's own choice takes than the best plan there is.
 //!
-//! Random requests of `synth` are answered by every strategy and order of filters, by turns, again and again, so that whatever slows the machine slows all plans alike. Of each
-//! plan the median counts; measured is until the total and all rows of the page are known.
-//! Before that every plan's answer is compared with the planner's own. Orders of fields and
-//! row sets of terms are kept by then, as in a store that is in use.
+//! Random requests of `synth` are answered by every strategy and order of filters, by turns,
+//! again and again, so that whatever slows the machine slows all plans alike. Of each plan
+//! the median counts; measured is until the total and all rows of the page are known. Before
+//! that every plan's answer is compared with the planner's own. Orders of fields and row sets of
+//! terms are kept by then, as in a store that is in use.
 //!
 //! `TICKETDEX_REQUESTS` is how many requests (500 unless given). A request counts where its
 //! best plan takes [`BEST_MIN`] or more: below that the plans differ by noise.
