@@ -75,7 +75,7 @@
 //! ```text
 //! rank
 //!  6  bin, durable, testing         adapters, each behind its feature
-//!  5  lib                           this page
+//!  5  lib                           names all of it
 //!  4  response                      rows in order -> bytes, chunk by chunk
 //!  3  plan                 store    filters -> row sets -> rows in order; batches -> segments
 //!  2  snapshot      synth, reference    segments and what of them is dead; the engine's twins
@@ -106,8 +106,8 @@
 //! small segments first. **Large merges are yours to run**, with [`Store::merge_job`], where and
 //! when you like; until then more segments make reading slower. **The first request pays** for what
 //! is built when asked for: the rows in the order of a field, the rows of a common term; both are
-//! kept for the next. **What can be asked is fixed**: one condition a variable, all of which must
-//! hold, and no other language beside it.
+//! kept for the next. **What can be asked is fixed**: values or a range a variable, all variables
+//! must hold, and there is no other language beside it.
 //!
 //! For that, answers come from indexes rather than from a look at every ticket, none is cached
 //! by its request and so none is stale, and memory stays flat however long a response is.
