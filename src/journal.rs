@@ -157,6 +157,11 @@ impl<'a> Transaction<'a> {
         Transaction { journal }
     }
 
+    /// Returns whether what is appended goes anywhere.
+    pub(crate) fn is_journaled(&self) -> bool {
+        self.journal.is_some()
+    }
+
     pub(crate) fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
         match &mut self.journal {
             Some(journal) => journal.append(change),

@@ -9,6 +9,7 @@
 //!
 //! * A tid has at most one live row over all segments.
 //! * The custom columns of a segment go by indexes of this snapshot's list of names.
+//! * What a revision revises is among the segments, though it may have no live row left.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -34,6 +35,26 @@ impl LiveSegment {
     /// Returns how many rows are live.
     pub(crate) fn live_count(&self) -> u32 {
         self.segment.rows_count() - self.dead.count()
+    }
+
+    /// Returns whether the rows revise those of a segment.
+    pub(crate) fn revises(&self, base: &Arc<Segment>) -> bool {
+        let revision = self.segment.revision();
+        revision.is_some_and(|revision| Arc::ptr_eq(revision.base(), base))
+    }
+}
+
+/// Drops segments without a live row, but for those that live rows of others revise.
+pub(crate) fn drop_empty(segments: &mut Vec<LiveSegment>) {
+    segments.retain(|live| live.live_count() > 0 || live.segment.revision().is_none());
+    let is_used = |segments: &[LiveSegment], at: usize| {
+        let own: &LiveSegment = &segments[at];
+        own.live_count() > 0 || segments.iter().any(|live| live.revises(&own.segment))
+    };
+    for at in (0..segments.len()).rev() {
+        if !is_used(segments, at) {
+            segments.remove(at);
+        }
     }
 }
 
@@ -160,8 +181,9 @@ impl Snapshot {
             }
             memory.postings += segment.postings_bytes();
             memory.orders += segment.orders_bytes();
-            memory.words += segment.words().bytes();
-            memory.terms += segment.terms().bytes();
+            memory.words += segment.words_bytes();
+            memory.revisions += segment.revision_bytes();
+            memory.terms += segment.terms_bytes();
             memory.tombstones += live.dead.bytes();
             memory.frame += FRAME_BYTES;
         }
@@ -181,6 +203,14 @@ impl Snapshot {
         for live in self.segments() {
             let segment = &live.segment;
             segment.check_invariants(self.custom_names().len())?;
+            if let Some(revision) = segment.revision()
+                && !self
+                    .segments()
+                    .iter()
+                    .any(|it| Arc::ptr_eq(&it.segment, revision.base()))
+            {
+                return Err("a revision has no base".to_owned());
+            }
             let dead = (0..segment.rows_count())
                 .filter(|&row| live.dead.contains(row))
                 .count();
@@ -238,6 +268,8 @@ pub struct Memory {
     pub words: usize,
     /// The row sets of terms that were asked for.
     pub terms: usize,
+    /// Which rows tickets were that were changed in part, and what differs.
+    pub revisions: usize,
     /// The marks of replaced and removed rows.
     pub tombstones: usize,
     /// The names of custom fields.
@@ -255,6 +287,7 @@ impl Default for Memory {
             orders: 0,
             words: 0,
             terms: 0,
+            revisions: 0,
             tombstones: 0,
             names: 0,
             frame: 0,
@@ -276,6 +309,7 @@ impl Memory {
             + self.orders
             + self.words
             + self.terms
+            + self.revisions
             + self.tombstones
             + self.names
             + self.frame

@@ -15,7 +15,6 @@
 //! * Tombstones are subtracted here and nowhere else.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::explain::{FilterPlan, Work};
 use super::filter::{Filter, Filters, Probe, SegmentFilter, sorted};
@@ -168,17 +167,18 @@ impl Conjunction {
     fn add_terms(&mut self, terms: &[(usize, &String)], segment: &Segment, mode: PlanMode) {
         let rows_count = u64::from(segment.rows_count());
         let texts = |term: &String| SegmentFilter::Texts(term.as_str().into());
+        let kept = |term: &String| (!mode.is_cold).then(|| segment.kept_term(term)).flatten();
         let mut sought = Vec::new();
         for &(index, term) in terms {
             if mode.filters == FilterMode::Scan {
                 self.add(index, texts(term), rows_count);
-            } else if let (Some(rows), false) = (segment.terms().get(term), mode.is_cold) {
+            } else if let Some(rows) = kept(term) {
                 let estimate = u64::from(rows.count());
                 if self.add(index, SegmentFilter::Rows(rows), estimate) {
                     return;
                 }
             } else {
-                let matches = segment.words().find(term);
+                let matches = segment.find_term(term);
                 if matches.postings_count() == 0 {
                     self.add(index, SegmentFilter::Nothing, 0);
                     return;
@@ -194,10 +194,7 @@ impl Conjunction {
                 self.add(index, texts(term), estimate);
                 continue;
             }
-            let rows = Arc::new(segment.term_rows(&matches));
-            if !mode.is_cold {
-                segment.keep_term(term, &rows, cost);
-            }
+            let rows = segment.term_rows(term, &matches, !mode.is_cold);
             let estimate = u64::from(rows.count());
             self.add(index, SegmentFilter::Rows(rows), estimate);
         }

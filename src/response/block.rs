@@ -144,7 +144,7 @@ impl Block {
         let mut codes = [0; BLOCK_ROWS_MAX];
         if let Some(column) = segment.text_column(slot) {
             for (code, &row) in codes.iter_mut().zip(&self.rows) {
-                *code = u64::from(row);
+                *code = column.index(row) as u64;
             }
             let texts = column.encoded_texts();
             return self.append_places(glue, value, texts, &self.places(texts, &codes));

@@ -78,7 +78,7 @@ impl Budget {
     }
 
     fn count(&self, count_bytes: impl Fn() -> usize, bytes_max: usize) -> Result<(), usize> {
-        if self.bytes_max == usize::MAX {
+        if self.is_unlimited() {
             return Ok(());
         }
         loop {
@@ -93,6 +93,11 @@ impl Budget {
                 return Ok(());
             }
         }
+    }
+
+    /// Returns whether there is room for anything.
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.bytes_max == usize::MAX
     }
 
     /// Returns the bytes that may be taken.

@@ -15,68 +15,41 @@
 //!
 //! A hash look-up a text and one a word; sealing sorts distinct texts, not rows.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
 use super::budget::Budget;
 use super::column::{Column, TextColumn, zones_pay};
-use super::dictionary::{Blob, Dictionary};
+use super::dictionary::Blob;
+use super::distinct::DistinctTexts;
 use super::parts::SegmentParts;
 use super::words::WordsFeed;
-use super::{FieldColumn, Segment, spread};
+use super::{FieldColumn, Segment};
 use crate::model::names::CustomNames;
 use crate::model::value::date_to_seconds;
 use crate::model::{Cell, Field, FieldKind, Ticket};
 
 /// The distinct texts of one column being built, and the ordinal of each row.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct TextsBuilder {
-    texts: Blob,
-    /// Half of each text's hash, and its ordinal.
-    table: HashTable<(u32, u32)>,
+    texts: DistinctTexts,
     /// One a row; rows past the end have ordinal 0, the empty text.
     ordinals: Vec<u32>,
-}
-
-impl Default for TextsBuilder {
-    fn default() -> TextsBuilder {
-        let mut texts = Blob::default();
-        texts.push("");
-        TextsBuilder {
-            texts,
-            table: HashTable::new(),
-            ordinals: Vec::new(),
-        }
-    }
 }
 
 impl TextsBuilder {
     /// Gives a row a text; rows come in ascending order.
     fn insert(&mut self, row: u32, text: &str, hasher: &DefaultHashBuilder) {
-        if text.is_empty() {
-            return;
+        if !text.is_empty() {
+            self.ordinals.resize(row as usize, 0);
+            self.ordinals.push(self.texts.insert(text, hasher));
         }
-        let texts = &mut self.texts;
-        let half = hasher.hash_one(text) as u32;
-        let is_text = |&(other, at): &(u32, u32)| other == half && texts.get(at as usize) == text;
-        let found = self.table.find(spread(half), is_text);
-        let ordinal = found.map_or(texts.count() as u32, |&(_, ordinal)| ordinal);
-        if ordinal as usize == texts.count() {
-            texts.push(text);
-            let hash_of = |&(half, _): &(u32, u32)| spread(half);
-            self.table
-                .insert_unique(spread(half), (half, ordinal), hash_of);
-        }
-        self.ordinals.resize(row as usize, 0);
-        self.ordinals.push(ordinal);
     }
 
     /// Sorts the texts and makes the column of the rows in their final order.
-    fn seal(mut self, rows: &RowOrder, is_url_encoded: bool) -> Column {
-        self.table = HashTable::new();
-        let (dictionary, ordinals) = Dictionary::build(&self.texts, is_url_encoded);
+    fn seal(self, rows: &RowOrder, is_url_encoded: bool) -> Column {
+        let (dictionary, ordinals) = self.texts.sort(is_url_encoded);
         let ordinal = |row: u32| {
             let provisional = self.ordinals.get(row as usize).copied().unwrap_or(0);
             u64::from(ordinals[provisional as usize])
@@ -126,7 +99,7 @@ enum FieldBuilder {
     /// One a row; rows past the end have none.
     Numbers(Vec<Option<u64>>),
     /// With room for a text on its way.
-    Long(TextColumn, Vec<u8>),
+    Long(Blob, Vec<u8>),
     Custom,
 }
 
@@ -142,8 +115,8 @@ impl FieldBuilder {
         let is_flag = field.kind() == FieldKind::Flag;
         for (row, cell) in (first_row..).zip(cells) {
             match (&mut *self, cell) {
-                (FieldBuilder::Long(column, scratch), Cell::Text(text)) => {
-                    column.push(text, scratch);
+                (FieldBuilder::Long(encoded, scratch), Cell::Text(text)) => {
+                    encoded.push_encoded(text, scratch);
                 }
                 (FieldBuilder::Texts(texts), Cell::Text(text)) if is_flag => {
                     texts.insert(row, &text.to_ascii_uppercase(), hasher);
@@ -181,9 +154,7 @@ impl SegmentBuilder {
     /// Starts a segment without rows; with two threads, one of them takes the words in.
     pub(crate) fn with_threads(count: usize) -> SegmentBuilder {
         let builder = |field: Field| match (field, field.kind()) {
-            (Field::Subject | Field::Summary, _) => {
-                FieldBuilder::Long(TextColumn::default(), Vec::new())
-            }
+            (Field::Subject | Field::Summary, _) => FieldBuilder::Long(Blob::default(), Vec::new()),
             (_, FieldKind::Text | FieldKind::Identifier | FieldKind::Flag) => {
                 FieldBuilder::Texts(TextsBuilder::default())
             }
@@ -215,12 +186,12 @@ impl SegmentBuilder {
     /// take at least, if no ticket is replaced.
     pub(crate) fn texts_bytes(&self) -> usize {
         let of_field = |builder: &FieldBuilder| match builder {
-            FieldBuilder::Texts(texts) => texts.texts.text_bytes(),
-            FieldBuilder::Long(column, _) => column.text_bytes(),
+            FieldBuilder::Texts(texts) => texts.texts.bytes(),
+            FieldBuilder::Long(encoded, _) => encoded.text_bytes(),
             FieldBuilder::Numbers(_) | FieldBuilder::Custom => 0,
         };
         let custom = self.custom.iter().flatten();
-        let custom: usize = custom.map(|texts| texts.texts.text_bytes()).sum();
+        let custom: usize = custom.map(|texts| texts.texts.bytes()).sum();
         custom + self.fields.iter().map(of_field).sum::<usize>()
     }
 
@@ -282,12 +253,11 @@ impl SegmentBuilder {
                     let is_date = field.kind() == FieldKind::Date;
                     FieldColumn::Coded(Column::of_numbers(&rows.map(number), is_date && with_zones))
                 }
-                FieldBuilder::Long(mut column, _) => {
+                FieldBuilder::Long(mut encoded, _) => {
                     if let Some(order) = &rows.order {
-                        column = column.reordered(order);
+                        encoded = encoded.reordered(order);
                     }
-                    column.shrink();
-                    FieldColumn::Text(column)
+                    FieldColumn::Text(TextColumn::of_encoded(encoded))
                 }
                 FieldBuilder::Custom => FieldColumn::Custom,
             });
@@ -308,7 +278,7 @@ impl SegmentBuilder {
 }
 
 /// Returns a numeric cell as the number that columns hold; none is none.
-fn number_of(cell: Cell<'_>) -> Option<u64> {
+pub(super) fn number_of(cell: Cell<'_>) -> Option<u64> {
     match cell {
         Cell::Integer(0) | Cell::Text(_) | Cell::CustomFields(_) => None,
         Cell::Integer(integer) => Some(integer),

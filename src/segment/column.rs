@@ -13,6 +13,7 @@
 //!   alike have different codes but one [`class`](Column::class).
 //! * [`Codes`] take the narrowest form that holds them; a column of one value throughout takes
 //!   no memory a row.
+//! * A column of some rows of another shares what codes stand for, so some of it may be unused.
 //!
 //! # Cost
 //!
@@ -21,9 +22,11 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::block::{BLOCK_ROWS, blocks_count};
 use super::dictionary::{Blob, Dictionary};
+use crate::model::memory::ARC_BYTES;
 use crate::model::value::{Plus, decode};
 
 /// A vector of integers in the narrowest form that holds them.
@@ -249,11 +252,11 @@ impl Codes {
 #[derive(Clone, Debug)]
 pub(crate) enum Values {
     /// Code = ordinal.
-    Texts(Dictionary),
+    Texts(Arc<Dictionary>),
     /// Code 0 is none; else value = `base` + code − 1. No code is greater than `codes_max`.
     Frame { base: u64, codes_max: u64 },
     /// Code 0 is none; else value = `values[code − 1]`.
-    Distinct(Box<[u64]>),
+    Distinct(Arc<[u64]>),
 }
 
 /// One field's values in one segment, by code.
@@ -262,7 +265,9 @@ pub(crate) struct Column {
     codes: Codes,
     values: Values,
     /// The class of each ordinal; none where they are the same numbers.
-    classes: Option<Codes>,
+    classes: Option<Arc<Codes>>,
+    /// Whether values and classes are another column's, whose bytes they count to.
+    is_shared: bool,
     /// The least and the greatest class of each block; only where they can exclude blocks.
     zones: Option<Box<[(u64, u64)]>>,
 }
@@ -272,9 +277,22 @@ impl Column {
     pub(crate) fn of_texts(ordinals: &[u64], dictionary: Dictionary) -> Column {
         Column {
             codes: Codes::pack(ordinals),
-            classes: dictionary.classes(),
-            values: Values::Texts(dictionary),
+            classes: dictionary.classes().map(Arc::new),
+            values: Values::Texts(Arc::new(dictionary)),
+            is_shared: false,
             zones: None,
+        }
+    }
+
+    /// Makes a column of other rows with the values of this one, from a code a row.
+    pub(super) fn with_codes(&self, codes: &[u64]) -> Column {
+        let has_zones = self.zones.is_some() && zones_pay(codes.len() as u32);
+        Column {
+            codes: Codes::pack(codes),
+            values: self.values.clone(),
+            classes: self.classes.clone(),
+            is_shared: true,
+            zones: has_zones.then(|| zones_of(codes)),
         }
     }
 
@@ -302,13 +320,7 @@ impl Column {
             Some(number) => distinct.partition_point(|&own| own < number) as u64 + 1,
         };
         let codes: Vec<u64> = numbers.iter().map(code).collect();
-        let zones = with_zones.then(|| {
-            let zone = |block: &[u64]| {
-                let least = block.iter().copied().min().unwrap_or(0);
-                (least, block.iter().copied().max().unwrap_or(0))
-            };
-            codes.chunks(BLOCK_ROWS as usize).map(zone).collect()
-        });
+        let zones = with_zones.then(|| zones_of(&codes));
         let values = if is_frame {
             Values::Frame {
                 base: first,
@@ -321,6 +333,7 @@ impl Column {
             codes: Codes::pack(&codes),
             values,
             classes: None,
+            is_shared: false,
             zones,
         }
     }
@@ -374,10 +387,30 @@ impl Column {
         }
     }
 
+    /// Returns the code of a number or none, if there is one, in a column of numbers.
+    pub(super) fn code_of_number(&self, number: Option<u64>) -> Option<u64> {
+        let Some(number) = number else {
+            return Some(0);
+        };
+        match &self.values {
+            Values::Frame { base, codes_max } => {
+                let code = number.checked_sub(*base)?.checked_add(1)?;
+                (code <= *codes_max).then_some(code)
+            }
+            Values::Distinct(values) => Some(values.binary_search(&number).ok()? as u64 + 1),
+            Values::Texts(_) => None,
+        }
+    }
+
     /// Returns the raw text of a row, in a column of texts; empty elsewhere.
     pub(crate) fn text(&self, row: u32) -> &str {
+        self.text_of(self.codes.get(row))
+    }
+
+    /// Returns the raw text of a code likewise.
+    pub(super) fn text_of(&self, code: u64) -> &str {
         self.dictionary()
-            .map_or("", |dictionary| dictionary.text(self.codes.get(row) as u32))
+            .map_or("", |dictionary| dictionary.text(code as u32))
     }
 
     /// Returns whether all rows have one value.
@@ -497,15 +530,20 @@ impl Column {
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         let values = match &self.values {
-            Values::Texts(dictionary) => dictionary.bytes(),
-            Values::Distinct(values) => values.len() * 8,
+            _ if self.is_shared => 0,
+            Values::Texts(dictionary) => ARC_BYTES + size_of::<Dictionary>() + dictionary.bytes(),
+            Values::Distinct(values) => ARC_BYTES + values.len() * 8,
             Values::Frame { .. } => 0,
         };
+        let classes = self.classes.as_ref().filter(|_| !self.is_shared);
+        let classes = classes.map_or(0, |classes| {
+            ARC_BYTES + size_of::<Codes>() + classes.bytes()
+        });
         let zones = self
             .zones
             .as_ref()
             .map_or(0, |zones| size_of_val::<[(u64, u64)]>(zones));
-        self.codes.bytes() + values + zones + self.classes.as_ref().map_or(0, Codes::bytes)
+        self.codes.bytes() + values + zones + classes
     }
 
     /// Returns how many rows there are.
@@ -528,28 +566,56 @@ pub(crate) enum Zone {
 /// Long texts, one a row, kept URL-encoded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TextColumn {
-    encoded: Blob,
+    encoded: Arc<Blob>,
+    /// Where the texts are another column's: the row there of each row here.
+    rows: Option<Arc<[u32]>>,
 }
 
 impl TextColumn {
-    /// Appends the text of the next row; `scratch` is overwritten.
-    pub(crate) fn push(&mut self, text: &str, scratch: &mut Vec<u8>) {
-        self.encoded.push_encoded(text, scratch);
+    /// Makes a column of texts that are URL-encoded.
+    pub(super) fn of_encoded(mut encoded: Blob) -> TextColumn {
+        encoded.shrink();
+        TextColumn {
+            encoded: Arc::new(encoded),
+            rows: None,
+        }
+    }
+
+    /// Makes a column of some rows, which shares the texts.
+    pub(super) fn with_rows(&self, rows: &Arc<[u32]>) -> TextColumn {
+        debug_assert!(
+            self.rows.is_none(),
+            "only a column with own texts is shared"
+        );
+        TextColumn {
+            encoded: Arc::clone(&self.encoded),
+            rows: Some(Arc::clone(rows)),
+        }
     }
 
     /// Returns how many rows there are.
     pub(crate) fn rows_count(&self) -> u32 {
-        self.encoded.count() as u32
+        match &self.rows {
+            Some(rows) => rows.len() as u32,
+            None => self.encoded.count() as u32,
+        }
     }
 
-    /// Returns the texts by row as responses write them.
+    /// Returns the texts by [`index`](TextColumn::index) as responses write them.
     pub(crate) fn encoded_texts(&self) -> &Blob {
         &self.encoded
     }
 
+    /// Returns the index of a row's text.
+    #[inline]
+    pub(crate) fn index(&self, row: u32) -> usize {
+        let own = self.rows.as_ref().map_or(row, |rows| rows[row as usize]);
+        own as usize
+    }
+
     /// Returns the text of a row as responses write it.
     pub(crate) fn encoded(&self, row: u32) -> &str {
-        self.encoded.get(row as usize)
+        self.encoded.get(self.index(row))
     }
 
     /// Returns the text of a row.
@@ -558,46 +624,23 @@ impl TextColumn {
         decode(self.encoded(row), Plus::Space).unwrap_or_default()
     }
 
-    /// Makes room for so many more texts of so many encoded bytes.
-    pub(super) fn reserve(&mut self, texts_count: usize, bytes: usize) {
-        self.encoded.reserve(texts_count, bytes);
-    }
-
-    /// Appends the texts of some rows of another column.
-    pub(super) fn append(&mut self, other: &TextColumn, rows: Range<u32>) {
-        let indexes = rows.start as usize..rows.end as usize;
-        self.encoded.append(&other.encoded, indexes);
-    }
-
-    /// Returns the encoded bytes of some rows.
-    pub(super) fn rows_bytes(&self, rows: Range<u32>) -> usize {
-        let indexes = rows.start as usize..rows.end as usize;
-        self.encoded.span(&indexes).len()
-    }
-
-    /// Returns the texts in another order, some of them left out.
-    pub(crate) fn reordered(&self, order: &[u32]) -> TextColumn {
-        let mut encoded = Blob::default();
-        for &row in order {
-            encoded.push(self.encoded(row));
-        }
-        TextColumn { encoded }
-    }
-
-    /// Returns the bytes of the encoded texts alone.
-    pub(super) fn text_bytes(&self) -> usize {
-        self.encoded.text_bytes()
-    }
-
-    /// Gives back what growing has reserved.
-    pub(crate) fn shrink(&mut self) {
-        self.encoded.shrink();
-    }
-
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.encoded.bytes()
+        match &self.rows {
+            // The texts and the list of rows are others'.
+            Some(_) => 0,
+            None => ARC_BYTES + size_of::<Blob>() + self.encoded.bytes(),
+        }
     }
+}
+
+/// Returns the least and the greatest code of each block.
+fn zones_of(codes: &[u64]) -> Box<[(u64, u64)]> {
+    let zone = |block: &[u64]| {
+        let least = block.iter().copied().min().unwrap_or(0);
+        (least, block.iter().copied().max().unwrap_or(0))
+    };
+    codes.chunks(BLOCK_ROWS as usize).map(zone).collect()
 }
 
 /// Returns whether zone maps can pay: there is more than one block to exclude.
@@ -682,14 +725,18 @@ mod tests {
 
     #[test]
     fn long_texts_are_kept_encoded() {
-        let mut column = TextColumn::default();
+        let mut encoded = Blob::default();
         let mut scratch = Vec::new();
         for text in ["a b", "", "100% é\r\n", "plain"] {
-            column.push(text, &mut scratch);
+            encoded.push_encoded(text, &mut scratch);
         }
+        let column = TextColumn::of_encoded(encoded.clone());
         assert_eq!(column.encoded(2), "100%25+%C3%A9%0D%0A");
         assert_eq!(column.text(2), "100% é\r\n");
-        let reordered = column.reordered(&[3, 0]);
-        assert_eq!((&*reordered.text(0), &*reordered.text(1)), ("plain", "a b"));
+        let reordered = encoded.reordered(&[3, 0]);
+        assert_eq!((reordered.get(0), reordered.get(1)), ("plain", "a+b"));
+        let some = column.with_rows(&Arc::from([0, 3]));
+        assert_eq!((&*some.text(0), &*some.text(1)), ("a b", "plain"));
+        assert_eq!((some.rows_count(), some.bytes()), (2, 0));
     }
 }

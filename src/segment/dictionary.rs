@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use super::column::Codes;
 use super::text_order::sort_texts;
-use crate::model::value::{encode_into, fold_into, folded_chars};
+use crate::model::value::{encode_into, fold, fold_into, folded_chars};
 
 /// Texts end to end, found by index.
 ///
@@ -113,6 +113,15 @@ impl Blob {
             let base = self.bases[self.ends.len() / BASE_TEXTS];
             self.ends.push((start - base) as u32);
         }
+    }
+
+    /// Returns the texts of some indexes, in their order.
+    pub(super) fn reordered(&self, indexes: &[u32]) -> Blob {
+        let mut blob = Blob::default();
+        for &index in indexes {
+            blob.push(self.get(index as usize));
+        }
+        blob
     }
 
     /// Returns the bytes from a place to the end of the blob.
@@ -326,6 +335,12 @@ impl Dictionary {
     /// Returns the folded text's class, if a text has it.
     pub(crate) fn find(&self, folded: &str) -> Option<u32> {
         self.find_place(folded).next()
+    }
+
+    /// Returns the ordinal of a text, spelled as it is.
+    pub(super) fn ordinal_of(&self, text: &str) -> Option<u32> {
+        let class = self.find(&fold(text))?;
+        self.ordinals(class).find(|&at| self.text(at) == text)
     }
 
     /// Returns the folded text's class, or none at the place that it would have.

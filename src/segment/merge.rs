@@ -9,25 +9,34 @@
 //! codes: texts and words that only dead rows held are gone. It has the orders and the
 //! kept term sets that an input had, so that no reader pays for a merge.
 //!
+//! A [`Revision`] among the inputs has no rows of its own to read in step: its live rows are
+//! rows of its base that come to life again, and what differs is put into the columns.
+//!
 //! # Invariants
 //!
 //! * No two live rows of the inputs have the same tid.
+//! * The base of every revision is an input too.
 //!
 //! # Cost
 //!
 //! Linear in the inputs' cells and postings, times the inputs for each distinct text and
 //! word; the grams of the words are made anew. Beside inputs and result it holds four
-//! bytes a row for the words and eight a row for the column being merged.
+//! bytes a row for where rows go and eight a row for the column being merged.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use hashbrown::DefaultHashBuilder;
+
 use super::budget::Budget;
 use super::column::{Column, TextColumn, zones_pay};
-use super::dictionary::Dictionary;
+use super::dictionary::{Blob, Dictionary};
+use super::distinct::DistinctTexts;
 use super::parts::SegmentParts;
+use super::revision::{Changes, Revision};
 use super::tombstones::Tombstones;
 use super::words::{MOVE_DROPPED, MergeInput, Words};
 use super::{FieldColumn, Segment, Slot};
@@ -48,10 +57,9 @@ pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
     };
     let segment = parts.assemble(&merge.orders(), budget);
     for source in &merge.sources {
-        source.terms().for_each(|term| {
-            let matches = segment.words().find(term);
-            let rows = Arc::new(segment.term_rows(&matches));
-            segment.keep_term(term, &rows, matches.rows_cost());
+        source.terms.for_each(|term| {
+            let matches = segment.find_term(term);
+            segment.term_rows(term, &matches, true);
         });
     }
     segment
@@ -64,20 +72,87 @@ struct Run {
     rows: Range<u32>,
 }
 
+/// A revision to be merged, with the marks of its dead rows and the place of its base.
+struct Revised<'a> {
+    revision: &'a Revision,
+    dead: &'a Tombstones,
+    source: usize,
+}
+
+impl Revised<'_> {
+    /// Returns the rows of the base that live in the revision.
+    fn live_rows(&self) -> impl Iterator<Item = u32> {
+        let rows = (0..).zip(self.revision.rows());
+        let live = rows.filter(|&(row, _)| !self.dead.contains(row));
+        live.map(|(_, &base_row)| base_row)
+    }
+}
+
 /// Where the rows of the result come from.
 struct Merge<'a> {
+    /// All but the revisions.
     sources: Vec<&'a Segment>,
+    revised: Vec<Revised<'a>>,
     runs: Vec<Run>,
+    /// By source: where each row goes, or that it does not.
+    moves: Vec<Vec<u32>>,
     rows_count: u32,
 }
 
 impl<'a> Merge<'a> {
     fn new(sources: &[Source<'a>]) -> Merge<'a> {
-        let runs = merge_rows(sources);
+        let is_whole = |source: &&Source<'a>| source.0.revision().is_none();
+        let whole: Vec<Source<'a>> = sources.iter().filter(is_whole).copied().collect();
+        let revised = sources.iter().filter_map(|&(segment, dead)| {
+            let revision = segment.revision()?;
+            let base: &Segment = revision.base();
+            let is_base = |source: &Source<'a>| std::ptr::eq(source.0, base);
+            Some(Revised {
+                revision,
+                dead,
+                source: whole.iter().position(is_base)?,
+            })
+        });
+        let revised: Vec<Revised> = revised.collect();
+        let mut dead: Vec<_> = whole.iter().map(|&(_, dead)| Cow::Borrowed(dead)).collect();
+        for revised in &revised {
+            let dead = dead[revised.source].to_mut();
+            for row in revised
+                .live_rows()
+                .filter(|&row| dead.contains(row))
+                .collect::<Vec<_>>()
+            {
+                dead.toggle(row);
+            }
+        }
+        let heads = whole
+            .iter()
+            .zip(&dead)
+            .map(|(&(segment, _), dead)| (segment, &**dead));
+        let runs = merge_rows(&heads.collect::<Vec<_>>());
+        let sources: Vec<&Segment> = whole.iter().map(|(segment, _)| *segment).collect();
+        let (moves, rows_count) = moves_of(&runs, &sources);
         Merge {
-            sources: sources.iter().map(|(segment, _)| *segment).collect(),
-            rows_count: runs.iter().map(|run| run.rows.len() as u32).sum(),
+            sources,
+            revised,
             runs,
+            moves,
+            rows_count,
+        }
+    }
+
+    /// Visits what revisions change in a field: the row of the result, the changes, and which.
+    fn for_each_change(&self, field: Field, mut visit: impl FnMut(usize, &Changes, usize)) {
+        for revised in &self.revised {
+            let Some(changes) = revised.revision.changes(field) else {
+                continue;
+            };
+            let rows = changes.rows().iter().enumerate();
+            for (at, &row) in rows.filter(|&(_, &row)| !revised.dead.contains(row)) {
+                let base_row = revised.revision.rows()[row as usize];
+                let to = self.moves[revised.source][base_row as usize];
+                visit(to as usize, changes, at);
+            }
         }
     }
 
@@ -127,11 +202,32 @@ impl<'a> Merge<'a> {
             let column = columns[source];
             numbers.extend(codes.iter().map(|&code| column?.number_of(code)));
         });
+        if let Slot::Field(field) = slot {
+            self.for_each_change(field, |row, changes, at| numbers[row] = changes.number(at));
+        }
         Column::of_numbers(&numbers, with_zones)
+    }
+
+    /// Returns the texts that revisions give a slot, and for each row that gets one the ordinal.
+    fn changed_texts(&self, slot: Slot) -> (Dictionary, Vec<(usize, u32)>) {
+        let Slot::Field(field) = slot else {
+            return (Dictionary::empty(), Vec::new());
+        };
+        let (mut texts, hasher) = (DistinctTexts::default(), DefaultHashBuilder::default());
+        let mut changed = Vec::new();
+        self.for_each_change(field, |row, changes, at| {
+            changed.push((row, texts.insert(changes.text(at), &hasher)));
+        });
+        let (dictionary, ordinals) = texts.sort(field.is_url_encoded());
+        for (_, ordinal) in &mut changed {
+            *ordinal = ordinals[*ordinal as usize];
+        }
+        (dictionary, changed)
     }
 
     fn texts(&self, slot: Slot, is_url_encoded: bool) -> Column {
         let empty = Dictionary::empty();
+        let (changed_texts, changed) = self.changed_texts(slot);
         let dictionaries = self.sources.iter().map(|source| {
             let column = source.column(slot);
             column.and_then(Column::dictionary).unwrap_or(&empty)
@@ -140,12 +236,19 @@ impl<'a> Merge<'a> {
             .map(|texts| (texts, vec![false; texts.count() as usize]))
             .collect();
         let mut codes = self.codes(slot);
+        // What is changed takes the empty text for now, which every dictionary has.
+        for &(row, _) in &changed {
+            codes[row] = 0;
+        }
         self.for_each_run(&mut codes, |source, codes| {
             let is_used = &mut inputs[source].1;
             for &code in &*codes {
                 is_used[code as usize] = true;
             }
         });
+        if !changed.is_empty() {
+            inputs.push((&changed_texts, vec![true; changed_texts.count() as usize]));
+        }
         let (dictionary, ordinals) = Dictionary::merge(&inputs, is_url_encoded);
         self.for_each_run(&mut codes, |source, codes| {
             let ordinals = &ordinals[source];
@@ -153,17 +256,24 @@ impl<'a> Merge<'a> {
                 *code = u64::from(ordinals[*code as usize]);
             }
         });
+        if let Some(ordinals) = ordinals.get(self.sources.len()) {
+            for (row, ordinal) in changed {
+                codes[row] = u64::from(ordinals[ordinal as usize]);
+            }
+        }
         Column::of_texts(&codes, dictionary)
     }
 
     fn long_texts(&self, columns: &[&TextColumn]) -> TextColumn {
-        let bytes = |run: &Run| columns[run.source].rows_bytes(run.rows.clone());
-        let mut column = TextColumn::default();
-        column.reserve(self.rows_count as usize, self.runs.iter().map(bytes).sum());
+        let indexes = |run: &Run| run.rows.start as usize..run.rows.end as usize;
+        let texts = |run: &Run| columns[run.source].encoded_texts();
+        let bytes = |run: &Run| texts(run).span(&indexes(run)).len();
+        let mut encoded = Blob::default();
+        encoded.reserve(self.rows_count as usize, self.runs.iter().map(bytes).sum());
         for run in &self.runs {
-            column.append(columns[run.source], run.rows.clone());
+            encoded.append(texts(run), indexes(run));
         }
-        column
+        TextColumn::of_encoded(encoded)
     }
 
     fn custom(&self) -> Vec<(u32, Column)> {
@@ -179,22 +289,13 @@ impl<'a> Merge<'a> {
     }
 
     fn words(&self) -> Words {
-        let rows_counts = self.sources.iter().map(|it| it.rows_count() as usize);
-        let mut moves: Vec<Vec<u32>> = rows_counts.map(|rows| vec![MOVE_DROPPED; rows]).collect();
-        let mut next = 0;
-        for Run { source, rows } in &self.runs {
-            for row in rows.clone() {
-                moves[*source][row as usize] = next;
-                next += 1;
-            }
-        }
         let inputs: Vec<MergeInput> = self
             .sources
             .iter()
-            .zip(&moves)
-            .map(|(source, moves)| MergeInput {
-                words: source.words(),
-                moves,
+            .zip(&self.moves)
+            .filter_map(|(source, moves)| {
+                let words = source.words()?;
+                Some(MergeInput { words, moves })
             })
             .collect();
         Words::merge(&inputs, self.rows_count)
@@ -212,6 +313,20 @@ impl<'a> Merge<'a> {
         slots.retain(|&slot| self.sources.iter().any(|it| was_asked_for(it, slot)));
         slots
     }
+}
+
+/// Returns where each row of each source goes, and how many rows there are.
+fn moves_of(runs: &[Run], sources: &[&Segment]) -> (Vec<Vec<u32>>, u32) {
+    let rows_counts = sources.iter().map(|it| it.rows_count() as usize);
+    let mut moves: Vec<Vec<u32>> = rows_counts.map(|rows| vec![MOVE_DROPPED; rows]).collect();
+    let mut next = 0;
+    for Run { source, rows } in runs {
+        for to in &mut moves[*source][rows.start as usize..rows.end as usize] {
+            *to = next;
+            next += 1;
+        }
+    }
+    (moves, next)
 }
 
 /// Returns the live rows of all sources by tid.
@@ -282,6 +397,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::builder::SegmentBuilder;
+    use super::super::revision::{NewValue, RevisedRow, is_revisable};
     use super::*;
     use crate::model::names::CustomNames;
     use crate::model::value::seconds_to_date;
@@ -340,15 +456,17 @@ mod tests {
         builder.seal(&Budget::new(None))
     }
 
+    type OwnSource = (Arc<Segment>, Tombstones);
+
     /// Sources whose live tickets are those of the map, each in one of them.
     fn make_sources(
         random: &mut Random,
         sources_count: usize,
         tids_count: u64,
         names: &CustomNames,
-    ) -> (Vec<(Segment, Tombstones)>, BTreeMap<u64, Ticket>) {
+    ) -> (Vec<OwnSource>, BTreeMap<u64, Ticket>) {
         let mut live = BTreeMap::new();
-        let mut sources: Vec<(Segment, Tombstones)> = Vec::new();
+        let mut sources: Vec<OwnSource> = Vec::new();
         for _ in 0..sources_count {
             let mut own = BTreeMap::new();
             for tid in 1..=tids_count {
@@ -370,13 +488,48 @@ mod tests {
                     live.remove(&segment.tid(row));
                 }
             }
-            sources.push((segment, dead));
+            sources.push((Arc::new(segment), dead));
+        }
+        for base in 0..sources_count {
+            for _ in 0..random.below(3) {
+                let revision = revise(random, &mut sources[base], &mut live);
+                sources.push((Arc::new(revision), Tombstones::default()));
+            }
         }
         (sources, live)
     }
 
-    fn merge_all(sources: &[(Segment, Tombstones)]) -> Segment {
-        let sources: Vec<Source> = sources.iter().map(|(it, dead)| (it, dead)).collect();
+    /// Takes some live rows of a source into a revision of it, with the values of other tickets.
+    fn revise(
+        random: &mut Random,
+        (base, dead): &mut OwnSource,
+        live: &mut BTreeMap<u64, Ticket>,
+    ) -> Segment {
+        let mut rows = Vec::new();
+        for base_row in (0..base.rows_count())
+            .filter(|&row| !dead.contains(row))
+            .collect::<Vec<_>>()
+        {
+            if random.below(4) > 0 {
+                continue;
+            }
+            let tid = base.tid(base_row);
+            let (other, ticket) = (make_ticket(random, tid), live.get_mut(&tid).unwrap());
+            let fields = Field::ALL.into_iter().filter(|&field| is_revisable(field));
+            let mut values = Vec::new();
+            for field in fields.filter(|field| field.index() % 3 == random.below(4)) {
+                let value = NewValue::of(&other, field);
+                value.put_into(ticket, field);
+                values.push((field, value));
+            }
+            rows.push(RevisedRow { base_row, values });
+            dead.insert(base_row);
+        }
+        Segment::of_revision(Revision::new(base, &rows), &Budget::new(None))
+    }
+
+    fn merge_all(sources: &[OwnSource]) -> Segment {
+        let sources: Vec<Source> = sources.iter().map(|(it, dead)| (&**it, dead)).collect();
         merge(&sources, &Budget::new(None))
     }
 
@@ -396,7 +549,7 @@ mod tests {
             assert_eq!(parts(merged), parts(built), "{} {context}", field.name());
         }
         assert_eq!(show(&merged.custom), show(&built.custom), "{context}");
-        assert_eq!(show(&merged.words), show(&built.words), "{context}");
+        assert_eq!(show(&merged.words()), show(&built.words()), "{context}");
     }
 
     #[test]
@@ -443,15 +596,12 @@ mod tests {
         for ((source, _), slot) in sources.iter().zip(slots) {
             source.order(slot);
         }
-        let matches = sources[1].0.words().find("word");
-        let rows = sources[1].0.term_rows(&matches);
-        sources[1]
-            .0
-            .keep_term("word", &rows.into(), matches.rows_cost());
+        let matches = sources[1].0.find_term("word");
+        sources[1].0.term_rows("word", &matches, true);
         let merged = merge_all(&sources);
         assert!(slots.iter().all(|&slot| merged.has_order(slot)));
         assert!(!merged.has_order(Slot::Field(Field::Email)));
-        let kept = merged.terms().get("word").unwrap();
+        let kept = merged.kept_term("word").unwrap();
         let holders = (0..merged.rows_count()).filter(|&row| merged.holds_term(row, "word"));
         assert_eq!(kept.count() as usize, holders.count());
     }

@@ -10,7 +10,8 @@
 //!
 //! * Rows ascend by tid, without duplicates; a row number is below 2^32 − 1.
 //! * Nothing that a reader can see ever changes. What is built on first use (orders, the
-//!   row sets of terms) is a function of the rows and only saves doing it again.
+//!   row sets of terms, of a [`Revision`] all columns and postings too) is a function of the
+//!   rows and only saves doing it again.
 //!
 //! # Cost
 //!
@@ -22,8 +23,10 @@ pub(crate) mod budget;
 pub(crate) mod builder;
 pub(crate) mod column;
 pub(crate) mod dictionary;
+mod distinct;
 pub(crate) mod merge;
 mod parts;
+pub(crate) mod revision;
 pub(crate) mod rowset;
 pub(crate) mod sorted;
 pub(crate) mod terms;
@@ -31,13 +34,15 @@ mod text_order;
 pub(crate) mod tombstones;
 pub(crate) mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::Field;
 use crate::model::memory::ARC_BYTES;
 use crate::model::value::fold;
 use budget::Budget;
 use column::{Column, TextColumn};
+use parts::make_postings;
+use revision::Revision;
 use rowset::RowSet;
 use sorted::{LazyRows, SortedRows};
 use terms::TermSets;
@@ -65,10 +70,6 @@ fn spread(half: u32) -> u64 {
 
 /// The column of one field.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "38 of them a segment, and no pointer to follow"
-)]
 pub(crate) enum FieldColumn {
     /// Codes and what they stand for.
     Coded(Column),
@@ -86,22 +87,41 @@ struct CustomColumn {
     order: LazyRows,
 }
 
+impl CustomColumn {
+    fn new(name_index: u32, column: Column) -> CustomColumn {
+        CustomColumn {
+            name_index,
+            column,
+            order: LazyRows::default(),
+        }
+    }
+}
+
 /// Rows that ascend by tid, with their columns and indexes.
 #[derive(Debug)]
 pub(crate) struct Segment {
     rows_count: u32,
-    columns: Vec<FieldColumn>,
-    custom: Vec<CustomColumn>,
+    /// By field; there from the start, but for a revision's.
+    columns: Vec<OnceLock<FieldColumn>>,
+    custom: OnceLock<Vec<CustomColumn>>,
     /// By field: the rows of each class, for the fields of [`has_postings`] with few classes.
-    postings: Vec<Option<Vec<RowSet>>>,
+    postings: Vec<OnceLock<Option<Vec<RowSet>>>>,
     /// By field: rows in the field's order.
     orders: Vec<LazyRows>,
-    words: Words,
+    texts: Texts,
     terms: TermSets,
     /// Of the store: what readers keep here counts too.
     budget: Arc<Budget>,
-    /// The heap bytes of what never changes.
+    /// The heap bytes of what is there from the start.
     fixed_bytes: usize,
+}
+
+/// Where the searchable texts of a segment's rows are indexed.
+#[derive(Debug)]
+enum Texts {
+    Own(Box<Words>),
+    /// In the base, whose rows these are but for some fields.
+    Base(Revision),
 }
 
 /// What an order or a filter compares in one segment.
@@ -138,9 +158,52 @@ impl Segment {
         self.rows_count
     }
 
+    /// Makes the segment of a revision: of its columns that of the tids, of its indexes none.
+    ///
+    /// What readers have made of it asks no budget, so a store with one makes no revisions.
+    pub(crate) fn of_revision(revision: Revision, budget: &Arc<Budget>) -> Segment {
+        let mut columns: Vec<_> = Field::ALL.map(|_| OnceLock::new()).into();
+        columns[Field::Tid.index()] = OnceLock::from(revision.column(Field::Tid));
+        Segment {
+            rows_count: revision.rows().len() as u32,
+            columns,
+            custom: OnceLock::new(),
+            postings: Field::ALL.map(|_| OnceLock::new()).into(),
+            orders: Field::ALL.map(|_| LazyRows::default()).into(),
+            terms: TermSets::default(),
+            budget: Arc::clone(budget),
+            fixed_bytes: FRAME_BYTES + revision.bytes(),
+            texts: Texts::Base(revision),
+        }
+    }
+
+    /// Returns the budget of the segment's store.
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// Returns what the rows revise, if they do.
+    pub(crate) fn revision(&self) -> Option<&Revision> {
+        match &self.texts {
+            Texts::Base(revision) => Some(revision),
+            Texts::Own(_) => None,
+        }
+    }
+
     /// Returns the column of a field.
     pub(crate) fn field(&self, field: Field) -> &FieldColumn {
-        &self.columns[field.index()]
+        let column = &self.columns[field.index()];
+        match &self.texts {
+            Texts::Base(revision) => column.get_or_init(|| revision.column(field)),
+            Texts::Own(_) => column.get().unwrap_or(&FieldColumn::Custom),
+        }
+    }
+
+    fn custom(&self) -> &[CustomColumn] {
+        match &self.texts {
+            Texts::Base(revision) => self.custom.get_or_init(|| revision.custom_columns()),
+            Texts::Own(_) => self.custom.get().map_or(&[], Vec::as_slice),
+        }
     }
 
     /// Returns the column of codes of a slot; none for long texts, and for custom
@@ -156,10 +219,9 @@ impl Segment {
     }
 
     fn custom_column(&self, name_index: u32) -> Option<&CustomColumn> {
-        let at = self
-            .custom
-            .binary_search_by_key(&name_index, |custom| custom.name_index);
-        at.ok().map(|at| &self.custom[at])
+        let custom = self.custom();
+        let at = custom.binary_search_by_key(&name_index, |custom| custom.name_index);
+        at.ok().map(|at| &custom[at])
     }
 
     /// Returns the column of long texts of a slot, if it is one.
@@ -175,7 +237,7 @@ impl Segment {
 
     /// Returns the custom columns with the index of their name, ascending by it.
     pub(crate) fn custom_columns(&self) -> impl Iterator<Item = (u32, &Column)> {
-        self.custom
+        self.custom()
             .iter()
             .map(|custom| (custom.name_index, &custom.column))
     }
@@ -223,7 +285,7 @@ impl Segment {
 
     /// Returns the rows of a class of a filtered field.
     pub(crate) fn posting(&self, field: Field, class: u32) -> Posting<'_> {
-        if let Some(sets) = &self.postings[field.index()] {
+        if let Some(sets) = self.posting_sets(field) {
             return Posting::Set(&sets[class as usize]);
         }
         let slot = Slot::Field(field);
@@ -236,7 +298,9 @@ impl Segment {
 
     /// Returns the sets of every class of a field, where it has them.
     pub(crate) fn posting_sets(&self, field: Field) -> Option<&[RowSet]> {
-        self.postings[field.index()].as_deref()
+        let sets = &self.postings[field.index()];
+        let sets = sets.get_or_init(|| make_postings(field, self.field(field)));
+        sets.as_deref()
     }
 
     /// Returns the rows in the order of a slot, made on first use; none where the
@@ -292,8 +356,11 @@ impl Segment {
     }
 
     /// Returns whether the order of a slot is there already.
+    ///
+    /// What other segments make at seal, a revision makes here.
     pub(crate) fn has_order(&self, slot: Slot) -> bool {
-        self.order_cell(slot).is_some_and(|it| it.get().is_some())
+        let is_there = self.order_cell(slot).is_some_and(|it| it.get().is_some());
+        is_there || self.revision().is_some() && self.seals_order(slot) && self.make_order(slot)
     }
 
     /// Notes that an answer would have taken so much less with the order of a slot; returns
@@ -322,12 +389,16 @@ impl Segment {
         {
             return Err("tids do not ascend".to_owned());
         }
-        if self.words.rows_count() != self.rows_count {
-            return Err("the words have another number of rows".to_owned());
+        match &self.texts {
+            Texts::Own(words) if words.rows_count() != self.rows_count => {
+                return Err("the words have another number of rows".to_owned());
+            }
+            Texts::Own(_) => {}
+            Texts::Base(revision) => revision.check_invariants()?,
         }
-        if !self.custom.is_sorted_by_key(|custom| custom.name_index)
+        if !self.custom().is_sorted_by_key(|custom| custom.name_index)
             || self
-                .custom
+                .custom()
                 .iter()
                 .any(|custom| custom.name_index as usize >= names_count)
         {
@@ -352,7 +423,7 @@ impl Segment {
         let Some(column) = self.column(Slot::Field(field)) else {
             return Ok(());
         };
-        if let Some(sets) = &self.postings[field.index()] {
+        if let Some(sets) = self.posting_sets(field) {
             let mut posted = 0;
             for (class, set) in (0u64..).zip(sets) {
                 let mut is_right = true;
@@ -383,17 +454,20 @@ impl Segment {
         Ok(())
     }
 
-    /// Returns the heap bytes of a field's column.
+    /// Returns the heap bytes of a field's column, as far as it is there.
     pub(crate) fn column_bytes(&self, field: Field) -> usize {
-        let own = match self.field(field) {
-            FieldColumn::Coded(column) => column.bytes(),
-            FieldColumn::Text(column) => column.bytes(),
-            FieldColumn::Custom => {
-                let columns = self.custom.iter().map(|custom| custom.column.bytes());
-                columns.sum::<usize>() + self.custom.capacity() * size_of::<CustomColumn>()
-            }
+        let custom_bytes = |custom: &Vec<CustomColumn>| {
+            let columns = custom.iter().map(|custom| custom.column.bytes());
+            columns.sum::<usize>() + custom.capacity() * size_of::<CustomColumn>()
         };
-        own + size_of::<FieldColumn>()
+        let own = match self.columns[field.index()].get() {
+            Some(FieldColumn::Coded(column)) => column.bytes(),
+            Some(FieldColumn::Text(column)) => column.bytes(),
+            Some(FieldColumn::Custom) | None => 0,
+        };
+        let is_custom = field == Field::CustomFields;
+        let custom = self.custom.get().filter(|_| is_custom);
+        own + custom.map_or(0, custom_bytes) + size_of::<OnceLock<FieldColumn>>()
     }
 
     /// Returns the heap bytes of the postings.
@@ -402,13 +476,15 @@ impl Segment {
             let own: usize = sets.iter().map(RowSet::bytes).sum();
             own + sets.capacity() * size_of::<RowSet>()
         };
-        let own: usize = self.postings.iter().flatten().map(of_field).sum();
-        own + self.postings.capacity() * size_of::<Option<Vec<RowSet>>>()
+        let there = self.postings.iter().filter_map(|sets| sets.get()?.as_ref());
+        let own: usize = there.map(of_field).sum();
+        own + self.postings.capacity() * size_of::<OnceLock<Option<Vec<RowSet>>>>()
     }
 
     /// Returns the heap bytes of the orders that are there.
     pub(crate) fn orders_bytes(&self) -> usize {
-        let custom = self.custom.iter().map(|custom| &custom.order);
+        let custom = self.custom.get().into_iter().flatten();
+        let custom = custom.map(|custom| &custom.order);
         let orders = self.orders.iter().chain(custom);
         let own: usize = orders
             .filter_map(LazyRows::get)
@@ -417,23 +493,48 @@ impl Segment {
         own + self.orders.capacity() * size_of::<LazyRows>()
     }
 
-    /// Returns the heap bytes of what never changes.
-    fn count_fixed_bytes(&self) -> usize {
+    /// Returns the heap bytes of columns and postings, as far as they are there.
+    fn columns_bytes(&self) -> usize {
         let columns = Field::ALL.map(|field| self.column_bytes(field));
-        columns.iter().sum::<usize>() + self.postings_bytes() + self.words.bytes() + FRAME_BYTES
+        columns.iter().sum::<usize>() + self.postings_bytes()
+    }
+
+    /// Returns the words of the searchable texts; none where they are a base's.
+    fn words(&self) -> Option<&Words> {
+        match &self.texts {
+            Texts::Own(words) => Some(words),
+            Texts::Base(_) => None,
+        }
+    }
+
+    /// Returns the heap bytes of the words; none where they are a base's.
+    pub(crate) fn words_bytes(&self) -> usize {
+        self.words()
+            .map_or(0, |words| size_of::<Words>() + words.bytes())
+    }
+
+    /// Returns the heap bytes of which rows of a base these are, and what differs.
+    pub(crate) fn revision_bytes(&self) -> usize {
+        self.revision().map_or(0, Revision::bytes)
     }
 
     /// Returns the heap bytes of all, with what readers keep.
     ///
     /// Cost: a look at each order.
     pub(crate) fn bytes(&self) -> usize {
-        self.fixed_bytes + self.orders_bytes() + self.terms.bytes()
+        let made = self.revision().map_or(0, |_| self.columns_bytes());
+        self.fixed_bytes + made + self.orders_bytes() + self.terms.bytes()
     }
 
     /// Returns whether a searchable text of a row holds a folded term.
     ///
     /// Cost: folding the row's texts; for few rows, or to check what the words say.
     pub(crate) fn holds_term(&self, row: u32, term: &str) -> bool {
+        if let Some(revision) = self.revision() {
+            return revision
+                .base()
+                .holds_term(revision.rows()[row as usize], term);
+        }
         let holds = |text: &str| fold(text).contains(term);
         let in_field = |field: Field| match self.field(field) {
             FieldColumn::Coded(column) => holds(column.text(row)),
@@ -445,34 +546,68 @@ impl Segment {
             .filter(|field| field.is_searchable())
             .any(in_field)
             || self
-                .custom
+                .custom()
                 .iter()
                 .any(|custom| holds(custom.column.text(row)))
     }
 
-    /// Returns the words of the searchable texts.
-    pub(crate) fn words(&self) -> &Words {
-        &self.words
+    /// Returns the words that hold a folded, non-empty term without white space.
+    ///
+    /// Of a revision they are the base's, and so are their estimates.
+    pub(crate) fn find_term(&self, term: &str) -> Matches {
+        match &self.texts {
+            Texts::Own(words) => words.find(term),
+            Texts::Base(revision) => revision.base().find_term(term),
+        }
     }
 
-    /// Returns the rows of the words that were found for a term.
-    pub(crate) fn term_rows(&self, matches: &Matches) -> RowSet {
-        match self.words.rows(matches) {
-            TermRows::Sorted(rows) => RowSet::from_sorted(&rows, self.rows_count),
-            TermRows::Bitmap(words, _) => RowSet::from_words(words.into_owned(), self.rows_count),
+    /// Returns the rows of the words that were found for a term, and keeps them if they are
+    /// worth it, there is room, and the caller wishes it.
+    pub(crate) fn term_rows(&self, term: &str, matches: &Matches, keeps: bool) -> Arc<RowSet> {
+        let rows_count = self.rows_count;
+        let (rows, cost) = match &self.texts {
+            Texts::Own(words) => {
+                let rows = match words.rows(matches) {
+                    TermRows::Sorted(rows) => RowSet::from_sorted(&rows, rows_count),
+                    TermRows::Bitmap(words, _) => {
+                        RowSet::from_words(words.into_owned(), rows_count)
+                    }
+                };
+                (rows, matches.rows_cost())
+            }
+            Texts::Base(revision) => {
+                let of_base = revision.base().term_rows(term, matches, keeps);
+                (revision.project(&of_base), rows_count.into())
+            }
+        };
+        let rows = Arc::new(rows);
+        if keeps {
+            self.keep_term(term, &rows, cost);
         }
+        rows
     }
 
     /// Keeps the rows of a term, which took so many steps from posting to posting to find, if
     /// they are worth it and there is room.
-    pub(crate) fn keep_term(&self, term: &str, rows: &Arc<RowSet>, cost: u64) {
+    fn keep_term(&self, term: &str, rows: &Arc<RowSet>, cost: u64) {
         if terms::is_dear(cost) {
             self.terms.insert(term, rows, cost, &self.budget);
         }
     }
 
-    /// Returns the row sets of terms that were asked for before.
-    pub(crate) fn terms(&self) -> &TermSets {
-        &self.terms
+    /// Returns the rows of a term that was asked for before, if they were kept.
+    pub(crate) fn kept_term(&self, term: &str) -> Option<Arc<RowSet>> {
+        if let Some(rows) = self.terms.get(term) {
+            return Some(rows);
+        }
+        let revision = self.revision()?;
+        let rows = Arc::new(revision.project(&*revision.base().kept_term(term)?));
+        self.keep_term(term, &rows, self.rows_count.into());
+        Some(rows)
+    }
+
+    /// Returns the heap bytes of the row sets of terms that were asked for.
+    pub(crate) fn terms_bytes(&self) -> usize {
+        self.terms.bytes()
     }
 }

@@ -12,7 +12,7 @@
 //! Postings are made by counting. An order counts where classes are few, and sorts
 //! integers elsewhere.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::budget::Budget;
 use super::column::Column;
@@ -20,7 +20,7 @@ use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::terms::TermSets;
 use super::words::Words;
-use super::{CustomColumn, FieldColumn, Segment, Slot, has_postings};
+use super::{CustomColumn, FRAME_BYTES, FieldColumn, Segment, Slot, Texts, has_postings};
 use crate::model::Field;
 
 /// A field with more classes than one in so many rows gets a sorted vector instead of sets.
@@ -47,18 +47,17 @@ impl SegmentParts {
             words,
         } = self;
         let postings = Field::ALL.map(|field| make_postings(field, &columns[field.index()]));
-        let custom = custom.into_iter().map(|(name_index, column)| CustomColumn {
-            name_index,
-            column,
-            order: LazyRows::default(),
-        });
+        let custom = custom
+            .into_iter()
+            .map(|(name_index, column)| CustomColumn::new(name_index, column));
+        let custom: Vec<CustomColumn> = custom.collect();
         let mut segment = Segment {
             rows_count,
-            columns,
-            custom: custom.collect(),
+            columns: columns.into_iter().map(OnceLock::from).collect(),
+            custom: OnceLock::from(custom),
             orders: Field::ALL.map(|_| LazyRows::default()).into(),
-            postings: postings.into(),
-            words,
+            postings: postings.map(OnceLock::from).into(),
+            texts: Texts::Own(Box::new(words)),
             terms: TermSets::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
@@ -70,13 +69,13 @@ impl SegmentParts {
         for &slot in slots {
             segment.make_order(slot);
         }
-        segment.fixed_bytes = segment.count_fixed_bytes();
+        segment.fixed_bytes = segment.columns_bytes() + segment.words_bytes() + FRAME_BYTES;
         segment
     }
 }
 
 /// Makes the row set of each class of a field, where it has few enough.
-fn make_postings(field: Field, column: &FieldColumn) -> Option<Vec<RowSet>> {
+pub(super) fn make_postings(field: Field, column: &FieldColumn) -> Option<Vec<RowSet>> {
     let FieldColumn::Coded(column) = column else {
         return None;
     };

@@ -359,6 +359,7 @@ pub(crate) fn text_prefix(folded: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dictionary::Blob;
     use super::*;
 
     #[test]
@@ -428,10 +429,11 @@ mod tests {
             "a\0",
             "a",
         ];
-        let mut column = TextColumn::default();
+        let mut encoded = Blob::default();
         for text in texts {
-            column.push(text, &mut Vec::new());
+            encoded.push_encoded(text, &mut Vec::new());
         }
+        let column = TextColumn::of_encoded(encoded);
         let sorted = SortedRows::by_text(&column, 9);
         assert_eq!(sorted.rows(), [1, 8, 7, 3, 6, 2, 0, 5, 4]);
         let ties: Vec<usize> = (0..9).filter(|&at| sorted.is_tie(None, at)).collect();

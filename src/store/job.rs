@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::segment::Segment;
 use crate::segment::budget::Budget;
 use crate::segment::merge::merge;
+use crate::segment::revision::Revision;
 use crate::segment::tombstones::Tombstones;
-use crate::snapshot::{LiveSegment, Snapshot};
+use crate::snapshot::{LiveSegment, Snapshot, drop_empty};
 
 /// A merge of segments that is too large for a commit to do.
 ///
@@ -70,32 +71,82 @@ impl MergeJob {
 impl Merged {
     /// Returns the segments of a snapshot with this one in the place of its inputs.
     ///
-    /// Rows that died since the job was taken are dead here too. None where an input is
-    /// no longer in the snapshot: then its rows are elsewhere, or nowhere.
+    /// Rows that died since the job was taken are dead here too. Where bases were merged with
+    /// their revisions, commits may have made others of them since; these become revisions
+    /// of the result. None where an input that nothing can stand for is no longer in the
+    /// snapshot: then its rows are elsewhere, or nowhere.
     pub(super) fn put_into(self, snapshot: &Snapshot) -> Option<Vec<LiveSegment>> {
         let mut segments = snapshot.segments().to_vec();
         let mut dead = Tombstones::default();
+        let mut bury = |input: &LiveSegment, row: u32| {
+            if let Some(moved) = self.segment.row_of(input.segment.tid(row)) {
+                dead.insert(moved);
+            }
+        };
         for input in &self.inputs {
             let is_input = |live: &LiveSegment| Arc::ptr_eq(&live.segment, &input.segment);
-            let now = segments.swap_remove(segments.iter().position(is_input)?);
-            // Rows only die, so what differs has died meanwhile.
-            now.dead.for_each_difference(&input.dead, u32::MAX, |row| {
-                if let Some(moved) = self.segment.row_of(input.segment.tid(row)) {
-                    dead.insert(moved);
+            match segments.iter().position(is_input) {
+                Some(at) => {
+                    let now = segments.swap_remove(at);
+                    // Rows only die, so what differs has died meanwhile.
+                    now.dead
+                        .for_each_difference(&input.dead, u32::MAX, |row| bury(input, row));
                 }
-            });
+                // Its live rows are in a newer revision of the same base.
+                None if self.has_base_of(input) => {
+                    let rows = 0..input.segment.rows_count();
+                    rows.filter(|&row| !input.dead.contains(row))
+                        .for_each(|row| bury(input, row));
+                }
+                None => return None,
+            }
         }
-        let merged = LiveSegment {
+        for live in &mut segments {
+            if self.has_base_of(live) {
+                *live = self.rebase(live);
+            }
+        }
+        segments.push(LiveSegment {
             segment: self.segment,
             dead: Arc::new(dead),
-        };
-        segments.extend((merged.live_count() > 0).then_some(merged));
+        });
+        drop_empty(&mut segments);
         Some(segments)
+    }
+
+    /// Returns whether what a segment revises was merged.
+    fn has_base_of(&self, live: &LiveSegment) -> bool {
+        self.inputs.iter().any(|input| live.revises(&input.segment))
+    }
+
+    /// Makes the revision of a merged base one of the result.
+    fn rebase(&self, live: &LiveSegment) -> LiveSegment {
+        let Some(revision) = live.segment.revision() else {
+            return live.clone();
+        };
+        let revision = revision.rebase(&live.dead, &self.segment);
+        LiveSegment {
+            segment: Arc::new(Segment::of_revision(revision, live.segment.budget())),
+            dead: Arc::default(),
+        }
     }
 }
 
-/// Merges the live rows of segments.
+/// Merges the live rows of segments: of revisions of one base into another, else into a
+/// segment of its own, for which the base of each revision must be there too.
 pub(super) fn merge_live(inputs: &[LiveSegment], budget: &Arc<Budget>) -> Arc<Segment> {
-    let sources: Vec<_> = inputs.iter().map(|it| (&*it.segment, &*it.dead)).collect();
-    Arc::new(merge(&sources, budget))
+    let revisions = inputs
+        .iter()
+        .map(|it| Some((it.segment.revision()?, &*it.dead)));
+    let segment = match revisions.collect::<Option<Vec<(&Revision, &Tombstones)>>>() {
+        Some(revisions) if !revisions.is_empty() => {
+            let merged = Revision::merge(revisions[0].0.base(), &revisions);
+            Segment::of_revision(merged, budget)
+        }
+        _ => {
+            let sources: Vec<_> = inputs.iter().map(|it| (&*it.segment, &*it.dead)).collect();
+            merge(&sources, budget)
+        }
+    };
+    Arc::new(segment)
 }

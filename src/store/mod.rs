@@ -3,7 +3,10 @@
 //! What it costs, first. **One writer.** A [`Store`] is not `Clone`, so whoever owns it
 //! is the one writer; two writers share a mutex around it. **A commit builds a
 //! segment.** Its tickets are indexed before it returns, and the rows that they replace
-//! are marked dead, not erased: their memory goes when their segment is merged. **Now and
+//! are marked dead, not erased: their memory goes when their segment is merged. **A patch
+//! that leaves the searchable texts of a ticket in a large segment alone indexes nothing:** it
+//! keeps the new values beside the old row ([`Revision`]), and the first reader
+//! who asks for a field makes its column. **Now and
 //! then a commit merges** small segments, up to 16,384 rows of them, and takes as long as
 //! that takes; readers do not notice. **Large merges are the caller's to schedule:** until a
 //! [`MergeJob`] is run and installed, large segments gather, and many segments are slower
@@ -27,27 +30,33 @@
 //! A commit is linear in its batch, plus a look-up of each tid in each segment, plus a
 //! copy of the tombstone blocks that it marks, plus its share of the merges that it brings
 //! on: a ticket is rewritten a few times by commits and again by jobs (see [`tiers`] for how
-//! often, and for how many segments there are). The worst commit merges 16,384 rows. While
+//! often, and for how many segments there are). The worst commit merges 16,384 rows, and as
+//! many revised ones of each large segment. While
 //! a merge runs it holds its result beside its inputs. Taking a snapshot is one atomic load.
 
+mod changes;
 mod job;
 mod publisher;
 mod tiers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::import::{Import, Imported};
 use crate::journal::{Change, Journal, Transaction};
-use crate::model::Ticket;
-use crate::model::batch::{Batch, BatchChange, Patch};
-use crate::model::error::{Error, ErrorKind};
+use crate::model::batch::Batch;
+use crate::model::error::Error;
+#[cfg(doc)]
+use crate::model::error::ErrorKind;
 use crate::model::names::CustomNames;
 use crate::model::sync::ArcSwap;
 use crate::segment::builder::SegmentBuilder;
-use crate::snapshot::{LiveSegment, Parts, Snapshot};
+#[cfg(doc)]
+use crate::segment::revision::Revision;
+use crate::snapshot::{LiveSegment, Parts, RowId, Snapshot};
+use changes::{Changes, enter_names};
 use job::merge_live;
 use publisher::Publisher;
 use tiers::COMMIT_ROWS_MAX;
@@ -94,7 +103,8 @@ impl Options {
     /// found, used and dropped, and orders that are not there yet are not made, so that
     /// requests are answered in slower ways. Outside of the limit are a batch or a load until
     /// it is sealed, a merge until it is installed (at most the size of its inputs again), and
-    /// what held snapshots keep alive.
+    /// what held snapshots keep alive. A patch costs what putting the whole ticket does, as
+    /// everything is made by the commit that counts it.
     #[must_use]
     pub fn memory_bytes_max(mut self, bytes: usize) -> Options {
         self.memory_bytes_max = Some(bytes);
@@ -321,40 +331,32 @@ impl Store {
     /// See the module: the batch, a look-up a segment, and the tombstone blocks marked.
     pub fn commit(&mut self, batch: Batch) -> Result<Commit, Error> {
         let snapshot = self.snapshot();
-        let mut names = Arc::clone(&snapshot.parts().names);
-        let mut changed: BTreeMap<u64, Option<Box<Ticket>>> = BTreeMap::new();
-        for change in batch.into_changes() {
-            match change {
-                BatchChange::Put(ticket) => {
-                    ticket.check()?;
-                    enter_names(&mut names, &ticket)?;
-                    changed.insert(ticket.tid, Some(ticket));
-                }
-                BatchChange::Patch(tid, patch) => {
-                    let ticket = patched(&snapshot, changed.get(&tid), tid, &patch)?;
-                    enter_names(&mut names, &ticket)?;
-                    changed.insert(tid, Some(ticket));
-                }
-                BatchChange::Remove(tid) => {
-                    changed.insert(tid, None);
-                }
-            }
-        }
+        let changes = Changes::of(batch, &snapshot, &self.publisher)?;
         let mut builder = SegmentBuilder::new();
-        for ticket in changed.values().flatten() {
+        for ticket in changes.puts() {
             self.publisher.check_room(&builder, 1)?;
-            builder.insert(slice::from_ref(ticket), &names);
+            builder.insert(slice::from_ref(ticket), &changes.names);
         }
         let mut segments = snapshot.segments().to_vec();
-        mark_dead(&mut segments, &snapshot, changed.keys().copied());
+        mark_dead(&mut segments, changes.replaced());
+        let revisions = changes.revisions();
+        segments.extend(
+            revisions
+                .iter()
+                .map(|(base, rows)| self.publisher.revise(base, rows)),
+        );
         segments.extend(self.publisher.seal(builder));
-        let prepared = self.publisher.prepare(segments, Arc::clone(&names))?;
+        let prepared = self
+            .publisher
+            .prepare(segments, Arc::clone(&changes.names))?;
         let mut transaction = begin(&mut self.journal);
-        let names_before = snapshot.custom_names().len();
-        append_names(&mut transaction, &names.as_slice()[names_before..])?;
-        for (&tid, ticket) in &changed {
-            let put = ticket.as_deref().map(slice::from_ref);
-            transaction.append(put.map_or(Change::Remove(tid), Change::Put))?;
+        if transaction.is_journaled() {
+            let names_before = snapshot.custom_names().len();
+            append_names(&mut transaction, &changes.names.as_slice()[names_before..])?;
+            changes.for_each_ticket(|tid, ticket| {
+                let put = ticket.map(slice::from_ref);
+                transaction.append(put.map_or(Change::Remove(tid), Change::Put))
+            })?;
         }
         transaction.commit()?;
         Ok(prepared.publish())
@@ -374,7 +376,7 @@ impl Store {
     ///
     /// # Cost
     ///
-    /// Linear in the input; at most a few blocks of tickets are held as [`Ticket`]s. With
+    /// Linear in the input; at most a few blocks of tickets are held as [`Ticket`](crate::Ticket)s. With
     /// [`Import::threads`] above 1, one of the threads indexes words, which is about half of
     /// the work, and the others read and parse.
     pub fn load<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
@@ -447,7 +449,8 @@ impl Store {
                 let mut tids = builder.tids().to_vec();
                 tids.sort_unstable();
                 tids.dedup();
-                mark_dead(&mut segments, &snapshot, tids.into_iter());
+                let live = tids.into_iter().filter_map(|tid| snapshot.find(tid));
+                mark_dead(&mut segments, live);
             }
         }
         segments.extend(publisher.seal(builder));
@@ -576,37 +579,9 @@ fn append_names(transaction: &mut Transaction<'_>, entered: &[String]) -> Result
         .try_for_each(|name| transaction.append(Change::Name(name)))
 }
 
-/// Returns a ticket as a patch leaves it: the batch's own earlier line, or the store's ticket.
-fn patched(
-    snapshot: &Snapshot,
-    earlier: Option<&Option<Box<Ticket>>>,
-    tid: u64,
-    patch: &Patch,
-) -> Result<Box<Ticket>, Error> {
-    let ticket = match earlier {
-        Some(earlier) => earlier.clone(),
-        None => snapshot
-            .get(tid)
-            .map(|record| Box::new(Ticket::from(record))),
-    };
-    let mut ticket = ticket.ok_or(ErrorKind::UnknownTicket { tid })?;
-    patch.apply(&mut ticket)?;
-    ticket.check()?;
-    Ok(ticket)
-}
-
-/// Adds a ticket's new custom names to the list; copies it only if there are any.
-fn enter_names(names: &mut Arc<CustomNames>, ticket: &Ticket) -> Result<(), Error> {
-    let held = || ticket.custom_fields.iter().map(|(name, _)| name.as_str());
-    if held().all(|name| names.find(name).is_some()) {
-        return Ok(());
-    }
-    Arc::make_mut(names).enter(held())
-}
-
-/// Marks the live rows of these tids, as they are in `snapshot`, dead in `segments`.
-fn mark_dead(segments: &mut [LiveSegment], snapshot: &Snapshot, tids: impl Iterator<Item = u64>) {
-    for id in tids.filter_map(|tid| snapshot.find(tid)) {
+/// Marks rows dead.
+fn mark_dead(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
+    for id in rows {
         Arc::make_mut(&mut segments[id.segment as usize].dead).insert(id.row);
     }
 }

@@ -14,9 +14,11 @@ use crate::model::error::{Error, ErrorKind};
 use crate::model::names::CustomNames;
 use crate::model::sync::ArcSwap;
 use crate::segment::ROWS_MAX;
+use crate::segment::Segment;
 use crate::segment::budget::Budget;
 use crate::segment::builder::SegmentBuilder;
-use crate::snapshot::{LiveSegment, Parts, Snapshot};
+use crate::segment::revision::{RevisedRow, Revision};
+use crate::snapshot::{LiveSegment, Parts, Snapshot, drop_empty};
 
 /// The pointer to the published snapshot, and what the writer needs to make the next.
 #[derive(Debug)]
@@ -97,21 +99,41 @@ impl Publisher {
         })
     }
 
+    /// Returns whether rows of a segment may be revised, instead of put anew.
+    ///
+    /// Those of a small one may not: what it is merged into would leave its revisions behind.
+    /// Where there is a budget none may: readers would make columns that nobody has counted.
+    pub(super) fn may_revise(&self, segment: &Segment) -> bool {
+        let is_large = tiers::is_large(segment.rows_count(), self.commit_rows_max);
+        self.budget.is_unlimited() && (segment.revision().is_some() || is_large)
+    }
+
+    /// Makes a segment of revised rows of a base, which ascend.
+    pub(super) fn revise(&self, base: &Arc<Segment>, rows: &[RevisedRow]) -> LiveSegment {
+        let revision = Revision::new(base, rows);
+        LiveSegment {
+            segment: Arc::new(Segment::of_revision(revision, &self.budget)),
+            dead: Arc::default(),
+        }
+    }
+
     /// Makes the snapshot of the next commit, with small segments merged.
     pub(super) fn prepare(
         &self,
         mut segments: Vec<LiveSegment>,
         names: Arc<CustomNames>,
     ) -> Result<Prepared<'_>, Error> {
-        segments.retain(|live| live.live_count() > 0);
-        let places = tiers::choose_small(&segments, self.commit_rows_max);
-        if !places.is_empty() {
-            let inputs = places.iter().rev().map(|&at| segments.swap_remove(at));
-            let inputs: Vec<LiveSegment> = inputs.collect();
-            segments.push(LiveSegment {
-                segment: merge_live(&inputs, &self.budget),
-                dead: Arc::default(),
-            });
+        drop_empty(&mut segments);
+        for base in tiers::bases(&segments) {
+            let places = tiers::choose_small(&segments, base.as_ref(), self.commit_rows_max);
+            if !places.is_empty() {
+                let inputs = places.iter().rev().map(|&at| segments.swap_remove(at));
+                let inputs: Vec<LiveSegment> = inputs.collect();
+                segments.push(LiveSegment {
+                    segment: merge_live(&inputs, &self.budget),
+                    dead: Arc::default(),
+                });
+            }
         }
         self.admit(Parts {
             version: self.snapshot().version() + 1,

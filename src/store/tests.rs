@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::import::ImportFormat;
-use crate::model::Field;
+use crate::model::batch::Patch;
+use crate::model::{Field, Ticket};
 
 fn ticket(tid: u64, status: &str) -> Ticket {
     let custom_fields = vec![(format!("c_{status}"), status.to_owned())];
@@ -302,4 +303,70 @@ fn segments_of_dead_rows_are_merged() {
     store.install(job.run());
     assert_eq!(store.snapshot().segments()[0].segment.rows_count(), 49);
     assert!(store.merge_job().is_none());
+}
+
+fn patch(tid: u64, status: &str) -> Batch {
+    let mut batch = Batch::new();
+    batch.patch(tid, Patch::new().set(Field::Status, status));
+    batch
+}
+
+/// A job may leave so few rows that commits would merge them, and lose what revises them.
+#[test]
+fn what_is_revised_is_no_commits_to_merge() {
+    let mut store = Store::new(Options::default().commit_rows_max(8));
+    store
+        .commit(put((1..=10).map(|tid| ticket(tid, "a"))))
+        .unwrap();
+    store.commit(patch(1, "b")).unwrap();
+    let mut removals = Batch::new();
+    for tid in 2..=8 {
+        removals.remove(tid);
+    }
+    store.commit(removals).unwrap();
+    let job = store.merge_job().unwrap();
+    store.commit(patch(9, "c")).unwrap();
+    store.install(job.run());
+    for tid in 11..=14 {
+        store.commit(put([ticket(tid, "d")])).unwrap();
+        assert_eq!(store.snapshot().check_invariants(), Ok(()));
+    }
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.tickets_count(), 7);
+    assert_eq!(
+        [1, 9, 10].map(|tid| status(&snapshot, tid).unwrap()),
+        ["b", "c", "a"]
+    );
+}
+
+#[test]
+fn a_patch_of_no_text_indexes_nothing() {
+    let mut store = Store::new(Options::default());
+    let before = put((1..=9_000).map(|tid| ticket(tid, "a")));
+    store.commit(before).unwrap();
+    let words = store.snapshot().memory().words;
+    store.commit(patch(7, "b")).unwrap();
+    store.commit(patch(7, "c")).unwrap();
+    let snapshot = store.snapshot();
+    let memory = snapshot.memory();
+    assert_eq!((memory.words, memory.revisions > 0), (words, true));
+    assert_eq!(
+        (snapshot.segments_count(), status(&snapshot, 7)),
+        (2, Some("c".into()))
+    );
+    let of_word: crate::Query = "keyword=a&status=c".parse().unwrap();
+    assert_eq!(snapshot.answer(&of_word).total(), 1);
+    // A text makes the ticket a row of its own again.
+    let mut with_text = Batch::new();
+    with_text.patch(7, Patch::new().set(Field::Subject, "Printer"));
+    store.commit(with_text).unwrap();
+    let of_text: crate::Query = "keyword=printer&status=C".parse().unwrap();
+    assert_eq!(store.snapshot().answer(&of_text).total(), 1);
+    // With a budget, what readers may need is made and counted by the commit.
+    let mut store = Store::new(Options::default().memory_bytes_max(1 << 30));
+    store
+        .commit(put((1..=9_000).map(|tid| ticket(tid, "a"))))
+        .unwrap();
+    store.commit(patch(7, "b")).unwrap();
+    assert_eq!(store.snapshot().memory().revisions, 0);
 }

@@ -4,7 +4,9 @@
 //! counts; so the smallest are merged, wherever they are. A segment is *small* if it has
 //! at most half the rows that a commit may merge, and *large* else. Commits merge small
 //! segments and jobs large ones, so neither takes the other's inputs away. That is told
-//! by all rows, dead ones too, which never change; the sizes that follow are live rows.
+//! by all rows, dead ones too, which never change; the sizes that follow are live rows. What
+//! a job leaves of a large segment may be small; it is a job's all the same as long as other
+//! segments revise it.
 //!
 //! The rule: sorted by size, merge the longest run of the smallest segments that comes to
 //! [`GROWTH`] times its greatest. What stays is then a row of sizes that grow
@@ -12,11 +14,16 @@
 //! Where a small segment no longer fits in what a commit may merge, those before it are
 //! merged too: together they are large, and a job's from now on.
 //!
+//! Revisions of one base are merged among themselves by the same rule, without their base. It
+//! counts with its revisions as one: where it is merged with others they go along, the small
+//! ones too; and they are merged with it once most of its rows are dead.
+//!
 //! # Invariants
 //!
-//! * What a commit merges has at most its limit of rows, dead ones too.
+//! * What a commit merges has at most its limit of rows, dead ones too, for each base.
 //! * Jobs that are run one after the other come to an end: each leaves fewer segments, or
 //!   as many with fewer dead rows.
+//! * Where a base is merged, so are all of its revisions.
 //!
 //! # Cost
 //!
@@ -24,9 +31,12 @@
 //! a commit may merge, and once more: eight times for 4 and 16,384. Jobs rewrite it once
 //! for each power of it between those rows and all tickets. A removed or replaced ticket
 //! adds two at most. Commits alike leave at most three small segments a power, 21; sizes
-//! chosen to be as bad as can be, where each is a third of all smaller ones, leave 34.
+//! chosen to be as bad as can be, where each is a third of all smaller ones, leave 34. As many
+//! again are left by the revisions of each base.
 
-use crate::segment::ROWS_MAX;
+use std::sync::Arc;
+
+use crate::segment::{ROWS_MAX, Segment};
 use crate::snapshot::LiveSegment;
 
 /// The rows that one commit may merge.
@@ -35,7 +45,7 @@ pub(super) const COMMIT_ROWS_MAX: u32 = 16_384;
 /// A merge makes so many of the greatest of its segments.
 const GROWTH: u64 = 4;
 
-/// A segment by its place in the snapshot.
+/// A segment by its place in the snapshot, or a base with its revisions.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     index: usize,
@@ -43,12 +53,47 @@ struct Candidate {
     rows: u64,
 }
 
+/// Returns whether a segment of so many rows is merged by jobs.
+pub(super) fn is_large(rows_count: u32, rows_max: u32) -> bool {
+    rows_count > rows_max / 2
+}
+
+/// Returns whether a segment is merged by jobs: a large one, and one that others revise.
+fn is_of_jobs(segments: &[LiveSegment], live: &LiveSegment, rows_max: u32) -> bool {
+    let is_revised = || segments.iter().any(|other| other.revises(&live.segment));
+    is_large(live.segment.rows_count(), rows_max) || is_revised()
+}
+
+/// Returns none, for segments that revise nothing, and then each segment that others revise.
+pub(super) fn bases(segments: &[LiveSegment]) -> Vec<Option<Arc<Segment>>> {
+    let mut bases: Vec<Option<Arc<Segment>>> = vec![None];
+    for base in segments
+        .iter()
+        .filter_map(|live| Some(live.segment.revision()?.base()))
+    {
+        let is_base =
+            |own: &Option<Arc<Segment>>| own.as_ref().is_some_and(|own| Arc::ptr_eq(own, base));
+        if !bases.iter().any(is_base) {
+            bases.push(Some(Arc::clone(base)));
+        }
+    }
+    bases
+}
+
+/// Returns whether a segment is a revision of a base, or of nothing where there is none.
+fn is_of(live: &LiveSegment, base: Option<&Arc<Segment>>) -> bool {
+    match base {
+        Some(base) => live.revises(base),
+        None => live.segment.revision().is_none(),
+    }
+}
+
 /// Returns the segments of a kind, the smallest first.
-fn candidates(segments: &[LiveSegment], is_kind: impl Fn(u32) -> bool) -> Vec<Candidate> {
+fn candidates(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = segments
         .iter()
         .enumerate()
-        .filter(|(_, live)| is_kind(live.segment.rows_count()))
+        .filter(|(_, live)| is_kind(live))
         .map(|(index, live)| Candidate {
             index,
             live: live.live_count().into(),
@@ -57,6 +102,20 @@ fn candidates(segments: &[LiveSegment], is_kind: impl Fn(u32) -> bool) -> Vec<Ca
         .collect();
     candidates.sort_unstable_by_key(|candidate| candidate.live);
     candidates
+}
+
+/// Returns the segments of a kind that revise nothing, each with its revisions as one.
+fn families(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) -> Vec<Candidate> {
+    let mut families = candidates(segments, |live| is_of(live, None) && is_kind(live));
+    for family in &mut families {
+        let base = &segments[family.index].segment;
+        for revision in segments.iter().filter(|live| live.revises(base)) {
+            family.live += u64::from(revision.live_count());
+            family.rows += u64::from(revision.segment.rows_count());
+        }
+    }
+    families.sort_unstable_by_key(|family| family.live);
+    families
 }
 
 /// Returns how many of the smallest come to [`GROWTH`] times the greatest of them, at most.
@@ -79,9 +138,26 @@ fn places(candidates: &[Candidate], count: usize) -> Vec<usize> {
     places
 }
 
-/// Returns the places of the small segments that a commit is to merge, ascending; often none.
-pub(super) fn choose_small(segments: &[LiveSegment], rows_max: u32) -> Vec<usize> {
-    let small = candidates(segments, |rows| rows <= rows_max / 2);
+/// Returns the places of the first families likewise, those of their revisions too.
+fn family_places(segments: &[LiveSegment], families: &[Candidate], count: usize) -> Vec<usize> {
+    let bases = places(families, count);
+    let is_inside = |place: &usize| {
+        let live = &segments[*place];
+        let revises = |&base: &usize| live.revises(&segments[base].segment);
+        bases.binary_search(place).is_ok() || bases.iter().any(revises)
+    };
+    (0..segments.len()).filter(is_inside).collect()
+}
+
+/// Returns the places of the small revisions of a base that a commit is to merge, or of the
+/// small segments that revise nothing; ascending, and often none.
+pub(super) fn choose_small(
+    segments: &[LiveSegment],
+    base: Option<&Arc<Segment>>,
+    rows_max: u32,
+) -> Vec<usize> {
+    let is_small = |live: &LiveSegment| !is_of_jobs(segments, live, rows_max);
+    let small = candidates(segments, |live| is_of(live, base) && is_small(live));
     let mut rows = 0;
     let fitting = small.iter().take_while(|candidate| {
         rows += candidate.rows;
@@ -96,23 +172,36 @@ pub(super) fn choose_small(segments: &[LiveSegment], rows_max: u32) -> Vec<usize
 
 /// Returns the places of the large segments that a job is to merge, ascending; often none.
 pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize> {
-    let mut large = candidates(segments, |rows| rows > rows_max / 2);
+    let is_large = |live: &LiveSegment| is_of_jobs(segments, live, rows_max);
+    let mut large = families(segments, is_large);
     large.truncate(one_segment_count(&large));
     let count = growing_count(&large);
     if count > 0 {
-        return places(&large, count);
+        return family_places(segments, &large, count);
     }
-    let is_mostly_dead = |it: &&Candidate| it.live * 2 < it.rows;
-    let mostly_dead = large.iter().find(is_mostly_dead);
-    mostly_dead.map(|it| it.index).into_iter().collect()
+    let is_mostly_dead = |family: &&Candidate| {
+        let base = &segments[family.index];
+        u64::from(base.live_count()) * 2 < u64::from(base.segment.rows_count())
+    };
+    if let Some(family) = large.iter().find(is_mostly_dead) {
+        return family_places(segments, &[*family], 1);
+    }
+    for base in bases(segments).iter().flatten() {
+        let revisions = candidates(segments, |live| live.revises(base) && is_large(live));
+        let count = growing_count(&revisions);
+        if count > 0 {
+            return places(&revisions, count);
+        }
+    }
+    Vec::new()
 }
 
 /// Returns the places of as many segments as become one, ascending; none where they are.
 pub(super) fn choose_all(segments: &[LiveSegment]) -> Vec<usize> {
-    let all = candidates(segments, |_| true);
+    let all = families(segments, |_| true);
     match one_segment_count(&all) {
         1 if all[0].live == all[0].rows => Vec::new(),
-        count => places(&all, count),
+        count => family_places(segments, &all, count),
     }
 }
 

@@ -294,10 +294,16 @@ pub fn make_batch(random: &mut Random, known: &[u64]) -> Batch {
     batch
 }
 
-fn make_patch(random: &mut Random) -> Patch {
+/// Makes a patch of a few fields; half of them leave the searchable texts alone.
+pub fn make_patch(random: &mut Random) -> Patch {
     let mut patch = Patch::new();
+    let may_be_searchable = random.is_one_in(2);
     for _ in 0..random.below(5) {
         let field = random.choose(&Field::ALL);
+        let is_searchable = field.is_searchable() || field == Field::CustomFields;
+        if is_searchable && !may_be_searchable {
+            continue;
+        }
         if field == Field::CustomFields || field == Field::Tid {
             let name = random.pick(&CUSTOM_NAMES);
             patch = patch.set_custom(name, make_text(random, 2));

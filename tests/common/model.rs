@@ -7,7 +7,7 @@ use ticketdex::reference::Reference;
 use ticketdex::{Batch, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
 
 use super::checks::compare;
-use super::nasty::{Random, make_batch, make_request, make_tickets};
+use super::nasty::{Random, make_batch, make_patch, make_request, make_tickets};
 
 /// What a snapshot must answer for as long as it is held.
 struct Held {
@@ -45,7 +45,7 @@ impl Model {
 
     /// Takes one step, and checks what must be true after it.
     pub fn step(&mut self, random: &mut Random) {
-        match random.below(16) {
+        match random.below(18) {
             0..=4 => {
                 let batch = make_batch(random, &self.tids());
                 self.commit(batch);
@@ -69,6 +69,7 @@ impl Model {
                     self.store.install(job.run());
                 }
             }
+            15 | 16 => self.patch_one_by_one(random),
             _ => self.hold(random),
         }
         self.check();
@@ -110,6 +111,18 @@ impl Model {
                 batch.patch(tid, Patch::new().set_custom("Serial", "patched"));
             }
             self.commit(batch);
+        }
+    }
+
+    /// Tickets as a help desk works on them: some values change, often of the same ticket.
+    fn patch_one_by_one(&mut self, random: &mut Random) {
+        let tids = self.tids();
+        for _ in 0..random.below(12) {
+            if !tids.is_empty() {
+                let mut batch = Batch::new();
+                batch.patch(random.choose(&tids), make_patch(random));
+                self.commit(batch);
+            }
         }
     }
 

@@ -1,0 +1,214 @@
+//! What a batch comes to, ticket by ticket, before anything is built or written.
+//!
+//! The lines of a batch apply in order, and later ones see what earlier ones did. What stays
+//! of a ticket is one [`TicketChange`]. A patch that leaves the searchable texts alone stays a few
+//! values beside the row that they are for, where the publisher may revise that row;
+//! every other patch becomes the whole ticket that it leaves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::publisher::Publisher;
+use crate::model::Ticket;
+use crate::model::batch::{Batch, BatchChange, Patch};
+use crate::model::error::{Error, ErrorKind};
+use crate::model::names::CustomNames;
+use crate::segment::Segment;
+use crate::segment::revision::{NewValue, RevisedRow, is_revisable};
+use crate::snapshot::{LiveSegment, RowId, Snapshot};
+
+/// What becomes of a ticket.
+#[derive(Debug)]
+pub(super) enum TicketChange {
+    Put(Box<Ticket>),
+    Revise(Revised),
+    Remove,
+}
+
+/// A live row, and the new values of its ticket.
+#[derive(Debug)]
+pub(super) struct Revised {
+    id: RowId,
+    /// A row of the segment, or of the base that the segment revises.
+    row: RevisedRow,
+}
+
+/// The changes of a batch to a snapshot.
+#[derive(Debug)]
+pub(super) struct Changes<'a> {
+    snapshot: &'a Snapshot,
+    publisher: &'a Publisher,
+    pub(super) names: Arc<CustomNames>,
+    by_tid: BTreeMap<u64, TicketChange>,
+}
+
+impl<'a> Changes<'a> {
+    /// Applies the lines of a batch.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit`](super::Store::commit) that a ticket or a patch brings on.
+    pub(super) fn of(
+        batch: Batch,
+        snapshot: &'a Snapshot,
+        publisher: &'a Publisher,
+    ) -> Result<Changes<'a>, Error> {
+        let mut changes = Changes {
+            snapshot,
+            publisher,
+            names: Arc::clone(&snapshot.parts().names),
+            by_tid: BTreeMap::new(),
+        };
+        for line in batch.into_changes() {
+            match line {
+                BatchChange::Put(ticket) => {
+                    ticket.check()?;
+                    enter_names(&mut changes.names, &ticket)?;
+                    changes.by_tid.insert(ticket.tid, TicketChange::Put(ticket));
+                }
+                BatchChange::Patch(tid, patch) => {
+                    let change = changes.patched(tid, &patch)?;
+                    changes.by_tid.insert(tid, change);
+                }
+                BatchChange::Remove(tid) => {
+                    changes.by_tid.insert(tid, TicketChange::Remove);
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    fn patched(&mut self, tid: u64, patch: &Patch) -> Result<TicketChange, Error> {
+        if let Some(revised) = self.revised(tid, patch)? {
+            return Ok(TicketChange::Revise(revised));
+        }
+        let ticket = match self.by_tid.get(&tid) {
+            Some(TicketChange::Put(ticket)) => Some(ticket.clone()),
+            Some(TicketChange::Revise(revised)) => Some(self.ticket(revised)),
+            Some(TicketChange::Remove) => None,
+            None => self.snapshot.get(tid).map(|it| Box::new(it.into())),
+        };
+        let mut ticket = ticket.ok_or(ErrorKind::UnknownTicket { tid })?;
+        patch.apply(&mut ticket)?;
+        ticket.check()?;
+        enter_names(&mut self.names, &ticket)?;
+        Ok(TicketChange::Put(ticket))
+    }
+
+    /// Returns the row that a patch revises with the values that it leaves, if it can.
+    fn revised(&self, tid: u64, patch: &Patch) -> Result<Option<Revised>, Error> {
+        let changes_text = !patch.values().all(|(field, _)| is_revisable(field));
+        if changes_text || patch.custom().next().is_some() {
+            return Ok(None);
+        }
+        let revised = match self.by_tid.get(&tid) {
+            Some(TicketChange::Revise(Revised { id, row })) => Some((*id, row.clone())),
+            Some(TicketChange::Put(_) | TicketChange::Remove) => None,
+            None => self
+                .snapshot
+                .find(tid)
+                .and_then(|id| Some((id, self.row_of(id)?))),
+        };
+        let Some((id, mut row)) = revised else {
+            return Ok(None);
+        };
+        // The rules for a value do not depend on the ticket's others.
+        let mut ticket = Ticket {
+            tid,
+            ..Ticket::default()
+        };
+        patch.apply(&mut ticket)?;
+        ticket.check()?;
+        for (field, _) in patch.values() {
+            row.set(field, NewValue::of(&ticket, field));
+        }
+        Ok(Some(Revised { id, row }))
+    }
+
+    /// Returns a row to be revised, if it may.
+    fn row_of(&self, id: RowId) -> Option<RevisedRow> {
+        let segment = &self.segment(id).segment;
+        self.publisher.may_revise(segment).then(|| {
+            let whole = RevisedRow {
+                base_row: id.row,
+                values: Vec::new(),
+            };
+            let revision = segment.revision();
+            revision.map_or(whole, |revision| revision.row(id.row))
+        })
+    }
+
+    fn segment(&self, id: RowId) -> &LiveSegment {
+        &self.snapshot.segments()[id.segment as usize]
+    }
+
+    /// Hands over what is to be written of each ticket, or that it is removed, by tid.
+    pub(super) fn for_each_ticket(
+        &self,
+        mut take: impl FnMut(u64, Option<&Ticket>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.by_tid
+            .iter()
+            .try_for_each(|(&tid, change)| match change {
+                TicketChange::Put(ticket) => take(tid, Some(ticket)),
+                TicketChange::Revise(revised) => take(tid, Some(&self.ticket(revised))),
+                TicketChange::Remove => take(tid, None),
+            })
+    }
+
+    /// Returns the ticket that a revised row leaves.
+    fn ticket(&self, revised: &Revised) -> Box<Ticket> {
+        let mut ticket = Box::new(Ticket::from(self.snapshot.record(revised.id)));
+        for (field, value) in &revised.row.values {
+            value.put_into(&mut ticket, *field);
+        }
+        ticket
+    }
+
+    /// Returns the tickets that are put.
+    pub(super) fn puts(&self) -> impl Iterator<Item = &Ticket> {
+        self.by_tid.values().filter_map(|change| match change {
+            TicketChange::Put(ticket) => Some(&**ticket),
+            TicketChange::Revise(_) | TicketChange::Remove => None,
+        })
+    }
+
+    /// Returns the revised rows by what they revise, each ascending.
+    pub(super) fn revisions(&self) -> Vec<(Arc<Segment>, Vec<RevisedRow>)> {
+        let mut revisions: Vec<(Arc<Segment>, Vec<RevisedRow>)> = Vec::new();
+        // Ascending by tid, as the rows of every base are.
+        for change in self.by_tid.values() {
+            let TicketChange::Revise(Revised { id, row }) = change else {
+                continue;
+            };
+            let segment = &self.segment(*id).segment;
+            let base = segment
+                .revision()
+                .map_or(segment, |revision| revision.base());
+            match revisions.iter_mut().find(|(own, _)| Arc::ptr_eq(own, base)) {
+                Some((_, rows)) => rows.push(row.clone()),
+                None => revisions.push((Arc::clone(base), vec![row.clone()])),
+            }
+        }
+        revisions
+    }
+
+    /// Returns where the live rows are that the changes replace or remove.
+    pub(super) fn replaced(&self) -> impl Iterator<Item = RowId> {
+        self.by_tid
+            .iter()
+            .filter_map(|(&tid, change)| match change {
+                TicketChange::Revise(revised) => Some(revised.id),
+                TicketChange::Put(_) | TicketChange::Remove => self.snapshot.find(tid),
+            })
+    }
+}
+
+/// Adds a ticket's new custom names to the list; copies it only if there are any.
+pub(super) fn enter_names(names: &mut Arc<CustomNames>, ticket: &Ticket) -> Result<(), Error> {
+    let held = || ticket.custom_fields.iter().map(|(name, _)| name.as_str());
+    if held().all(|name| names.find(name).is_some()) {
+        return Ok(());
+    }
+    Arc::make_mut(names).enter(held())
+}
