@@ -33,6 +33,11 @@ use crate::model::value::fold_into;
 /// So many ties are passed one by one before the end of them is searched for.
 const TIES_STEPPED_MAX: usize = 8;
 
+/// One class in so many is sampled: of a million rows 31 KB, which stay in cache, so that a
+/// search asks memory 16 times instead of 40. A page deep in an order by date, after a commit
+/// that replaced a ticket, took 8.6 µs more than the same once more, and takes 5 so.
+const SAMPLED_ROWS: usize = 256;
+
 /// So many rows that died since are looked up one by one; more are found by a pass.
 const DIED_ROWS_MAX: u32 = 1024;
 
@@ -88,6 +93,8 @@ pub(crate) struct SortedRows {
     rows: Box<[u32]>,
     /// Where each class starts, and the end; only where classes are few.
     starts: Option<Box<[u32]>>,
+    /// Where classes are many: that of every 256th position.
+    samples: Box<[u64]>,
     /// Long texts have no classes: the bit of a position says that its text folds as the one before.
     ties: Option<Box<[u64]>>,
     /// Those of the snapshot that asked last.
@@ -101,7 +108,7 @@ impl SortedRows {
         if has_few_classes(column) {
             return SortedRows::by_counting(column, column.classes_count() as usize);
         }
-        let rows = if column.classes_count() <= 1 << 32 {
+        let rows: Box<[u32]> = if column.classes_count() <= 1 << 32 {
             // Class and row in one integer sort faster than pairs.
             let mut keys: Vec<u64> = (0..rows_count)
                 .map(|row| column.class(row) << 32 | u64::from(row))
@@ -113,7 +120,9 @@ impl SortedRows {
             rows.sort_unstable_by_key(|&row| (column.class(row), row));
             rows.into()
         };
+        let sampled = rows.iter().step_by(SAMPLED_ROWS);
         SortedRows {
+            samples: sampled.map(|&row| column.class(row)).collect(),
             rows,
             starts: None,
             ties: None,
@@ -139,6 +148,7 @@ impl SortedRows {
         SortedRows {
             rows: rows.into(),
             starts: Some(starts.into()),
+            samples: Box::default(),
             ties: None,
             dead: ArcSwapOption::empty(),
         }
@@ -184,6 +194,7 @@ impl SortedRows {
         SortedRows {
             rows,
             starts: None,
+            samples: Box::default(),
             ties: Some(ties.into()),
             dead: ArcSwapOption::empty(),
         }
@@ -191,12 +202,13 @@ impl SortedRows {
 
     /// Returns the heap bytes that the rows of a column, sorted, will take.
     pub(super) fn bytes_by_class(column: &Column) -> usize {
-        let starts = if has_few_classes(column) {
-            column.classes_count() as usize + 1
+        let rows_count = column.rows_count() as usize;
+        let found_by = if has_few_classes(column) {
+            (column.classes_count() as usize + 1) * 4
         } else {
-            0
+            rows_count.div_ceil(SAMPLED_ROWS) * 8
         };
-        (column.rows_count() as usize + starts) * 4
+        rows_count * 4 + found_by
     }
 
     /// Returns the heap bytes that so many rows, sorted by text, will take.
@@ -211,12 +223,25 @@ impl SortedRows {
 
     /// Returns the positions of the rows whose class is in a range.
     pub(crate) fn positions(&self, column: &Column, classes: &Range<u64>) -> Range<usize> {
-        let position = |class: u64| match &self.starts {
-            Some(starts) => starts[(class as usize).min(starts.len() - 1)] as usize,
-            None => self.rows.partition_point(|&row| column.class(row) < class),
+        let position = |class: u64| {
+            if let Some(starts) = &self.starts {
+                return starts[(class as usize).min(starts.len() - 1)] as usize;
+            }
+            let near = self.near(&(class..class));
+            let is_before = |&row: &u32| column.class(row) < class;
+            near.start + self.rows[near].partition_point(is_before)
         };
         let start = position(classes.start);
         start..position(classes.end).max(start)
+    }
+
+    /// Returns positions among which the first of some classes and the first past them are, by
+    /// the samples.
+    fn near(&self, classes: &Range<u64>) -> Range<usize> {
+        let first = self.samples.partition_point(|&own| own < classes.start);
+        let past = self.samples.partition_point(|&own| own < classes.end);
+        let start = first.saturating_sub(1) * SAMPLED_ROWS;
+        start..(past * SAMPLED_ROWS).min(self.rows.len())
     }
 
     /// Returns whether the row at a position has the key of the one before it.
@@ -325,10 +350,9 @@ impl SortedRows {
         let class = column.class(row);
         if self.starts.is_none() {
             // One search rather than one for each end of the ties and one among them.
-            let key = |row: u32| (column.class(row), row);
-            return self
-                .rows
-                .partition_point(|&other| key(other) < (class, row));
+            let near = self.near(&(class..class + 1));
+            let is_before = |&other: &u32| (column.class(other), other) < (class, row);
+            return near.start + self.rows[near].partition_point(is_before);
         }
         let ties = self.positions(column, &(class..class + 1));
         ties.start + self.rows[ties].partition_point(|&other| other < row)
@@ -339,6 +363,7 @@ impl SortedRows {
         let dead = self.dead.load();
         self.rows.len() * 4
             + self.starts.as_ref().map_or(0, |starts| starts.len() * 4)
+            + self.samples.len() * 8
             + self.ties.as_ref().map_or(0, |ties| ties.len() * 8)
             + dead.as_ref().map_or(0, |dead| dead.bytes())
     }

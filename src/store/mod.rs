@@ -376,7 +376,7 @@ impl Store {
     ///
     /// # Cost
     ///
-    /// Linear in the input; at most a few blocks of tickets are held as [`Ticket`](crate::Ticket)s. With
+    /// Linear in the input; at most a few blocks of tickets are held as such. With
     /// [`Import::threads`] above 1, one of the threads indexes words, which is about half of
     /// the work, and the others read and parse.
     pub fn load<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
