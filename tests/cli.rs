@@ -528,6 +528,16 @@ fn bad_records_are_skipped_and_counted_on_demand() {
 }
 
 #[test]
+fn one_of_a_thing_is_told_as_one() {
+    let path = file("one.jsonl", "{\"tid\":1}\nno\n");
+    let output = run(&["get", "--data", &path, "--skip-bad"], b"");
+    let said = stderr(&output);
+    let start = format!("ticketdex: {path}: 1 bad record skipped, the first: ");
+    assert!(said.starts_with(&start), "{said}");
+    assert!(said.contains("\nticketdex: 1 ticket, loaded in "), "{said}");
+}
+
+#[test]
 fn explain_tells_the_plan_and_the_work() {
     let path = file("explain.jsonl", TICKETS);
     let arguments = ["get", "status=open&order=cid", "--data", &path, "--explain"];

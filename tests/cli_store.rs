@@ -32,11 +32,14 @@ fn import(arguments: &[&str], input: &[u8]) -> (i32, String) {
 
 #[track_caller]
 fn assert_counts(message: &str, put: u64, there: u64, skipped: u64, all: u64) {
-    let counts = format!(
-        "{put} tickets put, {there} were there already, {skipped} bad records skipped, in "
-    );
+    let counted = |count: u64, thing: &str| match count {
+        1 => format!("1 {thing}"),
+        count => format!("{count} {thing}s"),
+    };
+    let (put, skipped) = (counted(put, "ticket"), counted(skipped, "bad record"));
+    let counts = format!("{put} put, {there} there already, {skipped} skipped, in ");
     assert!(message.contains(&counts), "{message}");
-    let end = format!("; the store has {all} tickets\n");
+    let end = format!("; the store has {}\n", counted(all, "ticket"));
     assert!(message.ends_with(&end), "{message}");
 }
 
@@ -115,11 +118,47 @@ fn a_bad_record_of_any_file_leaves_the_store_as_it_was() {
          tid must be given, and be 1 or more\n"
     );
     assert_eq!((status, message), (1, expected));
-    let empty = b"{\n\t\"tickets\": [\n\t]\n}\n";
-    assert_eq!(json_of(&store), empty);
+    assert!(!fs::exists(&store).unwrap());
     let (status, message) = import(&[&arguments[..], &["--skip-bad"]].concat(), b"");
     assert_eq!(status, 0);
     assert_counts(&message, 2, 0, 1, 2);
+    let before = json_of(&store);
+    let other = file("store_strict_other.jsonl", "{\"tid\":3}\n{\"tid\":0}\n");
+    assert_eq!(import(&[&other, "--store", &store], b"").0, 1);
+    assert_eq!(json_of(&store), before);
+}
+
+#[test]
+fn a_failed_run_leaves_no_empty_store_that_it_made() {
+    let path = store("store_failed.redb");
+    let bad = file("store_failed.jsonl", "{\"tid\":1}\nno\n");
+    let stdin = ["-", "--input", "jsonl", "--store", &path];
+    for arguments in [
+        &[&*bad, "--store", &path][..],
+        &["no/such.jsonl", "--store", &path],
+        &["no/such.jsonl", "--skip-bad", "--store", &path],
+        &stdin,
+    ] {
+        let (status, message) = import(arguments, b"{\"tid\":1}\nno\n");
+        assert_eq!(status, 1, "{arguments:?}");
+        assert!(message.contains("nothing is in the store"), "{message}");
+        assert!(!fs::exists(&path).unwrap(), "{arguments:?}");
+    }
+    // What is in stays, and says so.
+    let (status, message) = import(
+        &[&stdin[..], &["--batch", "1"]].concat(),
+        b"{\"tid\":1}\nno\n",
+    );
+    assert_eq!(status, 1);
+    assert!(message.contains("the first good record is in"), "{message}");
+    let body = String::from_utf8(json_of(&path)).unwrap();
+    assert!(body.contains("\"tid\" : \"1\""), "{body}");
+    // A run that ends well makes a store of nothing, and a later one that fails keeps it.
+    let empty = store("store_failed_empty.redb");
+    let nothing = file("store_failed_nothing.jsonl", "");
+    assert_eq!(import(&[&nothing, "--store", &empty], b"").0, 0);
+    assert_eq!(import(&[&bad, "--store", &empty], b"").0, 1);
+    assert_eq!(json_of(&empty), b"{\n\t\"tickets\": [\n\t]\n}\n");
 }
 
 #[test]
@@ -317,6 +356,13 @@ fn a_store_is_asked_for_as_it_should_be() {
     ] {
         let output = run(arguments, b"");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        // The library of arguments shows no usage beside a bad value.
+        let said = stderr(&output);
+        let usage = format!("Usage: ticketdex {} ", arguments[0]);
+        assert!(
+            said.contains("invalid value") || said.contains(&usage),
+            "{said}"
+        );
     }
     for (arguments, code) in [
         (&["get", "--store", &lines][..], "invalid_store"),

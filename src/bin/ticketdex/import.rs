@@ -9,8 +9,11 @@
 //! * Without `--skip-bad`, nothing of any file is put before all files have been read to the
 //!   end without an error. What can be read once only, such as standard input, is checked
 //!   batch by batch.
+//! * A run that fails before anything is in the store leaves no file that it made.
 
 use std::collections::HashSet;
+use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -22,7 +25,7 @@ use ticketdex::{
 
 use crate::input::open_store;
 use crate::source::{Bytes, Reading, Source};
-use crate::{Failure, say};
+use crate::{Failure, counted, say};
 
 /// Puts tickets into a durable store
 ///
@@ -50,35 +53,48 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let reading = &arguments.reading;
-    let sources = reading.sources(&arguments.files)?;
+    let sources = arguments.reading.sources(&arguments.files)?;
     let start = Instant::now();
-    let store = open_store(&arguments.store)?;
+    // A link to nowhere is there already, and so may be what cannot be looked at.
+    let is_new = fs::symlink_metadata(&arguments.store)
+        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let mut writer = Writer::new(open_store(&arguments.store)?, arguments);
+    let filled = fill(&mut writer, &sources, &arguments.reading);
+    if filled.is_err() && is_new && writer.is_store_empty() {
+        // While the store is open, so that nobody else has begun to fill it. If the file cannot
+        // be removed, what went wrong before is still what is to be told.
+        let _ = fs::remove_file(&arguments.store);
+    }
+    let skipped = filled?;
+    say(&format!(
+        "{} put, {} there already, {} skipped, in {:.2?}; the store has {}",
+        counted(writer.put, "ticket"),
+        writer.there,
+        counted(skipped, "bad record"),
+        start.elapsed(),
+        counted(writer.snapshot.tickets_count(), "ticket")
+    ));
+    Ok(())
+}
+
+/// Puts the tickets of all inputs, and returns how many records were skipped.
+fn fill(writer: &mut Writer, sources: &[Source<'_>], reading: &Reading) -> Result<u64, Failure> {
     if !reading.skip_bad {
-        let mut names = Names::of(&store);
+        let mut names = Names::of(&writer.store);
         for source in sources.iter().filter(|source| source.is_lasting()) {
             reading
                 .read(source, |import| check(import, &mut names))
                 .map_err(|error| Failure::bad(nothing_in(source), error))?;
         }
     }
-    let mut writer = Writer::new(store, arguments);
     let mut skipped = 0;
-    for source in &sources {
+    for source in sources {
         let imported = reading
             .read(source, |import| writer.take(import))
             .map_err(|error| Failure::bad(writer.what_is_in(source), error))?;
         skipped += imported.skipped;
     }
-    say(&format!(
-        "{} tickets put, {} were there already, {skipped} bad records skipped, in {:.2?}; \
-         the store has {} tickets",
-        writer.put,
-        writer.there,
-        start.elapsed(),
-        writer.snapshot.tickets_count()
-    ));
-    Ok(())
+    Ok(skipped)
 }
 
 fn nothing_in(source: &Source<'_>) -> String {
@@ -198,9 +214,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Returns whether nothing is in the store, nor has been.
+    fn is_store_empty(&self) -> bool {
+        self.snapshot.tickets_count() == 0 && self.snapshot.custom_names().is_empty()
+    }
+
     fn what_is_in(&self, source: &Source<'_>) -> String {
         match self.source_in {
             0 => nothing_in(source),
+            1 => format!(
+                "{}, of which the first good record is in the store",
+                source.name()
+            ),
             count => format!(
                 "{}, of which the first {count} good records are in the store",
                 source.name()

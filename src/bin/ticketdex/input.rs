@@ -12,8 +12,8 @@ use clap::Args;
 use ticketdex::synth::Tickets;
 use ticketdex::{Batch, Options, Store, durable};
 
-use crate::Failure;
 use crate::source::{Reading, Source, is_stdin, threads};
+use crate::{Failure, counted};
 
 /// So many tickets are made where no data is named.
 const SYNTHETIC_TICKETS: usize = 100_000;
@@ -108,7 +108,7 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// Says how many tickets there are and how long they took.
     pub(crate) fn describe(&self) -> String {
-        let count = self.store.snapshot().tickets_count();
-        format!("{count} tickets, loaded in {:.2?}", self.time)
+        let tickets = counted(self.store.snapshot().tickets_count(), "ticket");
+        format!("{tickets}, loaded in {:.2?}", self.time)
     }
 }

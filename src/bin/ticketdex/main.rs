@@ -1,9 +1,9 @@
 //! The command `ticketdex`: the engine for shells, and for programs in any language.
 //!
 //! `get` answers one request, `pipe` one a line, `import` fills a durable store for both, and
-//! `generate` makes tickets to try them on. What a command does is in the file of its name; here are the arguments that all
-//! share, and what becomes of a command that ends early. It uses the public face of the
-//! crate alone.
+//! `generate` makes tickets to try them on. What a command does is in the file of its name; here
+//! are the arguments that all share, and what becomes of a command that ends early. It uses the
+//! public face of the crate alone.
 //!
 //! # Invariants
 //!
@@ -86,17 +86,28 @@ impl Failure {
         }
     }
 
-    fn report(&self) -> ExitCode {
+    /// Says why a command of this name ended early, and returns its exit status.
+    fn report(&self, command: &str) -> ExitCode {
         match self {
             Failure::ReaderGone => ExitCode::SUCCESS,
-            Failure::Usage(message) => Arguments::command()
-                .error(clap::error::ErrorKind::ValueValidation, message)
-                .exit(),
+            Failure::Usage(message) => usage_error(command, message).exit(),
             Failure::Bad { about, error } => {
                 say(&format!("{about}: {}", describe(error)));
                 ExitCode::FAILURE
             }
         }
+    }
+}
+
+/// An error that shows the usage of the command of this name.
+fn usage_error(command: &str, message: &str) -> clap::Error {
+    let kind = clap::error::ErrorKind::ValueValidation;
+    let mut whole = Arguments::command();
+    // A command learns its full name, which its usage shows, when all are built.
+    whole.build();
+    match whole.find_subcommand_mut(command) {
+        Some(part) => part.error(kind, message),
+        None => whole.error(kind, message),
     }
 }
 
@@ -128,20 +139,26 @@ fn say(line: &str) {
     let _ = io::stderr().write_all(shown.as_bytes());
 }
 
+/// Says how many there are of something: `1 ticket`, `2 tickets`.
+fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// Reads the argument of `--format`.
 fn parse_format(name: &str) -> Result<Format, String> {
     Format::from_name(name).ok_or_else(|| "the formats are xml, json and delimited".to_owned())
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Get(arguments) => get::run(&arguments),
-        Command::Pipe(arguments) => pipe::run(&arguments),
-        Command::Import(arguments) => import::run(&arguments),
-        Command::Generate(arguments) => generate::run(&arguments),
+    let (name, outcome) = match Arguments::parse().command {
+        Command::Get(arguments) => ("get", get::run(&arguments)),
+        Command::Pipe(arguments) => ("pipe", pipe::run(&arguments)),
+        Command::Import(arguments) => ("import", import::run(&arguments)),
+        Command::Generate(arguments) => ("generate", generate::run(&arguments)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(name),
     }
 }

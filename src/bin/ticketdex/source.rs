@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ticketdex::{Error, Import, ImportFormat, Imported, Progress};
 
 use crate::decompress::{self, Compression};
-use crate::{Failure, describe, say};
+use crate::{Failure, counted, describe, say};
 
 /// How inputs are read.
 #[derive(Args)]
@@ -109,8 +109,8 @@ impl Reading {
         if imported.skipped > 0 {
             let first = first_skip.lock().ok().and_then(|mut first| first.take());
             let first = first.map_or_else(String::new, |first| format!(", the first: {first}"));
-            let (name, skipped) = (source.name(), imported.skipped);
-            say(&format!("{name}: {skipped} bad records skipped{first}"));
+            let (name, skipped) = (source.name(), counted(imported.skipped, "bad record"));
+            say(&format!("{name}: {skipped} skipped{first}"));
         }
         Ok(imported)
     }
@@ -167,10 +167,10 @@ fn progress_bar(source: &Source<'_>) -> io::Result<ProgressBar> {
     Ok(bar.with_style(style).with_prefix(source.name()))
 }
 
-/// Says how far a load has come: rows, bytes, rows a second.
+/// Says how far a load has come: tickets, bytes, tickets a second.
 fn rate(progress: &Progress, time: Duration) -> String {
-    let rows = progress.tickets;
-    let rows_a_second = u128::from(rows) * 1000 / time.as_millis().max(1);
+    let tickets = counted(progress.tickets, "ticket");
+    let tickets_a_second = u128::from(progress.tickets) * 1000 / time.as_millis().max(1);
     let megabytes = progress.bytes / 1_000_000;
-    format!("{rows} rows, {megabytes} MB, {rows_a_second} rows/s")
+    format!("{tickets}, {megabytes} MB, {tickets_a_second} tickets/s")
 }
