@@ -26,10 +26,19 @@ use std::path::PathBuf;
 /// assert!(error.is_request());
 /// assert!(matches!(error.kind(), ErrorKind::InvalidValue { variable, .. } if variable == "count"));
 /// ```
-#[derive(Debug)]
+///
+/// A `main` that returns one shows what a person needs: the code, the message, and the causes.
+///
+/// ```
+/// # use ticketdex::Query;
+/// let error = "count_only=x".parse::<Query>().unwrap_err();
+/// assert_eq!(
+///     format!("{error:?}"),
+///     "invalid_value: count_only is \"x\" but must be Y or N"
+/// );
+/// ```
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     position: Option<Position>,
@@ -243,6 +252,20 @@ impl fmt::Display for Error {
     }
 }
 
+/// The code, the message and the causes, as `main` prints the error that it returns; the fields
+/// are those of [`Error::kind`].
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.code())?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
 impl ErrorKind {
     /// Writes what went wrong, without the place.
     fn fmt_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -351,3 +374,26 @@ pub(crate) fn shorten(value: &str) -> String {
 
 // One word, so that a `Result<()>` stays as cheap to return as a pointer.
 const _: () = assert!(size_of::<Error>() == size_of::<usize>());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_code_place_message_and_causes() {
+        let failed = io::Error::other("no such device");
+        let position = Position {
+            line: Some(3),
+            record: 2,
+        };
+        let error = Error::from(failed).at(position);
+        let expected = "io: line 3: reading or writing failed: no such device";
+        assert_eq!(format!("{error:?}"), expected);
+        assert_eq!(format!("{error:#?}"), expected);
+        let error = Error::from(ErrorKind::UnknownTicket { tid: 7 });
+        assert_eq!(
+            format!("{error:?}"),
+            "unknown_ticket: ticket 7 is not there to be patched"
+        );
+    }
+}
