@@ -51,8 +51,8 @@
 //!
 //! # The types, in the order met
 //!
-//! * [`Ticket`] is one ticket as plain data, a member for each of the 38 variables; [`Field`]
-//!   is the table of them, [`Cell`] one value.
+//! * [`Ticket`] is one ticket as plain data, a member for each of the 38 variables, dates as those
+//!   of [`chrono`]; [`Field`] is the table of them, [`Cell`] one value.
 //! * [`Batch`] says what shall change: tickets put whole, [`Patch`]es of some values, removals.
 //! * [`Import`] reads tickets from a stream: JSON Lines, or responses in any of three formats.
 //! * [`Store`] owns the tickets and is the one who changes them; [`Reader`] takes snapshots of
@@ -112,6 +112,13 @@
 //! For that, answers come from indexes rather than from a look at every ticket, none is cached
 //! by its request and so none is stale, and memory stays flat however long a response is.
 //!
+//! # The specification
+//!
+//! Where the docs name a section of the specification, they mean a page that is kept beside the
+//! crate's sources and not shipped with them: it settles what the vendor's page of `get_tickets`
+//! leaves open, the docs of each item repeat what of it they need, and the feature `reference`
+//! is the same as a program.
+//!
 //! # Limits
 //!
 //! | what | limit |
@@ -157,6 +164,19 @@ pub mod synth;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+/// The crate whose `NaiveDateTime` is the date/time of a ticket, in the version that fits.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::Ticket;
+/// use ticketdex::chrono::NaiveDate;
+///
+/// let opened = NaiveDate::from_ymd_opt(2014, 2, 1).and_then(|day| day.and_hms_opt(10, 42, 43));
+/// let ticket = Ticket { tid: 12, date_opened: opened, ..Ticket::default() };
+/// assert!(ticket.check().is_ok());
+/// ```
+pub use chrono;
 pub use import::{Import, ImportFormat, Imported, Progress, Tickets};
 pub use journal::{Change, Journal};
 pub use model::batch::{Batch, BatchChange, Patch, Value};
