@@ -55,13 +55,27 @@ const BYTES_MAX: usize = 192;
 /// The tickets of a case, at most.
 const TICKETS_MAX: usize = 12;
 
-/// Tickets, and a request about them. Prints as JSON Lines and the request, to be pasted.
+/// Tickets, and a request about them.
+///
+/// Prints as JSON Lines and then the request, to be pasted into a file and behind
+/// `ticketdex get`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Case {
     /// The tickets, by ascending tid, each valid.
     pub tickets: Vec<Ticket>,
     /// The request, which is valid.
     pub request: String,
+}
+
+impl Case {
+    /// Returns the case with its request as a [`Query`] prints it; none if it is not valid.
+    fn canonical(&self) -> Option<Case> {
+        let query: Query = self.request.parse().ok()?;
+        Some(Case {
+            tickets: self.tickets.clone(),
+            request: query.to_string(),
+        })
+    }
 }
 
 impl fmt::Display for Case {
@@ -83,7 +97,8 @@ impl fmt::Debug for Case {
 /// A case on which an implementation does not answer as the reference does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The smallest such case that was found.
+    /// The smallest such case that was found; its request is in canonical form, unless it is
+    /// the spelling that they differ on.
     pub case: Case,
     /// The tids of the page, in order, as the reference has them.
     pub expected: Vec<u64>,
@@ -189,7 +204,12 @@ pub fn find_difference(
         Ok(())
     });
     match outcome {
-        Err(TestError::Fail(_, case)) => compare(&case),
+        Err(TestError::Fail(_, case)) => {
+            let canonical = case.canonical();
+            canonical
+                .and_then(|case| compare(&case))
+                .or_else(|| compare(&case))
+        }
         Ok(()) | Err(TestError::Abort(_)) => None,
     }
 }
@@ -235,5 +255,37 @@ impl Arbitrary for Batch {
         let drawn = vec(any::<u8>(), 0..4 * BYTES_MAX);
         let make = move |bytes: Vec<u8>| make_batch(&mut Random::chosen(&bytes), &known);
         drawn.prop_map(make).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_told_in_canonical_form() {
+        let difference = find_difference(7, 10_000, |tickets, request| {
+            // Knows neither pages nor orders nor filters, and no spelling matters to it.
+            let _: Query = request.parse().ok()?;
+            Some(tickets.iter().map(|ticket| ticket.tid).collect())
+        });
+        let Difference { case, .. } = difference.expect("most requests have filters");
+        let query: Query = case.request.parse().expect("it is valid");
+        assert_eq!(case.request, query.to_string());
+    }
+
+    #[test]
+    fn a_difference_in_spelling_keeps_the_spelling() {
+        // Knows everything, but takes the name of a variable by its letters.
+        let difference = find_difference(7, 10_000, |tickets, request| {
+            if request.contains("STATUS=") {
+                return Some(vec![0]);
+            }
+            let query: Query = request.parse().ok()?;
+            let rules = Reference::from_tickets(tickets.iter().cloned()).ok()?;
+            Some(rules.tids(&query))
+        });
+        let Difference { case, .. } = difference.expect("one in eight names is in capitals");
+        assert!(case.request.contains("STATUS="), "{case}");
     }
 }

@@ -15,51 +15,51 @@ fn page(snapshot: &Snapshot, number: u64) -> Result<Vec<u64>, ticketdex::Error> 
     let query: Query = request.parse()?;
     let answer = snapshot.answer(&query);
     println!(
-        "page {number}: {} of {} tickets",
+        "  page {number}: {} of {} open tickets",
         answer.count(),
         answer.total()
     );
     for record in answer.records() {
-        println!("  {} {}", record.tid(), record.text(Field::Subject));
+        println!("    {} {}", record.tid(), record.text(Field::Subject));
     }
     Ok(answer.records().map(|record| record.tid()).collect())
+}
+
+fn open_ticket(tid: u64) -> Ticket {
+    Ticket {
+        tid,
+        status: "Open".into(),
+        subject: format!("Ticket number {tid}"),
+        ..Ticket::default()
+    }
 }
 
 fn main() -> Result<(), ticketdex::Error> {
     let mut store = Store::new(Options::default());
     let mut batch = Batch::new();
     for tid in 1..=8 {
-        let subject = format!("Ticket number {tid}");
-        batch.put(Ticket {
-            tid,
-            status: "Open".into(),
-            subject,
-            ..Ticket::default()
-        });
+        batch.put(open_ticket(tid));
     }
     store.commit(batch)?;
 
+    println!("Someone reads the first page, and holds its snapshot:");
     let held = store.snapshot();
     assert_eq!(page(&held, 1)?, [8, 7, 6]);
 
-    // Meanwhile a ticket is opened and another one goes.
+    println!("Meanwhile ticket 9 is opened and ticket 5 removed.");
     let mut batch = Batch::new();
-    batch
-        .put(Ticket {
-            tid: 9,
-            status: "Open".into(),
-            ..Ticket::default()
-        })
-        .remove(5);
+    batch.put(open_ticket(9)).remove(5);
     store.commit(batch)?;
 
-    // The pages that follow are those of the first one.
+    println!("In the held snapshot the pages go on as if neither had happened:");
     assert_eq!(page(&held, 2)?, [5, 4, 3]);
     assert_eq!(page(&held, 3)?, [2, 1]);
     // A page past the end is empty, and no error.
     assert_eq!(page(&held, 4)?, [0; 0]);
 
-    // Who starts again sees the change.
-    assert_eq!(page(&store.snapshot(), 1)?, [9, 8, 7]);
+    println!("Who starts again, with a new snapshot, sees both:");
+    let now = store.snapshot();
+    assert_eq!(page(&now, 1)?, [9, 8, 7]);
+    assert_eq!(page(&now, 2)?, [6, 4, 3]);
     Ok(())
 }
