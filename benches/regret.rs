@@ -12,6 +12,7 @@
 mod corpus;
 mod scan;
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -76,7 +77,7 @@ fn modes(snapshot: &Snapshot, query: &Query) -> Vec<PlanMode> {
 }
 
 /// What tells one segment's plan from another: the filters as applied, their access, the order.
-type SegmentKey = (Vec<String>, &'static str, Strategy);
+type SegmentKey = (Vec<Cow<'static, str>>, &'static str, Strategy);
 
 fn plan(snapshot: &Snapshot, query: &Query, mode: PlanMode) -> Vec<SegmentKey> {
     let segments = snapshot.answer_with(query, mode).explain().segments;

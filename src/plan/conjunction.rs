@@ -86,7 +86,11 @@ const PATTERN_PROBE_COST: u64 = 66;
 const SORT_COST: u64 = 30;
 const BLOCK_COST: u64 = 50;
 const DENSE_BLOCK_COST: u64 = 15;
+/// Beside half a nanosecond a row. Measured: 30 ns a block with 16 rows, 56 with 49, 119 with
+/// 122; where rows are not parted by block, 71 to 82.
 const LISTED_BLOCK_COST: u64 = 40;
+/// Of comparing each code of a block with a range. Measured: 3,200 to 3,700 ns by column, where
+/// a dense set takes 17.
 const MIXED_BLOCK_COST: u64 = 2500;
 
 impl Conjunction {
@@ -376,12 +380,18 @@ impl Conjunction {
 
     /// Returns the filters as `explain` shows them.
     pub(super) fn describe(&self, filters: &Filters, segment: &Segment) -> Vec<FilterPlan> {
-        let describe = |part: &Part| FilterPlan {
-            name: filters.name(part.index),
-            kind: part.filter.kind_name(segment),
-            estimate: part.estimate,
-        };
-        self.parts.iter().map(describe).collect()
+        let parts = self.parts.iter();
+        parts.map(|part| part.describe(filters, segment)).collect()
+    }
+
+    /// Returns them so and leaves none: what is taken apart makes room for what it becomes.
+    pub(super) fn take_described(
+        &mut self,
+        filters: &Filters,
+        segment: &Segment,
+    ) -> Vec<FilterPlan> {
+        let parts = std::mem::take(&mut self.parts).into_iter();
+        parts.map(|part| part.describe(filters, segment)).collect()
     }
 
     /// Returns the question whether a row is live and satisfies every filter.
@@ -536,6 +546,15 @@ impl Conjunction {
 }
 
 impl Part {
+    /// Returns the filter as `explain` shows it.
+    fn describe(&self, filters: &Filters, segment: &Segment) -> FilterPlan {
+        FilterPlan {
+            name: filters.name(self.index),
+            kind: self.filter.kind_name(segment),
+            estimate: self.estimate,
+        }
+    }
+
     /// Returns the classes of a field that the filter is, where rows in the field's order are there.
     fn class_range(&self, slot: Slot) -> Option<Range<u64>> {
         match &self.filter {

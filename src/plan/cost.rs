@@ -15,8 +15,10 @@ pub(super) const ASKED_COST: u64 = 3;
 /// Of so many positions that are counted by a bitmap.
 const COUNTED_POSITIONS: u64 = 2;
 /// Of a sample of the matches and their places in an order, most of it waiting for memory.
+/// Measured: 2 to 11 µs with all of it in cache, the more the denser the matches.
 const SAMPLE_COST: u64 = 10_000;
-/// Matches are few where less than one row in so many is one.
+/// Matches are few where less than one row in so many is one. Measured where one in five to
+/// eight is: a sample takes 7 to 11 µs, a walk for a page of 50 along one set 1 to 3.
 const SPARSE: u64 = 8;
 const COMPARE_COST: u64 = 8;
 /// Measured: 8 ns a row with one key, 14 with two, of which a visit takes some.
@@ -27,7 +29,8 @@ const MAKE_BY_TEXTS_COST: u64 = 1_500;
 /// An order is made once answers have missed it by this part of what it costs.
 const MISSES: u64 = 16;
 
-/// A nanosecond clears the bits of so many rows.
+/// A nanosecond clears the bits of so many rows. Measured: 900 in cache; memory that comes from
+/// elsewhere is cleared at its own pace, and is then read for the first time.
 const CLEARED_ROWS: u64 = 256;
 
 /// A bucket for each of more values than this is no longer cheaper than a walk.

@@ -3,6 +3,7 @@
 //! The figures are counts of rows, blocks and bytes, never of time: the same on every
 //! machine for the same store and the same requests before it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::Strategy;
@@ -34,8 +35,8 @@ pub struct Work {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilterPlan {
-    /// The variable that it comes from.
-    pub name: String,
+    /// The variable that it comes from; for a keyword's term with the term.
+    pub name: Cow<'static, str>,
     /// How its rows are found or asked for.
     pub kind: &'static str,
     /// How many rows it lets through: exact, but for probes an upper bound.

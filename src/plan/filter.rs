@@ -6,6 +6,7 @@
 //! and shared parts only, never a borrow, so that an answer can own its snapshot; whoever uses
 //! it hands the segment in.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -93,14 +94,15 @@ impl Filters {
     }
 
     /// Returns how `explain` calls a filter.
-    pub(super) fn name(&self, index: usize) -> String {
-        match &self.all[index] {
-            Filter::Value(field, _) | Filter::Values(field, _) => field.request_name().to_owned(),
-            Filter::Cids(..) => Field::Cid.name().to_owned(),
-            Filter::Numbers(field, ..) => field.name().to_owned(),
-            Filter::Pattern(_) => Field::Tid.name().to_owned(),
-            Filter::Term(term) => format!("keyword {term:?}"),
-        }
+    pub(super) fn name(&self, index: usize) -> Cow<'static, str> {
+        let name = match &self.all[index] {
+            Filter::Value(field, _) | Filter::Values(field, _) => field.request_name(),
+            Filter::Cids(..) => Field::Cid.name(),
+            Filter::Numbers(field, ..) => field.name(),
+            Filter::Pattern(_) => Field::Tid.name(),
+            Filter::Term(term) => return format!("keyword {term:?}").into(),
+        };
+        name.into()
     }
 }
 

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::query::Query;
-use crate::snapshot::{Record, RowId, Snapshot};
+use crate::snapshot::{LiveSegment, Record, RowId, Snapshot};
 use conjunction::{Access, Conjunction};
 use cost::{cost, order_cost};
 use cursor::{Cursor, Need, Task};
@@ -173,9 +173,12 @@ impl Snapshot {
     /// Answers a query by a demanded plan.
     #[doc(hidden)]
     pub fn answer_with(&self, query: &Query, mode: PlanMode) -> Answer {
+        let filters = Filters::of(query);
+        if query.is_count_only() {
+            return self.count(&filters, mode);
+        }
         let mut work = Work::default();
         let order = Order::resolve(query, self);
-        let filters = Filters::of(query);
         let find = |live| {
             let conjunction = Conjunction::compile(&filters, live, mode);
             Found::new(conjunction, live, mode, &mut work)
@@ -183,7 +186,6 @@ impl Snapshot {
         let found: Vec<Found> = self.segments().iter().map(find).collect();
         let total = found.iter().map(Found::count).sum::<u64>();
         let (skip, take) = query.window();
-        let take = if query.is_count_only() { 0 } else { take };
         let count = total.saturating_sub(skip).min(take);
         let is_shared = found.iter().filter(|found| found.count() > 0).count() > 1;
         let window = Window {
@@ -213,18 +215,8 @@ impl Snapshot {
             } else {
                 Choice::NOTHING
             };
-            plans.push(SegmentPlan {
-                rows_count: live.segment.rows_count().into(),
-                matches_count: found.count(),
-                filters: found.conjunction.describe(&filters, &live.segment),
-                access: match found.conjunction.access() {
-                    Access::Drive => "drive",
-                    Access::Blocks => "blocks",
-                },
-                strategy: choice.strategy,
-                cost: choice.cost,
-                fell_back_from: choice.fell_back_from,
-            });
+            let described = found.conjunction.describe(&filters, &live.segment);
+            plans.push(choice.plan(&found, live, described));
             if task.need.most > 0 {
                 let matches_count = found.count();
                 let cursor = Cursor::new(choice.strategy, found, task, &mut work);
@@ -249,16 +241,30 @@ impl Snapshot {
         Answer {
             snapshot: self.clone(),
             count,
-            is_count_only: query.is_count_only(),
+            is_count_only: false,
             rows,
-            explain: Arc::new(Explained {
-                plan: Explain {
-                    total,
-                    segments: plans,
-                    work,
-                },
-                bytes_written: AtomicU64::new(0),
-            }),
+            explain: Explained::new(total, plans, work),
+        }
+    }
+
+    /// Counts what matches: no order is resolved, and no row asked for.
+    fn count(&self, filters: &Filters, mode: PlanMode) -> Answer {
+        let mut work = Work::default();
+        let mut total = 0;
+        let plan = |live: &LiveSegment| {
+            let conjunction = Conjunction::compile(filters, live, mode);
+            let mut found = Found::new(conjunction, live, mode, &mut work);
+            total += found.count();
+            let described = found.conjunction.take_described(filters, &live.segment);
+            Choice::NOTHING.plan(&found, live, described)
+        };
+        let plans = self.segments().iter().map(plan).collect();
+        Answer {
+            snapshot: self.clone(),
+            count: 0,
+            is_count_only: true,
+            rows: Rows::none(),
+            explain: Explained::new(total, plans, work),
         }
     }
 }
@@ -319,6 +325,22 @@ impl Choice {
         cost: 0,
         fell_back_from: None,
     };
+
+    /// Returns the plan of a segment, given its filters as `explain` shows them.
+    fn plan(&self, found: &Found, live: &LiveSegment, filters: Vec<FilterPlan>) -> SegmentPlan {
+        SegmentPlan {
+            rows_count: live.segment.rows_count().into(),
+            matches_count: found.count(),
+            filters,
+            access: match found.conjunction.access() {
+                Access::Drive => "drive",
+                Access::Blocks => "blocks",
+            },
+            strategy: self.strategy,
+            cost: self.cost,
+            fell_back_from: self.fell_back_from,
+        }
+    }
 }
 
 /// Takes the strategy with the least cost of those that can serve the order.
@@ -400,6 +422,19 @@ pub struct Answer {
 struct Explained {
     plan: Explain,
     bytes_written: AtomicU64,
+}
+
+impl Explained {
+    fn new(total: u64, segments: Vec<SegmentPlan>, work: Work) -> Arc<Explained> {
+        Arc::new(Explained {
+            plan: Explain {
+                total,
+                segments,
+                work,
+            },
+            bytes_written: AtomicU64::new(0),
+        })
+    }
 }
 
 impl Answer {

@@ -30,7 +30,12 @@ pub(crate) struct Rows {
 
 #[derive(Clone, Debug)]
 enum Source {
-    Listed { ids: Arc<[RowId]>, next: usize },
+    /// No row was asked for.
+    Nothing,
+    Listed {
+        ids: Arc<[RowId]>,
+        next: usize,
+    },
     Merged(Merge),
 }
 
@@ -52,6 +57,14 @@ struct Merge {
 }
 
 impl Rows {
+    /// Makes a cursor that gives none.
+    pub(super) fn none() -> Rows {
+        Rows {
+            source: Source::Nothing,
+            left: 0,
+        }
+    }
+
     /// Makes a cursor that gives at most `count` rows after what is skipped.
     pub(super) fn new(members: Vec<Member>, order: Order, count: u64) -> Rows {
         Rows {
@@ -112,6 +125,7 @@ impl Rows {
         let wanted = self.left.min(FILL_ROWS_MAX);
         let before = out.len();
         match &mut self.source {
+            Source::Nothing => {}
             Source::Listed { ids, next } => {
                 let end = *next + wanted as usize;
                 out.extend_from_slice(&ids[*next..end.min(ids.len())]);
