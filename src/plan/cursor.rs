@@ -292,6 +292,11 @@ impl Cursor {
         Some(act(&mut self.source, scope, &mut self.work))
     }
 
+    /// Returns whether the rows come from a walk along an order.
+    pub(super) fn is_walk(&self) -> bool {
+        matches!(self.source, Source::Walk(_))
+    }
+
     /// Finds more rows, or that there are none; may find none and not be done.
     fn refill(&mut self, live: &LiveSegment) {
         let Some(conjunction) = self.conjunction.clone() else {

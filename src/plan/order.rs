@@ -177,9 +177,15 @@ impl<'a> Value<'a> {
 
     /// Returns the classes of a column that the value is: one, or none at its place among them.
     pub(super) fn classes(&self, column: &Column) -> Range<u64> {
+        self.classes_within(column, &(0..column.classes_count()))
+    }
+
+    /// Returns the same, where it is known to be among some classes or right after them.
+    pub(super) fn classes_within(&self, column: &Column, within: &Range<u64>) -> Range<u64> {
         match (self, column.dictionary()) {
             (Value::Text(text), Some(dictionary)) => {
-                let classes = dictionary.find_place(&fold(text));
+                let within = within.start as u32..within.end as u32;
+                let classes = dictionary.place_of(text, &within);
                 classes.start.into()..classes.end.into()
             }
             (Value::Number(Some(number)), _) => column.number_classes(*number, *number),

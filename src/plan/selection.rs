@@ -23,6 +23,7 @@ use super::cursor::{Cursor, Source};
 use super::keys::{KeyedRow, RowKeys};
 use super::order::{Key, Order, Value, directed, is_constant};
 use crate::segment::Segment;
+use crate::segment::column::Column;
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
 
 /// So many rows are cheaper to merge than to search among.
@@ -228,6 +229,10 @@ struct ByValue<'a> {
     /// The value, where all rows of the segment have the same.
     constant: Option<Value<'a>>,
     keys: RowKeys<'a>,
+    /// The classes that pivots to come are among, or right after.
+    classes: Range<u64>,
+    /// The classes of the last pivot, and how it split the matches.
+    last: (Range<u64>, Range<u64>),
 }
 
 impl<'a> ByValue<'a> {
@@ -241,7 +246,26 @@ impl<'a> ByValue<'a> {
             constant: is_constant(segment, key.slot).then(|| Value::of(segment, key.slot, 0)),
             keys: RowKeys::new(segment, &member.cursor.order),
             cursor: &mut member.cursor,
+            classes: 0..segment.column(key.slot).map_or(0, Column::classes_count),
+            last: (0..0, 0..0),
         }
+    }
+
+    /// Returns the classes of a pivot: pivots come from windows, so each is on that side of the
+    /// last on which the windows are now.
+    fn classes_of(&mut self, pivot: &Value<'_>, window: &Range<u64>) -> Range<u64> {
+        let Some(column) = self.live.segment.column(self.key.slot) else {
+            return 0..0;
+        };
+        let (classes, split) = &self.last;
+        if *split != (0..0) {
+            if (window.end <= split.start) != self.key.descends {
+                self.classes.end = classes.start;
+            } else {
+                self.classes.start = classes.end;
+            }
+        }
+        pivot.classes_within(column, &self.classes)
     }
 }
 
@@ -273,12 +297,17 @@ impl<'a> Sequence for ByValue<'a> {
                 Ordering::Greater => window.start..window.start,
             };
         }
+        let classes = if self.cursor.is_walk() {
+            self.classes_of(pivot, window)
+        } else {
+            0..0
+        };
         let (keys, key, segment) = (&self.keys, self.key, &self.live.segment);
         let split = self
             .cursor
             .with_source(self.live, |source, scope, work| match source {
                 Source::Walk(walk) => {
-                    let group = walk.group_of(scope, pivot);
+                    let group = walk.group_of_classes(scope, pivot, &classes);
                     walk.ranks(scope, &group, work)
                 }
                 Source::Bucket(bucket) => bucket.ranks(scope, pivot, work),
@@ -292,7 +321,10 @@ impl<'a> Sequence for ByValue<'a> {
                 Source::Blocks(_) | Source::Done => window.clone(),
             });
         let split = split.unwrap_or_else(|| window.clone());
-        split.start.clamp(window.start, window.end)..split.end.clamp(window.start, window.end)
+        let start = split.start.clamp(window.start, window.end);
+        let end = split.end.clamp(window.start, window.end);
+        self.last = (classes, start..end);
+        start..end
     }
 }
 

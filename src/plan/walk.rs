@@ -424,13 +424,25 @@ impl Walk {
 
     /// Returns the positions of the rows with a value.
     pub(super) fn group_of(&self, scope: Scope<'_>, value: &Value<'_>) -> Range<usize> {
+        let column = self.path.column(scope);
+        let classes = column.map_or(0..0, |column| value.classes(column));
+        self.group_of_classes(scope, value, &classes)
+    }
+
+    /// Returns the same, given the classes that the value is in a column of codes.
+    pub(super) fn group_of_classes(
+        &self,
+        scope: Scope<'_>,
+        value: &Value<'_>,
+        classes: &Range<u64>,
+    ) -> Range<usize> {
         let Some(sorted) = self.path.sorted(scope) else {
             return 0..0;
         };
         let texts = scope.live.segment.text_column(self.path.key.slot);
         let within = |position: usize| position.clamp(self.path.span.start, self.path.span.end);
         let group = match (self.path.column(scope), texts) {
-            (Some(column), _) => sorted.positions(column, &value.classes(column)),
+            (Some(column), _) => sorted.positions(column, classes),
             (None, Some(texts)) => {
                 let compare = |row: u32| Value::Text(texts.text(row)).cmp(value);
                 let rows = sorted.rows();
@@ -451,7 +463,14 @@ impl Walk {
         work: &mut Work,
     ) -> Range<u64> {
         let offsets = self.path.offsets(group);
-        self.passed(scope, offsets.start, work)..self.passed(scope, offsets.end, work)
+        let start = self.passed(scope, offsets.start, work);
+        // Most segments do not have the value that another was asked for.
+        let is_empty = offsets.is_empty();
+        start..if is_empty {
+            start
+        } else {
+            self.passed(scope, offsets.end, work)
+        }
     }
 
     /// Returns how many matches come before the rows of a group from `row` on.

@@ -351,6 +351,16 @@ impl Dictionary {
         class..class + u32::from(is_found)
     }
 
+    /// Returns the same for a text that is not folded yet, without a copy of it, where all
+    /// classes before some come before it, and all after them after it.
+    pub(crate) fn place_of(&self, text: &str, within: &Range<u32>) -> Range<u32> {
+        let is_after = |own: &str| cmp_folds(own, text) != Ordering::Less;
+        let class = self.first_class_within(within, is_after);
+        let is_found = class < self.classes_count()
+            && cmp_folds(self.class_text(class), text) == Ordering::Equal;
+        class..class + u32::from(is_found)
+    }
+
     /// Returns the classes from the folded text `start` on and up to `end` or what starts with it.
     pub(crate) fn find_range(&self, start: Option<&str>, end: Option<&str>) -> Range<u32> {
         let first = start.map_or(0, |start| {
@@ -371,7 +381,12 @@ impl Dictionary {
 
     /// Returns the first class whose text satisfies what then all later ones do.
     fn first_class(&self, holds: impl Fn(&str) -> bool) -> u32 {
-        let (mut low, mut high) = (0, self.classes_count());
+        self.first_class_within(&(0..self.classes_count()), holds)
+    }
+
+    /// Returns the same, where it is among some classes or right after them.
+    fn first_class_within(&self, within: &Range<u32>, holds: impl Fn(&str) -> bool) -> u32 {
+        let (mut low, mut high) = (within.start, within.end);
         while low < high {
             let middle = low + (high - low) / 2;
             if holds(self.class_text(middle)) {
@@ -450,11 +465,18 @@ pub(crate) fn cmp_folded(text: &str, folded: &str) -> Ordering {
 
 /// Compares two texts, both folded, by code point.
 pub(crate) fn cmp_folds(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() {
-        let lower = |byte: u8| byte.to_ascii_lowercase();
-        return a.bytes().map(lower).cmp(b.bytes().map(lower));
+    for (own, other) in a.bytes().zip(b.bytes()) {
+        if !own.is_ascii() || !other.is_ascii() {
+            return folded_chars(a).cmp(folded_chars(b));
+        }
+        // What follows does not change how these fold.
+        let ordering = own.to_ascii_lowercase().cmp(&other.to_ascii_lowercase());
+        if ordering != Ordering::Equal {
+            return ordering;
+        }
     }
-    folded_chars(a).cmp(folded_chars(b))
+    // One is the start of the other, and no text folds to nothing.
+    a.len().cmp(&b.len())
 }
 
 fn starts_with_folded(text: &str, folded: &str) -> bool {
@@ -510,6 +532,11 @@ mod tests {
                 assert_eq!(cmp_folds(a, b), fold(a).cmp(&fold(b)), "{a} {b}");
             }
             let place = dictionary.find_place(&fold(a));
+            assert_eq!(
+                dictionary.place_of(a, &(0..dictionary.classes_count())),
+                place
+            );
+            assert_eq!(dictionary.place_of(a, &(place.start..place.start)), place);
             assert_eq!(
                 (place.len(), Some(place.start)),
                 (1, dictionary.find(&fold(a)))

@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! * The counts are those of the blocks.
+//! * The counts are those of the blocks and of the groups.
 
 use std::sync::Arc;
 
@@ -25,12 +25,14 @@ type Group = [Option<Arc<Block>>; GROUP_BLOCKS];
 /// blocks, the pointers beside these, and a pointer for each other group: with no groups, a
 /// commit that removes one ticket of a million took 4.8 µs instead of 3.3. The counts make room
 /// between marks addressable: how many are marked before a row, and which is the nth that is not,
-/// cost a pass over counts.
+/// cost a pass over the counts of groups and then of the blocks of one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tombstones {
     groups: Vec<Option<Arc<Group>>>,
     /// How many are marked in each block.
     counts: Vec<u16>,
+    /// How many are marked in each group.
+    group_counts: Vec<u32>,
     count: u32,
 }
 
@@ -50,7 +52,9 @@ impl Tombstones {
         if index >= self.counts.len() {
             self.groups.resize(index / GROUP_BLOCKS + 1, None);
             self.counts.resize(index + 1, 0);
+            self.group_counts.resize(index / GROUP_BLOCKS + 1, 0);
         }
+        let group_count = &mut self.group_counts[index / GROUP_BLOCKS];
         let group = self.groups[index / GROUP_BLOCKS].get_or_insert_default();
         let block = &mut Arc::make_mut(group)[index % GROUP_BLOCKS];
         let block = block.get_or_insert_with(|| Arc::new(EMPTY_BLOCK));
@@ -59,9 +63,11 @@ impl Tombstones {
         *word ^= 1 << (bit % 64);
         if *word >> (bit % 64) & 1 == 1 {
             self.counts[index] += 1;
+            *group_count += 1;
             self.count += 1;
         } else {
             self.counts[index] -= 1;
+            *group_count -= 1;
             self.count -= 1;
         }
     }
@@ -86,13 +92,16 @@ impl Tombstones {
 
     /// Returns how many rows before a row are marked.
     ///
-    /// Cost: an addition for each block before, and one block.
+    /// Cost: an addition for each group before and for each block of one, and one block.
     pub(crate) fn rank(&self, row: u32) -> u32 {
         let index = (row / BLOCK_ROWS) as usize;
-        let before = &self.counts[..index.min(self.counts.len())];
-        let before: u32 = before.iter().map(|&count| u32::from(count)).sum();
+        let group = (index / GROUP_BLOCKS).min(self.group_counts.len());
+        let groups: u32 = self.group_counts[..group].iter().sum();
+        let end = index.min(self.counts.len());
+        let blocks = &self.counts[(group * GROUP_BLOCKS).min(end)..end];
+        let blocks: u32 = blocks.iter().map(|&count| u32::from(count)).sum();
         let block = self.block(index);
-        before + block.map_or(0, |block| rank_in_block(block, row % BLOCK_ROWS))
+        groups + blocks + block.map_or(0, |block| rank_in_block(block, row % BLOCK_ROWS))
     }
 
     /// Returns the nth row that is not marked, counted from 0, though it may be past the last.
@@ -100,7 +109,18 @@ impl Tombstones {
     /// Cost: that of [`rank`](Tombstones::rank).
     pub(crate) fn select_unmarked(&self, nth: u32) -> u32 {
         let mut left = nth;
-        for (index, &count) in (0u32..).zip(&self.counts) {
+        let mut groups_count = 0;
+        for &count in &self.group_counts {
+            let unmarked = GROUP_BLOCKS as u32 * BLOCK_ROWS - count;
+            if left < unmarked {
+                break;
+            }
+            left -= unmarked;
+            groups_count += 1;
+        }
+        let first = groups_count * GROUP_BLOCKS;
+        let rest = self.counts.get(first..).unwrap_or_default();
+        for (index, &count) in (first as u32..).zip(rest) {
             let unmarked = BLOCK_ROWS - u32::from(count);
             if left < unmarked {
                 let base = index * BLOCK_ROWS;
@@ -113,7 +133,7 @@ impl Tombstones {
             }
             left -= unmarked;
         }
-        self.counts.len() as u32 * BLOCK_ROWS + left
+        self.counts.len().max(first) as u32 * BLOCK_ROWS + left
     }
 
     /// Removes the marked rows of one block from `out`; returns whether the block may have any.
@@ -202,6 +222,7 @@ impl Tombstones {
         let blocks = groups.clone().flat_map(|group| group.iter().flatten());
         self.groups.capacity() * size_of::<Option<Arc<Group>>>()
             + self.counts.capacity() * size_of::<u16>()
+            + self.group_counts.capacity() * size_of::<u32>()
             + groups.count() * (size_of::<Group>() + 16)
             + blocks.count() * (size_of::<Block>() + 16)
     }
