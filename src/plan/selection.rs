@@ -259,10 +259,11 @@ impl<'a> ByValue<'a> {
         };
         let (classes, split) = &self.last;
         if *split != (0..0) {
-            if (window.end <= split.start) != self.key.descends {
-                self.classes.end = classes.start;
-            } else {
+            let comes_before = window.end <= split.start;
+            if comes_before == self.key.descends {
                 self.classes.start = classes.end;
+            } else {
+                self.classes.end = classes.start;
             }
         }
         pivot.classes_within(column, &self.classes)
