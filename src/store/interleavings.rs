@@ -12,7 +12,7 @@ use loom::sync::atomic::AtomicUsize;
 use loom::thread;
 
 use super::*;
-use crate::model::Field;
+use crate::model::{Field, Ticket};
 use crate::segment::Slot;
 use crate::segment::budget::Budget;
 
