@@ -239,14 +239,16 @@ impl Revision {
         Revision::gather(base, picks, &sources)
     }
 
-    /// Makes a revision of the same live tickets with another base, which has them all.
+    /// Makes a revision of the same live tickets with another base, which must have them all.
     pub(crate) fn rebase(&self, dead: &Tombstones, base: &Arc<Segment>) -> Revision {
         let live = (0..)
             .zip(&*self.rows)
             .filter(|&(row, _)| !dead.contains(row));
         let picks = live.filter_map(|(row, &base_row)| {
+            let base_row = base.row_of(self.base.tid(base_row));
+            debug_assert!(base_row.is_some(), "the new base has every live ticket");
             Some(Pick {
-                base_row: base.row_of(self.base.tid(base_row))?,
+                base_row: base_row?,
                 source: 0,
                 row,
             })

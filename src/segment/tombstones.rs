@@ -242,6 +242,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn marks_of_several_groups_are_counted_and_stepped_over() {
+        let group_rows = GROUP_BLOCKS as u32 * BLOCK_ROWS;
+        let marked = [
+            7,
+            group_rows - 1,
+            group_rows,
+            3 * group_rows + 5_000,
+            3 * group_rows + 5_001,
+        ];
+        let mut marks = Tombstones::default();
+        assert!(marked.iter().all(|&row| marks.insert(row)));
+        for row in (0..6 * group_rows).step_by(511).chain(marked) {
+            let before = marked.iter().filter(|&&own| own < row).count() as u32;
+            assert_eq!(marks.rank(row), before, "{row}");
+            if !marked.contains(&row) {
+                assert_eq!(marks.select_unmarked(row - before), row);
+            }
+        }
+        marks.toggle(group_rows);
+        assert_eq!((marks.rank(group_rows + 1), marks.count()), (2, 4));
+    }
+
+    #[test]
     fn marks_are_counted_and_stepped_over() {
         for step in [1, 2, 3, 63, 64, 65, 4096, 5000] {
             let mut marks = Tombstones::default();

@@ -5,8 +5,8 @@
 //! segment.** Its tickets are indexed before it returns, and the rows that they replace
 //! are marked dead, not erased: their memory goes when their segment is merged. **A patch
 //! that leaves the searchable texts of a ticket in a large segment alone indexes nothing:** it
-//! keeps the new values beside the old row ([`Revision`]), and the first reader
-//! who asks for a field makes its column. **Now and
+//! keeps the new values beside the old row ([`Revision`]), and the first reader who asks for a
+//! field makes its column. **Now and
 //! then a commit merges** small segments, up to 16,384 rows of them, and takes as long as
 //! that takes; readers do not notice. **Large merges are the caller's to schedule:** until a
 //! [`MergeJob`] is run and installed, large segments gather, and many segments are slower
@@ -31,8 +31,8 @@
 //! copy of the tombstone blocks that it marks, plus its share of the merges that it brings
 //! on: a ticket is rewritten a few times by commits and again by jobs (see [`tiers`] for how
 //! often, and for how many segments there are). The worst commit merges 16,384 rows, and as
-//! many revised ones of each large segment. While
-//! a merge runs it holds its result beside its inputs. Taking a snapshot is one atomic load.
+//! many revised ones of each large segment. While a merge runs it holds its result beside its
+//! inputs. Taking a snapshot is one atomic load.
 
 mod changes;
 mod job;
