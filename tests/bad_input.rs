@@ -1,6 +1,7 @@
 //! Bad inputs: each gets its error, with field and position, in both modes; good ones
 //! cut at any byte, and arbitrary bytes, never panic.
 
+use std::io::BufReader;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -490,6 +491,31 @@ fn deep_and_huge_values_are_refused_in_proportion() {
         let bound = Import::new(format, input.as_bytes()).record_bytes_max(1 << 20);
         let error = bound.skip_bad(true).for_each_block(|_| Ok(())).unwrap_err();
         assert_eq!(error.code(), "invalid_syntax");
+    }
+}
+
+#[test]
+fn a_record_may_be_as_long_as_the_bound_and_no_longer() {
+    for (format, start, record, end) in [
+        (JsonLines, "", r#"{"tid":1,"subject":"x"}"#, ""),
+        (JsonLines, "\n", r#"{"tid":1,"subject":"x"}"#, "\r\n\n"),
+        (Delimited, "", "tid=1&subject=x", ""),
+        (Delimited, "", "tid=1&subject=x", "\r\ntid=2"),
+        (Json, r#"{"tickets":["#, r#"{"tid":1}"#, "]}"),
+        (Json, r#"{"tickets":[{"tid":2}, "#, r#"{"tid":1,"cid":""}"#, "]}"),
+        (Xml, "", "<tickets><ticket><tid>1</tid></ticket>", "</tickets>"),
+    ] {
+        let input = format!("{start}{record}{end}");
+        // Whole, and in pieces: the bound holds wherever the reader stops.
+        for piece in [1, 7, 1 << 16] {
+            for (bound, is_read) in [(record.len(), true), (record.len() - 1, false)] {
+                let reader = BufReader::with_capacity(piece, input.as_bytes());
+                let import = Import::new(format, reader).record_bytes_max(bound);
+                let outcome = import.for_each_block(|_| Ok(()));
+                let code = outcome.map_err(|error| error.code());
+                assert_eq!(code.is_ok(), is_read, "{input:?} {piece} {bound} {code:?}");
+            }
+        }
     }
 }
 

@@ -220,7 +220,10 @@ impl<R: BufRead> Import<R> {
         self
     }
 
-    /// Sets the most bytes of one record (an XML or JSON ticket, a line); 1 GiB unless set.
+    /// Sets the most bytes of one record; 1 GiB unless set.
+    ///
+    /// A record is a line without its end, a JSON ticket, or an XML ticket with what stands
+    /// between the one before and it.
     ///
     /// A longer one ends the import in either mode, before it is held in memory.
     #[must_use]

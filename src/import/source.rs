@@ -221,8 +221,8 @@ impl<R: BufRead> Framer<R> {
             self.buffer.drain(..self.at);
             self.at = 0;
         }
-        // A byte more, for the end of the line.
-        if self.buffer.len() > self.record_bytes_max {
+        // Two bytes more, for the end of the line.
+        if self.buffer.len() > self.record_bytes_max + 2 {
             return Err(too_long());
         }
         loop {
@@ -262,6 +262,9 @@ impl<R: BufRead> Framer<R> {
         self.at = if is_last { end } else { end + 1 };
         self.line += 1;
         line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > self.record_bytes_max {
+            return Err(too_long());
+        }
         if !line.trim_ascii().is_empty() {
             self.record += 1;
             let position = Position {

@@ -108,7 +108,7 @@ impl<R: BufRead> XmlTickets<R> {
         let mut reader = Reader::from_reader(Metered {
             reader: Unmarked::new(reader),
             is_at_start: true,
-            bytes_left: record_bytes_max,
+            bytes_left: record_bytes_max + 1,
         });
         let config = reader.config_mut();
         config.expand_empty_elements = true;
@@ -155,7 +155,7 @@ impl<R: BufRead> XmlTickets<R> {
 
     /// Reads up to the start of a ticket; none at the end of the response.
     fn open_ticket(&mut self) -> Result<Option<Tag>, Error> {
-        self.reader.get_mut().bytes_left = self.record_bytes_max;
+        self.reader.get_mut().bytes_left = self.record_bytes_max + 1;
         let mut text = String::new();
         let mut is_closed = false;
         loop {
@@ -343,7 +343,7 @@ impl<R: BufRead> XmlTickets<R> {
             }
             Err(error) => return Err(self.explain(error)),
         };
-        // The bound shows as an end of the input.
+        // A byte past the bound shows as an end of the input.
         if self.reader.get_ref().bytes_left == 0 {
             return Err(too_long());
         }
