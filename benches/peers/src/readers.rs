@@ -37,9 +37,26 @@ pub struct Seen {
     pub worst: [f64; 2],
 }
 
+impl Seen {
+    /// Sums up the answers without a writer and with one, of which there are some each.
+    fn of(name: &'static str, samples: [Vec<f64>; 2]) -> Seen {
+        let [(median, worst), (median_with, worst_with)] = samples.map(|mut samples| {
+            samples.sort_by(f64::total_cmp);
+            (samples[samples.len() / 2], samples[samples.len() - 1])
+        });
+        Seen {
+            name,
+            medians: [median, median_with],
+            worst: [worst, worst_with],
+        }
+    }
+}
+
 /// What all readers saw, and how much was written meanwhile.
 #[derive(Clone, Debug)]
 pub struct Windows {
+    /// All answers, of whatever request: as many of each, asked by turns.
+    pub all: Seen,
     /// A line a request.
     pub seen: Vec<Seen>,
     /// Tickets a second that were committed in the seconds with a writer.
@@ -69,22 +86,18 @@ pub fn beside_a_writer(
             samples[is_written].extend(read);
         }
     }
-    let seen = rows.iter().zip(samples).map(|(row, samples)| {
-        let mut worst = [0.0; 2];
-        let mut medians = [0.0; 2];
-        for (at, mut samples) in samples.into_iter().enumerate() {
-            samples.sort_by(f64::total_cmp);
-            medians[at] = samples[samples.len() / 2];
-            worst[at] = samples[samples.len() - 1];
+    let mut all = [Vec::new(), Vec::new()];
+    for samples in &samples {
+        for (all, samples) in all.iter_mut().zip(samples) {
+            all.extend(samples);
         }
-        Seen {
-            name: row.name,
-            medians,
-            worst,
-        }
-    });
+    }
+    let seen = rows.iter().zip(samples);
     Ok(Windows {
-        seen: seen.collect(),
+        all: Seen::of("all requests, by turns", all),
+        seen: seen
+            .map(|(row, samples)| Seen::of(row.name, samples))
+            .collect(),
         written: written as f64 / (WINDOWS as f64 * WINDOW.as_secs_f64()),
     })
 }

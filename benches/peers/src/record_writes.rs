@@ -1,6 +1,7 @@
 //! What writes cost, as Markdown.
 
 use std::fmt::Write;
+use std::iter;
 
 use crate::readers::{Fragmented, Seen, States, Windows};
 use crate::record::{head, micros, thousands};
@@ -80,7 +81,7 @@ impl Writes {
             "| request | without | with | ratio | slowest without | slowest with |\n|---|{}",
             "---:|".repeat(5)
         )?;
-        for seen in &self.windows.seen {
+        for seen in iter::once(&self.windows.all).chain(&self.windows.seen) {
             let Seen {
                 name,
                 medians,
