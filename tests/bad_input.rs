@@ -502,8 +502,18 @@ fn a_record_may_be_as_long_as_the_bound_and_no_longer() {
         (Delimited, "", "tid=1&subject=x", ""),
         (Delimited, "", "tid=1&subject=x", "\r\ntid=2"),
         (Json, r#"{"tickets":["#, r#"{"tid":1}"#, "]}"),
-        (Json, r#"{"tickets":[{"tid":2}, "#, r#"{"tid":1,"cid":""}"#, "]}"),
-        (Xml, "", "<tickets><ticket><tid>1</tid></ticket>", "</tickets>"),
+        (
+            Json,
+            r#"{"tickets":[{"tid":2}, "#,
+            r#"{"tid":1,"cid":""}"#,
+            "]}",
+        ),
+        (
+            Xml,
+            "",
+            "<tickets><ticket><tid>1</tid></ticket>",
+            "</tickets>",
+        ),
     ] {
         let input = format!("{start}{record}{end}");
         // Whole, and in pieces: the bound holds wherever the reader stops.

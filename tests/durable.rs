@@ -338,3 +338,20 @@ fn the_database_of_another_program_is_refused() {
         assert!(error.to_string().contains(reason), "{name}: {error}");
     }
 }
+
+#[test]
+fn a_store_is_opened_with_the_options_of_its_memory() {
+    let folder = Folder::new("options");
+    let path = folder.join("a");
+    let narrow = ticketdex::Options::default().memory_bytes_max(1 << 14);
+    let options = || durable::Options::new().store(narrow.clone());
+    let mut store = options().open(&path).unwrap();
+    let shown = format!("{store:?}");
+    assert!(shown.contains("FileJournal { path: "), "{shown}");
+    let mut batch = Batch::new();
+    batch.put(Ticket {
+        subject: "x".repeat(1 << 16),
+        ..ticket(1, "Open")
+    });
+    assert_eq!(store.commit(batch).unwrap_err().code(), "too_much_memory");
+}

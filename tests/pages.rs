@@ -244,3 +244,31 @@ fn a_walk_ends_with_the_page() {
     let work = answer.explain().work;
     assert!(work.rows_touched <= 20, "{work:?}");
 }
+
+/// Rows that tie in a key that is constant in their segments, told apart by long texts.
+#[test]
+fn pages_among_the_ties_of_constants() {
+    let mut random = Random::new(first_seed() + 3000);
+    let mut store = Store::new(Options::default().commit_rows_max(0));
+    let mut tids = 1..;
+    for size in [90, 70, 1] {
+        let mut batch = Batch::new();
+        for (ticket, tid) in make_tickets(&mut random, size).into_iter().zip(&mut tids) {
+            batch.put(Ticket {
+                tid,
+                status: "Open".into(),
+                ..ticket
+            });
+        }
+        store.commit(batch).unwrap();
+    }
+    let pages = [(7, 2), (7, 9), (3, 40), (60, 2), (1, 161)];
+    for order in [
+        "status,subject",
+        "status DESC,subject DESC",
+        "status,summary,tid DESC",
+    ] {
+        let request = format!("tid=*&order={order}");
+        compare(&store.snapshot(), &request, &pages);
+    }
+}

@@ -2,8 +2,8 @@
 //! answer by hand. What is refused is in `bad_requests.rs`.
 
 use ticketdex::{
-    Direction, Field, Format, Import, ImportFormat, Options, OrderKey, Query, Request, Snapshot,
-    SortKey, Store, TidFilter,
+    Direction, Field, Format, Import, ImportFormat, Moment, Options, OrderKey, Query, Request,
+    Snapshot, SortKey, Store, TidFilter,
 };
 
 /// The store of these tests: one ticket a line.
@@ -504,4 +504,49 @@ fn a_builder_keeps_the_same_rules() {
         .start_cid("")
         .build();
     assert_eq!(built.unwrap(), "keyword=a+b".parse().unwrap());
+}
+
+#[test]
+fn typed_parts_are_the_request_that_they_spell() {
+    let day = Moment::parse("2/1/2014").unwrap();
+    let second = Moment::parse("2/1/2014 3:04:05 PM").unwrap();
+    let empty = Query::builder;
+    let tid = |text: &str| TidFilter::parse(text).unwrap();
+    for (builder, request) in [
+        (empty().due(day), "due_date=2/1/2014"),
+        (empty().due(second), "due_date=2/1/2014 15:04:05"),
+        (empty().start_tid(5).end_tid(9), "start_tid=5&end_tid=9"),
+        (empty().start_cid("j").end_cid("K"), "start_cid=j&end_cid=K"),
+        (empty().start_cid("j").start_cid(""), ""),
+        (empty().end_cid("j").end_cid(""), ""),
+        (empty().start_date(day), "start_date=2/1/2014"),
+        (empty().start_date(day), "start_date=2014-02-01 00:00:00"),
+        (empty().end_date(day), "end_date=2/1/2014"),
+        (empty().end_date(day), "end_date=2014-02-01 23:59:59"),
+        (empty().end_date(second), "end_date=2/1/2014 15:04:05"),
+        (empty().tid(tid("7")), "tid=7"),
+        (
+            empty().tid(tid("7*")).count(2).page(3),
+            "tid=7*&count=2&page=3",
+        ),
+        (empty().count_only(true), "count_only=Y"),
+        (
+            empty().order(SortKey::Field(Field::Cid), Direction::Descending),
+            "order=cid DESC",
+        ),
+        (
+            empty().value(Field::Status, "a").value(Field::Status, "b"),
+            "status=a&status=b",
+        ),
+        (
+            empty().value(Field::Status, "a").value(Field::Status, "*"),
+            "",
+        ),
+    ] {
+        assert_eq!(
+            builder.build().unwrap(),
+            request.parse().unwrap(),
+            "{request}"
+        );
+    }
 }

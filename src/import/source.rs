@@ -509,4 +509,22 @@ mod tests {
             assert!(!framer.fill(&mut block));
         }
     }
+
+    #[test]
+    fn what_only_starts_like_a_mark_is_read() {
+        for (input, expected) in [
+            (&b"\xEF\xBB\xBFab"[..], &b"ab"[..]),
+            (b"\xEF\xBBab", b"\xEF\xBBab"),
+            (b"\xEF", b"\xEF"),
+            (b"", b""),
+        ] {
+            for piece in 1..5 {
+                let mut reader = Unmarked::new(BufReader::with_capacity(piece, input));
+                let mut read = Vec::new();
+                reader.read_to_end(&mut read).unwrap();
+                assert_eq!(read, expected);
+                assert_eq!(reader.bytes_read, input.len() as u64);
+            }
+        }
+    }
 }

@@ -425,4 +425,41 @@ mod tests {
         assert_eq!(ticket, expected);
         assert!(tickets.next_ticket().is_none());
     }
+
+    #[test]
+    fn the_bound_ends_the_input() {
+        let mut metered = Metered {
+            reader: Unmarked::new(&b"abcdef"[..]),
+            is_at_start: true,
+            bytes_left: 4,
+        };
+        let mut read = Vec::new();
+        metered.read_to_end(&mut read).unwrap();
+        assert_eq!((&*read, metered.bytes_left), (&b"abcd"[..], 0));
+        // So it does inside of a name, a text, a comment and an encoding that is no UTF-8.
+        for (input, expected) in [
+            ("<tickets><ticket><tid>", "bound"),
+            ("<tickets><ticket><tid>123456789", "bound"),
+            ("<tickets><!-- comment comment ", "bound"),
+            (
+                "<?xml version='1.0' encoding='latin-1'?><tickets/>",
+                "UTF-8",
+            ),
+            (
+                "<?xml version='1.0' encoding=latin?><tickets/>",
+                "declaration",
+            ),
+        ] {
+            let bound = if expected == "bound" {
+                input.len() - 1
+            } else {
+                1 << 10
+            };
+            let mut tickets = XmlTickets::new(input.as_bytes(), bound);
+            let Some(Err(Fault::Input(error))) = tickets.next_ticket() else {
+                panic!("{input}");
+            };
+            assert!(error.to_string().contains(expected), "{input}: {error}");
+        }
+    }
 }

@@ -296,4 +296,12 @@ mod tests {
             assert_eq!(error.code(), "invalid_value", "{field:?}");
         }
     }
+
+    #[test]
+    fn a_batch_without_a_change_is_empty() {
+        let mut batch = Batch::new();
+        assert!(batch.is_empty());
+        batch.remove(1);
+        assert!(!batch.is_empty());
+    }
 }

@@ -209,4 +209,24 @@ mod tests {
             assert!(count <= 22);
         }
     }
+
+    #[test]
+    fn the_tables_are_what_display_writes() {
+        let shown = |text: u64| {
+            let bytes = text.to_le_bytes();
+            String::from_utf8_lossy(&bytes[..usize::from(bytes[7])]).into_owned()
+        };
+        // Made here once more: the tables themselves are made by the compiler.
+        for (day, text) in make_texts::<32>(false).into_iter().enumerate() {
+            assert_eq!((shown(text), text), (format!("{day}/"), DAYS[day]));
+        }
+        for (hour, text) in make_texts::<24>(true).into_iter().enumerate() {
+            let expected = if hour % 12 == 0 { 12 } else { hour % 12 };
+            assert_eq!((shown(text), text), (format!("{expected}:"), HOURS[hour]));
+        }
+        for (number, pair) in make_pairs().into_iter().enumerate() {
+            assert_eq!(pair.to_le_bytes(), format!("{number:02}").as_bytes());
+            assert_eq!(pair, PAIRS[number]);
+        }
+    }
 }

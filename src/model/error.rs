@@ -396,4 +396,19 @@ mod tests {
             "unknown_ticket: ticket 7 is not there to be patched"
         );
     }
+
+    #[test]
+    fn what_a_store_has_no_room_for_is_told_in_numbers() {
+        let tickets = Error::from(ErrorKind::TooManyTickets { rows_max: 9 });
+        assert_eq!(tickets.code(), "too_many_tickets");
+        assert_eq!(tickets.to_string(), "a store holds at most 9 tickets");
+        let memory = Error::from(ErrorKind::TooMuchMemory {
+            bytes: 12,
+            bytes_max: 10,
+        });
+        assert_eq!(memory.code(), "too_much_memory");
+        let shown = "the store would take 12 bytes of memory but may take 10";
+        assert_eq!(memory.to_string(), shown);
+        assert!(!tickets.is_request() && !memory.is_request());
+    }
 }

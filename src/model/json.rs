@@ -371,4 +371,17 @@ mod tests {
         };
         assert_eq!(ticket, expected);
     }
+
+    #[test]
+    fn what_is_no_value_is_told_apart_from_what_is_expected() {
+        use serde::de::value::{Error as ValueError, MapDeserializer};
+
+        // Formats that give other things than JSON does.
+        let name = MapDeserializer::<_, ValueError>::new([(1u8, 2u8)].into_iter());
+        let error = Ticket::deserialize(name).unwrap_err().to_string();
+        assert!(error.contains("a variable's name"), "{error}");
+        let value = MapDeserializer::<_, ValueError>::new([("cid", b"x".as_slice())].into_iter());
+        let error = Ticket::deserialize(value).unwrap_err().to_string();
+        assert!(error.contains("a value of a ticket"), "{error}");
+    }
 }

@@ -494,4 +494,16 @@ mod tests {
             assert_eq!(parse_integer(text), None, "{text}");
         }
     }
+
+    #[test]
+    fn every_byte_is_encoded_as_the_web_does() {
+        for (byte, encoded) in (0..=255).zip(make_encoded()) {
+            assert_eq!(encoded, ENCODED[usize::from(byte)]);
+            let expected: String = form_urlencoded::byte_serialize(&[byte]).collect();
+            match encoded {
+                0 => assert_eq!(escape(byte).as_slice(), expected.as_bytes()),
+                encoded => assert_eq!([encoded], expected.as_bytes()),
+            }
+        }
+    }
 }

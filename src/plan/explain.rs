@@ -137,3 +137,47 @@ impl fmt::Display for Explain {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_prints_line_by_line() {
+        let plan = SegmentPlan {
+            rows_count: 9,
+            matches_count: 3,
+            filters: vec![FilterPlan {
+                name: "status".into(),
+                kind: "words",
+                estimate: 4,
+            }],
+            access: "blocks",
+            strategy: Strategy::TopK,
+            cost: 21,
+            fell_back_from: Some(Strategy::Walk),
+        };
+        let mut explain = Explain {
+            total: 3,
+            segments: vec![plan.clone()],
+            work: Work {
+                rows_touched: 1,
+                rows_probed: 2,
+                blocks: 3,
+                bytes_written: 4,
+            },
+        };
+        let work = "work: 1 rows touched, 2 rows probed, 3 blocks, 4 bytes written";
+        let first = "3 tickets match\nsegment 0: 3 of 9 rows\n  filter status: words, 4 rows\n  \
+                     by blocks, order by top-k, cost 21; walk cannot serve this order\n";
+        assert_eq!(explain.to_string(), format!("{first}{work}"));
+        explain.segments.push(SegmentPlan {
+            filters: Vec::new(),
+            fell_back_from: None,
+            ..plan
+        });
+        let second = "segment 1: 3 of 9 rows\n  by blocks, order by top-k, cost 21\n\
+                      merge of 2 segments by key, then tid\n";
+        assert_eq!(explain.to_string(), format!("{first}{second}{work}"));
+    }
+}

@@ -510,3 +510,19 @@ const _: () = {
     const fn is_send<T: Send + 'static>() {}
     is_send::<Answer>();
 };
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_mode_is_there_once_and_every_strategy_has_a_name() {
+        let modes: HashSet<PlanMode> = PlanMode::all().collect();
+        assert_eq!((modes.len(), PlanMode::all().count()), (36, 36));
+        assert!(modes.contains(&PlanMode::default()));
+        let names = Strategy::ALL.map(|strategy| strategy.to_string());
+        assert_eq!(names, ["row order", "walk", "bucket", "top-k", "sort"]);
+    }
+}

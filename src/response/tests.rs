@@ -520,3 +520,27 @@ fn a_buffer_is_reused_whatever_it_held() {
     assert!(!chunks.fill(&mut chunk));
     assert!(chunk.is_empty());
 }
+
+#[test]
+fn a_table_of_escapes_has_those_it_is_given() {
+    // Made here once more: the formats' own are made by the compiler.
+    let escapes = make_escapes(&[(b'<', "&lt;"), (0, "?")]);
+    for (byte, escape) in (0..=255u8).zip(escapes) {
+        let expected = match byte {
+            b'<' => "&lt;",
+            0 => "?",
+            _ => "",
+        };
+        assert_eq!(escape, expected);
+    }
+}
+
+#[test]
+fn chunks_show_their_answer_and_how_far_they_are() {
+    let snapshot = snapshot(&[], 1);
+    let mut chunks = snapshot.answer(&Query::default()).into_chunks(Format::Xml);
+    let before = format!("{chunks:?}");
+    assert!(before.starts_with("Chunks { answer: Answer { "), "{before}");
+    while chunks.next().is_some() {}
+    assert_ne!(format!("{chunks:?}"), before);
+}

@@ -261,6 +261,7 @@ impl Arbitrary for Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::strategy::ValueTree;
 
     #[test]
     fn a_difference_is_told_in_canonical_form() {
@@ -287,5 +288,53 @@ mod tests {
         });
         let Difference { case, .. } = difference.expect("one in eight names is in capitals");
         assert!(case.request.contains("STATUS="), "{case}");
+    }
+
+    fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Value {
+        let tree = strategy.new_tree(runner);
+        tree.expect("nothing is filtered out").current()
+    }
+
+    #[test]
+    fn what_is_drawn_is_valid() {
+        let mut runner = TestRunner::deterministic();
+        let mut changed_count = 0;
+        for _ in 0..200 {
+            let ticket = draw(&any::<Ticket>(), &mut runner);
+            assert!(ticket.check().is_ok(), "{ticket:?}");
+            let query = draw(&any::<Query>(), &mut runner);
+            assert_eq!(query.to_string().parse::<Query>().ok(), Some(query));
+            let request = draw(&requests(vec![ticket]), &mut runner);
+            assert!(request.parse::<Query>().is_ok(), "{request}");
+            changed_count += usize::from(!draw(&any::<Batch>(), &mut runner).is_empty());
+        }
+        assert!(changed_count > 100, "{changed_count}");
+    }
+
+    #[test]
+    fn a_difference_prints_as_a_file_a_request_and_both_answers() {
+        let ticket = Ticket {
+            tid: 7,
+            subject: "a\nb".into(),
+            ..Ticket::default()
+        };
+        let difference = Difference {
+            case: Case {
+                tickets: vec![ticket.clone()],
+                request: "tid=7".to_owned(),
+            },
+            expected: vec![7],
+            got: Vec::new(),
+        };
+        let shown = difference.to_string();
+        let [line, rest] = shown.splitn(2, '\n').collect::<Vec<_>>()[..] else {
+            panic!("{shown}");
+        };
+        assert_eq!(serde_json::from_str::<Ticket>(line).ok(), Some(ticket));
+        assert_eq!(rest, "tid=7\nexpected [7]\ngot      []");
+        assert_eq!(
+            format!("{:?}", difference.case),
+            difference.case.to_string()
+        );
     }
 }
