@@ -182,7 +182,7 @@ fn walk_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
     } else if found.rows.is_some() {
         rows / 64
     } else {
-        conjunction.blocks_cost()
+        conjunction.bits_cost()
     };
     let asked = conjunction.probes_cost(visited).min(made);
     let passed = match passed {
@@ -236,6 +236,6 @@ fn bucket_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
         // Counted, then listed.
         2048
     };
-    let pass = found.conjunction.blocks_cost() + blocks * 40;
+    let pass = found.conjunction.bits_cost();
     Some(pass * passed + pass * share / 1024 + in_group * COMPARE_COST)
 }

@@ -74,8 +74,7 @@ impl Bits {
     pub(super) fn lazy(scope: Scope<'_>) -> Bits {
         let rows_count = scope.live.segment.rows_count();
         let conjunction = scope.conjunction;
-        let block_cost =
-            conjunction.blocks_cost() / conjunction.block_indexes().len().max(1) as u64;
+        let block_cost = conjunction.bits_cost() / conjunction.block_indexes().len().max(1) as u64;
         let chances = block_cost / conjunction.probes_cost(1).max(1);
         Bits {
             words: empty_words(rows_count),

@@ -315,14 +315,14 @@ impl QueryBuilder {
     #[must_use]
     pub fn value(mut self, field: Field, value: impl Into<String>) -> QueryBuilder {
         let value = value.into();
-        let Some(index) = Field::FILTERS.iter().position(|&filter| filter == field) else {
-            return self.fail(
+        match Field::FILTERS.iter().position(|&filter| filter == field) {
+            Some(index) => self.add_value(index, value),
+            None => self.fail(
                 field.name(),
                 &value,
                 "left out: no filter by value exists for it",
-            );
-        };
-        self.add_value(index, value);
+            ),
+        }
         self
     }
 
@@ -416,17 +416,21 @@ impl QueryBuilder {
     /// Adds a key to the order; one that is named already changes nothing.
     #[must_use]
     pub fn order(mut self, key: SortKey, direction: Direction) -> QueryBuilder {
+        self.add_key(key, direction);
+        self
+    }
+
+    fn add_key(&mut self, key: SortKey, direction: Direction) {
         match &key {
             SortKey::Custom(name) if !is_custom_name(name) => {
                 let name = format!("custom_fields.{name}");
-                return self.fail("order", &name, ORDER_EXPECTED);
+                self.fail("order", &name, ORDER_EXPECTED);
             }
             SortKey::Field(field) if field.kind() == FieldKind::CustomFields => {
-                return self.fail("order", field.name(), ORDER_EXPECTED);
+                self.fail("order", field.name(), ORDER_EXPECTED);
             }
             _ => self.query.order.push(OrderKey { key, direction }),
         }
-        self
     }
 
     /// Returns the query, or the first error in the order of the calls.
@@ -434,7 +438,13 @@ impl QueryBuilder {
     /// The errors are [`ErrorKind::InvalidValue`], then [`ErrorKind::PageNeedsCount`] and
     /// [`ErrorKind::PageNeedsWildcard`].
     pub fn build(mut self) -> Result<Query, Error> {
-        if let Some(error) = self.first_error {
+        self.finish()?;
+        Ok(self.query)
+    }
+
+    /// Makes the query what [`build`](Self::build) returns, where it is: it is long to move.
+    fn finish(&mut self) -> Result<(), Error> {
+        if let Some(error) = self.first_error.take() {
             return Err(error.into());
         }
         for (values, any) in self.query.values.iter_mut().zip(self.any_value) {
@@ -462,7 +472,7 @@ impl QueryBuilder {
         self.query.count = positive("count", self.count)?;
         self.query.page = positive("page", self.page)?;
         if let Some(page) = self.query.page() {
-            let page = self.page_shown.unwrap_or_else(|| page.to_string());
+            let page = self.page_shown.take().unwrap_or_else(|| page.to_string());
             if self.query.count.is_none() {
                 return Err(ErrorKind::PageNeedsCount { page }.into());
             }
@@ -470,13 +480,12 @@ impl QueryBuilder {
                 return Err(ErrorKind::PageNeedsWildcard { page }.into());
             }
         }
-        Ok(self.query)
+        Ok(())
     }
 
-    fn fail(mut self, variable: &str, value: &str, expected: &'static str) -> QueryBuilder {
+    fn fail(&mut self, variable: &str, value: &str, expected: &'static str) {
         self.first_error
             .get_or_insert_with(|| invalid(variable, value, expected));
-        self
     }
 }
 

@@ -231,18 +231,18 @@ impl Reading {
         Ok(())
     }
 
-    fn finish(self) -> Result<Request, Error> {
+    fn finish(mut self) -> Result<Request, Error> {
         let default = self.direction.unwrap_or_default();
-        let mut builder = self.builder;
         // Ascending tid is what no order means.
         if self.order.is_empty() && default == Direction::Descending {
-            builder = builder.order(SortKey::Field(Field::Tid), default);
+            self.builder.add_key(SortKey::Field(Field::Tid), default);
         }
         for (key, direction) in self.order {
-            builder = builder.order(key, direction.unwrap_or(default));
+            self.builder.add_key(key, direction.unwrap_or(default));
         }
+        self.builder.finish()?;
         Ok(Request {
-            query: builder.build()?,
+            query: self.builder.query,
             format: self.format,
             key: self.key,
         })
