@@ -111,6 +111,8 @@ impl Data {
         if is_kept && note.exists() {
             return parse_load(&std::fs::read_to_string(note)?);
         }
+        // Read once before, so that no load waits for the disk.
+        std::io::copy(&mut File::open(self.jsonl())?, &mut std::io::sink())?;
         let program = std::env::current_exe()?;
         let output = Command::new(program).args(["--load", name]).output()?;
         if !output.status.success() {
