@@ -436,7 +436,7 @@ mod tests {
         let mut read = Vec::new();
         metered.read_to_end(&mut read).unwrap();
         assert_eq!((&*read, metered.bytes_left), (&b"abcd"[..], 0));
-        // So it does inside of a name, a text, a comment and an encoding that is no UTF-8.
+        // So it does inside of a name, a text and a comment; what an encoding breaks is told too.
         for (input, expected) in [
             ("<tickets><ticket><tid>", "bound"),
             ("<tickets><ticket><tid>123456789", "bound"),
