@@ -204,6 +204,11 @@ fn tid_is_a_number_or_a_pattern() {
         ("tid=1*5", &[LAST]),
         ("tid=1*4*4*5", &[LAST]),
         ("tid=12*0", &[120]),
+        // Each digit stands for one of the pattern: a 1 is not found twice.
+        ("tid=*1*1*", &[LAST]),
+        ("tid=*2*2*", &[]),
+        ("tid=*4*4*4*4*", &[LAST]),
+        ("tid=*4*4*4*4*4*", &[]),
         ("tid=120*0", &[]),
         ("tid=0*", &[]),
         ("tid=*0", &[120]),

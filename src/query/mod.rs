@@ -44,7 +44,7 @@ pub struct TidPattern(String);
 impl TidPattern {
     /// The bytes of the longest pattern that can match: the 20 digits of the greatest
     /// number, and a star before, between and after them.
-    const BYTES_MAX: usize = 20 + 21;
+    const BYTES_MAX: usize = 41;
 
     /// Returns the pattern, runs of `*` made one.
     pub fn as_str(&self) -> &str {
