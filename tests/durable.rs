@@ -4,6 +4,9 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use common::nasty::{Random, make_batch, make_tickets, split};
@@ -354,4 +357,30 @@ fn a_store_is_opened_with_the_options_of_its_memory() {
         ..ticket(1, "Open")
     });
     assert_eq!(store.commit(batch).unwrap_err().code(), "too_much_memory");
+}
+
+/// A process that starts holds for a moment what this one has open, locks too.
+#[test]
+fn a_store_opens_while_processes_start() {
+    let folder = Folder::new("starts");
+    let path = folder.join("a");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let mut command = Command::new(std::env::current_exe().unwrap());
+                    // A step before the program makes it a fork, which takes longer.
+                    let output = command.arg("--list").current_dir(&*folder.0).output();
+                    assert!(output.unwrap().status.success());
+                }
+            });
+        }
+        let opened: Vec<_> = (0..200)
+            .map(|_| durable::open(&path).map(drop).err())
+            .collect();
+        is_over.store(true, Ordering::Relaxed);
+        let failed: Vec<_> = opened.into_iter().flatten().collect();
+        assert!(failed.is_empty(), "{} of 200: {}", failed.len(), failed[0]);
+    });
 }

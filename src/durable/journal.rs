@@ -366,10 +366,12 @@ fn clear_unfinished(path: &Path) {
         return;
     };
     // Whoever has it open is at work on it.
-    if file.try_lock().is_ok()
-        && file
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() <= LENGTH_MAX)
+    if file.try_lock().is_err() {
+        return;
+    }
+    if file
+        .metadata()
+        .is_ok_and(|metadata| metadata.len() <= LENGTH_MAX)
     {
         let mut bytes = Vec::new();
         if file.read_to_end(&mut bytes).is_ok() && is_unfinished(&bytes) {
@@ -377,6 +379,8 @@ fn clear_unfinished(path: &Path) {
             let _ = file.set_len(0);
         }
     }
+    // A process that is just being started holds the file too, and would keep it locked.
+    let _ = file.unlock();
 }
 
 /// Makes the name of the file last, which syncing the file does not promise.
