@@ -89,7 +89,7 @@ fn describe(snapshot: &Snapshot, request: &str, out: &mut String) {
 }
 
 #[test]
-fn plans_are_those_that_were_looked_at() {
+fn plans_are_those_on_record() {
     let mut got = String::new();
     for sizes in [&[TICKETS_COUNT][..], &[24_000, 5_000, 1_000]] {
         writeln!(got, "# segments of {sizes:?} rows\n").unwrap();

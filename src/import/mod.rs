@@ -603,8 +603,9 @@ mod tests {
     #[test]
     fn an_import_shows_its_settings_and_what_is_read() {
         let import = Import::new(ImportFormat::JsonLines, &b"{\"tid\":1}"[..]).threads(2);
-        let shown = "Import { format: JsonLines, reader: [123, 34, 116, 105, 100, 34, 58, 49, 125], \
-                     threads: 2, record_bytes_max: 1073741824, skip_bad: false, .. }";
+        let shown = "Import { format: JsonLines, \
+                     reader: [123, 34, 116, 105, 100, 34, 58, 49, 125], threads: 2, \
+                     record_bytes_max: 1073741824, skip_bad: false, .. }";
         assert_eq!(format!("{import:?}"), shown);
         let mut tickets = import.into_iter();
         assert!(tickets.next().is_some_and(|ticket| ticket.is_ok()));
