@@ -15,7 +15,8 @@ use std::thread;
 use common::nasty::{Random, make_request, make_tickets, split};
 use ticketdex::reference::Reference;
 use ticketdex::{
-    Field, Format, Options, PlanMode, Query, Request, Snapshot, SortKey, Store, Strategy, Ticket,
+    Batch, Field, Format, Options, PlanMode, Query, Request, Snapshot, SortKey, Store, Strategy,
+    Ticket,
 };
 
 const REQUESTS_A_STORE: u64 = 40;
@@ -74,16 +75,19 @@ enum Shape {
     Tiers,
     /// Several batches, then merged into one segment.
     Merged,
+    /// Merged, of tickets with few values, so that cubes count; then some are replaced.
+    FewValues,
 }
 
 impl Shape {
-    const ALL: [Shape; 6] = [
+    const ALL: [Shape; 7] = [
         Shape::One,
         Shape::Two,
         Shape::Several,
         Shape::EachTicket,
         Shape::Tiers,
         Shape::Merged,
+        Shape::FewValues,
     ];
 
     fn options(self) -> Options {
@@ -95,7 +99,7 @@ impl Shape {
         match self {
             Shape::One => 1,
             Shape::Two => 2,
-            Shape::Several | Shape::Merged => 7,
+            Shape::Several | Shape::Merged | Shape::FewValues => 7,
             Shape::EachTicket => tickets_count,
             Shape::Tiers => tickets_count.div_ceil(3),
         }
@@ -103,7 +107,11 @@ impl Shape {
 
     /// A segment a ticket costs a plan a ticket, so there are few.
     fn tickets_max(self) -> usize {
-        if self == Shape::EachTicket { 20 } else { 120 }
+        match self {
+            Shape::EachTicket => 20,
+            Shape::FewValues => 600,
+            _ => 120,
+        }
     }
 }
 
@@ -124,8 +132,16 @@ fn build(random: &mut Random, tickets: &[Ticket], shape: Shape) -> (Store, Refer
             .map_err(|error| error.code());
         assert_eq!(got, expected);
     }
-    if shape == Shape::Merged {
+    if matches!(shape, Shape::Merged | Shape::FewValues) {
         store.merge_all();
+    }
+    if shape == Shape::FewValues {
+        let mut batch = Batch::new();
+        for ticket in tickets.iter().take(random.below(4)) {
+            batch.put(ticket.clone());
+        }
+        reference.commit(&batch).unwrap();
+        store.commit(batch).unwrap();
     }
     let snapshot = store.snapshot();
     assert_eq!(snapshot.check_invariants(), Ok(()));
@@ -139,7 +155,7 @@ fn compare(snapshot: &Snapshot, reference: &Reference, query: &Query, tally: &mu
     let total = reference.total(query);
     let tids = reference.tids(query);
     let bodies = Format::ALL.map(|format| reference.respond(query, format));
-    let mut occurred = Vec::new();
+    let (mut occurred, mut counted) = (Vec::new(), Vec::new());
     for (at, mode) in std::iter::once(PlanMode::default())
         .chain(PlanMode::all())
         .enumerate()
@@ -158,8 +174,10 @@ fn compare(snapshot: &Snapshot, reference: &Reference, query: &Query, tally: &mu
         }
         let segments = answer.explain().segments;
         occurred.extend(segments.iter().map(|plan| plan.strategy.to_string()));
+        counted.extend(segments.iter().map(|plan| plan.counted.to_owned()));
     }
     tally.note("strategy", occurred);
+    tally.note("counted by", counted);
     tally.pairs += 1;
     tally.answered += u64::from(if query.is_count_only() {
         total > 0
@@ -179,9 +197,47 @@ impl Drop for OnFailure<'_> {
     }
 }
 
+/// What four filtered fields of [`Shape::FewValues`] have: some fold alike.
+const VALUES: [&str; 5] = ["Open", "OPEN", "open", "ß", ""];
+
+/// Leaves four filtered fields few values.
+fn with_few_values(random: &mut Random, mut tickets: Vec<Ticket>) -> Vec<Ticket> {
+    for ticket in &mut tickets {
+        for field in [
+            &mut ticket.status,
+            &mut ticket.source,
+            &mut ticket.category,
+            &mut ticket.priority,
+        ] {
+            random.choose(&VALUES).clone_into(field);
+        }
+    }
+    tickets
+}
+
+/// Makes a request with filters of several fields by these values, and little else.
+fn make_few_values_request(random: &mut Random) -> String {
+    let variables = ["status", "source", "category", "priority"];
+    let rests = [
+        "count_only=Y",
+        "count=5&tid=*&page=2",
+        "order=priority,cid&count=9",
+        "order=uid",
+    ];
+    let mut request = random.choose(&rests).to_owned();
+    for _ in 0..2 + random.below(3) {
+        let (variable, value) = (random.choose(&variables), random.choose(&VALUES));
+        request = format!("{request}&{variable}={value}");
+    }
+    request
+}
+
 fn run_store(seed: u64, shape: Shape, tickets_count: usize, requests: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
-    let tickets = make_tickets(&mut random, tickets_count);
+    let mut tickets = make_tickets(&mut random, tickets_count);
+    if shape == Shape::FewValues {
+        tickets = with_few_values(&mut random, tickets);
+    }
     let while_building = OnFailure(seed, "(building)");
     let (store, reference) = build(&mut random, &tickets, shape);
     drop(while_building);
@@ -190,7 +246,11 @@ fn run_store(seed: u64, shape: Shape, tickets_count: usize, requests: u64, tally
     let all = snapshot.explain(&Query::default()).segments;
     let has_dead = all.iter().any(|plan| plan.matches_count < plan.rows_count);
     for _ in 0..requests {
-        let request = make_request(&mut random, &tickets);
+        let request = if shape == Shape::FewValues && !random.is_one_in(4) {
+            make_few_values_request(&mut random)
+        } else {
+            make_request(&mut random, &tickets)
+        };
         let _named = OnFailure(seed, &request);
         let parsed: Request = request.parse().unwrap();
         assert_eq!(
@@ -271,6 +331,12 @@ fn engine_and_reference_agree() {
             Strategy::ALL.map(|strategy| strategy.to_string()).to_vec(),
         ),
         names("store", stores.collect()),
+        names(
+            "counted by",
+            ["index", "cube", "drive", "blocks"]
+                .map(str::to_owned)
+                .to_vec(),
+        ),
     ];
     for name in expected.concat() {
         let count = tally.occurred.get(&name).copied().unwrap_or_default();

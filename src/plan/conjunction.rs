@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use super::explain::{FilterPlan, Work};
 use super::filter::{Filter, Filters, Probe, SegmentFilter, sorted};
-use super::found::Scope;
+use super::found::{Counted, Scope};
 use super::{FilterMode, PlanMode};
 use crate::model::Field;
 use crate::segment::block::{
@@ -69,6 +69,11 @@ pub(super) struct Conjunction {
 
 /// What probing one row's texts for a term costs, in units of a posting.
 const TEXT_PROBE_COST: u64 = 500;
+
+/// Of looking at the zone of a block, in nanoseconds.
+const ZONE_COST: u64 = 1;
+/// Of adding up a cell of a cube, in nanoseconds.
+const CELL_COST: u64 = 1;
 
 /// So many blocks are combined at once at most.
 const COMMON_MAX: usize = 8;
@@ -224,33 +229,43 @@ impl Conjunction {
             self.parts.reverse();
         }
         self.is_dear = self.active().iter().any(|part| part.filter.is_dear());
-        let mut mixed_count = 0;
-        if self.is_dear && mode.filters != FilterMode::Scan {
-            let blocks = self.blocks.clone();
-            let spans = self
-                .active()
-                .iter()
-                .filter_map(|part| part.zone_span(segment));
-            let mut mixed_share = 0;
-            self.blocks = spans.fold(blocks, |blocks, (span, count)| {
-                mixed_share += u64::from(count) * 1024 / (span.len() as u64).max(1);
-                let start = blocks.start.max(span.start);
-                start..blocks.end.min(span.end).max(start)
-            });
-            // Of the blocks that are left, as many are mixed as of all.
-            mixed_count = mixed_share * self.blocks.len() as u64 / 1024;
+        if mode.filters != FilterMode::Scan {
+            self.estimate_drive(segment);
         }
-        self.estimate_costs(segment, mixed_count, mode);
+        let mixed_count = match mode.filters {
+            FilterMode::Scan => 0,
+            _ if !self.is_dear => 0,
+            _ if self.is_driven_before_zones() => self.blocks.len() as u64,
+            _ => self.narrow_by_zones(segment),
+        };
+        self.estimate_blocks(segment, mixed_count);
     }
 
-    /// Estimates costs, given how many blocks have to be looked into for a range.
-    fn estimate_costs(&mut self, segment: &Segment, mixed_count: u64, mode: PlanMode) {
-        let active = &self.parts[..self.active_count];
-        let blocks = self.blocks.len() as u64;
-        let all_blocks = u64::from(blocks_count(segment.rows_count())).max(1);
-        let drive = active
-            .split_first()
-            .filter(|(first, _)| first.filter.is_enumerable() && mode.filters != FilterMode::Scan);
+    /// Returns whether all rows are found before the zones of the blocks are looked at.
+    fn is_driven_before_zones(&self) -> bool {
+        let zones_cost = self.blocks.len() as u64 * ZONE_COST;
+        self.drive_cost.is_some_and(|cost| cost < zones_cost)
+    }
+
+    /// Leaves out blocks that can hold no row of a range; returns how many of those that are left
+    /// have to be looked into.
+    fn narrow_by_zones(&mut self, segment: &Segment) -> u64 {
+        let active = self.active().iter();
+        let spans = active.filter_map(|part| part.zone_span(segment));
+        let mut mixed_share = 0;
+        self.blocks = spans.fold(self.blocks.clone(), |blocks, (span, count)| {
+            mixed_share += u64::from(count) * 1024 / (span.len() as u64).max(1);
+            let start = blocks.start.max(span.start);
+            start..blocks.end.min(span.end).max(start)
+        });
+        // Of the blocks that are left, as many are mixed as of all.
+        mixed_share * self.blocks.len() as u64 / 1024
+    }
+
+    /// Estimates what visiting the rows of the first filter costs.
+    fn estimate_drive(&mut self, segment: &Segment) {
+        let active = self.active().split_first();
+        let drive = active.filter(|(first, _)| first.filter.is_enumerable());
         self.drive_cost = drive.map(|(first, others)| {
             let probes: u64 = others.iter().map(|part| part.probe_cost(segment)).sum();
             let sort = match first.filter {
@@ -265,6 +280,13 @@ impl Conjunction {
             let asked = (inside / u128::from(rows_count)) as u64;
             (first.estimate * VISIT_COST + asked * probes + sort) >> 1
         });
+    }
+
+    /// Estimates what blocks cost, given how many have to be looked into for a range.
+    fn estimate_blocks(&mut self, segment: &Segment, mixed_count: u64) {
+        let active = &self.parts[..self.active_count];
+        let blocks = self.blocks.len() as u64;
+        let all_blocks = u64::from(blocks_count(segment.rows_count())).max(1);
         let cost = |part: &Part| part.block_cost(segment, blocks, all_blocks);
         let mut of_blocks: u64 = active.iter().map(cost).sum();
         let asked = active.iter().filter(|part| part.filter.asks_rows());
@@ -514,21 +536,46 @@ impl Conjunction {
         self.blocks.clone()
     }
 
-    /// Returns the number of matching rows where it is known without looking at them.
-    pub(super) fn known_count(&self, live: &LiveSegment, mode: PlanMode) -> Option<u64> {
+    /// Returns the number of matching rows where no row has to be looked at for it, but for dead
+    /// ones, and how it is known.
+    pub(super) fn known_count(&self, live: &LiveSegment, mode: PlanMode) -> Option<(u64, Counted)> {
         if self.rows.is_empty() {
-            return Some(0);
+            return Some((0, Counted::Known));
         }
-        match self.active() {
+        let count = match self.active() {
             [] => {
                 let dead = live.dead.rank(self.rows.end) - live.dead.rank(self.rows.start);
-                Some(self.rows.len() as u64 - u64::from(dead))
+                self.rows.len() as u64 - u64::from(dead)
             }
-            [only] if !self.is_part(&live.segment) && only.filter.is_enumerable() => {
-                Some(only.estimate - only.dead_count(live, mode))
-            }
-            _ => None,
+            _ if self.is_part(&live.segment) => return None,
+            [only] if only.filter.is_enumerable() => only.estimate - only.dead_count(live, mode),
+            // So that plans which are compared do not all count alike.
+            _ if mode.filters == FilterMode::Reversed => return None,
+            several => return Some((self.cube_count(several, live)?, Counted::Cube)),
+        };
+        Some((count, Counted::Known))
+    }
+
+    /// Returns the number of rows that several filters let through by a cube of the segment, if
+    /// there is one and it is the cheapest way.
+    fn cube_count(&self, parts: &[Part], live: &LiveSegment) -> Option<u64> {
+        let selected: Option<Vec<_>> = parts.iter().map(|part| part.filter.selected()).collect();
+        let selected = selected?;
+        let (cells_count, cube) = live.segment.cube(&selected)?;
+        let dead_cost = self.probes_cost(live.dead.count().into());
+        let other_cost = self.blocks_cost.min(self.drive_cost.unwrap_or(u64::MAX));
+        if cells_count * CELL_COST + dead_cost > other_cost {
+            return None;
         }
+        let mut count = cube.count(&selected);
+        if live.dead.count() > 0 {
+            let filters = parts.iter().map(|part| part.filter.probe(&live.segment));
+            let filters: Vec<_> = filters.collect();
+            live.dead.for_each(|row| {
+                count -= u64::from(filters.iter().all(|filter| filter.holds(row)));
+            });
+        }
+        Some(count)
     }
 
     /// Returns the matching rows, ascending, by visiting those of the first filter.

@@ -193,6 +193,7 @@ fn walk_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
     };
     let bits = match conjunction.words(task.live) {
         Some(_) => 0,
+        None if need.skip == 0 && !need.is_shared && found.rows.is_none() => 0,
         None => rows / CLEARED_ROWS,
     };
     Some(visited * ASKED_COST + asked + passed + bits)

@@ -28,7 +28,7 @@ use super::explain::Work;
 use super::found::{Found, Scope};
 use super::keys::{KeyedRow, RowKeys};
 use super::order::{Key, Order};
-use super::walk::{Bits, Matcher, Walk};
+use super::walk::{Asked, Matcher, Walk, bits_of_matches, bits_of_rows};
 use super::{FilterMode, PlanMode};
 use crate::segment::block::blocks_count;
 use crate::segment::{Segment, Slot};
@@ -410,16 +410,16 @@ fn make_matcher(
         return Matcher::Set;
     }
     if let Some(rows) = &found.rows {
-        return Matcher::Bits(Bits::of_rows(live.segment.rows_count(), rows));
+        return Matcher::Bits(bits_of_rows(live.segment.rows_count(), rows));
     }
     let passed = span.len() as u64 * skip / found.count().max(1);
     let scope = found.scope(live);
     let is_counted = is_shared || passed * ASKED_COST > conjunction.blocks_cost();
-    Matcher::Bits(if is_counted {
-        Bits::full(scope, work)
+    if is_counted {
+        Matcher::Bits(bits_of_matches(scope, work))
     } else {
-        Bits::lazy(scope)
-    })
+        Matcher::Asked(Asked::new(scope))
+    }
 }
 
 /// Returns the best of all matches through a bounded buffer, and perhaps some more.

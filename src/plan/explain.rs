@@ -55,6 +55,9 @@ pub struct SegmentPlan {
     pub filters: Vec<FilterPlan>,
     /// How the filters are combined: "drive" by the first, or "blocks" of bitmaps.
     pub access: &'static str,
+    /// How the matches were counted: by the "index" of one filter, by a "cube" of the values of
+    /// several fields, or as filters are combined, by "drive" or "blocks".
+    pub counted: &'static str,
     /// How the order is made.
     pub strategy: Strategy,
     /// The estimated cost of the strategy, in nanoseconds of a reference machine.
@@ -109,8 +112,8 @@ impl fmt::Display for Explain {
             }
             write!(
                 f,
-                "  by {}, order by {}, cost {}",
-                plan.access, plan.strategy, plan.cost
+                "  by {}, counted by {}, order by {}, cost {}",
+                plan.access, plan.counted, plan.strategy, plan.cost
             )?;
             match plan.fell_back_from {
                 Some(strategy) => writeln!(f, "; {strategy} cannot serve this order")?,
@@ -153,6 +156,7 @@ mod tests {
                 estimate: 4,
             }],
             access: "blocks",
+            counted: "cube",
             strategy: Strategy::TopK,
             cost: 21,
             fell_back_from: Some(Strategy::Walk),
@@ -169,14 +173,14 @@ mod tests {
         };
         let work = "work: 1 rows touched, 2 rows probed, 3 blocks, 4 bytes written";
         let first = "3 tickets match\nsegment 0: 3 of 9 rows\n  filter status: words, 4 rows\n  \
-                     by blocks, order by top-k, cost 21; walk cannot serve this order\n";
+                     by blocks, counted by cube, order by top-k, cost 21; walk cannot serve this order\n";
         assert_eq!(explain.to_string(), format!("{first}{work}"));
         explain.segments.push(SegmentPlan {
             filters: Vec::new(),
             fell_back_from: None,
             ..plan
         });
-        let second = "segment 1: 3 of 9 rows\n  by blocks, order by top-k, cost 21\n\
+        let second = "segment 1: 3 of 9 rows\n  by blocks, counted by cube, order by top-k, cost 21\n\
                       merge of 2 segments by key, then tid\n";
         assert_eq!(explain.to_string(), format!("{first}{second}{work}"));
     }

@@ -18,6 +18,7 @@ use crate::segment::block::{
     BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, for_each_row, intersect_blocks, is_set,
 };
 use crate::segment::column::{Column, Zone};
+use crate::segment::cube::Selected;
 use crate::segment::rowset::RowSet;
 use crate::segment::sorted::SortedRows;
 use crate::segment::{Posting, Segment, Slot};
@@ -130,6 +131,15 @@ pub(super) enum SegmentFilter {
 }
 
 impl SegmentFilter {
+    /// Returns the classes of its field that the filter leaves, where it is one by value.
+    pub(super) fn selected(&self) -> Option<Selected<'_>> {
+        match self {
+            SegmentFilter::Class(field, class) => Some((*field, std::slice::from_ref(class))),
+            SegmentFilter::Classes(field, classes) => Some((*field, classes)),
+            _ => None,
+        }
+    }
+
     /// Returns how the filter's rows are found or asked for, for `explain`.
     pub(super) fn kind_name(&self, segment: &Segment) -> &'static str {
         match self {

@@ -28,12 +28,26 @@ impl Scope<'_> {
     }
 }
 
+/// How the matches of a conjunction in one segment were counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// One index has the number, or none is needed.
+    Known,
+    /// By adding up cells of a cube.
+    Cube,
+    /// By listing them.
+    Listed,
+    /// By combining bitmaps.
+    Blocks,
+}
+
 /// The matches of a conjunction in one segment: counted, and listed if that was the way.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) conjunction: Conjunction,
     pub(super) mode: FilterMode,
     count: u64,
+    pub(super) counted: Counted,
     /// The rows, ascending, where they were visited one by one.
     pub(super) rows: Option<Vec<u32>>,
     /// A sample in the order's first key, once an estimate has asked for it.
@@ -52,22 +66,26 @@ impl Found {
             conjunction,
             mode: mode.filters,
             count: 0,
+            counted: Counted::Known,
             rows: None,
             sample: OnceCell::new(),
         };
         let conjunction = &found.conjunction;
         let known = conjunction.known_count(live, mode);
-        if let (Some(count), true) = (known, mode.filters != FilterMode::Scan) {
+        if let (Some((count, counted)), true) = (known, mode.filters != FilterMode::Scan) {
             found.count = count;
+            found.counted = counted;
         } else if conjunction.access() == Access::Drive {
             let rows = conjunction.drive(live, work);
             found.count = rows.len() as u64;
+            found.counted = Counted::Listed;
             found.rows = Some(rows);
         } else {
             let scope = found.scope(live);
             let indexes = conjunction.block_indexes();
             let counts = indexes.map(|index| conjunction.count_block(scope, index, None, work));
             found.count = counts.map(u64::from).sum();
+            found.counted = Counted::Blocks;
         }
         found
     }

@@ -38,7 +38,7 @@ use conjunction::{Access, Conjunction};
 use cost::{cost, order_cost};
 use cursor::{Cursor, Need, Task};
 use filter::Filters;
-use found::Found;
+use found::{Counted, Found};
 use order::Order;
 use selection::{MERGED_ROWS_MAX, Member};
 
@@ -335,6 +335,12 @@ impl Choice {
             access: match found.conjunction.access() {
                 Access::Drive => "drive",
                 Access::Blocks => "blocks",
+            },
+            counted: match found.counted {
+                Counted::Known => "index",
+                Counted::Cube => "cube",
+                Counted::Listed => "drive",
+                Counted::Blocks => "blocks",
             },
             strategy: self.strategy,
             cost: self.cost,

@@ -23,7 +23,7 @@ use super::conjunction::Probes;
 use super::explain::Work;
 use super::found::Scope;
 use super::order::{Key, Value};
-use crate::segment::block::{BLOCK_ROWS, BLOCK_WORDS, blocks_count, empty_words, is_set};
+use crate::segment::block::{BLOCK_ROWS, BLOCK_WORDS, Block, blocks_count, empty_words, is_set};
 use crate::segment::column::Column;
 use crate::segment::sorted::SortedRows;
 use crate::segment::tombstones::Tombstones;
@@ -38,62 +38,62 @@ pub(super) enum Matcher {
     Live,
     /// The only filter's set of rows says so.
     Set,
-    /// Bits that were made, or are made as rows are asked for, say so.
-    Bits(Bits),
+    /// One bit a row says so.
+    Bits(Vec<u64>),
+    /// The filters say so, or bits of some blocks.
+    Asked(Asked),
 }
 
-/// The matches as one bit a row, block by block.
+/// Returns one bit a row, set for those that are listed.
+pub(super) fn bits_of_rows(rows_count: u32, rows: &[u32]) -> Vec<u64> {
+    let mut words = empty_words(rows_count);
+    for row in rows {
+        words[(row / 64) as usize] |= 1 << (row % 64);
+    }
+    words
+}
+
+/// Returns one bit a row, set for the matches.
+pub(super) fn bits_of_matches(scope: Scope<'_>, work: &mut Work) -> Vec<u64> {
+    let mut words = empty_words(scope.live.segment.rows_count());
+    for index in scope.conjunction.block_indexes() {
+        let start = index as usize * BLOCK_WORDS;
+        words[start..start + BLOCK_WORDS].copy_from_slice(&scope.block(index, work));
+    }
+    words
+}
+
+/// What is known of the matches in each block.
 ///
 /// A walk may ask rows of few blocks often, or of many blocks once. So the first rows of a
 /// block are asked by its filters, and only when that has cost as much as combining the block
-/// are the bits of all its rows made.
+/// are the bits of all its rows made. Room is taken for these alone: clearing a bit for each of
+/// ten million rows took three quarters of a walk of 87.
 #[derive(Clone, Debug)]
-pub(super) struct Bits {
-    words: Vec<u64>,
-    /// How many more rows of each block may be asked; none where its bits are made.
-    chances: Vec<u8>,
-    /// Whether the bits of all blocks are made.
-    is_full: bool,
+pub(super) struct Asked {
+    blocks: Vec<AskedBlock>,
+    /// The bits that were made, block after block.
+    made: Vec<Block>,
 }
 
-impl Bits {
-    /// Makes the bits of listed rows.
-    pub(super) fn of_rows(rows_count: u32, rows: &[u32]) -> Bits {
-        let mut words = empty_words(rows_count);
-        for row in rows {
-            words[(row / 64) as usize] |= 1 << (row % 64);
-        }
-        Bits {
-            words,
-            chances: Vec::new(),
-            is_full: true,
-        }
-    }
+#[derive(Clone, Copy, Debug)]
+enum AskedBlock {
+    /// So many more rows may be asked.
+    Chances(u8),
+    /// The bits are this one of those made.
+    Made(u32),
+}
 
-    /// Makes the bits of no block yet, each to be made when some of its rows were asked.
-    pub(super) fn lazy(scope: Scope<'_>) -> Bits {
-        let rows_count = scope.live.segment.rows_count();
+impl Asked {
+    /// Starts with no row asked.
+    pub(super) fn new(scope: Scope<'_>) -> Asked {
         let conjunction = scope.conjunction;
         let block_cost = conjunction.bits_cost() / conjunction.block_indexes().len().max(1) as u64;
         let chances = block_cost / conjunction.probes_cost(1).max(1);
-        Bits {
-            words: empty_words(rows_count),
-            chances: vec![chances.clamp(1, 255) as u8; blocks_count(rows_count) as usize],
-            is_full: false,
-        }
-    }
-
-    /// Makes the bits of all blocks.
-    pub(super) fn full(scope: Scope<'_>, work: &mut Work) -> Bits {
-        let mut words = empty_words(scope.live.segment.rows_count());
-        for index in scope.conjunction.block_indexes() {
-            let start = index as usize * BLOCK_WORDS;
-            words[start..start + BLOCK_WORDS].copy_from_slice(&scope.block(index, work));
-        }
-        Bits {
-            words,
-            chances: Vec::new(),
-            is_full: true,
+        let chances = AskedBlock::Chances(chances.clamp(1, 255) as u8);
+        Asked {
+            blocks: vec![chances; blocks_count(scope.live.segment.rows_count()) as usize],
+            made: Vec::new(),
         }
     }
 
@@ -101,22 +101,21 @@ impl Bits {
     #[inline]
     fn holds(&mut self, scope: Scope<'_>, probes: &Probes<'_>, row: u32, work: &mut Work) -> bool {
         let index = row / BLOCK_ROWS;
-        let chances = &mut self.chances[index as usize];
-        match *chances {
-            0 => {}
-            1 => {
-                *chances = 0;
-                let block = scope.block(index, work);
-                let start = index as usize * BLOCK_WORDS;
-                self.words[start..start + BLOCK_WORDS].copy_from_slice(&block);
-            }
-            _ => {
+        let made = match &mut self.blocks[index as usize] {
+            AskedBlock::Chances(chances @ 2..) => {
                 *chances -= 1;
                 work.rows_probed += 1;
                 return probes.hold(row);
             }
-        }
-        is_set(&self.words, row)
+            block @ AskedBlock::Chances(_) => {
+                let made = self.made.len() as u32;
+                *block = AskedBlock::Made(made);
+                self.made.push(scope.block(index, work));
+                made
+            }
+            AskedBlock::Made(made) => *made,
+        };
+        is_set(&self.made[made as usize], row % BLOCK_ROWS)
     }
 }
 
@@ -161,9 +160,9 @@ impl Path {
     /// Returns the matches as one bit a row, where they are known so.
     fn words<'a>(&'a self, scope: Scope<'a>) -> Option<&'a [u64]> {
         match &self.matcher {
-            Matcher::Bits(bits) => bits.is_full.then_some(&*bits.words),
+            Matcher::Bits(words) => Some(words),
             Matcher::Set => scope.conjunction.words(scope.live),
-            Matcher::Live => None,
+            Matcher::Live | Matcher::Asked(_) => None,
         }
     }
 
@@ -264,7 +263,7 @@ impl Walk {
 
     /// Returns whether the place of a match can be told without giving those before.
     pub(super) fn is_countable(&self) -> bool {
-        !matches!(&self.path.matcher, Matcher::Bits(bits) if !bits.is_full)
+        !matches!(&self.path.matcher, Matcher::Asked(_))
     }
 
     /// Appends matches until there are `wanted` rows; false once none is left.
@@ -334,9 +333,9 @@ impl Walk {
         let (dead, descends) = (&scope.live.dead, self.path.key.descends);
         let found = if let Some(words) = self.path.words(scope) {
             position_where(rows, descends, |row| is_set(words, row))
-        } else if let Matcher::Bits(bits) = &mut self.path.matcher {
+        } else if let Matcher::Asked(asked) = &mut self.path.matcher {
             let probes = scope.conjunction.probes(scope.live);
-            position_where(rows, descends, |row| bits.holds(scope, &probes, row, work))
+            position_where(rows, descends, |row| asked.holds(scope, &probes, row, work))
         } else if dead.count() == 0 {
             position_where(rows, descends, |_| true)
         } else {
@@ -364,10 +363,10 @@ impl Walk {
         let dead = &scope.live.dead;
         let passed = if let Some(words) = self.path.words(scope) {
             collect_where(rows, wanted, out, |row| is_set(words, row))
-        } else if let Matcher::Bits(bits) = &mut self.path.matcher {
+        } else if let Matcher::Asked(asked) = &mut self.path.matcher {
             let probes = scope.conjunction.probes(scope.live);
             collect_where(rows, wanted, out, |row| {
-                bits.holds(scope, &probes, row, work)
+                asked.holds(scope, &probes, row, work)
             })
         } else if dead.count() == 0 {
             collect_where(rows, wanted, out, |_| true)

@@ -346,7 +346,12 @@ impl Column {
     /// Returns the class of a row: its order among the values as requests compare them.
     #[inline]
     pub(crate) fn class(&self, row: u32) -> u64 {
-        let code = self.codes.get(row);
+        self.class_of(self.codes.get(row))
+    }
+
+    /// Returns the class of a code.
+    #[inline]
+    pub(super) fn class_of(&self, code: u64) -> u64 {
         match &self.classes {
             None => code,
             Some(classes) => classes.get(code as u32),

@@ -22,6 +22,7 @@ pub(crate) mod block;
 pub(crate) mod budget;
 pub(crate) mod builder;
 pub(crate) mod column;
+pub(crate) mod cube;
 pub(crate) mod dictionary;
 mod distinct;
 pub(crate) mod merge;
@@ -41,6 +42,7 @@ use crate::model::memory::ARC_BYTES;
 use crate::model::value::fold;
 use budget::Budget;
 use column::{Column, TextColumn};
+use cube::{Cube, Selected};
 use parts::make_postings;
 use revision::Revision;
 use rowset::RowSet;
@@ -106,6 +108,8 @@ pub(crate) struct Segment {
     custom: OnceLock<Vec<CustomColumn>>,
     /// By field: the rows of each class, for the fields of [`has_postings`] with few classes.
     postings: Vec<OnceLock<Option<Vec<RowSet>>>>,
+    /// Of fields with few classes; none of a revision and of few rows.
+    cubes: Vec<Cube>,
     /// By field: rows in the field's order.
     orders: Vec<LazyRows>,
     texts: Texts,
@@ -169,6 +173,7 @@ impl Segment {
             columns,
             custom: OnceLock::new(),
             postings: Field::ALL.map(|_| OnceLock::new()).into(),
+            cubes: Vec::new(),
             orders: Field::ALL.map(|_| LazyRows::default()).into(),
             terms: TermSets::default(),
             budget: Arc::clone(budget),
@@ -303,6 +308,14 @@ impl Segment {
         sets.as_deref()
     }
 
+    /// Returns the cube that counts the rows of the selected classes by the fewest cells, and
+    /// how many that are; none where there is no cube of all these fields.
+    pub(crate) fn cube(&self, selected: &[Selected<'_>]) -> Option<(u64, &Cube)> {
+        let cubes = self.cubes.iter();
+        let fit = cubes.filter_map(|cube| Some((cube.cells_count(selected)?, cube)));
+        fit.min_by_key(|(cells_count, _)| *cells_count)
+    }
+
     /// Returns the rows in the order of a slot, made on first use; none where the
     /// segment has no column for it, so that all rows tie, and where there is no order yet
     /// and the memory budget has no room for one.
@@ -429,6 +442,11 @@ impl Segment {
                 let mut is_right = true;
                 set.for_each(|row| is_right &= column.class(row) == class);
                 posted += set.count();
+                let selected = [(field, &[class as u32][..])];
+                let count = self.cube(&selected).map(|(_, cube)| cube.count(&selected));
+                if count.is_some_and(|count| count != u64::from(set.count())) {
+                    return Err(format!("a cube miscounts a class of {}", field.name()));
+                }
                 if !is_right {
                     return Err(format!(
                         "a posting of {} has a row of another",
@@ -470,7 +488,7 @@ impl Segment {
         own + custom.map_or(0, custom_bytes) + size_of::<OnceLock<FieldColumn>>()
     }
 
-    /// Returns the heap bytes of the postings.
+    /// Returns the heap bytes of the postings and of the counts of several together.
     pub(crate) fn postings_bytes(&self) -> usize {
         let of_field = |sets: &Vec<RowSet>| {
             let own: usize = sets.iter().map(RowSet::bytes).sum();
@@ -478,7 +496,9 @@ impl Segment {
         };
         let there = self.postings.iter().filter_map(|sets| sets.get()?.as_ref());
         let own: usize = there.map(of_field).sum();
-        own + self.postings.capacity() * size_of::<OnceLock<Option<Vec<RowSet>>>>()
+        let cubes: usize = self.cubes.iter().map(Cube::bytes).sum();
+        let cubes = cubes + self.cubes.capacity() * size_of::<Cube>();
+        own + cubes + self.postings.capacity() * size_of::<OnceLock<Option<Vec<RowSet>>>>()
     }
 
     /// Returns the heap bytes of the orders that are there.

@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::budget::Budget;
 use super::column::Column;
+use super::cube::Cube;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::terms::TermSets;
@@ -47,6 +48,7 @@ impl SegmentParts {
             words,
         } = self;
         let postings = Field::ALL.map(|field| make_postings(field, &columns[field.index()]));
+        let cubes = Cube::make_all(&columns, rows_count);
         let custom = custom
             .into_iter()
             .map(|(name_index, column)| CustomColumn::new(name_index, column));
@@ -57,6 +59,7 @@ impl SegmentParts {
             custom: OnceLock::from(custom),
             orders: Field::ALL.map(|_| LazyRows::default()).into(),
             postings: postings.map(OnceLock::from).into(),
+            cubes,
             texts: Texts::Own(Box::new(words)),
             terms: TermSets::default(),
             budget: Arc::clone(budget),

@@ -147,6 +147,15 @@ impl Tombstones {
         true
     }
 
+    /// Calls `each` with every marked row, ascending.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(u32)) {
+        for index in 0..self.counts.len() {
+            if let Some(block) = self.block(index) {
+                for_each_row(block, index as u32, &mut each);
+            }
+        }
+    }
+
     /// Returns how many rows of a set are marked.
     ///
     /// Cost: the words of the marks where the set is dense, else its rows.
