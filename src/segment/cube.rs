@@ -17,9 +17,9 @@
 //!
 //! # Cost
 //!
-//! Making them is a few nanoseconds a row, of tens of thousands for indexing it. A cube has at
-//! most one cell in [`ROWS_PER_CELL`] rows. Measured with a million tickets of 9 fields: 3 cubes,
-//! 0.6 MB in all.
+//! Making them is a pass over the codes of the axes, cube by cube. A cube has at most one cell in
+//! [`ROWS_PER_CELL`] rows. Measured with a million tickets whose fields have 4 to 71 classes: 0.7 MB
+//! in all.
 
 use super::block::BLOCK_ROWS;
 use super::{FieldColumn, has_postings};
