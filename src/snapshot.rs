@@ -260,7 +260,7 @@ impl Snapshot {
 #[non_exhaustive]
 pub struct Memory {
     columns: [usize; Field::ALL.len()],
-    /// The row sets of the filtered fields' values.
+    /// The row sets of the filtered fields' values, and how many rows have several at once.
     pub postings: usize,
     /// Rows in the order of a field: made at seal or on first use.
     pub orders: usize,
