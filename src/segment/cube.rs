@@ -59,11 +59,12 @@ impl Cube {
         let counts = columns.iter().map(|it| (it.0, it.1.classes_count()));
         let cells_max = u64::from(rows_count / ROWS_PER_CELL);
         let mut cubes = Cube::lay_out(counts.collect(), cells_max);
-        let mut codes = Vec::new();
+        let (mut codes, mut indexes) = (Vec::new(), Vec::<u32>::new());
         for start in (0..rows_count).step_by(BLOCK_ROWS as usize) {
             let rows = start..rows_count.min(start + BLOCK_ROWS);
             for cube in &mut cubes {
-                let mut indexes = [0; BLOCK_ROWS as usize];
+                indexes.clear();
+                indexes.resize(rows.len(), 0);
                 for axis in &cube.axes {
                     let of_field = columns.iter().find(|(field, _)| *field == axis.field);
                     let Some((_, column)) = of_field else {
@@ -75,7 +76,7 @@ impl Cube {
                         *index += column.class_of(code) as u32 * axis.stride;
                     }
                 }
-                for &index in &indexes[..rows.len()] {
+                for &index in &indexes {
                     cube.cells[index as usize] += 1;
                 }
             }
