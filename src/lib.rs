@@ -139,7 +139,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `cli` | the command `ticketdex`, with `durable` and `synth`; clap, indicatif, ruzstd, flate2 |
-//! | `durable` | stores that outlive the process, in a file; redb, postcard |
+//! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex |
 //! | `reference` | the specification, executable: the slow twin that tests compare with |
 //! | `synth` | seeded tickets and requests that look like a help desk's |
 //! | `testing` | what fuzzes another implementation, with `reference` and `synth`; proptest |
