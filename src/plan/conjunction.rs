@@ -70,9 +70,9 @@ pub(super) struct Conjunction {
 /// What probing one row's texts for a term costs, in units of a posting.
 const TEXT_PROBE_COST: u64 = 500;
 
-/// Of looking at the zone of a block, in nanoseconds.
+/// Of looking at the zone of a block, in nanoseconds. Measured: 2.4 µs for 2,444 of them.
 const ZONE_COST: u64 = 1;
-/// Of adding up a cell of a cube, in nanoseconds.
+/// Of adding up a cell of a cube, in nanoseconds. Not measured apart.
 const CELL_COST: u64 = 1;
 
 /// So many blocks are combined at once at most.
