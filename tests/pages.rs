@@ -11,8 +11,11 @@ mod common;
 use common::nasty::{Random, make_tickets};
 use ticketdex::{Batch, FilterMode, Options, PlanMode, Query, Snapshot, Store, Strategy, Ticket};
 
-const FILTERS: [&str; 7] = [
+const FILTERS: [&str; 9] = [
     "",
+    // The rows of large segments begin past a block, and end within one.
+    "start_tid=7000",
+    "start_tid=7000&end_tid=13000&status=Open&status=Jones&status=i",
     "status=Open&status=Jones&status=i&status=",
     "start_date=2014-02-01&end_date=2030-01-01",
     "start_tid=3&end_tid=9000",

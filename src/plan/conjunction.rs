@@ -781,11 +781,9 @@ impl Probes<'_> {
 mod tests {
     use super::*;
     use crate::model::Ticket;
-    use crate::model::names::CustomNames;
     use crate::model::value::seconds_to_date;
+    use crate::plan::tests::live_of;
     use crate::query::TidFilter;
-    use crate::segment::budget::Budget;
-    use crate::segment::builder::SegmentBuilder;
 
     const BLOCKS: u32 = 8;
     const ROWS_COUNT: u32 = BLOCKS * BLOCK_ROWS;
@@ -803,12 +801,7 @@ mod tests {
             ..Ticket::default()
         };
         let tickets: Vec<Ticket> = (0..ROWS_COUNT).map(ticket).collect();
-        let mut builder = SegmentBuilder::new();
-        builder.insert(&tickets, &CustomNames::default());
-        LiveSegment {
-            segment: builder.seal(&Budget::new(None)).into(),
-            dead: Tombstones::default().into(),
-        }
+        live_of(&tickets)
     }
 
     fn compile_in(live: &LiveSegment, tids: (u64, u64), all: &[Filter]) -> Conjunction {

@@ -240,3 +240,49 @@ fn bucket_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
     let pass = found.conjunction.bits_cost();
     Some(pass * passed + pass * share / 1024 + in_group * COMPARE_COST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Field, Ticket};
+    use crate::plan::PlanMode;
+    use crate::plan::tests::{find_all, live_of, order_by};
+
+    /// Returns whether buckets serve a segment with so many categories, the empty one too.
+    fn is_for_buckets(categories_count: u64) -> bool {
+        let ticket = |tid: u64| Ticket {
+            tid,
+            category: match tid % categories_count {
+                0 => String::new(),
+                other => other.to_string(),
+            },
+            ..Ticket::default()
+        };
+        let tickets: Vec<Ticket> = (1..=40_000).map(ticket).collect();
+        let live = live_of(&tickets);
+        let found = find_all(&live);
+        let order = order_by(Field::Category);
+        let need = Need {
+            take: 50,
+            share: 50,
+            most: 50,
+            ..Need::default()
+        };
+        let task = Task {
+            live: &live,
+            order: &order,
+            need,
+            mode: PlanMode::default(),
+        };
+        let sets = live.segment.posting_sets(Field::Category).unwrap();
+        assert_eq!(sets.len() as u64, categories_count);
+        cost(Strategy::Bucket, &found, task).is_some()
+    }
+
+    #[test]
+    fn buckets_are_for_few_values() {
+        assert!(is_for_buckets(BUCKETS_MAX - 1));
+        assert!(is_for_buckets(BUCKETS_MAX));
+        assert!(!is_for_buckets(BUCKETS_MAX + 1));
+    }
+}

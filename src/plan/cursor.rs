@@ -447,3 +447,49 @@ fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
     work.rows_touched += touched;
     buffer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Field, Ticket};
+    use crate::plan::tests::{find_all, live_of, order_by};
+
+    #[test]
+    fn the_best_rows_are_found_in_a_bounded_buffer() {
+        const ROWS_COUNT: u64 = 5_000;
+        let ticket = |tid: u64| Ticket {
+            tid,
+            // Each once, in no order.
+            cid: format!("{:04}", tid * 2_347 % ROWS_COUNT),
+            ..Ticket::default()
+        };
+        let tickets: Vec<Ticket> = (1..=ROWS_COUNT).map(ticket).collect();
+        let live = live_of(&tickets);
+        let found = find_all(&live);
+        let order = order_by(Field::Cid);
+        for most in [1, 31, 32, 33, 100] {
+            let need = Need {
+                most,
+                take: most,
+                share: most,
+                ..Need::default()
+            };
+            let task = Task {
+                live: &live,
+                order: &order,
+                need,
+                mode: PlanMode::default(),
+            };
+            let mut rows = top_rows(&found, task, &mut Work::default());
+            assert!(
+                rows.len() < 64.max(2 * most as usize),
+                "{} rows",
+                rows.len()
+            );
+            rows.sort_unstable();
+            let cids = rows.iter().map(|(_, row)| &*tickets[*row as usize].cid);
+            let expected: Vec<String> = (0..most).map(|at| format!("{at:04}")).collect();
+            assert_eq!(cids.take(most as usize).collect::<Vec<_>>(), expected);
+        }
+    }
+}

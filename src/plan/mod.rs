@@ -522,6 +522,41 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::model::names::CustomNames;
+    use crate::model::{Field, Ticket};
+    use crate::segment::Slot;
+    use crate::segment::budget::Budget;
+    use crate::segment::builder::SegmentBuilder;
+    use crate::segment::tombstones::Tombstones;
+
+    /// Makes a segment of tickets whose tids ascend.
+    pub(super) fn live_of(tickets: &[Ticket]) -> LiveSegment {
+        let mut builder = SegmentBuilder::new();
+        builder.insert(tickets, &CustomNames::default());
+        LiveSegment {
+            segment: builder.seal(&Budget::new(None)).into(),
+            dead: Tombstones::default().into(),
+        }
+    }
+
+    /// Finds every row of a segment.
+    pub(super) fn find_all(live: &LiveSegment) -> Found {
+        let (filters, mode) = (Filters::of(&Query::default()), PlanMode::default());
+        let conjunction = Conjunction::compile(&filters, live, mode);
+        Found::new(conjunction, live, mode, &mut Work::default())
+    }
+
+    /// Makes the order by a field.
+    pub(super) fn order_by(field: Field) -> Order {
+        let key = order::Key {
+            slot: Slot::Field(field),
+            descends: false,
+        };
+        Order {
+            keys: [key].into(),
+            tid_descends: false,
+        }
+    }
 
     #[test]
     fn every_mode_is_there_once_and_every_strategy_has_a_name() {
