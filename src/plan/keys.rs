@@ -261,3 +261,105 @@ fn digits(value: &Value<'_>, column: &Column, key: Key, bits: u32) -> Range<u128
         start..end
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Field, Ticket};
+    use crate::plan::tests::live_of;
+    use crate::segment::Slot;
+
+    /// Makes tickets of few values each, of which `offset` chooses others.
+    fn tickets(offset: u64) -> Vec<Ticket> {
+        let ticket = |tid: u64| Ticket {
+            tid,
+            status: "all the same".to_owned(),
+            priority: format!("P{}", (tid * 7 + offset) % 5 * 2 + offset % 2),
+            cid: format!("c{:03}", (tid * 13 + offset) % 90),
+            subject: format!("{}{}", ["a", "B", "é"][tid as usize % 3], tid % 4 + offset),
+            last_updated: (tid % 3 > 0).then(|| crate::model::value::seconds_to_date(tid % 11)),
+            ..Ticket::default()
+        };
+        (1..=60).map(ticket).collect()
+    }
+
+    /// Returns where a row falls among what has some values, as far as the first keys tell that
+    /// are no long texts; of one that comes first, what its first bytes tell.
+    fn expected(segment: &Segment, order: &Order, row: u32, values: &[Value<'_>]) -> Ordering {
+        let mut is_first = true;
+        for (key, value) in order.keys.iter().zip(values) {
+            let own = Value::of(segment, key.slot, row);
+            if segment.column(key.slot).is_none() && !is_constant(segment, key.slot) {
+                let leading = own.leading().cmp(&value.leading());
+                return directed(
+                    if is_first { leading } else { Ordering::Equal },
+                    key.descends,
+                );
+            }
+            is_first &= is_constant(segment, key.slot);
+            let by_key = own.cmp(value);
+            if by_key != Ordering::Equal {
+                return directed(by_key, key.descends);
+            }
+        }
+        Ordering::Equal
+    }
+
+    #[test]
+    fn bounds_fall_where_values_do() {
+        let own = live_of(&tickets(0));
+        let segment = &*own.segment;
+        for offset in [0, 1, 2] {
+            let other = live_of(&tickets(offset));
+            for fields in [
+                &[Field::Priority][..],
+                &[Field::Priority, Field::Cid],
+                &[Field::Cid, Field::LastUpdated, Field::Priority],
+                &[Field::LastUpdated, Field::Subject, Field::Cid],
+                &[Field::Subject, Field::Priority],
+                &[Field::Status, Field::Priority, Field::Subject],
+                &[Field::Status, Field::Subject],
+                &[Field::Status],
+            ] {
+                for directions in 0..8 {
+                    let key = |(index, field): (usize, &Field)| Key {
+                        slot: Slot::Field(*field),
+                        descends: directions >> index & 1 == 1,
+                    };
+                    let order = Order {
+                        keys: fields.iter().enumerate().map(key).collect(),
+                        tid_descends: false,
+                    };
+                    let within = order.within(segment);
+                    let keys = RowKeys::new(segment, &within);
+                    for row in 0..60 {
+                        let values = order.keys.iter();
+                        let values: Vec<_> = values
+                            .map(|key| Value::of(&other.segment, key.slot, row))
+                            .collect();
+                        let bound = keys.bound_of_row(segment, &order, &values);
+                        let first = within.keys.first().and_then(|key| {
+                            let value = Value::of(&other.segment, key.slot, row);
+                            Some((*key, keys.bound_of_first(&value)?, value))
+                        });
+                        let is_coded = |key: &Key| segment.column(key.slot).is_some();
+                        assert_eq!(first.is_some(), within.keys.first().is_some_and(is_coded));
+                        for tried in 0..60 {
+                            let packed = keys.packed(tried);
+                            assert_eq!(
+                                bound.compare(packed),
+                                expected(segment, &order, tried, &values),
+                                "row {tried} and {values:?} by {order:?}"
+                            );
+                            if let Some((key, bound, value)) = &first {
+                                let own = Value::of(segment, key.slot, tried);
+                                let expected = directed(own.cmp(value), key.descends);
+                                assert_eq!(bound.compare(packed), expected, "{value:?} {key:?}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

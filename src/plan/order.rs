@@ -193,3 +193,27 @@ impl<'a> Value<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_sorts_as_the_values_do() {
+        let ascending = [
+            "", "\0", " ", "a", "AB", "abcdefgg", "ABCDEFGH", "b", "st", "ß", "é",
+        ];
+        let values = ascending.map(|text| Value::Text(text.into()));
+        for pair in values.windows(2) {
+            assert_eq!(pair[0].cmp(&pair[1]), Ordering::Less, "{pair:?}");
+            assert!(pair[0].leading() <= pair[1].leading(), "{pair:?}");
+        }
+        let leading = |text: &str| Value::Text(text.into()).leading();
+        assert!(leading("a") < leading("ab") && leading("abcdefgg") < leading("ABCDEFGH"));
+        assert_eq!(leading("abcdefgh"), leading("ABCDEFGHI"));
+        assert_eq!(leading("Éa"), leading("éA"));
+        let number = |number| Value::Number(number).leading();
+        assert!(number(None) < number(Some(0)) && number(Some(0)) < number(Some(1)));
+        assert_eq!(number(Some(u64::MAX)), u64::MAX);
+    }
+}

@@ -140,3 +140,37 @@ impl Sample {
         (passed, place.share)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Field;
+    use crate::segment::Slot;
+
+    #[test]
+    fn a_place_is_as_far_into_the_sample_as_into_the_matches() {
+        let sample = Sample {
+            classes: vec![0, 0, 0, 5, 5, 5, 5, 9],
+            matches: 80,
+        };
+        let place = |nth| {
+            let place = sample.place(nth);
+            (place.class, place.share, place.is_first)
+        };
+        assert_eq!(place(0), (0, 0, true));
+        // One of the first three.
+        assert_eq!(place(10), (0, 1024 / 3, true));
+        assert_eq!(place(30), (5, 0, false));
+        // One of the four after three.
+        assert_eq!(place(40), (5, 1024 / 4, false));
+        assert_eq!(place(45), (5, 1536 / 4, false));
+        assert_eq!(place(80), (9, 1024, false));
+        assert_eq!(place(u64::MAX), (9, 1024, false));
+        let key = |descends| Key {
+            slot: Slot::Field(Field::Status),
+            descends,
+        };
+        assert_eq!(sample.classes_passed(12, key(false), 40), (5, 256));
+        assert_eq!(sample.classes_passed(12, key(true), 40), (6, 256));
+    }
+}
