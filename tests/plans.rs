@@ -17,7 +17,7 @@ use ticketdex::{Batch, FilterMode, Options, PlanMode, Query, Snapshot, Store, St
 const TICKETS_COUNT: usize = 30_000;
 
 /// Beside the seeded ones: what those seldom ask for.
-const REQUESTS: [&str; 42] = [
+const REQUESTS: [&str; 45] = [
     "count_only=Y",
     "tid=*&count=50&page=200",
     "tid=*&count=50&page=200&order=date_opened",
@@ -46,6 +46,10 @@ const REQUESTS: [&str; 42] = [
     "start_tid=29300&tid=*&order=date_opened&count=50&page=8",
     "start_tid=29300&tid=*&order=status&count=50&page=3",
     "start_tid=29300&tid=*&order=priority,cid DESC&count=30&page=2",
+    // Of the first segment alone, along an order that has all.
+    "end_date=3/1/2014&tid=*&order=last_updated&count=10&page=6",
+    "end_date=3/1/2014&status=Closed&tid=*&order=cid DESC&count=10&page=6",
+    "end_date=3/1/2014&tid=*&order=priority,last_updated&count=10&page=9",
     // What comes before the page is just what is merged, and one row more.
     "tid=*&order=date_opened&count=48&page=2",
     "tid=*&order=date_opened&count=49&page=2",
