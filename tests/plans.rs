@@ -42,7 +42,7 @@ const REQUESTS: [&str; 45] = [
     "keyword=nothing-has-this&status=Open",
     "status=Open&status=Closed&priority=High&priority=Low&count=50&order=priority,cid",
     "status=no such&order=cid&count=5",
-    // All of the last segment alone, where there are three.
+    // Of the last two segments alone, where there are three.
     "start_tid=29300&tid=*&order=date_opened&count=50&page=8",
     "start_tid=29300&tid=*&order=status&count=50&page=3",
     "start_tid=29300&tid=*&order=priority,cid DESC&count=30&page=2",
