@@ -265,6 +265,7 @@ fn digits(value: &Value<'_>, column: &Column, key: Key, bits: u32) -> Range<u128
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::value::seconds_to_date;
     use crate::model::{Field, Ticket};
     use crate::plan::tests::live_of;
     use crate::segment::Slot;
@@ -277,7 +278,7 @@ mod tests {
             priority: format!("P{}", (tid * 7 + offset) % 5 * 2 + offset % 2),
             cid: format!("c{:03}", (tid * 13 + offset) % 90),
             subject: format!("{}{}", ["a", "B", "é"][tid as usize % 3], tid % 4 + offset),
-            last_updated: (tid % 3 > 0).then(|| crate::model::value::seconds_to_date(tid % 11)),
+            last_updated: (!tid.is_multiple_of(3)).then(|| seconds_to_date(tid % 11)),
             ..Ticket::default()
         };
         (1..=60).map(ticket).collect()
