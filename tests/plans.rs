@@ -17,7 +17,7 @@ use ticketdex::{Batch, FilterMode, Options, PlanMode, Query, Snapshot, Store, St
 const TICKETS_COUNT: usize = 30_000;
 
 /// Beside the seeded ones: what those seldom ask for.
-const REQUESTS: [&str; 45] = [
+const REQUESTS: [&str; 51] = [
     "count_only=Y",
     "tid=*&count=50&page=200",
     "tid=*&count=50&page=200&order=date_opened",
@@ -42,6 +42,14 @@ const REQUESTS: [&str; 45] = [
     "keyword=nothing-has-this&status=Open",
     "status=Open&status=Closed&priority=High&priority=Low&count=50&order=priority,cid",
     "status=no such&order=cid&count=5",
+    // Everything, or a range of the order's own values: counts are known.
+    "tid=*&order=status&count=50&page=300",
+    "tid=*&order=priority DESC,cid&count=50&page=100",
+    "start_date=1/1/2014&tid=*&order=date_opened DESC&count=50&page=9",
+    "end_cid=m&order=cid,tid DESC&count=20",
+    // A value that no ticket has beside one, and beside another such.
+    "status=Open&status=no such&order=cid&count=5",
+    "status=no such&status=nor this&order=cid&count=5",
     // Of the last two segments alone, where there are three.
     "start_tid=29300&tid=*&order=date_opened&count=50&page=8",
     "start_tid=29300&tid=*&order=status&count=50&page=3",
