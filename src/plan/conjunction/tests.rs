@@ -1,0 +1,167 @@
+//! Costs held to their formula, and what a compiled term leaves behind.
+
+use super::*;
+use crate::model::Ticket;
+use crate::model::value::seconds_to_date;
+use crate::plan::tests::live_of;
+use crate::query::TidFilter;
+
+const BLOCKS: u32 = 8;
+const ROWS_COUNT: u32 = BLOCKS * BLOCK_ROWS;
+
+/// Makes a segment of eight blocks: every second row is open, 16 are of one technician, each
+/// has a cid and a date of its own, the dates ascending, and one in 64 the word "rare".
+fn make_live() -> LiveSegment {
+    let ticket = |row: u32| Ticket {
+        tid: 1 + u64::from(row),
+        status: ["Open", "Closed"][row as usize % 2].to_owned(),
+        assigned_tech: if row % 2048 == 1 { "few" } else { "many" }.to_owned(),
+        cid: format!("{row:05}"),
+        date_opened: Some(seconds_to_date(1 + u64::from(row))),
+        subject: if row.is_multiple_of(64) {
+            "rare"
+        } else {
+            "other"
+        }
+        .to_owned(),
+        ..Ticket::default()
+    };
+    let tickets: Vec<Ticket> = (0..ROWS_COUNT).map(ticket).collect();
+    live_of(&tickets)
+}
+
+fn compile_in(live: &LiveSegment, tids: (u64, u64), all: &[Filter]) -> Conjunction {
+    let filters = Filters {
+        tids: Some(tids),
+        all: all.to_vec(),
+    };
+    Conjunction::compile(&filters, live, PlanMode::default())
+}
+
+/// Filters, tids, blocks; what driving costs, in half nanoseconds, and what blocks cost.
+type Case<'a> = (&'a [&'a Filter], (u64, u64), Range<u32>, Option<u64>, u64);
+
+#[test]
+fn costs_are_those_of_the_rows_and_blocks_to_be_read() {
+    let live = make_live();
+    let open = Filter::Value(Field::Status, "open".to_owned());
+    let few = Filter::Value(Field::AssignedTech, "few".to_owned());
+    let cid = Filter::Value(Field::Cid, "05000".to_owned());
+    let cids = Filter::Values(Field::Cid, vec!["00007".to_owned(), "05000".to_owned()]);
+    let both = Filter::Values(Field::Status, vec!["closed".to_owned(), "open".to_owned()]);
+    let dates = Filter::Numbers(Field::DateOpened, 5_001, 6_001);
+    let block = Filter::Numbers(Field::DateOpened, 4_097, 8_192);
+    let pattern = Filter::Pattern(match TidFilter::parse("*7") {
+        Some(TidFilter::Pattern(pattern)) => pattern,
+        other => panic!("{other:?}"),
+    });
+    let all = (0, u64::MAX);
+    let cases: &[Case<'_>] = &[
+        (&[], all, 0..8, None, 8 * 15),
+        (&[&both], all, 0..8, None, 8 * 15),
+        (&[&open], all, 0..8, Some(16_384 * 3), 8 * (15 + 8)),
+        (&[&few], all, 0..8, Some(16 * 3), 8 * (15 + 40) + 16 / 2),
+        (
+            &[&open, &few],
+            all,
+            0..8,
+            Some(16 * (3 + 3)),
+            8 * (15 + 8 + 40) + 16 / 2,
+        ),
+        (
+            &[&few],
+            (1, 8_192),
+            0..2,
+            Some(16 * 3),
+            2 * (15 + 40) + 4 / 2,
+        ),
+        (
+            &[&open, &few],
+            (1, 8_192),
+            0..2,
+            Some(16 * 3 + 4 * 3),
+            2 * (15 + 8 + 40) + 2,
+        ),
+        (&[&open], (8_193, 8_200), 2..3, Some(16_384 * 3), 15 + 8),
+        (&[&cid], all, 0..8, Some(3), 8 * (15 + 80) + 2),
+        (
+            &[&cids],
+            all,
+            0..8,
+            Some(2 * 3 + 2 * 30),
+            8 * (15 + 80 + 80) + 4,
+        ),
+        (&[&dates], all, 1..2, Some(1_001 * (3 + 30)), 15 + 8 + 2_500),
+        (&[&block], all, 1..2, Some(4_096 * (3 + 30)), 15 + 8),
+        // Rows are found before zones are looked at where that costs less than they do.
+        (
+            &[&cid, &dates],
+            all,
+            0..8,
+            Some(3 + 10),
+            8 * (15 + 80 + 8 + 2_500) + 2,
+        ),
+        (
+            &[&cid, &dates, &open],
+            all,
+            1..2,
+            Some(3 + 10 + 3),
+            15 + 80 + 8 + 8 + 2_500,
+        ),
+        (&[&pattern], all, 0..8, None, 8 * 15 + 32_768 * 66 / 2),
+        (
+            &[&few, &pattern],
+            all,
+            0..8,
+            Some(16 * (3 + 66)),
+            8 * (15 + 40) + 8 + 16 * 66 / 2,
+        ),
+    ];
+    for (filters, tids, blocks, drive_cost, blocks_cost) in cases {
+        let filters: Vec<Filter> = filters.iter().copied().cloned().collect();
+        let conjunction = compile_in(&live, *tids, &filters);
+        let got = (
+            conjunction.block_indexes(),
+            conjunction.drive_cost(),
+            conjunction.blocks_cost(),
+        );
+        assert_eq!(
+            got,
+            (blocks.clone(), drive_cost.map(|it| it / 2), *blocks_cost),
+            "{filters:?}"
+        );
+    }
+}
+
+#[test]
+fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
+    let live = make_live();
+    let term = Filter::Term("rare".to_owned());
+    let filters = Filters {
+        tids: Some((0, u64::MAX)),
+        all: vec![Filter::Value(Field::Cid, "05000".to_owned()), term.clone()],
+    };
+    let cold = PlanMode {
+        is_cold: true,
+        ..PlanMode::default()
+    };
+    // One row is asked for the term, as long as its rows are not at hand.
+    let reads_texts = |mode| {
+        let conjunction = Conjunction::compile(&filters, &live, mode);
+        conjunction
+            .parts
+            .iter()
+            .any(|part| part.filter.reads_texts())
+    };
+    let only = Filters {
+        tids: Some((0, u64::MAX)),
+        all: vec![term],
+    };
+    Conjunction::compile(&only, &live, cold);
+    assert!(live.segment.kept_term("rare").is_none());
+    assert!(reads_texts(PlanMode::default()));
+    Conjunction::compile(&only, &live, PlanMode::default());
+    assert!(live.segment.kept_term("rare").is_some());
+    assert!(!reads_texts(PlanMode::default()));
+    assert!(reads_texts(cold));
+}
