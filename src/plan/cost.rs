@@ -245,8 +245,7 @@ fn bucket_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::model::{Field, Ticket};
-    use crate::plan::PlanMode;
-    use crate::plan::tests::{find_all, live_of, order_by};
+    use crate::plan::tests::{find_all, give_first, live_of, order_by};
 
     /// Returns whether buckets serve a segment with so many categories, the empty one too.
     fn is_for_buckets(categories_count: u64) -> bool {
@@ -262,18 +261,7 @@ mod tests {
         let live = live_of(&tickets);
         let found = find_all(&live);
         let order = order_by(Field::Category);
-        let need = Need {
-            take: 50,
-            share: 50,
-            most: 50,
-            ..Need::default()
-        };
-        let task = Task {
-            live: &live,
-            order: &order,
-            need,
-            mode: PlanMode::default(),
-        };
+        let task = give_first(&live, &order, 50);
         let sets = live.segment.posting_sets(Field::Category).unwrap();
         assert_eq!(sets.len() as u64, categories_count);
         cost(Strategy::Bucket, &found, task).is_some()

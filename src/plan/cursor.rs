@@ -452,7 +452,7 @@ fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
 mod tests {
     use super::*;
     use crate::model::{Field, Ticket};
-    use crate::plan::tests::{find_all, live_of, order_by};
+    use crate::plan::tests::{find_all, give_first, live_of, order_by};
 
     #[test]
     fn the_best_rows_are_found_in_a_bounded_buffer() {
@@ -468,18 +468,7 @@ mod tests {
         let found = find_all(&live);
         let order = order_by(Field::Cid);
         for most in [1, 31, 32, 33, 100] {
-            let need = Need {
-                most,
-                take: most,
-                share: most,
-                ..Need::default()
-            };
-            let task = Task {
-                live: &live,
-                order: &order,
-                need,
-                mode: PlanMode::default(),
-            };
+            let task = give_first(&live, &order, most);
             let mut rows = top_rows(&found, task, &mut Work::default());
             assert!(
                 rows.len() < 64.max(2 * most as usize),

@@ -558,6 +558,22 @@ mod tests {
         }
     }
 
+    /// Makes the task of giving the first `count` rows.
+    pub(super) fn give_first<'a>(live: &'a LiveSegment, order: &'a Order, count: u64) -> Task<'a> {
+        let need = Need {
+            take: count,
+            share: count,
+            most: count,
+            ..Need::default()
+        };
+        Task {
+            live,
+            order,
+            need,
+            mode: PlanMode::default(),
+        }
+    }
+
     #[test]
     fn every_mode_is_there_once_and_every_strategy_has_a_name() {
         let modes: HashSet<PlanMode> = PlanMode::all().collect();
