@@ -53,7 +53,8 @@ fn check(snapshot: &Snapshot, before: usize, context: &str) {
         memory.total(),
     );
     let off = memory.total().abs_diff(given);
-    assert!(off <= given / 20, "{context}: {memory:?}");
+    // What is left is what holds the store together, and the parts in no snapshot.
+    assert!(off <= given / 500, "{context}: {memory:?}");
 }
 
 fn put(tickets: impl Iterator<Item = Ticket>) -> Batch {
@@ -141,6 +142,23 @@ fn counts_are_right_throughout(tickets_count: usize) {
     assert!(left < 100_000, "{left} bytes are left of a dropped store");
 }
 
+/// Where little is in a segment, what holds its parts together is most of it.
+fn frames_are_counted(segments_count: u64) {
+    let before = GIVEN.load(Relaxed);
+    let mut store = Store::new(Options::default().commit_rows_max(0));
+    for tid in 1..=segments_count {
+        let ticket = Ticket {
+            tid,
+            ..Ticket::default()
+        };
+        store.commit(put(std::iter::once(ticket))).unwrap();
+    }
+    let given = GIVEN.load(Relaxed) - before;
+    let off = store.snapshot().memory().total().abs_diff(given);
+    println!("{segments_count} segments of one ticket: {given} given, off by {off}");
+    assert!(off <= segments_count as usize * 96);
+}
+
 /// Commits until the budget refuses, while a reader asks for what it would keep.
 fn a_budget_is_kept(bytes_max: usize) {
     let mut store = Store::new(Options::default().memory_bytes_max(bytes_max));
@@ -225,6 +243,8 @@ fn counts_allocate_little() {
 #[test]
 fn memory_is_what_the_allocator_says() {
     counts_allocate_little();
+    frames_are_counted(64);
+    frames_are_counted(200);
     counts_are_right_throughout(100_000);
     a_budget_is_kept(30 << 20);
 }
