@@ -317,6 +317,8 @@ fn batches_are_difficult() {
                 cases.count("patched", true);
                 cases.count("nothing patched", values.is_empty() && !is_searchable);
                 cases.count("texts patched", is_searchable);
+                let is_other = !values.is_empty() && !is_searchable;
+                cases.count("patched but for texts", is_other);
                 cases.count("custom patched", patch.custom().next().is_some());
                 cases.count(
                     "date patched by text",
@@ -331,4 +333,5 @@ fn batches_are_difficult() {
     cases.check(40);
     cases.check_share("changes of known", 17_000..21_000);
     cases.check_share("bad", 400..1_200);
+    cases.check_share("patched but for texts", 2_000..3_500);
 }
