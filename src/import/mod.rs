@@ -559,6 +559,23 @@ mod tests {
     use std::fmt::Write as _;
 
     #[test]
+    fn formats_have_names_and_extensions() {
+        use ImportFormat::{Delimited, Json, JsonLines, Xml};
+        for (name, extension, format) in [
+            ("jsonl", "jsonl", JsonLines),
+            ("JSONL", "ndjson", JsonLines),
+            ("xml", "XML", Xml),
+            ("Json", "json", Json),
+            ("delimited", "txt", Delimited),
+        ] {
+            assert_eq!(ImportFormat::from_name(name), Some(format));
+            assert_eq!(ImportFormat::from_extension(extension), Some(format));
+        }
+        assert_eq!(ImportFormat::from_name("txt"), None);
+        assert_eq!(ImportFormat::from_extension("delimited"), None);
+    }
+
+    #[test]
     fn threads_keep_the_order_and_the_counts() {
         let mut input = String::new();
         for tid in 0..20_000 {

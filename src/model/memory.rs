@@ -16,3 +16,30 @@ pub(crate) fn table_bytes(capacity: usize, entry_bytes: usize) -> usize {
     };
     places * (entry_bytes + 1) + 16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_take_a_power_of_two_of_places() {
+        let places = |capacity| match table_bytes(capacity, 9) {
+            0 => 0,
+            bytes => (bytes - 16) / 10,
+        };
+        let expected = [
+            (0, 0),
+            (1, 4),
+            (3, 4),
+            (4, 8),
+            (7, 8),
+            (14, 16),
+            (28, 32),
+            (56, 64),
+        ];
+        for (capacity, count) in expected {
+            assert_eq!(places(capacity), count, "{capacity}");
+        }
+        assert_eq!(table_bytes(3, 9), 4 * 10 + 16);
+    }
+}

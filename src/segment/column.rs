@@ -673,6 +673,16 @@ mod tests {
                         .collect();
                     let codes = Codes::pack(&values);
                     assert_eq!(codes.rows_count() as usize, rows_count);
+                    if let Codes::Ranked {
+                        bits,
+                        ranks,
+                        codes: inner,
+                        ..
+                    } = &codes
+                    {
+                        let lists = size_of_val(&bits[..]) + size_of_val(&ranks[..]);
+                        assert_eq!(codes.bytes() - inner.bytes(), lists + size_of::<Codes>());
+                    }
                     for (row, &value) in values.iter().enumerate() {
                         assert_eq!(codes.get(row as u32), value);
                     }

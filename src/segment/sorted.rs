@@ -414,9 +414,24 @@ mod tests {
 
     #[test]
     fn dead_positions_follow_the_tombstones() {
-        let numbers: Vec<_> = (0..9000).map(|n| Some(n * 7919 % 251)).collect();
-        let column = Column::of_numbers(&numbers, false);
+        // Few classes, whose starts are kept; many, which are searched; and many beside one that
+        // is longer than what lies between two samples.
+        let few = |n| n * 7919 % 251;
+        let many = |n| n * 7919 % 8999;
+        let one_long = |n| if n % 3 == 0 { 500 } else { n };
+        for number in [few, many, one_long] {
+            follow_tombstones(&(0..9000).map(|n| Some(number(n))).collect::<Vec<_>>());
+        }
+    }
+
+    fn follow_tombstones(numbers: &[Option<u64>]) {
+        let column = Column::of_numbers(numbers, false);
         let sorted = SortedRows::by_class(&column);
+        let rows_bytes = sorted.bytes();
+        assert_eq!(rows_bytes, SortedRows::bytes_by_class(&column));
+        for (position, &row) in sorted.rows().iter().enumerate() {
+            assert_eq!(sorted.position_of(&column, row), position);
+        }
         let budget = Budget::new(None);
         let mut dead = Tombstones::default();
         for died in [1, 3, 2000, 1, 0] {
@@ -436,6 +451,8 @@ mod tests {
                         &positions,
                         &sorted.dead_positions(column, dead, &budget)
                     ));
+                    let kept = dead.bytes() + positions.bytes();
+                    assert!(sorted.bytes() > rows_bytes + kept);
                 }
             }
         }
@@ -461,6 +478,7 @@ mod tests {
         let column = TextColumn::of_encoded(encoded);
         let sorted = SortedRows::by_text(&column, 9);
         assert_eq!(sorted.rows(), [1, 8, 7, 3, 6, 2, 0, 5, 4]);
+        assert_eq!(sorted.bytes(), 9 * 4 + size_of::<u64>());
         let ties: Vec<usize> = (0..9).filter(|&at| sorted.is_tie(None, at)).collect();
         assert_eq!(ties, [4, 7]);
     }

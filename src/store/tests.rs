@@ -370,3 +370,26 @@ fn a_patch_of_no_text_indexes_nothing() {
     store.commit(patch(7, "b")).unwrap();
     assert_eq!(store.snapshot().memory().revisions, 0);
 }
+
+#[test]
+fn a_commit_merges_no_more_rows_than_it_may() {
+    for size in 1..=9 {
+        let mut store = Store::new(Options::default().commit_rows_max(16));
+        let mut tids = 1..;
+        let mut merges_count = 0;
+        for round in 1..=20 {
+            let tickets = tids.by_ref().take(size).map(|tid| ticket(tid, "a"));
+            store.commit(put(tickets)).unwrap();
+            let snapshot = store.snapshot();
+            for live in snapshot.segments() {
+                let rows_count = live.segment.rows_count();
+                assert!(rows_count <= 16, "{rows_count} rows by batches of {size}");
+            }
+            merges_count += usize::from(snapshot.segments().len() < round);
+        }
+        assert!(
+            merges_count > 0 || size > 8,
+            "batches of {size} never merge"
+        );
+    }
+}

@@ -276,6 +276,18 @@ mod tests {
     }
 
     #[test]
+    fn as_many_cases_are_drawn_as_were_asked_for() {
+        let cases_count = std::cell::Cell::new(0);
+        let difference = find_difference(7, 37, |tickets, request| {
+            cases_count.set(cases_count.get() + 1);
+            let query: Query = request.parse().ok()?;
+            let rules = Reference::from_tickets(tickets.iter().cloned()).ok()?;
+            Some(rules.tids(&query))
+        });
+        assert_eq!((difference, cases_count.get()), (None, 37));
+    }
+
+    #[test]
     fn a_difference_in_spelling_keeps_the_spelling() {
         // Knows everything, but takes the name of a variable by its letters.
         let difference = find_difference(7, 10_000, |tickets, request| {
