@@ -204,3 +204,22 @@ impl Drop for Lane {
         let _ = worker.map(JoinHandle::join);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_long_row_took_is_given_back() {
+        let mut texts = RowTexts {
+            text: "x".repeat(10 * BLOCK_BYTES),
+            ..RowTexts::default()
+        };
+        texts.clear();
+        let kept = texts.text.capacity();
+        assert!(
+            (2 * BLOCK_BYTES..10 * BLOCK_BYTES).contains(&kept),
+            "{kept}"
+        );
+    }
+}

@@ -178,3 +178,23 @@ fn for_each_key(word: &[u8], mut visit: impl FnMut(u32)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spread() {
+        // As many as the places: drawn at random, 63 % of the places have one.
+        for bits in [8, 12, 16] {
+            let mask = (1 << bits) - 1;
+            let keys = (0..1 << bits).map(|key| hash(key * 256) & mask);
+            let places: std::collections::HashSet<u64> = keys.collect();
+            assert!(
+                places.len() * 2 > 1 << bits,
+                "{} of {bits} bits",
+                places.len()
+            );
+        }
+    }
+}

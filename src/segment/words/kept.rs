@@ -170,3 +170,22 @@ fn for_each_term(mask: Mask, mut visit: impl FnMut(usize)) {
     let halves = [mask as u64, (mask >> 64) as u64];
     for_each_bit(&halves, 0..Mask::BITS, |rank| visit(rank as usize));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_as_long_as_a_gram_are_found() {
+        let kept = Kept {
+            terms: vec![Box::from(*b"ab"), Box::from(*b"abc")],
+            rows_counts: vec![7, 5],
+            blocks: vec![0; 10],
+        };
+        assert_eq!(kept.find(b"ab"), Some((0, 7)));
+        assert_eq!(kept.find(b"abc"), Some((1, 5)));
+        assert_eq!((kept.find(b"abcd"), kept.find(b"b")), (None, None));
+        let boxes = size_of_val(&kept.terms[..]) + 5;
+        assert_eq!(kept.bytes(), boxes + 2 * 4 + 10 * 8);
+    }
+}
