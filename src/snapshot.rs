@@ -192,7 +192,8 @@ impl Snapshot {
 
     /// Checks what must always be true, and returns what is not.
     ///
-    /// For tests: it looks at every row of every column.
+    /// For tests: it looks at every row of every column. What a reader keeps between two sums of
+    /// the bytes is a difference of them, so none may ask meanwhile.
     #[doc(hidden)]
     pub fn check_invariants(&self) -> Result<(), String> {
         let (counted, bytes) = (self.memory().total(), self.0.bytes());

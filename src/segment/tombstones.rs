@@ -263,10 +263,11 @@ mod tests {
         let mut marks = Tombstones::default();
         assert!(marked.iter().all(|&row| marks.insert(row)));
         // Four blocks in three of four groups, each behind two counts of references.
-        let lists = marks.groups.capacity() * 8
+        let lists = marks.groups.capacity() * size_of::<usize>()
             + marks.counts.capacity() * 2
             + marks.group_counts.capacity() * 4;
-        let shared = 3 * (GROUP_BLOCKS * 8 + 16) + 4 * (BLOCK_ROWS as usize / 8 + 16);
+        let shared =
+            3 * (GROUP_BLOCKS * size_of::<usize>() + 16) + 4 * (BLOCK_ROWS as usize / 8 + 16);
         assert_eq!(marks.bytes(), lists + shared);
         for row in (0..6 * group_rows).step_by(511).chain(marked) {
             let before = marked.iter().filter(|&&own| own < row).count() as u32;
