@@ -103,6 +103,11 @@ impl Parts {
         segments + self.names.bytes() + self.frame_bytes()
     }
 
+    /// Drops what readers keep in the segments and can find again.
+    pub(crate) fn drop_kept(&self) {
+        self.segments.iter().for_each(|it| it.segment.drop_kept());
+    }
+
     /// Returns the heap bytes of what holds the parts together, segments aside.
     fn frame_bytes(&self) -> usize {
         let tombstones = self.segments.len() * (ARC_BYTES + size_of::<Tombstones>());

@@ -501,16 +501,27 @@ impl Segment {
         own + cubes + self.postings.capacity() * size_of::<OnceLock<Option<Vec<RowSet>>>>()
     }
 
-    /// Returns the heap bytes of the orders that are there.
-    pub(crate) fn orders_bytes(&self) -> usize {
+    /// Returns the orders that are there.
+    fn orders_there(&self) -> impl Iterator<Item = &SortedRows> {
         let custom = self.custom.get().into_iter().flatten();
         let custom = custom.map(|custom| &custom.order);
         let orders = self.orders.iter().chain(custom);
-        let own: usize = orders
-            .filter_map(LazyRows::get)
-            .map(SortedRows::bytes)
-            .sum();
+        orders.filter_map(LazyRows::get)
+    }
+
+    /// Returns the heap bytes of the orders that are there.
+    pub(crate) fn orders_bytes(&self) -> usize {
+        let own: usize = self.orders_there().map(SortedRows::bytes).sum();
         own + self.orders.capacity() * size_of::<LazyRows>()
+    }
+
+    /// Drops what readers keep and can find again, all but orders, which requests may be in.
+    ///
+    /// Cost: a look at each order, and a set a kept term.
+    pub(crate) fn drop_kept(&self) {
+        self.terms.clear();
+        self.orders_there()
+            .for_each(SortedRows::drop_dead_positions);
     }
 
     /// Returns the heap bytes of columns and postings, as far as they are there.

@@ -331,6 +331,11 @@ impl SortedRows {
         positions
     }
 
+    /// Drops the positions of dead rows that are kept.
+    pub(super) fn drop_dead_positions(&self) {
+        self.dead.store(None);
+    }
+
     /// Makes the positions of dead rows from those of other tombstones that differ little.
     fn moved_positions(
         &self,

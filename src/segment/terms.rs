@@ -3,7 +3,8 @@
 //! A segment never changes, so what was found for a term holds for as long as the
 //! segment does. A user who pages asks for the same term on every page; a dear one is
 //! united once. The sets are kept within a budget of bytes; past it a set is made,
-//! used and dropped, unless it is dearer than what is kept, whose cheapest then goes. Readers share the sets through one atomic pointer and never wait.
+//! used and dropped, unless it is dearer than what is kept, whose cheapest then goes.
+//! Readers share the sets through one atomic pointer and never wait.
 //!
 //! # Invariants
 //!
@@ -75,23 +76,33 @@ impl TermSets {
     /// Cost: a copy of the table; a term is inserted once.
     pub(super) fn insert(&self, term: &str, rows: &Arc<RowSet>, cost: u64, budget: &Budget) {
         let bytes = set_bytes(term, rows);
-        // A table has room for twice its entries at most.
-        let Some(reservation) = budget.reserve(bytes + ENTRY_BYTES * 2) else {
-            return;
-        };
-        self.kept.rcu(|kept| {
-            let mut kept = Kept::clone(kept);
-            if !kept.sets.contains_key(term) && kept.make_room(bytes, cost) {
-                let rows = Arc::clone(rows);
-                kept.sets.insert(term.into(), KeptSet { rows, cost });
-                kept.bytes += bytes;
+        loop {
+            let kept = self.kept.load_full();
+            if kept.sets.contains_key(term) {
+                return;
             }
-            kept
-        });
-        let kept = self.get(term);
-        if kept.is_some_and(|kept| Arc::ptr_eq(&kept, rows)) {
-            reservation.keep();
+            let Some(reservation) = budget.reserve(bytes + kept.growth_bytes()) else {
+                return;
+            };
+            let mut next = Kept::clone(&kept);
+            if !next.make_room(bytes, cost) {
+                return;
+            }
+            let rows = Arc::clone(rows);
+            next.sets.insert(term.into(), KeptSet { rows, cost });
+            next.bytes += bytes;
+            // Room was asked for beside this table, so no other may be replaced.
+            let replaced = self.kept.compare_and_swap(&kept, Arc::new(next));
+            if Arc::ptr_eq(&replaced, &kept) {
+                reservation.keep();
+                return;
+            }
         }
+    }
+
+    /// Drops what is kept. Cost: a set each.
+    pub(super) fn clear(&self) {
+        self.kept.store(Arc::default());
     }
 
     /// Visits the terms whose sets are kept.
@@ -107,6 +118,13 @@ impl TermSets {
 }
 
 impl Kept {
+    /// Returns the bytes by which the table grows for one entry more.
+    fn growth_bytes(&self) -> usize {
+        let (count, capacity) = (self.sets.len(), self.sets.capacity());
+        let grown = table_bytes(capacity.max(count + 1), ENTRY_BYTES);
+        grown - table_bytes(capacity, ENTRY_BYTES)
+    }
+
     /// Drops sets that are cheaper to find than one of so many bytes until that has room;
     /// returns whether it has.
     fn make_room(&mut self, bytes: usize, cost: u64) -> bool {
@@ -150,5 +168,25 @@ mod tests {
         assert!(small.get("a").is_none());
         small.insert("a", &large, 1, &Budget::new(Some(large.bytes() * 2)));
         assert!(small.get("a").is_some());
+    }
+
+    #[test]
+    fn a_table_that_grows_is_within_the_budget() {
+        let terms = TermSets::default();
+        let rows = Arc::new(RowSet::from_words(vec![1], 64));
+        for count in 1..=60 {
+            let term = format!("{count:02}");
+            let before = terms.bytes();
+            // One byte too few, and just enough.
+            let mut more = set_bytes(&term, &rows) - 1;
+            while terms.get(&term).is_none() {
+                more += 1;
+                let budget = Budget::new(Some(before + more));
+                budget.admit(|| terms.bytes()).unwrap();
+                terms.insert(&term, &rows, 1, &budget);
+                assert!(terms.bytes() <= budget.bytes_max(), "{count} terms");
+            }
+            assert_eq!(terms.bytes(), before + more);
+        }
     }
 }

@@ -98,10 +98,11 @@ impl Options {
     /// Sets the most heap bytes that the published snapshot may take, as
     /// [`Snapshot::memory`] counts them; without this there is no limit.
     ///
-    /// A commit or a load that would exceed it fails and changes nothing. What readers would
-    /// have kept for the next request counts too: past the limit the rows of a term are
-    /// found, used and dropped, and orders that are not there yet are not made, so that
-    /// requests are answered in slower ways. Outside of the limit are a batch or a load until
+    /// A commit or a load that would exceed it fails and changes nothing. What readers keep
+    /// for the next request counts too: past the limit the rows of a term are found, used and
+    /// dropped, and orders that are not there yet are not made, so that requests are answered
+    /// in slower ways. A commit, a load or a merge that has no room otherwise drops what they
+    /// keep, but for orders. Outside of the limit are a batch or a load until
     /// it is sealed, a merge until it is installed (at most the size of its inputs again), and
     /// what held snapshots keep alive. A patch costs what putting the whole ticket does, as
     /// everything is made by the commit that counts it.

@@ -153,12 +153,26 @@ impl Publisher {
     }
 
     fn admit(&self, parts: Parts) -> Result<Prepared<'_>, Error> {
-        let admitted = self.budget.admit(|| parts.bytes());
-        admitted.map_err(|bytes| self.too_much(bytes))?;
+        let admit = || self.budget.admit(|| parts.bytes());
+        let admitted = admit().or_else(|_| {
+            // What readers keep is for speed alone, so it gives way.
+            parts.drop_kept();
+            admit()
+        });
+        if let Err(bytes) = admitted {
+            self.settle();
+            return Err(self.too_much(bytes));
+        }
         Ok(Prepared {
             publisher: self,
             parts: Some(parts),
         })
+    }
+
+    /// Makes the published snapshot the count again.
+    fn settle(&self) {
+        let published = self.snapshot();
+        self.budget.settle(|| published.parts().bytes());
     }
 
     fn too_much(&self, bytes: usize) -> Error {
@@ -183,8 +197,7 @@ impl Prepared<'_> {
 impl Drop for Prepared<'_> {
     fn drop(&mut self) {
         if self.parts.is_some() {
-            let published = self.publisher.snapshot();
-            self.publisher.budget.settle(|| published.parts().bytes());
+            self.publisher.settle();
         }
     }
 }

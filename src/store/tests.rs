@@ -23,6 +23,14 @@ fn put(tickets: impl IntoIterator<Item = Ticket>) -> Batch {
     batch
 }
 
+fn removal(tids: impl IntoIterator<Item = u64>) -> Batch {
+    let mut batch = Batch::new();
+    for tid in tids {
+        batch.remove(tid);
+    }
+    batch
+}
+
 fn status(snapshot: &Snapshot, tid: u64) -> Option<String> {
     snapshot
         .get(tid)
@@ -369,6 +377,50 @@ fn a_patch_of_no_text_indexes_nothing() {
         .unwrap();
     store.commit(patch(7, "b")).unwrap();
     assert_eq!(store.snapshot().memory().revisions, 0);
+}
+
+#[test]
+fn what_readers_keep_gives_way_to_a_commit() {
+    let printers = |tids: std::ops::RangeInclusive<u64>| {
+        put(tids.map(|tid| {
+            let subject = if tid % 2 == 0 {
+                format!("printer{tid}")
+            } else {
+                String::new()
+            };
+            let ticket = ticket(tid, "a");
+            Ticket { subject, ..ticket }
+        }))
+    };
+    // A union of so many words is kept, and so are the positions of the dead in an order.
+    let ask = |snapshot: &Snapshot| {
+        for request in ["keyword=printer", "tid=*&order=subject&count=200&page=2"] {
+            let query: crate::Query = request.parse().unwrap();
+            assert!(snapshot.answer(&query).total() > 3_900);
+        }
+        snapshot.memory()
+    };
+    let filled = |bytes_max: usize| {
+        let mut store = Store::new(Options::default().memory_bytes_max(bytes_max));
+        store.commit(printers(1..=8_000)).unwrap();
+        store.commit(removal([1])).unwrap();
+        store
+    };
+    let warm = ask(&filled(1 << 30).snapshot());
+    let mut store = filled(warm.total());
+    assert_eq!(ask(&store.snapshot()), warm);
+    assert!(warm.terms > 0);
+    store.commit(removal([7_000])).unwrap();
+    let memory = store.snapshot().memory();
+    assert_eq!(memory.terms, 0);
+    assert!(memory.total() < warm.total() && memory.orders < warm.orders);
+    assert!(ask(&store.snapshot()).terms > 0);
+    // What is refused all the same makes room for readers again.
+    let error = store.commit(printers(9_000..=16_000)).unwrap_err();
+    assert_eq!(error.code(), "too_much_memory");
+    assert_eq!(store.snapshot().memory().terms, 0);
+    assert!(ask(&store.snapshot()).terms > 0);
+    assert_eq!(store.snapshot().check_invariants(), Ok(()));
 }
 
 #[test]
