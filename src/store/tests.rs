@@ -347,6 +347,32 @@ fn what_is_revised_is_no_commits_to_merge() {
     );
 }
 
+/// A commit merges revisions whose base a job merges meanwhile: their rows live on in its own.
+#[test]
+fn what_is_revised_again_while_a_job_runs_is_there_once() {
+    let mut store = Store::new(Options::default().commit_rows_max(8));
+    store
+        .commit(put((1..=10).map(|tid| ticket(tid, "a"))))
+        .unwrap();
+    for tid in 1..=3 {
+        store.commit(patch(tid, "b")).unwrap();
+    }
+    let inputs = store.snapshot().segments().to_vec();
+    let merged = MergeJob::new(inputs, store.publisher.budget()).run();
+    store.commit(patch(4, "c")).unwrap();
+    assert_eq!(store.snapshot().segments_count(), 2);
+    store.commit(patch(1, "c")).unwrap();
+    store.install(merged);
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.check_invariants(), Ok(()));
+    assert_eq!(
+        (snapshot.tickets_count(), snapshot.segments_count()),
+        (10, 3)
+    );
+    let statuses = [1, 2, 3, 4, 5].map(|tid| status(&snapshot, tid).unwrap());
+    assert_eq!(statuses, ["c", "b", "b", "c", "a"]);
+}
+
 #[test]
 fn a_patch_of_no_text_indexes_nothing() {
     let mut store = Store::new(Options::default());
