@@ -21,6 +21,7 @@ const HELD_MAX: usize = 3;
 /// A store, what it must answer, and what is held of it.
 pub struct Model {
     store: Store,
+    bytes_max: Option<usize>,
     reference: Reference,
     commits_count: u64,
     held: Vec<Held>,
@@ -29,13 +30,22 @@ pub struct Model {
 
 impl Model {
     /// Makes an empty store, which merges at sizes drawn from none to the ordinary.
+    ///
+    /// One in three has a budget, of what one ticket to some dozens take.
     pub fn new(random: &mut Random) -> Model {
-        let options = match random.below(5) {
+        let mut options = match random.below(5) {
             0 => Options::default(),
             at => Options::default().commit_rows_max([0, 4, 12, 40][at - 1]),
         };
+        let mut bytes_max = None;
+        if random.is_one_in(3) {
+            let bytes = 16_000 + random.below(256) * 1_000;
+            options = options.memory_bytes_max(bytes);
+            bytes_max = Some(bytes);
+        }
         Model {
             store: Store::new(options),
+            bytes_max,
             reference: Reference::new(),
             commits_count: 0,
             held: Vec::new(),
@@ -48,7 +58,7 @@ impl Model {
         match random.below(18) {
             0..=4 => {
                 let batch = make_batch(random, &self.tids());
-                self.commit(batch);
+                self.commit(&batch);
             }
             5..=8 => self.commit_one_by_one(random),
             9 => self.remove(random),
@@ -62,7 +72,8 @@ impl Model {
             12 => self.install(random),
             13 => {
                 self.store.merge_all();
-                assert!(self.store.snapshot().segments_count() <= 1);
+                let is_one = self.store.snapshot().segments_count() <= 1;
+                assert!(is_one || self.bytes_max.is_some());
             }
             14 => {
                 while let Some(job) = self.store.merge_job() {
@@ -83,16 +94,20 @@ impl Model {
         };
         let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
         compare(snapshot, reference, &make_request(random, &tickets));
+        self.check_budget();
     }
 
     fn tids(&self) -> Vec<u64> {
         self.reference.tickets().map(|ticket| ticket.tid).collect()
     }
 
-    fn commit(&mut self, batch: Batch) {
-        let expected = self.reference.commit(&batch).map_err(|error| error.code());
-        let got = self.store.commit(batch);
+    fn commit(&mut self, batch: &Batch) {
+        let got = self.store.commit(batch.clone());
         let got = got.map_err(|error| error.code());
+        if got == Err("too_much_memory") && self.bytes_max.is_some() {
+            return;
+        }
+        let expected = self.reference.commit(batch).map_err(|error| error.code());
         assert_eq!(got.map(|_| ()), expected);
         if let Ok(commit) = got {
             self.commits_count += 1;
@@ -110,7 +125,7 @@ impl Model {
             if random.is_one_in(4) {
                 batch.patch(tid, Patch::new().set_custom("Serial", "patched"));
             }
-            self.commit(batch);
+            self.commit(&batch);
         }
     }
 
@@ -121,7 +136,7 @@ impl Model {
             if !tids.is_empty() {
                 let mut batch = Batch::new();
                 batch.patch(random.choose(&tids), make_patch(random));
-                self.commit(batch);
+                self.commit(&batch);
             }
         }
     }
@@ -136,7 +151,7 @@ impl Model {
         for tid in tids {
             batch.remove(tid);
         }
-        self.commit(batch);
+        self.commit(&batch);
     }
 
     /// Installs what was merged some time ago, in any order.
@@ -164,5 +179,11 @@ impl Model {
         assert_eq!(snapshot.version(), self.commits_count);
         assert_eq!(snapshot.custom_names(), self.reference.custom_names());
         assert!(snapshot.tickets_count() == self.reference.tickets().count() as u64);
+        self.check_budget();
+    }
+
+    fn check_budget(&self) {
+        let bytes = self.store.snapshot().memory().total();
+        assert!(self.bytes_max.is_none_or(|bytes_max| bytes <= bytes_max));
     }
 }
