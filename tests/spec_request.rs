@@ -178,6 +178,34 @@ fn key_and_format_are_the_callers() {
 }
 
 #[test]
+fn a_request_prints_as_it_reads() {
+    for request in ["key=k&format=json&status=Open", "format=xml", "key=k", ""] {
+        let read: Request = request.parse().unwrap();
+        assert_eq!(read.to_string(), request);
+    }
+    let keyless = Request {
+        key: Some(String::new()),
+        ..Request::default()
+    };
+    assert_eq!(keyless.to_string(), "");
+}
+
+#[test]
+fn a_bad_request_names_its_format_too() {
+    for (request, format) in [
+        ("count=x&Format=JSON", Some(Format::Json)),
+        ("?format=delimited&status", Some(Format::Delimited)),
+        ("format=&format=json", Some(Format::Json)),
+        ("status=Open&formats=json&format=xml", Some(Format::Xml)),
+        ("format=yaml&format=json", None),
+        ("count=x", None),
+        ("", None),
+    ] {
+        assert_eq!(Request::find_format(request), format, "{request}");
+    }
+}
+
+#[test]
 fn without_filters_every_ticket_matches() {
     answers(&[
         ("", ALL),
