@@ -515,7 +515,7 @@ impl Segment {
         own + self.orders.capacity() * size_of::<LazyRows>()
     }
 
-    /// Drops what readers keep and can find again, all but orders, which requests may be in.
+    /// Drops what readers keep and can find again, all but orders, which answers borrow.
     ///
     /// Cost: a look at each order, and a set a kept term.
     pub(crate) fn drop_kept(&self) {
