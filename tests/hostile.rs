@@ -1,73 +1,32 @@
 //! Hostile sizes: requests and inputs of a megabyte or a hundred thousand parts answer or
 //! err, and allocate no more than a stated multiple of their length.
 //!
-//! What is counted is bytes allocated, by an allocator of this file, and the work that
+//! What is counted is bytes allocated, and the work that
 //! `explain` tells of: both are the same on every machine. Time is only guarded against
 //! what is not linear at all.
-#![allow(unsafe_code, reason = "a global allocator that counts")]
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::{BufReader, Read};
 use std::time::{Duration, Instant};
 
+use common::allocations::{self, Bytes, Counting};
 use common::nasty::{Random, make_tickets};
 use ticketdex::ImportFormat::{Delimited, Json, JsonLines, Xml};
 use ticketdex::{Batch, Error, Import, ImportFormat, Options, Request, Snapshot, Store};
 
-/// Counts what each thread allocates, so that tests beside one another do not meet.
-struct Counting;
-
-thread_local! {
-    static ALLOCATED: Cell<u64> = const { Cell::new(0) };
-    static HELD: Cell<i64> = const { Cell::new(0) };
-    static PEAK: Cell<i64> = const { Cell::new(0) };
-}
-
-// SAFETY: the system's allocator does the work; the counters allocate nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let bytes = layout.size();
-        ALLOCATED.set(ALLOCATED.get() + bytes as u64);
-        HELD.set(HELD.get() + bytes.cast_signed() as i64);
-        PEAK.set(PEAK.get().max(HELD.get()));
-        // SAFETY: the caller keeps the contract of this very function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        HELD.set(HELD.get() - layout.size().cast_signed() as i64);
-        // SAFETY: the caller keeps the contract of this very function.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a run allocated in all, and the most that it held at once.
-#[derive(Debug)]
-struct Bytes {
-    allocated: u64,
-    peak: u64,
-}
-
+/// Tells what a run allocates, and guards against what is not linear at all.
 fn measure<T>(name: &str, run: impl FnOnce() -> T) -> (T, Bytes) {
-    let (allocated, held) = (ALLOCATED.get(), HELD.get());
-    PEAK.set(held);
     let start = Instant::now();
-    let outcome = run();
-    let bytes = Bytes {
-        allocated: ALLOCATED.get() - allocated,
-        peak: (PEAK.get() - held).unsigned_abs(),
-    };
+    let measured = allocations::measure(run);
     assert!(
         start.elapsed() < Duration::from_mins(1),
         "{name} takes minutes"
     );
-    (outcome, bytes)
+    measured
 }
 
 /// Bytes that parsing a request may allocate for each of its own.

@@ -4,4 +4,12 @@
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| common::checks::import_bytes(input));
+#[global_allocator]
+static ALLOCATOR: common::allocations::Counting = common::allocations::Counting;
+
+libfuzzer_sys::fuzz_target!(
+    init: common::unwind_before_abort(),
+    |input: &[u8]| {
+        common::checks::import_bytes(input);
+    }
+);

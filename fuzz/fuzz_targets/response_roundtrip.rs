@@ -4,4 +4,9 @@
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| common::checks::response_roundtrip(input));
+libfuzzer_sys::fuzz_target!(
+    init: common::unwind_before_abort(),
+    |input: &[u8]| {
+        common::checks::response_roundtrip(input);
+    }
+);

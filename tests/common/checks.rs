@@ -5,7 +5,6 @@
 //! answer, rather than only waiting for a crash.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use ticketdex::reference::Reference;
 use ticketdex::{
@@ -13,13 +12,35 @@ use ticketdex::{
     Snapshot, Store, Ticket,
 };
 
+use super::allocations::measure;
 use super::foreign;
 use super::model::Model;
 use super::nasty::{Random, make_request, make_tickets, split};
 
+/// Prints what a check failed on, as text to paste, while its panic unwinds.
+pub struct OnFailure<F: Fn() -> String>(pub F);
+
+impl<F: Fn() -> String> Drop for OnFailure<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.0());
+        }
+    }
+}
+
+/// Returns tickets as JSON Lines, to be pasted into a file.
+pub fn show_tickets<'a>(tickets: impl IntoIterator<Item = &'a Ticket>) -> String {
+    let lines = tickets.into_iter().map(|ticket| {
+        let line = serde_json::to_string(ticket);
+        line.unwrap_or_else(|error| error.to_string()) + "\n"
+    });
+    lines.collect()
+}
+
 /// A request that parses prints as one that parses to an equal request; an error shows.
 pub fn parse_request(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
+    let _shown = OnFailure(|| format!("request: {text}"));
     match text.parse::<Request>() {
         Ok(request) => {
             let printed = request.to_string();
@@ -51,13 +72,29 @@ fn read(format: ImportFormat, input: &[u8]) -> Result<Vec<Ticket>, Error> {
     Import::new(format, input).into_iter().collect()
 }
 
+/// Bytes that reading may hold for each of its input's, beside the tickets themselves: the
+/// shortest custom field is four bytes of input and two texts with their places in a list.
+const READ_MULTIPLE: u64 = 64;
+
+/// Bytes that reading may hold whatever the input is.
+const READ_BYTES: u64 = 16 << 10;
+
+/// Places of tickets that are held for each that is read: a list that grows by doubling is there
+/// twice for a moment, and so is the block that a ticket comes from.
+const TICKET_PLACES: u64 = 6;
+
 /// What imports, exports and imports again to the same; the first byte is the format.
+///
+/// What reading holds is bounded by the input and the tickets that are in it.
 pub fn import_bytes(input: &[u8]) {
     let Some((&first, input)) = input.split_first() else {
         return;
     };
     let format = IMPORTS[usize::from(first) % IMPORTS.len()];
-    let read_strictly = read(format, input);
+    let _shown = OnFailure(|| format!("{format:?}: {}", String::from_utf8_lossy(input)));
+    let (_held, counted) = measure(|| input.to_vec());
+    assert_eq!(counted.peak, input.len() as u64, "no allocator counts");
+    let (read_strictly, bytes) = measure(|| read(format, input));
     // Skipping finds at least as many, and all of them where nothing is wrong.
     let mut kept = Vec::new();
     let skipping = Import::new(format, input).skip_bad(true);
@@ -65,6 +102,9 @@ pub fn import_bytes(input: &[u8]) {
         kept.append(tickets);
         Ok(())
     });
+    let places = (kept.len() + 1) * size_of::<Ticket>();
+    let most = READ_BYTES + input.len() as u64 * READ_MULTIPLE + places as u64 * TICKET_PLACES;
+    assert!(bytes.peak <= most, "{bytes:?} where {most} were allowed");
     let Ok(tickets) = read_strictly else {
         assert!(kept.iter().all(|ticket| ticket.check().is_ok()));
         return;
@@ -131,6 +171,7 @@ pub fn response_roundtrip(input: &[u8]) {
     let Ok(reference) = Reference::from_tickets(tickets.into_values()) else {
         return;
     };
+    let _shown = OnFailure(|| show_tickets(reference.tickets()));
     let mut batch = Batch::new();
     for ticket in reference.tickets() {
         batch.put(ticket.clone());
@@ -163,64 +204,77 @@ fn write(snapshot: &Snapshot, query: &Query, format: Format) -> Vec<u8> {
     body
 }
 
-/// Prints what a check failed on as text to paste.
-struct OnFailure<'a> {
-    reference: &'a Reference,
-    request: &'a str,
-}
-
-impl Drop for OnFailure<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let mut lines = String::new();
-            for ticket in self.reference.tickets() {
-                let _ = writeln!(
-                    lines,
-                    "{}",
-                    serde_json::to_string(ticket).unwrap_or_default()
-                );
-            }
-            eprintln!("tickets, as JSON Lines:\n{lines}request: {}", self.request);
-        }
-    }
-}
-
-/// Totals, tids and bytes are those of the reference, under every plan.
-pub fn compare(snapshot: &Snapshot, reference: &Reference, request: &str) {
-    let _shown = OnFailure { reference, request };
+/// Totals, tids and bytes are those of the reference, under every plan; returns how many records
+/// the answer has.
+///
+/// A plan writes one of the formats, another one for another request.
+pub fn compare(snapshot: &Snapshot, reference: &Reference, request: &str) -> usize {
+    let _shown = OnFailure(|| {
+        let tickets = show_tickets(reference.tickets());
+        format!("tickets, as JSON Lines:\n{tickets}request: {request}")
+    });
     let query: Query = request.parse().expect("generated requests are valid");
     let total = reference.total(&query);
     let tids = reference.tids(&query);
     let bodies = Format::ALL.map(|format| reference.respond(&query, format));
+    // Modes differ in filters last, of which there are three as well.
+    let filters_modes = PlanMode::all().count() / 3;
     for (at, mode) in PlanMode::all().enumerate() {
         let answer = snapshot.answer_with(&query, mode);
         assert_eq!(answer.total(), total, "total under {mode:?}");
         let got: Vec<u64> = answer.records().map(|record| record.tid()).collect();
         assert_eq!(got, tids, "tids under {mode:?}");
-        let index = at % Format::ALL.len();
+        let index = (at + at / filters_modes + request.len()) % Format::ALL.len();
         let mut body = Vec::new();
         let written = answer.write_to(Format::ALL[index], &mut body);
         written.expect("a vector takes any bytes");
         assert!(body == bodies[index], "bytes under {mode:?}");
     }
+    tids.len()
 }
 
-/// A store of any tickets, in any number of segments, answers any request as the reference does.
-pub fn query_vs_reference(input: &[u8]) {
-    let mut random = Random::chosen(input);
-    let tickets_count = random.below(24);
+/// Returns whether all of an input has been drawn, after which each choice is the first.
+fn is_spent(random: &Random) -> bool {
+    matches!(random, Random::Chosen(bytes) if bytes.len() == 0)
+}
+
+/// A store of any tickets, from one segment to one of each ticket, answers any request as the
+/// reference does; returns how many records the answers have.
+///
+/// Requests have a part of the input to themselves, since a store would take all of it.
+pub fn query_vs_reference(input: &[u8]) -> usize {
+    let (asked, stored) = input.split_at(input.len() / 4);
+    let mut random = Random::chosen(stored);
+    let options = match random.below(4) {
+        0 => Options::default(),
+        at => Options::default().commit_rows_max([0, 4, 16][at - 1]),
+    };
+    let mut store = Store::new(options);
     let commits_count = random.choose(&[1, 2, 64]);
-    let tickets = make_tickets(&mut random, tickets_count);
-    let mut store = Store::new(Options::default());
+    let is_merged = random.is_one_in(4);
+    let tickets_max = random.below(24);
+    let mut tickets = Vec::new();
+    while tickets.len() < tickets_max && !is_spent(&random) {
+        tickets.append(&mut make_tickets(&mut random, 1));
+    }
     let mut reference = Reference::new();
     for batch in split(&mut random, &tickets, commits_count) {
         commit(&mut store, &mut reference, batch);
     }
+    if is_merged {
+        store.merge_all();
+    }
     let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
+    let mut random = Random::chosen(asked);
+    let mut records_count = 0;
     for _ in 0..4 {
         let request = make_request(&mut random, &tickets);
-        compare(&store.snapshot(), &reference, &request);
+        records_count += compare(&store.snapshot(), &reference, &request);
+        if is_spent(&random) {
+            break;
+        }
     }
+    records_count
 }
 
 fn commit(store: &mut Store, reference: &mut Reference, batch: Batch) {
@@ -232,12 +286,15 @@ fn commit(store: &mut Store, reference: &mut Reference, batch: Batch) {
     assert_eq!(got, expected);
 }
 
-/// Batches, merges and held snapshots: every state answers as the reference of its version.
-pub fn store_ops(input: &[u8]) {
+/// Batches, merges and held snapshots: every state answers as the reference of its version;
+/// returns how many records the answers have.
+pub fn store_ops(input: &[u8]) -> usize {
     let mut random = Random::chosen(input);
     let mut model = Model::new(&mut random);
+    let mut records_count = 0;
     for _ in 0..=random.below(12) {
         model.step(&mut random);
-        model.ask(&mut random);
+        records_count += model.ask(&mut random);
     }
+    records_count
 }

@@ -5,6 +5,7 @@
     reason = "each test crate uses a part of it"
 )]
 
+pub mod allocations;
 #[cfg(feature = "testing")]
 pub mod checks;
 #[cfg(feature = "cli")]
@@ -15,3 +16,10 @@ pub mod foreign;
 pub mod model;
 #[cfg(feature = "testing")]
 pub use ticketdex::testing::nasty;
+
+/// Lets a panic of a fuzz target unwind, so that the check prints what it failed on.
+///
+/// The fuzzer's own hook aborts first; it aborts after the unwinding too.
+pub fn unwind_before_abort() {
+    drop(std::panic::take_hook());
+}

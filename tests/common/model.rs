@@ -26,6 +26,16 @@ pub struct Model {
     commits_count: u64,
     held: Vec<Held>,
     merged: Vec<Merged>,
+    /// What was done, told if a check fails.
+    steps: Vec<String>,
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("steps:\n{}", self.steps.join("\n"));
+        }
+    }
 }
 
 impl Model {
@@ -43,6 +53,7 @@ impl Model {
             options = options.memory_bytes_max(bytes);
             bytes_max = Some(bytes);
         }
+        let steps = vec![format!("{options:?}")];
         Model {
             store: Store::new(options),
             bytes_max,
@@ -50,6 +61,7 @@ impl Model {
             commits_count: 0,
             held: Vec::new(),
             merged: Vec::new(),
+            steps,
         }
     }
 
@@ -63,6 +75,7 @@ impl Model {
             5..=8 => self.commit_one_by_one(random),
             9 => self.remove(random),
             10 | 11 => {
+                self.steps.push("merge a job".into());
                 let merged = self.store.merge_job().map(MergeJob::run);
                 self.merged.extend(merged);
                 if self.merged.len() > HELD_MAX || random.is_one_in(2) {
@@ -71,11 +84,13 @@ impl Model {
             }
             12 => self.install(random),
             13 => {
+                self.steps.push("merge all".into());
                 self.store.merge_all();
                 let is_one = self.store.snapshot().segments_count() <= 1;
                 assert!(is_one || self.bytes_max.is_some());
             }
             14 => {
+                self.steps.push("merge every job".into());
                 while let Some(job) = self.store.merge_job() {
                     self.store.install(job.run());
                 }
@@ -86,15 +101,17 @@ impl Model {
         self.check();
     }
 
-    /// Compares the answers to a request with the reference's, now or as of what is held.
-    pub fn ask(&self, random: &mut Random) {
+    /// Compares the answers to a request with the reference's, now or as of what is held; returns
+    /// how many records the answer has.
+    pub fn ask(&self, random: &mut Random) -> usize {
         let (snapshot, reference) = match self.held.get(random.below(2 * HELD_MAX)) {
             Some(held) => (&held.snapshot, &held.reference),
             None => (&self.store.snapshot(), &self.reference),
         };
         let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
-        compare(snapshot, reference, &make_request(random, &tickets));
+        let records_count = compare(snapshot, reference, &make_request(random, &tickets));
         self.check_budget();
+        records_count
     }
 
     fn tids(&self) -> Vec<u64> {
@@ -102,6 +119,7 @@ impl Model {
     }
 
     fn commit(&mut self, batch: &Batch) {
+        self.steps.push(format!("commit {batch:?}"));
         let got = self.store.commit(batch.clone());
         let got = got.map_err(|error| error.code());
         if got == Err("too_much_memory") && self.bytes_max.is_some() {
@@ -158,12 +176,14 @@ impl Model {
     fn install(&mut self, random: &mut Random) {
         if !self.merged.is_empty() {
             let at = random.below(self.merged.len());
+            self.steps.push(format!("install what was merged, {at}"));
             let commit = self.store.install(self.merged.swap_remove(at));
             assert_eq!(commit.version, self.commits_count);
         }
     }
 
     fn hold(&mut self, random: &mut Random) {
+        self.steps.push("hold a snapshot".into());
         if self.held.len() == HELD_MAX {
             self.held.swap_remove(random.below(HELD_MAX));
         }
