@@ -103,6 +103,12 @@ impl Parts {
         segments + self.names.bytes() + self.frame_bytes()
     }
 
+    /// Returns the bytes that [`drop_kept`](Parts::drop_kept) gives back.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let bytes = |live: &LiveSegment| live.segment.kept_bytes();
+        self.segments.iter().map(bytes).sum()
+    }
+
     /// Drops what readers keep in the segments and can find again.
     pub(crate) fn drop_kept(&self) {
         self.segments.iter().for_each(|it| it.segment.drop_kept());

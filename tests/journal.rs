@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use common::nasty::{Random, make_batch, make_tickets, split};
 use ticketdex::reference::Reference;
 use ticketdex::{
-    Batch, Change, Error, Format, Import, ImportFormat, Journal, Options, Patch, Query, Snapshot,
-    Store, Ticket,
+    Batch, Change, Error, Format, Import, ImportFormat, Journal, Options, Patch, PlanMode, Query,
+    Reader, Snapshot, Store, Ticket,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -252,4 +252,78 @@ fn a_replay_may_repeat_and_remove() {
         .collect();
     assert_eq!(got, [(2, "e".to_owned()), (3, "d".to_owned())]);
     assert_eq!(snapshot.custom_names(), ["only"]);
+}
+
+/// While it commits, a reader asks for what it would keep.
+#[derive(Clone, Debug, Default)]
+struct Meanwhile {
+    reader: Arc<Mutex<Option<Reader>>>,
+    /// What the published snapshot came to then, commit by commit.
+    bytes: Arc<Mutex<Vec<usize>>>,
+    fails: bool,
+}
+
+impl Journal for Meanwhile {
+    fn replay(
+        &mut self,
+        _take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn append(&mut self, _change: Change<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        let Some(reader) = &*self.reader.lock().unwrap() else {
+            return Ok(());
+        };
+        let snapshot = reader.snapshot();
+        let query: Query = "order=subject&tid=*&count=5&page=2".parse().unwrap();
+        for mode in PlanMode::all() {
+            snapshot.answer_with(&query, mode);
+        }
+        self.bytes.lock().unwrap().push(snapshot.memory().total());
+        if self.fails {
+            return Err(io::Error::other("no").into());
+        }
+        Ok(())
+    }
+
+    fn rollback(&mut self) {}
+}
+
+#[test]
+fn a_reader_beside_a_commit_is_within_the_budget() {
+    let lines = |tids: std::ops::Range<u64>| {
+        let lines = tids.map(|tid| format!("{{\"tid\":{tid},\"subject\":\"s{tid}\"}}"));
+        lines.collect::<Vec<String>>().join("\n")
+    };
+    let load = |store: &mut Store, lines: &str| {
+        let import = Import::new(ImportFormat::JsonLines, lines.as_bytes());
+        store.replace(import).map(|_| ())
+    };
+    let many = lines(1..4_000);
+    let mut ample = Store::new(Options::default());
+    load(&mut ample, &many).unwrap();
+    // An order of so many rows takes 16 KB.
+    let bytes_max = ample.snapshot().memory().total() + 8_000;
+    for fails in [false, true] {
+        let journal = Meanwhile {
+            fails,
+            ..Meanwhile::default()
+        };
+        let options = Options::default().memory_bytes_max(bytes_max);
+        let mut store = Store::open(options, journal.clone()).unwrap();
+        load(&mut store, &many).unwrap();
+        *journal.reader.lock().unwrap() = Some(store.reader());
+        // What replaces it is small, but nobody sees that yet.
+        let outcome = load(&mut store, &lines(1..2));
+        assert_eq!(outcome.is_err(), fails);
+        let bytes = journal.bytes.lock().unwrap().clone();
+        assert!(bytes.len() == 1 && bytes[0] <= bytes_max, "{bytes:?}");
+        let expected = if fails { 3_999 } else { 1 };
+        assert_eq!(store.snapshot().tickets_count(), expected);
+    }
 }

@@ -1,14 +1,21 @@
-//! What readers and the writer meet through, in one place so that a model checker can stand in.
+//! What readers and the writer meet through at a commit, in one place so that a model checker
+//! can stand in. What readers keep in a segment has pointers of its own beside it.
 //!
 //! Under `--cfg loom` the unit tests of `store` run the steps around the swap in every order
 //! that threads can take them. The pointer that is swapped is then behind a mutex, as loom
 //! cannot look into the crate that swaps it; what is checked are our steps, not that crate.
 
 #[cfg(not(all(test, loom)))]
-pub(crate) use {arc_swap::ArcSwap, std::sync::atomic::AtomicUsize};
+pub(crate) use {
+    arc_swap::ArcSwap,
+    std::sync::atomic::{AtomicU64, AtomicUsize},
+};
 
 #[cfg(all(test, loom))]
-pub(crate) use {loom::sync::atomic::AtomicUsize, stand_in::ArcSwap};
+pub(crate) use {
+    loom::sync::atomic::{AtomicU64, AtomicUsize},
+    stand_in::ArcSwap,
+};
 
 #[cfg(all(test, loom))]
 mod stand_in {

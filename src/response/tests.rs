@@ -333,17 +333,30 @@ fn errors() {
     }
 }
 
-/// A writer that fails once it has taken so many bytes.
-struct FailingWriter(usize);
+/// A writer that fails once it has taken so many bytes, which it keeps.
+struct FailingWriter {
+    bytes_max: usize,
+    taken: Vec<u8>,
+}
+
+impl FailingWriter {
+    fn of(bytes_max: usize) -> FailingWriter {
+        FailingWriter {
+            bytes_max,
+            taken: Vec::new(),
+        }
+    }
+}
 
 impl io::Write for FailingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0 == 0 {
+        let room = self.bytes_max - self.taken.len();
+        if room == 0 {
             return Err(io::Error::other("full"));
         }
-        let taken = bytes.len().min(self.0);
-        self.0 -= taken;
-        Ok(taken)
+        let count = bytes.len().min(room);
+        self.taken.extend_from_slice(&bytes[..count]);
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -357,12 +370,46 @@ fn a_writer_may_fail_at_every_byte() {
     for format in Format::ALL {
         let mut body = Vec::new();
         answer.write_to(format, &mut body).unwrap();
-        for bytes in 0..body.len() {
-            let error = answer.write_to(format, FailingWriter(bytes)).unwrap_err();
-            assert!(matches!(error.kind(), ErrorKind::Io(_)));
+        for bytes in 0..=body.len() {
+            fails_after(&answer, format, &body, bytes);
         }
-        let written = answer.write_to(format, FailingWriter(body.len())).unwrap();
-        assert_eq!(written, body.len() as u64);
+    }
+}
+
+/// Writes to what fails after so many bytes; it must have had the first of the body, in order.
+fn fails_after(answer: &Answer, format: Format, body: &[u8], bytes: usize) {
+    let mut writer = FailingWriter::of(bytes);
+    match answer.write_to(format, &mut writer) {
+        Ok(written) => assert_eq!((written, bytes), (body.len() as u64, body.len())),
+        Err(error) => assert!(matches!(error.kind(), ErrorKind::Io(_)) && bytes < body.len()),
+    }
+    assert!(writer.taken == body[..bytes]);
+}
+
+#[test]
+fn a_writer_may_fail_around_every_chunk() {
+    let tickets: Vec<Ticket> = (1..=4)
+        .map(|tid| Ticket {
+            tid,
+            summary: "é&".repeat(40_000),
+            ..Ticket::default()
+        })
+        .collect();
+    let answer = snapshot(&tickets, 2).answer(&Query::default());
+    for format in Format::ALL {
+        let mut body = Vec::new();
+        answer.write_to(format, &mut body).unwrap();
+        let ends = answer.clone().into_chunks(format).scan(0, |end, chunk| {
+            *end += chunk.len();
+            Some(*end)
+        });
+        let ends: Vec<usize> = ends.collect();
+        assert!(ends.len() > 4);
+        for end in ends {
+            for bytes in [end - 1, end, end + 1] {
+                fails_after(&answer, format, &body, bytes.min(body.len()));
+            }
+        }
     }
 }
 
@@ -493,11 +540,7 @@ fn ticket_of_case(line: &str) -> Ticket {
 
 #[test]
 fn the_shared_cases_have_the_stated_bytes() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases");
-    let Ok(lines) = std::fs::read_to_string(folder.join("tickets.jsonl")) else {
-        eprintln!("SKIPPED: {} is not there", folder.display());
-        return;
-    };
+    let lines = include_str!("../../tests/shared_cases/tickets.jsonl");
     let tickets: Vec<Ticket> = lines.lines().map(ticket_of_case).collect();
     // The stated lengths for the whole store; the cases themselves are run elsewhere.
     let stated = [

@@ -1,26 +1,34 @@
 //! How many heap bytes a store may take, and how many it takes.
 //!
 //! The one writer counts what its next snapshot would take before it publishes; readers ask
-//! for room before they keep an order or the rows of a term. Both meet here, so that the
-//! published snapshot never takes more than the budget, and nobody waits.
+//! for room before they keep an order, where it has the dead rows, or the rows of a term. Both
+//! meet here, so that the published snapshot never takes more than the budget, and nobody waits:
+//! only where readers keep or give back while the writer counts does it count again.
 //!
 //! # Invariants
 //!
-//! * `used` is at least what the published snapshot takes, and at most the budget. It may be
-//!   more: a reader says what it is about to keep before it asks, and the writer looks at
-//!   that first, so what is kept in that moment may count twice, never not at all; and what
-//!   a reader replaces by something newer counts until the writer counts anew.
+//! * `used` is at least what the published snapshot takes, and what is about to be published.
+//!   It may be more: a reader says what it is about to keep before it asks, and the writer
+//!   looks at that before it counts, so what is kept in that moment may count twice, never not
+//!   at all; and what a reader replaces by something newer counts until the writer counts anew.
+//! * A reader is given room up to the budget and no further.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
-use crate::model::sync::AtomicUsize;
+use crate::model::sync::{AtomicU64, AtomicUsize};
+
+/// The bits of `used` that are bytes: 256 TiB. Those above count its changes, so that a writer
+/// that has counted sees a change that left the bytes as they were.
+const BYTES_BITS: u32 = 48;
+const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
 
 /// The heap bytes that a store may take.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes_max: usize,
-    used: AtomicUsize,
+    /// Bytes, and above them how often they were changed.
+    used: AtomicU64,
     /// What readers keep in this moment.
     pending: AtomicUsize,
 }
@@ -38,25 +46,33 @@ impl Budget {
     pub(crate) fn new(bytes_max: Option<usize>) -> Arc<Budget> {
         Arc::new(Budget {
             bytes_max: bytes_max.unwrap_or(usize::MAX),
-            used: AtomicUsize::new(0),
+            used: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
         })
     }
 
     /// Asks for room for something to keep.
     pub(crate) fn reserve(&self, bytes: usize) -> Option<Reservation<'_>> {
-        self.pending.fetch_add(bytes, SeqCst);
         let mut reservation = Reservation {
             budget: self,
-            bytes,
-            is_kept: false,
+            bytes: 0,
+            is_kept: true,
         };
-        let more = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= self.bytes_max);
-        if self.used.fetch_update(SeqCst, SeqCst, more).is_err() {
-            // Nothing was added that could be given back.
-            reservation.is_kept = true;
-            return None;
+        if self.is_unlimited() {
+            return Some(reservation);
         }
+        let more = |used: u64| {
+            let sum = bytes_of(used).checked_add(bytes);
+            sum.filter(|&sum| sum <= self.bytes_max)
+                .map(|sum| changed(used, sum))
+        };
+        // What is refused is not pending in anyone's eyes, but for a moment where this changes.
+        more(self.used.load(SeqCst))?;
+        self.pending.fetch_add(bytes, SeqCst);
+        reservation.bytes = bytes;
+        // What is refused has nothing to give back.
+        self.used.fetch_update(SeqCst, SeqCst, more).ok()?;
+        reservation.is_kept = false;
         Some(reservation)
     }
 
@@ -88,7 +104,8 @@ impl Budget {
             if bytes > bytes_max {
                 return Err(bytes);
             }
-            let swapped = self.used.compare_exchange(seen, bytes, SeqCst, SeqCst);
+            let counted = changed(seen, bytes);
+            let swapped = self.used.compare_exchange(seen, counted, SeqCst, SeqCst);
             if swapped.is_ok() {
                 return Ok(());
             }
@@ -106,6 +123,17 @@ impl Budget {
     }
 }
 
+fn bytes_of(used: u64) -> usize {
+    // What does not fit is more than a budget can be where integers are so short.
+    usize::try_from(used & BYTES_MASK).unwrap_or(usize::MAX)
+}
+
+/// Returns other bytes, as the next change.
+fn changed(used: u64, bytes: usize) -> u64 {
+    let changes_count = (used >> BYTES_BITS).wrapping_add(1);
+    changes_count << BYTES_BITS | (bytes as u64).min(BYTES_MASK)
+}
+
 impl Reservation<'_> {
     /// Notes that what there was room for is kept where the writer counts it.
     pub(crate) fn keep(mut self) {
@@ -116,9 +144,13 @@ impl Reservation<'_> {
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if !self.is_kept {
-            self.budget.used.fetch_sub(self.bytes, SeqCst);
+            let less = |used: u64| Some(changed(used, bytes_of(used).saturating_sub(self.bytes)));
+            // It cannot fail: there is always a next value.
+            let _ = self.budget.used.fetch_update(SeqCst, SeqCst, less);
         }
-        self.budget.pending.fetch_sub(self.bytes, SeqCst);
+        if self.bytes > 0 {
+            self.budget.pending.fetch_sub(self.bytes, SeqCst);
+        }
     }
 }
 
@@ -140,6 +172,30 @@ mod tests {
         assert_eq!(budget.admit(|| 95), Ok(()));
         assert!(budget.reserve(6).is_none());
         assert!(budget.reserve(5).is_some());
+        assert!(budget.reserve(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn a_count_that_was_overtaken_is_made_again() {
+        let budget = Budget::new(Some(100));
+        budget.admit(|| 50).unwrap();
+        let first = std::cell::Cell::new(budget.reserve(30));
+        let (counts, kept) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+        let count = || {
+            let bytes = 50 + kept.get();
+            counts.set(counts.get() + 1);
+            if counts.get() == 1 {
+                // Given back and reserved again, and kept once it was counted.
+                drop(first.take());
+                budget.reserve(30).unwrap().keep();
+                kept.set(30);
+            }
+            bytes
+        };
+        budget.admit(count).unwrap();
+        assert_eq!(counts.get(), 2);
+        assert!(budget.reserve(21).is_none());
+        assert!(budget.reserve(20).is_some());
     }
 
     #[test]

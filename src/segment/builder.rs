@@ -273,7 +273,7 @@ impl SegmentBuilder {
             custom,
             words: words.finish(),
         }
-        .assemble(&[], budget)
+        .assemble(budget)
     }
 }
 

@@ -55,7 +55,11 @@ pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
         custom: merge.custom(),
         words: merge.words(),
     };
-    let segment = parts.assemble(&merge.orders(), budget);
+    let segment = parts.assemble(budget);
+    // What readers asked for is made again where the budget has room for it, as it is for them.
+    for slot in merge.orders() {
+        segment.order(slot);
+    }
     for source in &merge.sources {
         source.terms.for_each(|term| {
             let matches = segment.find_term(term);

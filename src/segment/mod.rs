@@ -323,7 +323,11 @@ impl Segment {
         let order = self.order_cell(slot)?;
         if order.get().is_none() {
             let reservation = self.budget.reserve(self.order_bytes(slot))?;
-            if self.make_order(slot) {
+            // Who asks first keeps the room; others give it back before they wait for the order.
+            let reservation = order.claim().then_some(reservation);
+            if self.make_order(slot)
+                && let Some(reservation) = reservation
+            {
                 reservation.keep();
             }
         }
@@ -338,7 +342,7 @@ impl Segment {
         }
     }
 
-    /// Makes the order of a slot; returns whether it was this call that did.
+    /// Makes the order of a slot unless it is there; returns whether it is now.
     fn make_order(&self, slot: Slot) -> bool {
         let Some(order) = self.order_cell(slot) else {
             return false;
@@ -346,8 +350,9 @@ impl Segment {
         match (self.column(slot), self.text_column(slot)) {
             (Some(column), _) => order.make(|| SortedRows::by_class(column)),
             (None, Some(column)) => order.make(|| SortedRows::by_text(column, self.rows_count)),
-            (None, None) => false,
+            (None, None) => return false,
         }
+        true
     }
 
     /// Returns the heap bytes that the order of a slot takes once it is there.
@@ -513,6 +518,12 @@ impl Segment {
     pub(crate) fn orders_bytes(&self) -> usize {
         let own: usize = self.orders_there().map(SortedRows::bytes).sum();
         own + self.orders.capacity() * size_of::<LazyRows>()
+    }
+
+    /// Returns the heap bytes that [`drop_kept`](Segment::drop_kept) gives back.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let dead: usize = self.orders_there().map(SortedRows::dead_bytes).sum();
+        self.terms.bytes() + dead
     }
 
     /// Drops what readers keep and can find again, all but orders, which answers borrow.

@@ -40,7 +40,7 @@ pub(super) struct SegmentParts {
 
 impl SegmentParts {
     /// Makes the segment, with the orders that every segment has and those of `slots`.
-    pub(super) fn assemble(self, slots: &[Slot], budget: &Arc<Budget>) -> Segment {
+    pub(super) fn assemble(self, budget: &Arc<Budget>) -> Segment {
         let SegmentParts {
             rows_count,
             columns,
@@ -67,9 +67,6 @@ impl SegmentParts {
         };
         let fields = Field::ALL.into_iter().map(Slot::Field);
         for slot in fields.filter(|&slot| segment.seals_order(slot)) {
-            segment.make_order(slot);
-        }
-        for &slot in slots {
             segment.make_order(slot);
         }
         segment.fixed_bytes = segment.columns_bytes() + segment.words_bytes() + FRAME_BYTES;

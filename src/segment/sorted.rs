@@ -19,7 +19,7 @@
 //! differ by a few rows: each of these is found by a search.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -60,6 +60,8 @@ impl DeadPositions {
 #[derive(Debug, Default)]
 pub(crate) struct LazyRows {
     sorted: OnceLock<SortedRows>,
+    /// Whether somebody has room for it.
+    is_claimed: AtomicBool,
     /// What requests would have saved by it so far, in nanoseconds.
     missed: AtomicU64,
 }
@@ -70,14 +72,14 @@ impl LazyRows {
         self.sorted.get()
     }
 
-    /// Makes the order, unless it is there; returns whether this call did.
-    pub(crate) fn make(&self, make: impl FnOnce() -> SortedRows) -> bool {
-        let mut is_new = false;
-        self.sorted.get_or_init(|| {
-            is_new = true;
-            make()
-        });
-        is_new
+    /// Makes the order, unless it is there.
+    pub(crate) fn make(&self, make: impl FnOnce() -> SortedRows) {
+        self.sorted.get_or_init(make);
+    }
+
+    /// Returns whether this call is the first that says it has room for the order.
+    pub(crate) fn claim(&self) -> bool {
+        !self.is_claimed.swap(true, Ordering::SeqCst)
     }
 
     /// Adds to what requests would have saved by the order; returns the sum.
@@ -295,7 +297,7 @@ impl SortedRows {
     /// `column` is the column sorted by, where it is one of codes. They are kept for the next
     /// time, in the place of those of the last, if the budget has room for them.
     ///
-    /// Cost: a pass over the rows the first time; later, for tombstones that differ by few
+    /// Cost: a pass over the rows where none are kept; else, for tombstones that differ by few
     /// rows from those of the last time, a search for each of these; else nothing.
     pub(super) fn dead_positions(
         &self,
@@ -329,6 +331,11 @@ impl SortedRows {
             reservation.keep();
         }
         positions
+    }
+
+    /// Returns the heap bytes of the positions of dead rows that are kept.
+    pub(super) fn dead_bytes(&self) -> usize {
+        self.dead.load().as_ref().map_or(0, |kept| kept.bytes())
     }
 
     /// Drops the positions of dead rows that are kept.

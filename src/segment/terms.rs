@@ -3,15 +3,16 @@
 //! A segment never changes, so what was found for a term holds for as long as the
 //! segment does. A user who pages asks for the same term on every page; a dear one is
 //! united once. The sets are kept within a budget of bytes; past it a set is made,
-//! used and dropped, unless it is dearer than what is kept, whose cheapest then goes.
-//! Readers share the sets through one atomic pointer and never wait.
+//! used and dropped, unless it is dearer than what is kept, whose cheapest then goes. A commit
+//! that has no room otherwise takes all of them away. Readers share the sets through one atomic
+//! pointer and never wait.
 //!
 //! # Invariants
 //!
 //! * A kept set is exactly the rows whose searchable texts hold the term.
 //! * The bytes of all kept sets are within the budget.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -73,24 +74,22 @@ impl TermSets {
     /// Keeps the set of a term that took so many steps to find, if the segment's share and the
     /// store's budget allow.
     ///
-    /// Cost: a copy of the table; a term is inserted once.
+    /// Cost: a look at the sets; a copy of their table where there is room.
     pub(super) fn insert(&self, term: &str, rows: &Arc<RowSet>, cost: u64, budget: &Budget) {
-        let bytes = set_bytes(term, rows);
         loop {
             let kept = self.kept.load_full();
             if kept.sets.contains_key(term) {
                 return;
             }
-            let Some(reservation) = budget.reserve(bytes + kept.growth_bytes()) else {
+            let rows = Arc::clone(rows);
+            let Some(next) = kept.with(term, KeptSet { rows, cost }) else {
                 return;
             };
-            let mut next = Kept::clone(&kept);
-            if !next.make_room(bytes, cost) {
+            // What goes counts until the writer counts anew.
+            let more = next.heap_bytes().saturating_sub(kept.heap_bytes());
+            let Some(reservation) = budget.reserve(more) else {
                 return;
-            }
-            let rows = Arc::clone(rows);
-            next.sets.insert(term.into(), KeptSet { rows, cost });
-            next.bytes += bytes;
+            };
             // Room was asked for beside this table, so no other may be replaced.
             let replaced = self.kept.compare_and_swap(&kept, Arc::new(next));
             if Arc::ptr_eq(&replaced, &kept) {
@@ -112,33 +111,47 @@ impl TermSets {
 
     /// Returns the heap bytes of the kept sets.
     pub(crate) fn bytes(&self) -> usize {
-        let kept = self.kept.load();
-        kept.bytes + table_bytes(kept.sets.capacity(), ENTRY_BYTES)
+        self.kept.load().heap_bytes()
     }
 }
 
 impl Kept {
-    /// Returns the bytes by which the table grows for one entry more.
-    fn growth_bytes(&self) -> usize {
-        let (count, capacity) = (self.sets.len(), self.sets.capacity());
-        let grown = table_bytes(capacity.max(count + 1), ENTRY_BYTES);
-        grown - table_bytes(capacity, ENTRY_BYTES)
+    fn heap_bytes(&self) -> usize {
+        self.bytes + table_bytes(self.sets.capacity(), ENTRY_BYTES)
     }
 
-    /// Drops sets that are cheaper to find than one of so many bytes until that has room;
-    /// returns whether it has.
-    fn make_room(&mut self, bytes: usize, cost: u64) -> bool {
-        while self.bytes + bytes > KEPT_BYTES_MAX || self.sets.len() >= KEPT_TERMS_MAX {
-            let sets = self.sets.iter().filter(|(_, set)| set.cost < cost);
-            let Some((term, _)) = sets.min_by_key(|(_, set)| set.cost) else {
-                return false;
-            };
-            let term = term.clone();
-            if let Some(set) = self.sets.remove(&term) {
-                self.bytes -= set_bytes(&term, &set.rows);
+    /// Returns a copy with one set more, without those cheaper to find that have to go for it;
+    /// none if that does not make room.
+    fn with(&self, term: &str, set: KeptSet) -> Option<Kept> {
+        let more = set_bytes(term, &set.rows);
+        let has_room =
+            |bytes: usize, count: usize| bytes + more <= KEPT_BYTES_MAX && count < KEPT_TERMS_MAX;
+        let (mut bytes, mut count) = (self.bytes, self.sets.len());
+        let mut gone: HashSet<&str> = HashSet::new();
+        if !has_room(bytes, count) {
+            let cheaper = self.sets.iter().filter(|(_, kept)| kept.cost < set.cost);
+            let mut cheaper: Vec<_> = cheaper.collect();
+            cheaper.sort_unstable_by_key(|(_, kept)| kept.cost);
+            let mut cheaper = cheaper.into_iter();
+            while !has_room(bytes, count) {
+                let (term, kept) = cheaper.next()?;
+                bytes -= set_bytes(term, &kept.rows);
+                count -= 1;
+                gone.insert(term);
             }
         }
-        true
+        // A new table: what is removed from one leaves places that are not counted.
+        let mut sets = HashMap::with_capacity(count + 1);
+        let stay = self
+            .sets
+            .iter()
+            .filter(|(term, _)| !gone.contains(&***term));
+        sets.extend(stay.map(|(term, kept)| (term.clone(), kept.clone())));
+        sets.insert(term.into(), set);
+        Some(Kept {
+            sets,
+            bytes: bytes + more,
+        })
     }
 }
 
@@ -181,6 +194,7 @@ mod tests {
             let mut more = set_bytes(&term, &rows) - 1;
             while terms.get(&term).is_none() {
                 more += 1;
+                assert!(more < 1 << 20, "it is never kept");
                 let budget = Budget::new(Some(before + more));
                 budget.admit(|| terms.bytes()).unwrap();
                 terms.insert(&term, &rows, 1, &budget);
@@ -188,5 +202,31 @@ mod tests {
             }
             assert_eq!(terms.bytes(), before + more);
         }
+    }
+
+    #[test]
+    fn a_table_that_has_lost_sets_is_within_the_budget() {
+        let terms = TermSets::default();
+        let rows = Arc::new(RowSet::from_words(vec![1], 64));
+        let ample = Budget::new(None);
+        for count in 0..KEPT_TERMS_MAX {
+            terms.insert(&format!("{count:04}"), &rows, 1, &ample);
+        }
+        let full = terms.bytes();
+        // Each takes the place of a cheaper one of the same length, in no more bytes.
+        for count in 0..200 {
+            let budget = Budget::new(Some(full));
+            budget.admit(|| terms.bytes()).unwrap();
+            let term = format!("x{count:03}");
+            terms.insert(&term, &rows, 2, &budget);
+            assert!(terms.get(&term).is_some());
+            let kept = terms.kept.load();
+            assert_eq!(terms.bytes(), full);
+            let places = table_bytes(kept.sets.len(), ENTRY_BYTES);
+            assert_eq!(table_bytes(kept.sets.capacity(), ENTRY_BYTES), places);
+        }
+        // What is not dearer than any takes nobody's place.
+        terms.insert("last", &rows, 1, &ample);
+        assert!(terms.get("last").is_none());
     }
 }

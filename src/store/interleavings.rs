@@ -140,6 +140,31 @@ fn a_budget_is_kept_in_every_order() {
     });
 }
 
+/// A reader that gives back and asks for as much again is counted, though the sum is the same.
+#[test]
+fn a_budget_sees_what_changed_and_came_back() {
+    check_orders(|| {
+        let budget = Budget::new(Some(100));
+        let kept = Arc::new(AtomicUsize::new(0));
+        budget.admit(|| 50).unwrap();
+        let reader = thread::spawn({
+            let (budget, kept) = (Arc::clone(&budget), Arc::clone(&kept));
+            move || {
+                drop(budget.reserve(30));
+                if let Some(reservation) = budget.reserve(30) {
+                    kept.fetch_add(30, SeqCst);
+                    reservation.keep();
+                }
+            }
+        });
+        budget.settle(|| 50 + kept.load(SeqCst));
+        reader.join().unwrap();
+        // There is room for what nobody has taken, at most.
+        let rest = 100 - 50 - kept.load(SeqCst);
+        assert!(budget.reserve(rest + 1).is_none());
+    });
+}
+
 /// An order that a reader makes while the writer fills the budget is counted or not made.
 #[test]
 fn orders_and_commits_share_the_budget() {

@@ -98,11 +98,11 @@ impl Options {
     /// Sets the most heap bytes that the published snapshot may take, as
     /// [`Snapshot::memory`] counts them; without this there is no limit.
     ///
-    /// A commit or a load that would exceed it fails and changes nothing. What readers keep
+    /// A commit or a load that would exceed it fails, and no ticket changes. What readers keep
     /// for the next request counts too: past the limit the rows of a term are found, used and
     /// dropped, and orders that are not there yet are not made, so that requests are answered
-    /// in slower ways. A commit, a load or a merge that has no room otherwise drops what they
-    /// keep, but for orders. Outside of the limit are a batch or a load until
+    /// in slower ways. A commit, a load or a merge that has room without what they keep, and
+    /// not with it, drops all of it but the orders. Outside of the limit are a batch or a load until
     /// it is sealed, a merge until it is installed (at most the size of its inputs again), and
     /// what held snapshots keep alive. A patch costs what putting the whole ticket does, as
     /// everything is made by the commit that counts it.
@@ -325,7 +325,7 @@ impl Store {
     /// [`ErrorKind::InvalidTicket`] or [`ErrorKind::InvalidValue`] where a ticket or a
     /// patch breaks a rule, [`ErrorKind::UnknownTicket`] where a patched ticket is not
     /// there, [`ErrorKind::TooManyCustomFields`], [`ErrorKind::TooMuchMemory`], and those
-    /// of the store's [`Journal`]. After an error nothing has changed.
+    /// of the store's [`Journal`]. After an error every answer is as before.
     ///
     /// # Cost
     ///
@@ -505,7 +505,7 @@ impl Store {
     ///
     /// No answer changes, so the version does not either. Where the segments that were
     /// merged are no longer there, by another merge, by [`replace`](Store::replace) or because
-    /// their last ticket went, the merge is dropped and nothing happens. So it is where the
+    /// their last ticket went, the merge is dropped and no answer changes. So it is where the
     /// memory budget has no room for it; then no job is offered until the next commit.
     ///
     /// # Cost

@@ -5,7 +5,7 @@
 //! merges small ones and asks the memory budget, and then through
 //! [`Prepared::publish`], which swaps the pointer and cannot fail. What is between the
 //! two (a journal that commits) may fail: then the prepared snapshot is dropped, and the
-//! budget counts the published one again.
+//! budget counts the published one again. In between it counts the larger of the two.
 
 use std::sync::Arc;
 
@@ -152,16 +152,20 @@ impl Publisher {
         })
     }
 
+    /// Asks the budget for a snapshot. What readers keep is for speed alone, so it gives way
+    /// where that makes the room.
     fn admit(&self, parts: Parts) -> Result<Prepared<'_>, Error> {
-        let admit = || self.budget.admit(|| parts.bytes());
-        let admitted = admit().or_else(|_| {
-            // What readers keep is for speed alone, so it gives way.
+        let published = self.snapshot();
+        // Readers fill what is published until it is so no longer.
+        let count_bytes = || parts.bytes().max(published.parts().bytes());
+        while let Err(bytes) = self.budget.admit(count_bytes) {
+            let kept_bytes = parts.kept_bytes();
+            // Once more only where a reader has kept something again meanwhile.
+            if kept_bytes == 0 || bytes - kept_bytes.min(bytes) > self.budget.bytes_max() {
+                self.settle();
+                return Err(self.too_much(bytes));
+            }
             parts.drop_kept();
-            admit()
-        });
-        if let Err(bytes) = admitted {
-            self.settle();
-            return Err(self.too_much(bytes));
         }
         Ok(Prepared {
             publisher: self,
@@ -189,6 +193,8 @@ impl Prepared<'_> {
     pub(super) fn publish(mut self) -> Commit {
         if let Some(parts) = self.parts.take() {
             self.publisher.published.store(Arc::new(parts));
+            // What was published before counted until now.
+            self.publisher.settle();
         }
         self.publisher.current()
     }

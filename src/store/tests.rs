@@ -440,13 +440,46 @@ fn what_readers_keep_gives_way_to_a_commit() {
     let memory = store.snapshot().memory();
     assert_eq!(memory.terms, 0);
     assert!(memory.total() < warm.total() && memory.orders < warm.orders);
-    assert!(ask(&store.snapshot()).terms > 0);
-    // What is refused all the same makes room for readers again.
+    let warm = ask(&store.snapshot());
+    assert!(warm.terms > 0);
+    // What has no room without it either leaves it.
     let error = store.commit(printers(9_000..=16_000)).unwrap_err();
     assert_eq!(error.code(), "too_much_memory");
-    assert_eq!(store.snapshot().memory().terms, 0);
-    assert!(ask(&store.snapshot()).terms > 0);
+    assert_eq!(store.snapshot().memory(), warm);
     assert_eq!(store.snapshot().check_invariants(), Ok(()));
+}
+
+#[test]
+fn a_merge_makes_no_order_that_has_no_room() {
+    let filled = |options: Options| {
+        let mut store = Store::new(options.commit_rows_max(0));
+        store
+            .commit(put((1..=9).map(|tid| ticket(tid, "a"))))
+            .unwrap();
+        store
+            .commit(put((10..=4_000).map(|tid| ticket(tid, "b"))))
+            .unwrap();
+        let snapshot = store.snapshot();
+        let small = snapshot
+            .segments()
+            .iter()
+            .find(|it| it.segment.rows_count() == 9);
+        let slot = crate::segment::Slot::Field(Field::Contact);
+        assert!(small.unwrap().segment.order(slot).is_some());
+        store
+    };
+    let mut ample = filled(Options::default());
+    let before = ample.snapshot().memory();
+    ample.merge_all();
+    let after = ample.snapshot().memory();
+    assert!(after.orders > before.orders + 8_000);
+    let bytes_max = before.total().max(after.total() - 8_000);
+    let mut store = filled(Options::default().memory_bytes_max(bytes_max));
+    store.merge_all();
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.segments_count(), 1);
+    assert!(snapshot.memory().orders < after.orders);
+    assert!(snapshot.memory().total() <= bytes_max);
 }
 
 #[test]
