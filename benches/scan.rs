@@ -26,7 +26,7 @@ impl Scan {
     /// Takes tickets whose tids ascend.
     pub fn new(tickets: Vec<Ticket>) -> Scan {
         assert!(tickets.is_sorted_by(|left, right| left.tid < right.tid));
-        let texts = tickets.iter().map(searchable).collect();
+        let texts = tickets.iter().map(|it| searchable(it, fold)).collect();
         Scan { tickets, texts }
     }
 
@@ -70,8 +70,8 @@ impl Scan {
     }
 }
 
-/// Returns the folded searchable fields of a ticket, parted by a line end.
-pub fn searchable(ticket: &Ticket) -> String {
+/// Returns the searchable fields of a ticket, folded by a function, parted by a line end.
+pub fn searchable(ticket: &Ticket, fold: fn(&str) -> String) -> String {
     let mut text = String::new();
     let mut push = |part: &str| {
         text.push_str(&fold(part));
@@ -80,7 +80,15 @@ pub fn searchable(ticket: &Ticket) -> String {
     for field in Field::ALL {
         match ticket.cell(field) {
             Cell::Text(part) if field.is_searchable() => push(part),
-            Cell::CustomFields(pairs) => pairs.iter().for_each(|(_, part)| push(part)),
+            Cell::CustomFields(pairs) => {
+                for (at, (name, part)) in pairs.iter().enumerate() {
+                    // Of a name that stands twice the first counts.
+                    let is_again = |(other, _): &(String, String)| other.eq_ignore_ascii_case(name);
+                    if !pairs[..at].iter().any(is_again) {
+                        push(part);
+                    }
+                }
+            }
             _ => {}
         }
     }

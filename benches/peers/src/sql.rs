@@ -258,7 +258,8 @@ impl Filter {
 
     fn term(&mut self, term: &str) {
         let folded = fold(term);
-        if folded.chars().count() >= TRIGRAM_CHARS {
+        // The query language of the index ends at a NUL.
+        if folded.chars().count() >= TRIGRAM_CHARS && !folded.contains('\0') {
             let phrase = format!("\"{}\"", folded.replace('"', "\"\""));
             self.phrases.push(phrase);
         } else {

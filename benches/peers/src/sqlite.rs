@@ -45,7 +45,7 @@ impl Sqlite {
             for ticket in tickets {
                 let ticket = ticket?;
                 insert.execute(params_from_iter(values(&ticket)))?;
-                insert_text.execute((ticket.tid.cast_signed(), searchable(&ticket)))?;
+                insert_text.execute((ticket.tid.cast_signed(), searchable(&ticket, sql::fold)))?;
             }
         }
         connection.execute(
@@ -88,13 +88,13 @@ impl Sqlite {
         for (change, after) in changes {
             match (change, after) {
                 (BatchChange::Put(ticket), _) => {
-                    self.put_text(ticket.tid, Some(&searchable(ticket)))?;
+                    self.put_text(ticket.tid, Some(&searchable(ticket, sql::fold)))?;
                     let mut put = self.connection.prepare_cached(&insert("REPLACE"))?;
                     put.execute(params_from_iter(values(ticket)))?;
                 }
                 (BatchChange::Patch(tid, patch), Some(after)) => {
                     if patch.values().any(|(field, _)| field.is_searchable()) {
-                        self.put_text(*tid, Some(&searchable(after)))?;
+                        self.put_text(*tid, Some(&searchable(after, sql::fold)))?;
                     }
                     let names = patch.values().map(|(field, _)| field.name());
                     let sets: Vec<String> = names.map(|name| format!("{name} = ?")).collect();

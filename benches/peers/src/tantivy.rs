@@ -342,7 +342,7 @@ fn equal(term: Term) -> Box<dyn TantivyQuery> {
 fn document(columns: &Columns, ticket: &Ticket) -> Result<TantivyDocument, Failure> {
     let mut document = doc!(
         columns.tid => ticket.tid,
-        columns.text => searchable(ticket),
+        columns.text => searchable(ticket, ticketdex::fold),
         columns.json => serde_json::to_string(ticket)?,
     );
     for field in DATES.into_iter().chain(FOLDED) {
