@@ -518,7 +518,11 @@ fn a_record_may_be_as_long_as_the_bound_and_no_longer() {
         let input = format!("{start}{record}{end}");
         // Whole, and in pieces: the bound holds wherever the reader stops.
         for piece in [1, 7, 1 << 16] {
-            for (bound, is_read) in [(record.len(), true), (record.len() - 1, false)] {
+            for (bound, is_read) in [
+                (record.len() + 1, true),
+                (record.len(), true),
+                (record.len() - 1, false),
+            ] {
                 let reader = BufReader::with_capacity(piece, input.as_bytes());
                 let import = Import::new(format, reader).record_bytes_max(bound);
                 let outcome = import.for_each_block(|_| Ok(()));

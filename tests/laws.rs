@@ -2,6 +2,8 @@
 //!
 //! A twin could be wrong where the engine is; these hold by what a filter, an order and a
 //! page are. Each is asked of random cases, over stores of one to four segments with dead rows.
+//! What has no complement that a request can ask for is in no law of two parts: a keyword, a
+//! pattern, a due date, and a range of customers, whose end takes in what starts with it.
 
 use std::collections::BTreeSet;
 
@@ -96,12 +98,16 @@ proptest! {
     fn variables_come_in_any_order(case in cases(), turn in 0..8_usize) {
         ask(&case, |snapshot, case| {
             let mut parts = without(&case.request, &[]);
-            let expected = tids(snapshot, &parts.join("&"));
+            let found = |parts: &[String]| {
+                let query: Query = parts.join("&").parse().unwrap();
+                (snapshot.answer(&query).total(), tids(snapshot, &parts.join("&")))
+            };
+            let expected = found(&parts);
             parts.reverse();
-            assert_eq!(tids(snapshot, &parts.join("&")), expected);
+            assert_eq!(found(&parts), expected);
             let middle = turn.min(parts.len());
             parts.rotate_left(middle);
-            assert_eq!(tids(snapshot, &parts.join("&")), expected);
+            assert_eq!(found(&parts), expected);
         });
     }
 
@@ -239,11 +245,11 @@ proptest! {
     fn every_plan_gives_the_same(case in cases()) {
         let query: Query = case.request.parse().unwrap();
         ask(&case, |snapshot, _| {
-            let body = |mode: PlanMode| {
+            let body = |mode: PlanMode| Format::ALL.map(|format| {
                 let mut body = Vec::new();
-                snapshot.answer_with(&query, mode).write_to(Format::Json, &mut body).unwrap();
+                snapshot.answer_with(&query, mode).write_to(format, &mut body).unwrap();
                 body
-            };
+            });
             let expected = body(PlanMode::default());
             for mode in PlanMode::all() {
                 assert!(body(mode) == expected, "{mode:?}");

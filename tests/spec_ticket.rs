@@ -219,6 +219,8 @@ fn dates_are_whole_seconds_of_years_1_to_9999() {
     ));
     for (year, nano, is_good) in [
         (1, 0, true),
+        (2, 0, true),
+        (9998, 0, true),
         (9999, 0, true),
         (0, 0, false),
         (-1, 0, false),
@@ -239,10 +241,9 @@ fn dates_are_whole_seconds_of_years_1_to_9999() {
 
 #[test]
 fn custom_names_are_words_of_at_most_255_bytes() {
-    let longest = "a".repeat(255);
-    let longer = "a".repeat(256);
+    let [shorter, longest, longer] = [254, 255, 256].map(|bytes| "a".repeat(bytes));
     for good in [
-        "a", "Z", "_", "_9", "a.b-c_D", "a--", "a..", "uid", "group", "tids", &longest,
+        "a", "Z", "_", "_9", "a.b-c_D", "a--", "a..", "uid", "group", "tids", &shorter, &longest,
     ] {
         assert!(is_custom_name(good), "{good}");
         let custom_fields = vec![(good.to_owned(), String::new())];
