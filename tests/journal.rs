@@ -325,5 +325,16 @@ fn a_reader_beside_a_commit_is_within_the_budget() {
         assert!(bytes.len() == 1 && bytes[0] <= bytes_max, "{bytes:?}");
         let expected = if fails { 3_999 } else { 1 };
         assert_eq!(store.snapshot().tickets_count(), expected);
+        *journal.reader.lock().unwrap() = None;
+        if !fails {
+            // What was published before counts no longer, so there is room for as much again.
+            load(&mut store, &lines(1..2_000)).unwrap();
+            let before = store.snapshot().memory().orders;
+            let query: Query = "order=subject&tid=*&count=5&page=2".parse().unwrap();
+            for mode in PlanMode::all() {
+                store.snapshot().answer_with(&query, mode);
+            }
+            assert!(store.snapshot().memory().orders > before + 7_000);
+        }
     }
 }

@@ -119,7 +119,7 @@ pub enum ErrorKind {
     /// A store would take more heap than its
     /// [`memory_bytes_max`](crate::Options::memory_bytes_max).
     TooMuchMemory {
-        /// The bytes that it would take at least.
+        /// The bytes that it would take, with what readers are about to keep.
         bytes: u64,
         /// The most bytes.
         bytes_max: u64,

@@ -9,8 +9,8 @@
 //!
 //! * `used` is at least what the published snapshot takes, and what is about to be published.
 //!   It may be more: a reader says what it is about to keep before it asks, and the writer
-//!   looks at that before it counts, so what is kept in that moment may count twice, never not
-//!   at all; and what a reader replaces by something newer counts until the writer counts anew.
+//!   looks at that before it counts, so what is kept or given back in that moment may count once
+//!   too often until the writer counts anew, never not at all; and so does what a reader replaces.
 //! * A reader is given room up to the budget and no further.
 
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use crate::model::sync::{AtomicU64, AtomicUsize};
 
 /// The bits of `used` that are bytes: 256 TiB. Those above count its changes, so that a writer
-/// that has counted sees a change that left the bytes as they were.
+/// that has counted sees a change that left the bytes as they were; it would have to miss 65,536
+/// of them, or a multiple, while it counts.
 const BYTES_BITS: u32 = 48;
 const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
 
@@ -76,24 +77,34 @@ impl Budget {
         Some(reservation)
     }
 
-    /// Makes what the writer is about to publish the count, if it is within the budget.
+    /// Lets the count cover what the writer is about to publish, if that is within the budget.
     ///
-    /// `count_bytes` counts it, with all that readers keep in it by now.
+    /// `count_bytes` counts it, with all that readers keep in it by now. What is published stays
+    /// covered, since readers fill it until it is so no longer: call
+    /// [`settle`](Budget::settle) then.
     ///
     /// # Errors
     ///
-    /// The bytes that it would take; the count is then as it was.
+    /// The bytes that it would take, with what readers are about to keep; the count is then as
+    /// it was.
     pub(crate) fn admit(&self, count_bytes: impl Fn() -> usize) -> Result<(), usize> {
-        self.count(count_bytes, self.bytes_max)
+        self.count(count_bytes, |used, bytes| {
+            (bytes <= self.bytes_max).then(|| used.max(bytes))
+        })
     }
 
-    /// Makes what is published the count again, after what was admitted was not published.
+    /// Makes what is published the count, once it is published, or what was admitted is not to be.
     pub(crate) fn settle(&self, count_bytes: impl Fn() -> usize) {
-        // Nothing exceeds what an integer can say.
-        let _ = self.count(count_bytes, usize::MAX);
+        // It is never refused.
+        let _ = self.count(count_bytes, |_, bytes| Some(bytes));
     }
 
-    fn count(&self, count_bytes: impl Fn() -> usize, bytes_max: usize) -> Result<(), usize> {
+    /// Counts, and makes what `choose` returns of the bytes so far and those counted the bytes.
+    fn count(
+        &self,
+        count_bytes: impl Fn() -> usize,
+        choose: impl Fn(usize, usize) -> Option<usize>,
+    ) -> Result<(), usize> {
         if self.is_unlimited() {
             return Ok(());
         }
@@ -101,10 +112,8 @@ impl Budget {
             let seen = self.used.load(SeqCst);
             let pending = self.pending.load(SeqCst);
             let bytes = count_bytes().saturating_add(pending);
-            if bytes > bytes_max {
-                return Err(bytes);
-            }
-            let counted = changed(seen, bytes);
+            let chosen = choose(bytes_of(seen), bytes).ok_or(bytes)?;
+            let counted = changed(seen, chosen);
             let swapped = self.used.compare_exchange(seen, counted, SeqCst, SeqCst);
             if swapped.is_ok() {
                 return Ok(());
@@ -163,6 +172,9 @@ mod tests {
         let budget = Budget::new(Some(100));
         assert_eq!(budget.admit(|| 101), Err(101));
         assert_eq!(budget.admit(|| 60), Ok(()));
+        // What is published until then takes as much, whatever is to come.
+        assert_eq!(budget.admit(|| 10), Ok(()));
+        assert!(budget.reserve(41).is_none());
         let kept = budget.reserve(30).unwrap();
         assert!(budget.reserve(11).is_none());
         // What is being kept counts beside what is there.
@@ -170,6 +182,7 @@ mod tests {
         kept.keep();
         drop(budget.reserve(10).unwrap());
         assert_eq!(budget.admit(|| 95), Ok(()));
+        budget.settle(|| 95);
         assert!(budget.reserve(6).is_none());
         assert!(budget.reserve(5).is_some());
         assert!(budget.reserve(usize::MAX).is_none());

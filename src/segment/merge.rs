@@ -6,8 +6,8 @@
 //! looked up, never hashed. Long texts are copied as they are encoded.
 //!
 //! The result is the segment that a builder would make of the live tickets, down to the
-//! codes: texts and words that only dead rows held are gone. It has the orders and the
-//! kept term sets that an input had, so that no reader pays for a merge.
+//! codes: texts and words that only dead rows held are gone. Without a memory budget it has the
+//! orders and the kept term sets that an input had, so that no reader pays for a merge.
 //!
 //! A [`Revision`] among the inputs has no rows of its own to read in step: its live rows are
 //! rows of its base that come to life again, and what differs is put into the columns.
@@ -56,15 +56,18 @@ pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
         words: merge.words(),
     };
     let segment = parts.assemble(budget);
-    // What readers asked for is made again where the budget has room for it, as it is for them.
-    for slot in merge.orders() {
-        segment.order(slot);
-    }
-    for source in &merge.sources {
-        source.terms.for_each(|term| {
-            let matches = segment.find_term(term);
-            segment.term_rows(term, &matches, true);
-        });
+    // Where there is a budget readers ask for room themselves, once the merge is published: what it
+    // made for them could be what it, or a commit beside it, has no room for.
+    if budget.is_unlimited() {
+        for slot in merge.orders() {
+            segment.order(slot);
+        }
+        for source in &merge.sources {
+            source.terms.for_each(|term| {
+                let matches = segment.find_term(term);
+                segment.term_rows(term, &matches, true);
+            });
+        }
     }
     segment
 }

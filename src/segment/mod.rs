@@ -322,7 +322,10 @@ impl Segment {
     pub(crate) fn order(&self, slot: Slot) -> Option<&SortedRows> {
         let order = self.order_cell(slot)?;
         if order.get().is_none() {
-            let reservation = self.budget.reserve(self.order_bytes(slot))?;
+            let Some(reservation) = self.budget.reserve(self.order_bytes(slot)) else {
+                // Another reader may have made it meanwhile, in what was the room.
+                return order.get();
+            };
             // Who asks first keeps the room; others give it back before they wait for the order.
             let reservation = order.claim().then_some(reservation);
             if self.make_order(slot)

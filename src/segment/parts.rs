@@ -39,7 +39,7 @@ pub(super) struct SegmentParts {
 }
 
 impl SegmentParts {
-    /// Makes the segment, with the orders that every segment has and those of `slots`.
+    /// Makes the segment, with the orders that every segment has.
     pub(super) fn assemble(self, budget: &Arc<Budget>) -> Segment {
         let SegmentParts {
             rows_count,

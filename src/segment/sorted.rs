@@ -297,8 +297,8 @@ impl SortedRows {
     /// `column` is the column sorted by, where it is one of codes. They are kept for the next
     /// time, in the place of those of the last, if the budget has room for them.
     ///
-    /// Cost: a pass over the rows where none are kept; else, for tombstones that differ by few
-    /// rows from those of the last time, a search for each of these; else nothing.
+    /// Cost: nothing for the tombstones of the last time; a search for each row by which few
+    /// differ from those, in an order of codes; else a pass over the rows.
     pub(super) fn dead_positions(
         &self,
         column: Option<&Column>,

@@ -82,12 +82,8 @@ impl TermSets {
                 return;
             }
             let rows = Arc::clone(rows);
-            let Some(next) = kept.with(term, KeptSet { rows, cost }) else {
-                return;
-            };
-            // What goes counts until the writer counts anew.
-            let more = next.heap_bytes().saturating_sub(kept.heap_bytes());
-            let Some(reservation) = budget.reserve(more) else {
+            let reserve = |bytes| budget.reserve(bytes);
+            let Some((next, reservation)) = kept.with(term, KeptSet { rows, cost }, reserve) else {
                 return;
             };
             // Room was asked for beside this table, so no other may be replaced.
@@ -120,9 +116,14 @@ impl Kept {
         self.bytes + table_bytes(self.sets.capacity(), ENTRY_BYTES)
     }
 
-    /// Returns a copy with one set more, without those cheaper to find that have to go for it;
-    /// none if that does not make room.
-    fn with(&self, term: &str, set: KeptSet) -> Option<Kept> {
+    /// Returns a copy with one set more, without those cheaper to find that have to go for it,
+    /// and the room that `reserve` gives for what it takes more; none if there is no room.
+    fn with<R>(
+        &self,
+        term: &str,
+        set: KeptSet,
+        reserve: impl FnOnce(usize) -> Option<R>,
+    ) -> Option<(Kept, R)> {
         let more = set_bytes(term, &set.rows);
         let has_room =
             |bytes: usize, count: usize| bytes + more <= KEPT_BYTES_MAX && count < KEPT_TERMS_MAX;
@@ -140,6 +141,10 @@ impl Kept {
                 gone.insert(term);
             }
         }
+        bytes += more;
+        // What goes counts until the writer counts anew.
+        let heap_bytes = bytes + table_bytes(count + 1, ENTRY_BYTES);
+        let room = reserve(heap_bytes.saturating_sub(self.heap_bytes()))?;
         // A new table: what is removed from one leaves places that are not counted.
         let mut sets = HashMap::with_capacity(count + 1);
         let stay = self
@@ -148,10 +153,7 @@ impl Kept {
             .filter(|(term, _)| !gone.contains(&***term));
         sets.extend(stay.map(|(term, kept)| (term.clone(), kept.clone())));
         sets.insert(term.into(), set);
-        Some(Kept {
-            sets,
-            bytes: bytes + more,
-        })
+        Some((Kept { sets, bytes }, room))
     }
 }
 

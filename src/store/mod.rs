@@ -102,7 +102,8 @@ impl Options {
     /// for the next request counts too: past the limit the rows of a term are found, used and
     /// dropped, and orders that are not there yet are not made, so that requests are answered
     /// in slower ways. A commit, a load or a merge that has room without what they keep, and
-    /// not with it, drops all of it but the orders. Outside of the limit are a batch or a load until
+    /// not with it, drops all of it but the orders, and what a merge makes has none of it: readers
+    /// ask again. Outside of the limit are a batch or a load until
     /// it is sealed, a merge until it is installed (at most the size of its inputs again), and
     /// what held snapshots keep alive. A patch costs what putting the whole ticket does, as
     /// everything is made by the commit that counts it.

@@ -2,7 +2,8 @@
 //!
 //! A [`Publisher`] has the one pointer that readers load. Everything that the writer
 //! publishes goes through [`prepare`](Publisher::prepare), which drops empty segments,
-//! merges small ones and asks the memory budget, and then through
+//! merges small ones and asks the memory budget (a merge that is installed by
+//! [`prepare_again`](Publisher::prepare_again), which only asks), and then through
 //! [`Prepared::publish`], which swaps the pointer and cannot fail. What is between the
 //! two (a journal that commits) may fail: then the prepared snapshot is dropped, and the
 //! budget counts the published one again. In between it counts the larger of the two.
@@ -155,10 +156,7 @@ impl Publisher {
     /// Asks the budget for a snapshot. What readers keep is for speed alone, so it gives way
     /// where that makes the room.
     fn admit(&self, parts: Parts) -> Result<Prepared<'_>, Error> {
-        let published = self.snapshot();
-        // Readers fill what is published until it is so no longer.
-        let count_bytes = || parts.bytes().max(published.parts().bytes());
-        while let Err(bytes) = self.budget.admit(count_bytes) {
+        while let Err(bytes) = self.budget.admit(|| parts.bytes()) {
             let kept_bytes = parts.kept_bytes();
             // Once more only where a reader has kept something again meanwhile.
             if kept_bytes == 0 || bytes - kept_bytes.min(bytes) > self.budget.bytes_max() {
