@@ -13,6 +13,8 @@ pub mod command;
 #[cfg(feature = "testing")]
 pub mod foreign;
 #[cfg(feature = "testing")]
+pub mod hostile;
+#[cfg(feature = "testing")]
 pub mod model;
 #[cfg(feature = "testing")]
 pub use ticketdex::testing::nasty;
