@@ -3,6 +3,8 @@
 //! Each step changes both in the same way, or changes how the store keeps what it has;
 //! whatever was held before answers as it did.
 
+use std::fmt::Debug;
+
 use ticketdex::reference::Reference;
 use ticketdex::{Batch, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
 
@@ -26,14 +28,15 @@ pub struct Model {
     commits_count: u64,
     held: Vec<Held>,
     merged: Vec<Merged>,
-    /// What was done, told if a check fails.
-    steps: Vec<String>,
+    /// What was done, printed only if a check fails.
+    steps: Vec<Box<dyn Debug>>,
 }
 
 impl Drop for Model {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("steps:\n{}", self.steps.join("\n"));
+            eprintln!("steps:");
+            self.steps.iter().for_each(|step| eprintln!("{step:?}"));
         }
     }
 }
@@ -53,7 +56,7 @@ impl Model {
             options = options.memory_bytes_max(bytes);
             bytes_max = Some(bytes);
         }
-        let steps = vec![format!("{options:?}")];
+        let steps: Vec<Box<dyn Debug>> = vec![Box::new(options.clone())];
         Model {
             store: Store::new(options),
             bytes_max,
@@ -75,7 +78,7 @@ impl Model {
             5..=8 => self.commit_one_by_one(random),
             9 => self.remove(random),
             10 | 11 => {
-                self.steps.push("merge a job".into());
+                self.steps.push(Box::new("merge a job"));
                 let merged = self.store.merge_job().map(MergeJob::run);
                 self.merged.extend(merged);
                 if self.merged.len() > HELD_MAX || random.is_one_in(2) {
@@ -84,13 +87,13 @@ impl Model {
             }
             12 => self.install(random),
             13 => {
-                self.steps.push("merge all".into());
+                self.steps.push(Box::new("merge all"));
                 self.store.merge_all();
                 let is_one = self.store.snapshot().segments_count() <= 1;
                 assert!(is_one || self.bytes_max.is_some());
             }
             14 => {
-                self.steps.push("merge every job".into());
+                self.steps.push(Box::new("merge every job"));
                 while let Some(job) = self.store.merge_job() {
                     self.store.install(job.run());
                 }
@@ -119,7 +122,7 @@ impl Model {
     }
 
     fn commit(&mut self, batch: &Batch) {
-        self.steps.push(format!("commit {batch:?}"));
+        self.steps.push(Box::new(batch.clone()));
         let got = self.store.commit(batch.clone());
         let got = got.map_err(|error| error.code());
         if got == Err("too_much_memory") && self.bytes_max.is_some() {
@@ -176,14 +179,15 @@ impl Model {
     fn install(&mut self, random: &mut Random) {
         if !self.merged.is_empty() {
             let at = random.below(self.merged.len());
-            self.steps.push(format!("install what was merged, {at}"));
+            self.steps
+                .push(Box::new(("install what was merged, at", at)));
             let commit = self.store.install(self.merged.swap_remove(at));
             assert_eq!(commit.version, self.commits_count);
         }
     }
 
     fn hold(&mut self, random: &mut Random) {
-        self.steps.push("hold a snapshot".into());
+        self.steps.push(Box::new("hold a snapshot"));
         if self.held.len() == HELD_MAX {
             self.held.swap_remove(random.below(HELD_MAX));
         }
