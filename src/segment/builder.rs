@@ -289,7 +289,7 @@ pub(super) fn number_of(cell: Cell<'_>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Slot;
+    use super::super::{Posting, Slot};
     use super::*;
 
     fn ticket(tid: u64, status: &str) -> Ticket {
@@ -356,5 +356,34 @@ mod tests {
         ));
     }
 
-    use super::super::Posting;
+    #[test]
+    fn an_order_takes_its_room_once() {
+        const BYTES_MAX: usize = 1 << 20;
+        let budget = Budget::new(Some(BYTES_MAX));
+        let mut builder = SegmentBuilder::new();
+        let mut names = CustomNames::default();
+        names.enter(["A"]).unwrap();
+        let tickets: Vec<Ticket> = (1..=64).map(|tid| ticket(tid, "open")).collect();
+        builder.insert(&tickets, &names);
+        let segment = builder.seal(&budget);
+        let takes = |bytes: usize| {
+            let left = BYTES_MAX - bytes;
+            budget.reserve(left).is_some() && budget.reserve(left + 1).is_none()
+        };
+        let sealed = segment.bytes();
+        budget.admit(|| sealed).unwrap();
+        assert!(takes(sealed));
+        // Another reader, which has asked for the room already, is about to make the order.
+        let slot = Slot::Field(Field::Summary);
+        assert!(segment.order_cell(slot).unwrap().claim());
+        assert!(segment.order(slot).is_some());
+        assert!(segment.bytes() > sealed && takes(sealed));
+        // Who is first keeps the room, and is not asked for more.
+        let (slot, before) = (Slot::Field(Field::Status), segment.bytes());
+        for _ in 0..2 {
+            assert!(segment.order(slot).is_some());
+            assert!(takes(sealed + segment.bytes() - before));
+        }
+        assert!(segment.bytes() > before);
+    }
 }
