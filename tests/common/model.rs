@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 
 use ticketdex::reference::Reference;
-use ticketdex::{Batch, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
+use ticketdex::{Batch, ErrorKind, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
 
 use super::checks::compare;
 use super::nasty::{Random, make_batch, make_patch, make_request, make_tickets};
@@ -123,16 +123,44 @@ impl Model {
 
     fn commit(&mut self, batch: &Batch) {
         self.steps.push(Box::new(batch.clone()));
+        let before = self.store.snapshot().memory().total();
         let got = self.store.commit(batch.clone());
-        let got = got.map_err(|error| error.code());
-        if got == Err("too_much_memory") && self.bytes_max.is_some() {
+        if let Err(error) = &got
+            && let ErrorKind::TooMuchMemory { bytes, bytes_max } = *error.kind()
+        {
+            assert_eq!(Some(bytes_max), self.bytes_max.map(|bytes| bytes as u64));
+            self.check_refusal(batch, before, bytes);
             return;
         }
+        let got = got.map_err(|error| error.code());
         let expected = self.reference.commit(batch).map_err(|error| error.code());
         assert_eq!(got.map(|_| ()), expected);
         if let Ok(commit) = got {
             self.commits_count += 1;
             assert_eq!(commit.version, self.commits_count);
+        }
+    }
+
+    /// Checks that what was refused for want of memory would have taken too much: more than is
+    /// allowed, but no more than what was there and all tickets put anew.
+    fn check_refusal(&self, batch: &Batch, before: usize, bytes: u64) {
+        assert!(
+            self.bytes_max
+                .is_some_and(|bytes_max| bytes > bytes_max as u64)
+        );
+        let mut after = self.reference.clone();
+        if after.commit(batch).is_ok() {
+            let mut all = Batch::new();
+            for ticket in after.tickets() {
+                all.put(ticket.clone());
+            }
+            let mut anew = Store::new(Options::default());
+            anew.commit(all).unwrap();
+            let anew = anew.snapshot().memory().total();
+            assert!(
+                bytes <= (before + anew) as u64,
+                "{bytes} > {before} + {anew}"
+            );
         }
     }
 
