@@ -326,15 +326,19 @@ fn a_reader_beside_a_commit_is_within_the_budget() {
         let expected = if fails { 3_999 } else { 1 };
         assert_eq!(store.snapshot().tickets_count(), expected);
         *journal.reader.lock().unwrap() = None;
-        if !fails {
-            // What was published before counts no longer, so there is room for as much again.
-            load(&mut store, &lines(1..2_000)).unwrap();
-            let before = store.snapshot().memory().orders;
-            let query: Query = "order=subject&tid=*&count=5&page=2".parse().unwrap();
-            for mode in PlanMode::all() {
-                store.snapshot().answer_with(&query, mode);
-            }
-            assert!(store.snapshot().memory().orders > before + 7_000);
+        load(&mut store, &lines(1..3_000)).unwrap();
+        let before = store.snapshot().memory().orders;
+        if fails {
+            *journal.reader.lock().unwrap() = Some(store.reader());
+            assert!(load(&mut store, &many).is_err());
+            *journal.reader.lock().unwrap() = None;
+            assert_eq!(store.snapshot().memory().orders, before);
         }
+        // What was published before, or was not to be, counts no longer: there is room for an order.
+        let query: Query = "order=subject&tid=*&count=5&page=2".parse().unwrap();
+        for mode in PlanMode::all() {
+            store.snapshot().answer_with(&query, mode);
+        }
+        assert!(store.snapshot().memory().orders > before + 11_000);
     }
 }
