@@ -178,6 +178,14 @@ mod tests {
         terms.insert("d", &large, 2, &budget);
         assert!(terms.get("d").is_some() && terms.get("a").is_none());
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
+        // Of what takes a little over a quarter of the room three are kept.
+        let quarter = Arc::new(RowSet::from_words(vec![0x5555; 1 << 20], 1 << 26));
+        let quarters = TermSets::default();
+        for term in ["a", "b", "c", "d"] {
+            quarters.insert(term, &quarter, 1, &budget);
+        }
+        let kept = ["a", "b", "c", "d"].map(|term| quarters.get(term).is_some());
+        assert_eq!(kept, [true, true, true, false]);
         let small = TermSets::default();
         small.insert("a", &large, 1, &Budget::new(Some(large.bytes())));
         assert!(small.get("a").is_none());
@@ -189,6 +197,10 @@ mod tests {
     fn a_table_that_grows_is_within_the_budget() {
         let terms = TermSets::default();
         let rows = Arc::new(RowSet::from_words(vec![1], 64));
+        // A byte more for each of the term's.
+        assert_eq!(set_bytes("abc", &rows), 2 + set_bytes("a", &rows));
+        let of_rows = ARC_BYTES + size_of_val(&*rows) + rows.bytes();
+        assert_eq!(set_bytes("", &rows), of_rows);
         for count in 1..=60 {
             let term = format!("{count:02}");
             let before = terms.bytes();

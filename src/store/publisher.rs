@@ -205,3 +205,43 @@ impl Drop for Prepared<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Ticket;
+
+    #[test]
+    fn a_segment_that_is_built_has_its_limits() {
+        let mut builder = SegmentBuilder::new();
+        let ticket = Ticket {
+            tid: 1,
+            summary: "a summary".into(),
+            ..Ticket::default()
+        };
+        builder.insert(&[ticket], &CustomNames::default());
+        let bytes = builder.texts_bytes();
+        assert!(bytes > 0);
+        for (bytes_max, has_room) in [(bytes - 1, false), (bytes, true), (bytes + 1, true)] {
+            let publisher = Publisher::new(&Options::default().memory_bytes_max(bytes_max));
+            let outcome = publisher.check_room(&builder, 1);
+            assert_eq!(outcome.is_ok(), has_room, "{bytes_max} bytes");
+        }
+        let publisher = Publisher::new(&Options::default());
+        let rows_max = ROWS_MAX as usize;
+        for (rows_count, has_room) in [
+            (rows_max - 2, true),
+            (rows_max - 1, true),
+            (rows_max, false),
+        ] {
+            let outcome = publisher.check_room(&builder, rows_count);
+            let code = outcome.map_err(|error| error.code());
+            let expected = if has_room {
+                Ok(())
+            } else {
+                Err("too_many_tickets")
+            };
+            assert_eq!(code, expected, "{rows_count} rows");
+        }
+    }
+}

@@ -447,6 +447,54 @@ fn what_readers_keep_gives_way_to_a_commit() {
     assert_eq!(error.code(), "too_much_memory");
     assert_eq!(store.snapshot().memory(), warm);
     assert_eq!(store.snapshot().check_invariants(), Ok(()));
+    // What has just the room without it takes it.
+    let mut ample = filled(1 << 30);
+    ask(&ample.snapshot());
+    ample.commit(printers(8_001..=12_000)).unwrap();
+    let bytes_max = ample.snapshot().parts().bytes() - ample.snapshot().parts().kept_bytes();
+    let mut store = filled(bytes_max);
+    assert!(ask(&store.snapshot()).terms > 0);
+    store.commit(printers(8_001..=12_000)).unwrap();
+    assert_eq!(store.snapshot().parts().bytes(), bytes_max);
+}
+
+#[test]
+fn what_is_cheap_to_find_is_not_kept() {
+    let ask = |tickets_count: u64| {
+        let mut store = Store::new(Options::default());
+        let printers = (1..=tickets_count).map(|tid| Ticket {
+            subject: format!("printer{tid}"),
+            ..ticket(tid, "a")
+        });
+        store.commit(put(printers)).unwrap();
+        let query: crate::Query = "keyword=printer".parse().unwrap();
+        for mode in crate::PlanMode::all() {
+            let snapshot = store.snapshot();
+            assert_eq!(snapshot.answer_with(&query, mode).total(), tickets_count);
+        }
+        store.snapshot().memory().terms
+    };
+    assert_eq!(ask(60), 0);
+    assert!(ask(600) > 0);
+}
+
+#[test]
+fn jobs_leave_small_segments_to_commits() {
+    let mut store = Store::new(Options::default().commit_rows_max(40));
+    let mut first = 1;
+    for rows_count in [30, 30, 30, 20, 20] {
+        let tids = first..first + rows_count;
+        first = tids.end;
+        store.commit(put(tids.map(|tid| ticket(tid, "a")))).unwrap();
+    }
+    assert_eq!(store.snapshot().segments_count(), 5);
+    // With the two small ones the others would come to four times the greatest.
+    assert!(store.merge_job().is_none());
+    store
+        .commit(put((first..first + 30).map(|tid| ticket(tid, "a"))))
+        .unwrap();
+    let job = store.merge_job().unwrap();
+    assert_eq!(job.tickets_count(), 120);
 }
 
 #[test]
