@@ -129,13 +129,13 @@ impl Model {
 
     fn commit(&mut self, batch: &Batch) {
         self.steps.push(Box::new(batch.clone()));
-        let before = self.bytes();
         let got = self.store.commit(batch.clone());
         if let Err(error) = &got
             && let ErrorKind::TooMuchMemory { bytes, bytes_max } = *error.kind()
         {
             assert_eq!(Some(bytes_max), self.bytes_max.map(|bytes| bytes as u64));
-            self.check_refusal(batch, before, bytes);
+            assert!(bytes > bytes_max, "{bytes} bytes");
+            self.check_refusal(batch, bytes);
             return;
         }
         let got = got.map_err(|error| error.code());
@@ -147,32 +147,26 @@ impl Model {
         }
     }
 
-    /// Returns more than the published snapshot takes, with tombstones for each segment.
-    fn bytes(&self) -> usize {
-        let snapshot = self.store.snapshot();
-        snapshot.memory().total() + snapshot.segments_count() * TOMBSTONES_BYTES_MAX
-    }
-
-    /// Checks that what was refused for want of memory would have taken too much: more than is
-    /// allowed, but no more than what was there before and all tickets put anew.
-    fn check_refusal(&self, batch: &Batch, before: usize, bytes: u64) {
-        assert!(
-            self.bytes_max
-                .is_some_and(|bytes_max| bytes > bytes_max as u64)
-        );
+    /// Checks that what was refused for want of so many bytes would not have taken much less: it
+    /// tells of no more than what is there, with other tombstones, and all tickets put anew.
+    fn check_refusal(&self, batch: &Batch, bytes: u64) {
         let mut after = self.reference.clone();
-        if after.commit(batch).is_ok() {
-            let mut all = Batch::new();
-            for ticket in after.tickets() {
-                all.put(ticket.clone());
-            }
-            let mut anew = Store::new(Options::default());
-            anew.commit(all).unwrap();
-            // Names stay, also those of a ticket that the same batch replaces.
-            let names = after.custom_names().len() * NAME_BYTES_MAX;
-            let ample = before + names + anew.snapshot().memory().total();
-            assert!(bytes <= ample as u64, "{bytes} > {ample}");
+        if after.commit(batch).is_err() {
+            return;
         }
+        let mut all = Batch::new();
+        for ticket in after.tickets() {
+            all.put(ticket.clone());
+        }
+        let mut anew = Store::new(Options::default());
+        anew.commit(all).unwrap();
+        let snapshot = self.store.snapshot();
+        let tombstones = snapshot.segments_count() * TOMBSTONES_BYTES_MAX;
+        // Names stay, also those of a ticket that the same batch replaces.
+        let names = after.custom_names().len() * NAME_BYTES_MAX;
+        let there = snapshot.memory().total() + anew.snapshot().memory().total();
+        let ample = there + tombstones + names;
+        assert!(bytes <= ample as u64, "{bytes} > {ample}");
     }
 
     /// Tickets as a help desk gets them: each its own commit.
