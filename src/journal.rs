@@ -16,7 +16,7 @@
 //! One call a change, one a commit. A load appends a block of tickets at a time as it reads,
 //! so a journal that holds in memory what is not committed holds the whole load.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use crate::model::Ticket;
 use crate::model::error::Error;
@@ -24,7 +24,7 @@ use crate::model::error::Error;
 /// One change of a commit, as it was checked: patches come as the whole ticket they leave.
 ///
 /// Exhaustive on purpose: a journal that does not know a change would lose it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Change<'a> {
     /// A custom field's name enters the list of names, at its end.
     ///
@@ -36,6 +36,18 @@ pub enum Change<'a> {
     Remove(u64),
     /// Removes every ticket.
     RemoveAll,
+}
+
+/// Prints how many tickets are put, and nothing of them.
+impl Debug for Change<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Name(name) => f.debug_tuple("Name").field(name).finish(),
+            Change::Put(tickets) => write!(f, "Put({} tickets)", tickets.len()),
+            Change::Remove(tid) => f.debug_tuple("Remove").field(tid).finish(),
+            Change::RemoveAll => f.write_str("RemoveAll"),
+        }
+    }
 }
 
 /// The record of a store's tickets, outside its memory.

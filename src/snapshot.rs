@@ -13,9 +13,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
+use serde::{Serialize, Serializer};
 
 use crate::model::memory::ARC_BYTES;
 use crate::model::names::CustomNames;
@@ -84,8 +86,19 @@ pub(crate) struct RowId {
 /// assert_eq!(after.get(7).unwrap().text(ticketdex::Field::Subject), "Printer");
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Snapshot(Arc<Parts>);
+
+/// Prints the version and how much there is; tickets may hold what no log should.
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("version", &self.version())
+            .field("tickets_count", &self.tickets_count())
+            .field("segments_count", &self.segments_count())
+            .finish_non_exhaustive()
+    }
+}
 
 /// What a snapshot is made of.
 #[derive(Clone, Debug, Default)]
@@ -268,9 +281,10 @@ impl Snapshot {
 /// let memory = Store::new(Options::default()).reader().snapshot().memory();
 /// assert!(memory.total() < 1000 && memory.column(Field::Summary) == 0);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Memory {
+    #[serde(serialize_with = "serialize_columns")]
     columns: [usize; Field::ALL.len()],
     /// The row sets of the filtered fields' values, and how many rows have several at once.
     pub postings: usize,
@@ -288,6 +302,14 @@ pub struct Memory {
     pub names: usize,
     /// What holds the other parts together.
     pub frame: usize,
+}
+
+/// Writes the bytes of each column under the name of its field.
+fn serialize_columns<S: Serializer>(
+    columns: &[usize; Field::ALL.len()],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(Field::ALL.map(Field::name).into_iter().zip(columns))
 }
 
 impl Default for Memory {
@@ -351,11 +373,20 @@ impl Memory {
 /// assert_eq!(Ticket::from(record), ticket);
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Record<'a> {
     segment: &'a Segment,
     names: &'a CustomNames,
     row: u32,
+}
+
+/// Prints the ticket's number alone; `Ticket::from(record)` prints the rest.
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("tid", &self.tid())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Record<'a> {

@@ -3,7 +3,9 @@
 //! A [`Batch`] says what shall happen and checks nothing; the store checks all of
 //! it when it commits, and applies it as a whole or not at all (spec section 6).
 
-use chrono::NaiveDateTime;
+use std::fmt;
+
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::draft::{expected, invalid_value};
 use super::error::Error;
@@ -23,9 +25,18 @@ use super::{CellMut, Field, Ticket};
 ///     .remove(9);
 /// assert_eq!(batch.changes().len(), 3);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     changes: Vec<BatchChange>,
+}
+
+/// Prints how many changes there are; [`changes`](Batch::changes) shows them.
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("changes_count", &self.changes.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// One change of a [`Batch`].
@@ -48,7 +59,7 @@ impl Batch {
 
     /// Adds a ticket, or replaces the one of its tid whole.
     pub fn put(&mut self, ticket: Ticket) -> &mut Batch {
-        self.changes.push(BatchChange::Put(Box::new(ticket)));
+        self.changes.push(ticket.into());
         self
     }
 
@@ -80,6 +91,56 @@ impl Batch {
     }
 }
 
+impl FromIterator<BatchChange> for Batch {
+    fn from_iter<I: IntoIterator<Item = BatchChange>>(changes: I) -> Batch {
+        Batch {
+            changes: changes.into_iter().collect(),
+        }
+    }
+}
+
+/// A batch that puts each ticket, in order.
+///
+/// ```
+/// use ticketdex::{Batch, Ticket};
+///
+/// let tickets = (1..=3).map(|tid| Ticket { tid, ..Ticket::default() });
+/// assert_eq!(tickets.collect::<Batch>().changes().len(), 3);
+/// ```
+impl FromIterator<Ticket> for Batch {
+    fn from_iter<I: IntoIterator<Item = Ticket>>(tickets: I) -> Batch {
+        tickets.into_iter().map(BatchChange::from).collect()
+    }
+}
+
+impl Extend<BatchChange> for Batch {
+    fn extend<I: IntoIterator<Item = BatchChange>>(&mut self, changes: I) {
+        self.changes.extend(changes);
+    }
+}
+
+impl Extend<Ticket> for Batch {
+    fn extend<I: IntoIterator<Item = Ticket>>(&mut self, tickets: I) {
+        self.extend(tickets.into_iter().map(BatchChange::from));
+    }
+}
+
+impl IntoIterator for Batch {
+    type Item = BatchChange;
+    type IntoIter = std::vec::IntoIter<BatchChange>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.changes.into_iter()
+    }
+}
+
+/// Puts the ticket.
+impl From<Ticket> for BatchChange {
+    fn from(ticket: Ticket) -> BatchChange {
+        BatchChange::Put(Box::new(ticket))
+    }
+}
+
 /// A value that a [`Patch`] gives to a field.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -94,9 +155,31 @@ pub enum Value {
     Text(String),
 }
 
+/// The only integer type, so that a literal needs no suffix.
 impl From<u64> for Value {
     fn from(integer: u64) -> Value {
         Value::Integer(integer)
+    }
+}
+
+/// The midnight with which a day begins.
+impl From<NaiveDate> for Value {
+    fn from(day: NaiveDate) -> Value {
+        Value::Date(NaiveDateTime::from(day))
+    }
+}
+
+/// The value, or none.
+///
+/// ```
+/// use ticketdex::Value;
+///
+/// assert_eq!(Value::from(Some(3_u64)), Value::Integer(3));
+/// assert_eq!(Value::from(None::<&str>), Value::None);
+/// ```
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Value {
+        value.map_or(Value::None, T::into)
     }
 }
 

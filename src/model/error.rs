@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// An error from reading a request, taking in tickets, or writing a response.
 ///
@@ -37,7 +38,8 @@ use std::path::PathBuf;
 ///     "invalid_value: count_only is \"x\" but must be Y or N"
 /// );
 /// ```
-pub struct Error(Box<Inner>);
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
 
 struct Inner {
     kind: ErrorKind,
@@ -209,14 +211,17 @@ impl Error {
     /// Sets where in an import the error was found, unless that is known already.
     #[must_use]
     pub(crate) fn at(mut self, position: Position) -> Error {
-        self.0.position.get_or_insert(position);
+        // An error that has been handed out bears its position already.
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.position.get_or_insert(position);
+        }
         self
     }
 }
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Error {
-        Error(Box::new(Inner {
+        Error(Arc::new(Inner {
             kind,
             position: None,
         }))
@@ -226,6 +231,29 @@ impl From<ErrorKind> for Error {
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
         ErrorKind::Io(error).into()
+    }
+}
+
+/// The error as the cause of an [`io::Error`]: of the kind of its own cause where that is one,
+/// `InvalidData` where the request or the tickets are at fault, `Other` elsewhere.
+///
+/// ```
+/// use std::io;
+/// use ticketdex::Query;
+///
+/// fn ask(text: &str) -> io::Result<Query> {
+///     Ok(text.parse::<Query>()?)
+/// }
+/// assert_eq!(ask("count=x").unwrap_err().kind(), io::ErrorKind::InvalidData);
+/// ```
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        let kind = match error.kind() {
+            ErrorKind::Io(cause) => cause.kind(),
+            _ if error.is_request() => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
     }
 }
 

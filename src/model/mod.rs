@@ -22,9 +22,12 @@ pub(crate) mod names;
 pub(crate) mod sync;
 pub(crate) mod value;
 
+use std::fmt;
+use std::str::FromStr;
+
 use chrono::NaiveDateTime;
 
-use error::{Error, ErrorKind};
+use error::{Error, ErrorKind, shorten};
 
 /// The form of a response or of an import that mirrors one (spec section 4).
 ///
@@ -66,6 +69,38 @@ impl Format {
         Format::ALL
             .into_iter()
             .find(|format| format.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Reads what [`Format::from_name`] does; anything else is
+/// [`InvalidValue`](ErrorKind::InvalidValue).
+///
+/// ```
+/// use ticketdex::Format;
+///
+/// assert_eq!("XML".parse::<Format>()?, Format::Xml);
+/// let error = "yaml".parse::<Format>().unwrap_err();
+/// assert_eq!(error.to_string(), "format is \"yaml\" but must be xml, json or delimited");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Format, Error> {
+        Format::from_name(name).ok_or_else(|| {
+            ErrorKind::InvalidValue {
+                variable: "format".to_owned(),
+                value: shorten(name),
+                expected: "xml, json or delimited",
+            }
+            .into()
+        })
     }
 }
 
@@ -383,6 +418,38 @@ impl Field {
     }
 }
 
+/// Prints the name of the output variable.
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Reads what [`Field::from_name`] does; anything else is
+/// [`InvalidValue`](ErrorKind::InvalidValue).
+///
+/// ```
+/// use ticketdex::Field;
+///
+/// assert_eq!("uid".parse::<Field>()?.to_string(), "assigned_tech");
+/// assert_eq!("urgency".parse::<Field>().unwrap_err().code(), "invalid_value");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+impl FromStr for Field {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Field, Error> {
+        Field::from_name(name).ok_or_else(|| {
+            ErrorKind::InvalidValue {
+                variable: "field".to_owned(),
+                value: shorten(name),
+                expected: "an output variable, uid, group or escalation",
+            }
+            .into()
+        })
+    }
+}
+
 /// The most custom names that a store can have (spec section 1).
 pub const CUSTOM_NAMES_MAX: usize = 4096;
 
@@ -479,7 +546,7 @@ impl Ticket {
     fn breaks(&self, field: &str, rule: &'static str) -> Error {
         ErrorKind::InvalidTicket {
             tid: Some(self.tid),
-            field: error::shorten(field),
+            field: shorten(field),
             rule,
         }
         .into()

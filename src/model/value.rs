@@ -30,6 +30,18 @@ pub enum Moment {
     Second(NaiveDateTime),
 }
 
+impl From<NaiveDate> for Moment {
+    fn from(day: NaiveDate) -> Moment {
+        Moment::Day(day)
+    }
+}
+
+impl From<NaiveDateTime> for Moment {
+    fn from(second: NaiveDateTime) -> Moment {
+        Moment::Second(second)
+    }
+}
+
 impl Moment {
     /// Reads a date in any form of spec section 3; none where it is in no such form.
     ///

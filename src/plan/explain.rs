@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Serialize;
+
 use super::Strategy;
 
 /// The work that an answer has done so far.
@@ -18,7 +20,7 @@ use super::Strategy;
 /// let snapshot = Store::new(Options::default()).reader().snapshot();
 /// assert_eq!(snapshot.answer(&Query::default()).explain().work.rows_touched, 0);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Work {
     /// Rows visited one by one: of a posting, of a sorted vector, of a column.
@@ -32,7 +34,7 @@ pub struct Work {
 }
 
 /// One filter of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FilterPlan {
     /// The variable that it comes from; for a keyword's term with the term.
@@ -44,7 +46,7 @@ pub struct FilterPlan {
 }
 
 /// The plan of one segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SegmentPlan {
     /// The rows of the segment, dead ones too.
@@ -83,7 +85,7 @@ pub struct SegmentPlan {
 /// assert_eq!(explain.segments[0].filters[0].estimate, 1);
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Explain {
     /// The matching tickets, before `count` and `page`.

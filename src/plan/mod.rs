@@ -32,6 +32,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+
 use crate::query::Query;
 use crate::snapshot::{LiveSegment, Record, RowId, Snapshot};
 use conjunction::{Access, Conjunction};
@@ -46,7 +48,8 @@ pub use explain::{Explain, FilterPlan, SegmentPlan, Work};
 pub(crate) use rows::Rows;
 
 /// The way to an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Strategy {
     /// Rows are in tid order: take them as they come.
@@ -413,7 +416,7 @@ fn choose(found: &Found, task: Task<'_>) -> Choice {
 /// assert_eq!(body, b"count=1\n");
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     snapshot: Snapshot,
     count: u64,
@@ -440,6 +443,18 @@ impl Explained {
             },
             bytes_written: AtomicU64::new(0),
         })
+    }
+}
+
+/// Prints the figures of the answer and none of its tickets.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("total", &self.total())
+            .field("count", &self.count())
+            .field("is_count_only", &self.is_count_only)
+            .field("snapshot", &self.snapshot)
+            .finish_non_exhaustive()
     }
 }
 
@@ -491,11 +506,25 @@ impl Answer {
 }
 
 /// The records of an answer, in order.
-#[derive(Debug)]
 pub struct Records<'a> {
     snapshot: &'a Snapshot,
     rows: Rows,
     ids: std::vec::IntoIter<RowId>,
+}
+
+/// Prints how many records are still to come.
+impl fmt::Debug for Records<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("left", &self.left())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Records<'_> {
+    fn left(&self) -> u64 {
+        self.rows.left() + self.ids.len() as u64
+    }
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -509,7 +538,17 @@ impl<'a> Iterator for Records<'a> {
         }
         self.ids.next().map(|id| self.snapshot.record(id))
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = usize::try_from(self.left());
+        (left.unwrap_or(usize::MAX), left.ok())
+    }
 }
+
+/// Exact where `usize` can count the tickets, which takes more than 2^32 of them to fail.
+impl ExactSizeIterator for Records<'_> {}
+
+impl std::iter::FusedIterator for Records<'_> {}
 
 // An answer can travel to the thread that writes it.
 const _: () = {

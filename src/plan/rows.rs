@@ -146,6 +146,11 @@ impl Rows {
         self.left -= (out.len() - before) as u64;
     }
 
+    /// Returns how many rows are still to come.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Returns the work of the cursors so far.
     pub(super) fn work(&self) -> Work {
         let mut sum = Work::default();

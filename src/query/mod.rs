@@ -16,6 +16,7 @@ mod parse;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::num::NonZeroU64;
+use std::str::FromStr;
 
 use chrono::NaiveDateTime;
 
@@ -117,6 +118,31 @@ impl TidFilter {
     }
 }
 
+/// That ticket alone.
+impl From<u64> for TidFilter {
+    fn from(tid: u64) -> TidFilter {
+        TidFilter::Exact(tid)
+    }
+}
+
+/// Reads what [`TidFilter::parse`] does; anything else is
+/// [`InvalidValue`](ErrorKind::InvalidValue).
+///
+/// ```
+/// use ticketdex::TidFilter;
+///
+/// assert_eq!("34".parse::<TidFilter>()?, TidFilter::from(34));
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+impl FromStr for TidFilter {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<TidFilter, Error> {
+        let filter = TidFilter::parse(text);
+        filter.ok_or_else(|| invalid("tid", text, TID_EXPECTED).into())
+    }
+}
+
 /// What an order compares.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -125,6 +151,12 @@ pub enum SortKey {
     Field(Field),
     /// A custom field, by name in any ASCII case.
     Custom(String),
+}
+
+impl From<Field> for SortKey {
+    fn from(field: Field) -> SortKey {
+        SortKey::Field(field)
+    }
 }
 
 /// Up or down; none and empty come first ascending, last descending.
@@ -274,13 +306,13 @@ impl Query {
 /// # Examples
 ///
 /// ```
-/// use ticketdex::{Direction, Field, Query, SortKey, TidFilter};
+/// use ticketdex::{Direction, Field, Query, TidFilter};
 ///
 /// let query = Query::builder()
 ///     .tid(TidFilter::Any)
 ///     .value(Field::Status, "Open")
 ///     .value(Field::Status, "On hold")
-///     .order(SortKey::Field(Field::DateOpened), Direction::Descending)
+///     .order(Field::DateOpened, Direction::Descending)
 ///     .count(50)
 ///     .page(2)
 ///     .build()?;
@@ -290,11 +322,11 @@ impl Query {
 /// );
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct QueryBuilder {
     query: Query,
     any_value: [bool; Field::FILTERS.len()],
-    first_error: Option<ErrorKind>,
+    first_error: Option<Error>,
     count: Option<u64>,
     page: Option<u64>,
     /// The page as the request writes it.
@@ -304,8 +336,8 @@ pub struct QueryBuilder {
 impl QueryBuilder {
     /// Limits to ticket numbers.
     #[must_use]
-    pub fn tid(mut self, filter: TidFilter) -> QueryBuilder {
-        self.query.tid = Some(filter);
+    pub fn tid(mut self, filter: impl Into<TidFilter>) -> QueryBuilder {
+        self.query.tid = Some(filter.into());
         self
     }
 
@@ -337,8 +369,8 @@ impl QueryBuilder {
 
     /// Limits to tickets due on a day or at a second.
     #[must_use]
-    pub fn due(mut self, due: Moment) -> QueryBuilder {
-        self.query.due = Some(due);
+    pub fn due(mut self, due: impl Into<Moment>) -> QueryBuilder {
+        self.query.due = Some(due.into());
         self
     }
 
@@ -379,15 +411,15 @@ impl QueryBuilder {
 
     /// Limits to tickets opened at or after the first second of this moment.
     #[must_use]
-    pub fn start_date(mut self, date: Moment) -> QueryBuilder {
-        self.query.start_date = Some(date.first_second());
+    pub fn start_date(mut self, date: impl Into<Moment>) -> QueryBuilder {
+        self.query.start_date = Some(date.into().first_second());
         self
     }
 
     /// Limits to tickets opened at or before the last second of this moment.
     #[must_use]
-    pub fn end_date(mut self, date: Moment) -> QueryBuilder {
-        self.query.end_date = Some(date.last_second());
+    pub fn end_date(mut self, date: impl Into<Moment>) -> QueryBuilder {
+        self.query.end_date = Some(date.into().last_second());
         self
     }
 
@@ -415,8 +447,8 @@ impl QueryBuilder {
 
     /// Adds a key to the order; one that is named already changes nothing.
     #[must_use]
-    pub fn order(mut self, key: SortKey, direction: Direction) -> QueryBuilder {
-        self.add_key(key, direction);
+    pub fn order(mut self, key: impl Into<SortKey>, direction: Direction) -> QueryBuilder {
+        self.add_key(key.into(), direction);
         self
     }
 
@@ -445,7 +477,7 @@ impl QueryBuilder {
     /// Makes the query what [`build`](Self::build) returns, where it is: it is long to move.
     fn finish(&mut self) -> Result<(), Error> {
         if let Some(error) = self.first_error.take() {
-            return Err(error.into());
+            return Err(error);
         }
         for (values, any) in self.query.values.iter_mut().zip(self.any_value) {
             if any {
@@ -485,7 +517,7 @@ impl QueryBuilder {
 
     fn fail(&mut self, variable: &str, value: &str, expected: &'static str) {
         self.first_error
-            .get_or_insert_with(|| invalid(variable, value, expected));
+            .get_or_insert_with(|| invalid(variable, value, expected).into());
     }
 }
 
@@ -506,6 +538,7 @@ fn retain_first<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
 
 const ORDER_EXPECTED: &str = "a list of output variables or custom_fields.NAME, each with an \
     optional ASC or DESC, parted by commas";
+const TID_EXPECTED: &str = "a ticket number, or a pattern of digits and *";
 const POSITIVE_EXPECTED: &str = "an integer from 1 to 18446744073709551615";
 
 fn invalid(variable: &str, value: &str, expected: &'static str) -> ErrorKind {

@@ -19,10 +19,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use form_urlencoded::byte_serialize;
+use serde::{Serialize, Serializer};
 
 use super::{
     Direction, ORDER_EXPECTED, OrderKey, POSITIVE_EXPECTED, Query, QueryBuilder, SortKey,
-    TidFilter, invalid, terms_of,
+    TID_EXPECTED, TidFilter, invalid, terms_of,
 };
 use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::{Moment, parse_integer, write_date};
@@ -104,7 +105,6 @@ const NAMES: [(&str, Single); 17] = [
 ];
 
 const INTEGER_EXPECTED: &str = "an integer from 0 to 18446744073709551615";
-const TID_EXPECTED: &str = "a ticket number, or a pattern of digits and *";
 const DATE_EXPECTED: &str = "a date like 2/1/2014 or 2014-02-01, optionally with a time like \
     10:42:43 AM or 22:42:43";
 const DIRECTION_EXPECTED: &str = "ASC or DESC";
@@ -342,6 +342,37 @@ impl FromStr for Query {
     /// Reads a request and keeps its query: a `format` and a `key` are checked and dropped.
     fn from_str(text: &str) -> Result<Query, Error> {
         text.parse().map(|request: Request| request.query)
+    }
+}
+
+/// Reads what [`Moment::parse`] does; anything else is [`ErrorKind::InvalidValue`].
+///
+/// ```
+/// use ticketdex::Moment;
+///
+/// assert_eq!("2014-02-01".parse::<Moment>()?.to_string(), "2/1/2014");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+impl FromStr for Moment {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Moment, Error> {
+        Moment::parse(text).ok_or_else(|| invalid("date", text, DATE_EXPECTED).into())
+    }
+}
+
+/// A query as its canonical request, which [`Query`]'s `FromStr` reads back.
+///
+/// ```
+/// use ticketdex::Query;
+///
+/// let query: Query = "count=5&status=Open".parse()?;
+/// assert_eq!(serde_json::to_string(&query).unwrap(), "\"status=Open&count=5\"");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+impl Serialize for Query {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -19,6 +19,7 @@ mod format;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
 
@@ -47,10 +48,19 @@ use crate::query::{Direction, OrderKey, Query, SortKey, TidFilter};
 /// assert_eq!(reference.respond(&query, Format::Delimited), b"count=1\n");
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Reference {
     tickets: BTreeMap<u64, Ticket>,
     custom_names: Vec<String>,
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reference")
+            .field("tickets_count", &self.tickets.len())
+            .field("custom_names_count", &self.custom_names.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Reference {

@@ -1,5 +1,6 @@
 //! A merge that waits for its caller: taken from a store, run anywhere, installed.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::segment::Segment;
@@ -26,18 +27,34 @@ use crate::snapshot::{LiveSegment, Snapshot, drop_empty};
 ///     store.install(merged);
 /// }
 /// ```
-#[derive(Debug)]
 pub struct MergeJob {
     inputs: Vec<LiveSegment>,
     budget: Arc<Budget>,
 }
 
+impl fmt::Debug for MergeJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MergeJob")
+            .field("segments_count", &self.inputs.len())
+            .field("tickets_count", &self.tickets_count())
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a [`MergeJob`] made, for [`Store::install`](crate::Store::install).
-#[derive(Debug)]
 pub struct Merged {
     /// As they were when the job was taken.
     inputs: Vec<LiveSegment>,
     segment: Arc<Segment>,
+}
+
+impl fmt::Debug for Merged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merged")
+            .field("segments_count", &self.inputs.len())
+            .field("rows_count", &self.segment.rows_count())
+            .finish_non_exhaustive()
+    }
 }
 
 impl MergeJob {

@@ -40,12 +40,14 @@ mod publisher;
 mod tiers;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::BufRead;
 use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::import::{Import, Imported};
 use crate::journal::{Change, Journal, Transaction};
+use crate::model::Ticket;
 use crate::model::batch::Batch;
 use crate::model::error::Error;
 #[cfg(doc)]
@@ -192,13 +194,22 @@ pub struct Loaded {
 /// assert_eq!(reader.snapshot().answer(&query).total(), 1);
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Store {
     publisher: Publisher,
     /// The version at which a merge was refused for want of memory.
     merges_stopped_at: Option<u64>,
     /// Never locked, only borrowed by the one writer: a journal need not be `Sync`, a store is.
     journal: Option<Mutex<Box<dyn Journal>>>,
+}
+
+/// Prints the snapshot as it prints itself, and whether there is a journal.
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("snapshot", &self.snapshot())
+            .field("has_journal", &self.journal.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The readers' side of a store: takes snapshots, from any thread, without waiting.
@@ -213,15 +224,31 @@ pub struct Store {
 /// let version = std::thread::spawn(move || reader.snapshot().version()).join();
 /// assert_eq!(version.unwrap(), 0);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reader {
     published: Arc<ArcSwap<Parts>>,
+}
+
+/// Prints the snapshot that the reader would take.
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("snapshot", &self.snapshot())
+            .finish()
+    }
 }
 
 impl Reader {
     /// Returns the tickets as of the last commit. Cost: one atomic load.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(self.published.load_full())
+    }
+}
+
+/// An empty store of the default options.
+impl Default for Store {
+    fn default() -> Store {
+        Store::new(Options::default())
     }
 }
 
@@ -237,6 +264,33 @@ impl Store {
             merges_stopped_at: None,
             journal: None,
         }
+    }
+
+    /// Makes a store in memory of these tickets, as one segment; of a tid that stands twice the
+    /// last counts.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit`](Store::commit).
+    ///
+    /// # Cost
+    ///
+    /// That of a commit that puts them all: they are held twice until it returns. A
+    /// [`load`](Store::load) is for what comes from a stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Store, Ticket};
+    ///
+    /// let store = Store::from_tickets((1..=3).map(|tid| Ticket { tid, ..Ticket::default() }))?;
+    /// assert_eq!(store.snapshot().tickets_count(), 3);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn from_tickets(tickets: impl IntoIterator<Item = Ticket>) -> Result<Store, Error> {
+        let mut store = Store::default();
+        store.commit(tickets.into_iter().collect())?;
+        Ok(store)
     }
 
     /// Makes a store of what a journal has committed, which commits to it from now on.
