@@ -29,7 +29,22 @@ use chrono::NaiveDateTime;
 
 use error::{Error, ErrorKind, shorten};
 
-/// The form of a response or of an import that mirrors one (spec section 4).
+/// The form of a response, and of an import that mirrors one.
+///
+/// Each holds the tickets in order, and each ticket its 38 variables in the order of
+/// [`Field::ALL`]. A variable that is URL-encoded ([`Field::is_url_encoded`]) is so in all three
+/// forms: a blank is `+`, ASCII letters, digits and `*-._` stand as they are, and any other byte of
+/// the UTF-8 is `%XX`. None and empty are an empty value; an integer that uses 0 for none is `0`; a
+/// date is `M/D/YYYY h:mm:ss AM`. Every custom field of the store stands in every ticket.
+///
+/// | form | a ticket | no ticket | custom fields | other escapes |
+/// |---|---|---|---|---|
+/// | XML | an element `ticket` of an element a line, tabs before them | `tickets` opens and closes on two lines | an element each, inside `custom_fields` | `&amp;` `&lt;` `&gt;` |
+/// | JSON | an object of strings in the array `tickets` | an empty array | an array of one object | those of `serde_json` |
+/// | delimited | a line of pairs `name=value` joined by `&` | nothing | a pair each, then their names in `custom_fields` | `%XX` for `%&=+#` and control characters |
+///
+/// Where only the number of tickets is asked for, it stands in `count` in place of the tickets; an
+/// error is [`Error::to_response`](crate::Error::to_response). Every line ends with a line feed.
 ///
 /// # Examples
 ///

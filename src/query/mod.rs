@@ -1,8 +1,8 @@
 //! A request as typed data: filters, ranges, keyword, order, page.
 //!
 //! A [`Query`] can only be made valid, by [`QueryBuilder`] or by parsing, so whatever
-//! takes one need not check it again and cannot fail. What its parts mean is spec
-//! section 3; reading and printing the form-urlencoded text is [`parse`]'s part.
+//! takes one need not check it again and cannot fail. What its parts mean stands on [`Query`];
+//! reading and printing the form-urlencoded text is [`parse`]'s part.
 //! Nothing here knows how tickets are stored.
 //!
 //! # Invariants
@@ -183,6 +183,8 @@ pub struct OrderKey {
 /// Without any filter every ticket matches; all filters together are a conjunction.
 /// [`Display`](std::fmt::Display) prints a canonical request that parses back to an
 /// equal query.
+///
+#[doc = include_str!("grammar.md")]
 ///
 /// # Examples
 ///

@@ -31,6 +31,8 @@ use crate::model::{Field, FieldKind, Format, is_custom_name};
 
 /// A request: a query, with what the caller handles itself.
 ///
+/// The text of a request, its variables and their values are described on [`Query`].
+///
 /// # Examples
 ///
 /// ```
@@ -320,7 +322,7 @@ fn pairs(text: &str) -> form_urlencoded::Parse<'_> {
 impl FromStr for Request {
     type Err = Error;
 
-    /// Reads an `application/x-www-form-urlencoded` request (spec section 3).
+    /// Reads an `application/x-www-form-urlencoded` request, as [`Query`] describes it.
     ///
     /// # Errors
     ///
