@@ -114,8 +114,8 @@ fn a_bad_record_of_any_file_leaves_the_store_as_it_was() {
     let arguments = [&*good, &bad, "--store", &store, "--batch", "1"];
     let (status, message) = import(&arguments, b"");
     let expected = format!(
-        "ticketdex: {bad}, of which nothing is in the store: invalid_ticket: line 2: a ticket's \
-         tid must be given, and be 1 or more\n"
+        "ticketdex: {bad}, of which nothing is in the store: invalid_ticket: line 2, column 1, \
+         record 2: a ticket's tid must be given, and be 1 or more\n"
     );
     assert_eq!((status, message), (1, expected));
     assert!(!fs::exists(&store).unwrap());
@@ -169,7 +169,7 @@ fn standard_input_is_strict_by_batch() {
     let (status, message) = import(&arguments, input.as_bytes());
     assert_eq!(status, 1);
     let start = "ticketdex: standard input, of which the first 4 good records are in the store: \
-                 invalid_syntax: line 6: ";
+                 invalid_syntax: line 6, column 2, record 6: ";
     assert!(message.starts_with(start), "{message}");
     let count = run_well(
         &[

@@ -239,11 +239,23 @@ fn bad_records_stop_the_load_or_are_skipped_and_counted() {
         let mut store = Store::new(Options::default());
         let error = store.load(import()).unwrap_err();
         let position = error.position().unwrap();
-        let line = matches!(format, JsonLines | Delimited).then_some(4);
-        assert_eq!((position.line, position.record), (line, 2), "{format:?}");
-        let place = line.map_or("record 2".to_owned(), |line| format!("line {line}"));
+        let (line, column) = match format {
+            JsonLines => (4, 23),
+            Json => (3, 23),
+            Delimited => (4, 7),
+            _ => (2, 21),
+        };
+        assert_eq!(
+            (position.line, position.column),
+            (Some(line), Some(column)),
+            "{format:?}"
+        );
+        assert_eq!((position.record, error.tid()), (2, Some(2)), "{format:?}");
         let expected = "a date like 2014-04-24T10:42:43 or 4/24/2014 10:42:43 AM";
-        let message = format!("{place}: due_date is \"x\" but must be {expected}");
+        let message = format!(
+            "line {line}, column {column}, record 2, ticket 2: due_date is \"x\" but must be \
+             {expected}"
+        );
         assert_eq!(error.to_string(), message);
         // With nothing of it applied.
         assert_eq!(

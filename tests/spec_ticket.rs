@@ -343,7 +343,7 @@ fn a_store_has_at_most_4096_names() {
     let mut store = store([with_names(1, &names[..4095])]);
     let error = commit(&mut store, [with_names(2, &["one", "more"])]).unwrap_err();
     assert_eq!(error.code(), "too_many_custom_fields");
-    assert!(matches!(error.kind(), ErrorKind::TooManyCustomFields { name } if name == "more"));
+    assert!(matches!(error.kind(), ErrorKind::TooManyCustomFields { name, .. } if name == "more"));
     assert_eq!(store.snapshot().custom_names().len(), 4095);
     commit(&mut store, [with_names(2, &["one", "N0"])]).unwrap();
     assert_eq!(store.snapshot().custom_names().len(), 4096);

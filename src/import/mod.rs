@@ -19,6 +19,7 @@
 mod change;
 mod record;
 mod source;
+mod start;
 mod xml;
 
 use std::collections::VecDeque;
@@ -31,6 +32,7 @@ use crate::model::Ticket;
 use crate::model::error::{Error, Position};
 use record::read_record;
 use source::{Block, Framer, Framing};
+use start::Started;
 use xml::XmlTickets;
 
 /// The most tickets of a block.
@@ -126,8 +128,13 @@ impl Fault {
 /// An input of tickets: the reader, its format and the choices of the caller.
 ///
 /// The first error ends the import, unless [`skip_bad`](Import::skip_bad) is set. A bad
-/// record is then skipped and counted; an XML or JSON input whose syntax is broken still
-/// ends with an error, as do a failing reader and a record past the bound on its bytes.
+/// record is then skipped and counted, also one whose syntax is broken: reading goes on at the next
+/// line, at the next `<ticket>`, or in a JSON response at the next `{` where a ticket may stand. An
+/// input without such a place ends with an error, as do a failing reader, a record past the bound on
+/// its bytes, and an input that is of another form, an HTML page or an error response.
+///
+/// An error tells the line, column and record at which it was found, and the ticket, as far as these
+/// are known ([`Error::position`], [`Error::tid`]).
 ///
 /// # Examples
 ///
@@ -247,6 +254,56 @@ impl<R: BufRead> Import<R> {
         self,
         mut sink: impl FnMut(&mut Vec<Ticket>) -> Result<(), Error>,
     ) -> Result<Imported, Error> {
+        self.for_each_located(|block| sink(block.tickets))
+    }
+
+    /// Hands all tickets to `take`, in order, one at a time.
+    ///
+    /// An error that `take` returns is treated as one of the record if the tickets are at fault
+    /// ([`Error::is_request`]): it gets the record's [`Position`], and bad records that are skipped
+    /// count it as one of them. Any other error ends the import.
+    ///
+    /// # Errors
+    ///
+    /// As for [`for_each_block`](Import::for_each_block).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Import, ImportFormat, Patch, Field};
+    ///
+    /// let lines = "{\"tid\": 1}\n{\"tid\": 2}\n";
+    /// let import = Import::new(ImportFormat::JsonLines, lines.as_bytes()).skip_bad(true);
+    /// let imported = import.for_each_ticket(|mut ticket| {
+    ///     // A rule of the caller's own, by an error of the crate.
+    ///     let due = if ticket.tid == 2 { "tomorrow" } else { "2014-02-01" };
+    ///     Patch::new().set(Field::DueDate, due).apply(&mut ticket)
+    /// })?;
+    /// assert_eq!((imported.tickets, imported.skipped), (1, 1));
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn for_each_ticket(
+        self,
+        mut take: impl FnMut(Ticket) -> Result<(), Error>,
+    ) -> Result<Imported, Error> {
+        let skips_bad = self.skips_bad();
+        self.for_each_located(|block| {
+            for (ticket, position) in block.tickets.drain(..).zip(block.positions) {
+                match take(ticket) {
+                    Err(error) if !error.is_request() => return Err(error),
+                    Err(error) if skips_bad => block.refused.push(error.at(*position)),
+                    outcome => outcome.map_err(|error| error.at(*position))?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Hands all tickets to `sink` with the positions of their records.
+    pub(crate) fn for_each_located(
+        self,
+        mut sink: impl FnMut(ImportBlock<'_>) -> Result<(), Error>,
+    ) -> Result<Imported, Error> {
         let workers = self.threads.saturating_sub(1).min(WORKERS_MAX);
         let (mut blocks, mut listener) = self.open();
         let skips_bad = listener.skips_bad;
@@ -283,15 +340,20 @@ impl<R: BufRead> Import<R> {
     }
 
     fn open(self) -> (Blocks<R>, Listener) {
+        let (skips_bad, bytes_max) = (self.listener.skips_bad, self.record_bytes_max);
+        let mut reader = Started::new(self.reader);
+        if let Some(error) = reader.fault(self.format, skips_bad) {
+            return (Blocks::Refused(Some(error)), self.listener);
+        }
         let framing = match self.format {
             ImportFormat::JsonLines | ImportFormat::Delimited => Framing::Lines,
             ImportFormat::Json => Framing::Document,
             ImportFormat::Xml => {
-                let tickets = XmlTickets::new(self.reader, self.record_bytes_max);
+                let tickets = XmlTickets::new(reader, skips_bad, bytes_max);
                 return (Blocks::Xml(Box::new(tickets)), self.listener);
             }
         };
-        let framer = Framer::new(self.reader, framing, self.record_bytes_max);
+        let framer = Framer::new(reader, framing, skips_bad, bytes_max);
         let blocks = Blocks::Framed(self.format, framer, Block::default());
         (blocks, self.listener)
     }
@@ -303,10 +365,21 @@ const WORKERS_MAX: usize = 64;
 /// So many blocks may be with one worker: one being parsed, one waiting.
 const BLOCKS_PER_WORKER: usize = 2;
 
+/// Tickets on their way from an import to who takes them.
+pub(crate) struct ImportBlock<'a> {
+    pub(crate) tickets: &'a mut Vec<Ticket>,
+    /// Where the record of each ticket starts.
+    pub(crate) positions: &'a [Position],
+    /// The errors of tickets that the taker refuses and that are skipped.
+    pub(crate) refused: &'a mut Vec<Error>,
+}
+
 /// The tickets of one block and what befell the others.
 #[derive(Debug, Default)]
 struct Parsed {
     tickets: Vec<Ticket>,
+    /// Where the record of each ticket starts.
+    positions: Vec<Position>,
     /// The errors of skipped records, in order.
     skipped: Vec<Error>,
     /// What ended the import after these tickets.
@@ -317,6 +390,7 @@ struct Parsed {
 impl Parsed {
     fn clear(&mut self) {
         self.tickets.clear();
+        self.positions.clear();
         self.skipped.clear();
         self.end = None;
     }
@@ -329,7 +403,10 @@ impl Parsed {
         skips_bad: bool,
     ) -> bool {
         match outcome {
-            Ok(ticket) => self.tickets.push(ticket),
+            Ok(ticket) => {
+                self.tickets.push(ticket);
+                self.positions.push(position);
+            }
             Err(Fault::Record(error)) if skips_bad => self.skipped.push(error.at(position)),
             Err(fault) => self.end = Some(fault.into_error().at(position)),
         }
@@ -340,7 +417,8 @@ impl Parsed {
         self.clear();
         self.bytes_read = block.bytes_read;
         for (bytes, position) in block.records() {
-            if !self.take(read_record(format, bytes), position, skips_bad) {
+            let outcome = read_record(format, bytes).map_err(Fault::Record);
+            if !self.take(outcome, position, skips_bad) {
                 return;
             }
         }
@@ -353,6 +431,8 @@ impl Parsed {
 enum Blocks<R> {
     Framed(ImportFormat, Framer<R>, Block),
     Xml(Box<XmlTickets<R>>),
+    /// An input that is not of its format, with its error until that is told.
+    Refused(Option<Error>),
 }
 
 impl<R: BufRead> Blocks<R> {
@@ -371,20 +451,21 @@ impl<R: BufRead> Blocks<R> {
                 let bytes_max = tickets.bytes_read() + source::BLOCK_BYTES as u64;
                 let mut records_count = 0;
                 while records_count < RECORDS_MAX && tickets.bytes_read() < bytes_max {
-                    let Some(outcome) = tickets.next_ticket() else {
+                    let Some((position, outcome)) = tickets.next_ticket() else {
                         break;
                     };
                     records_count += 1;
-                    let position = Position {
-                        line: None,
-                        record: tickets.record,
-                    };
                     if !parsed.take(outcome, position, skips_bad) {
                         break;
                     }
                 }
                 parsed.bytes_read = tickets.bytes_read();
                 records_count > 0
+            }
+            Blocks::Refused(error) => {
+                parsed.clear();
+                parsed.end = error.take();
+                parsed.end.is_some()
             }
         }
     }
@@ -416,7 +497,7 @@ fn drive<R: BufRead>(
     framer: &mut Framer<R>,
     lanes: &[Lane],
     listener: &mut Listener,
-    sink: &mut impl FnMut(&mut Vec<Ticket>) -> Result<(), Error>,
+    sink: &mut impl FnMut(ImportBlock<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let blocks_max = lanes.len() * BLOCKS_PER_WORKER;
     let mut spare = Vec::new();
@@ -451,20 +532,46 @@ impl Listener {
     fn deliver(
         &mut self,
         parsed: &mut Parsed,
-        sink: &mut impl FnMut(&mut Vec<Ticket>) -> Result<(), Error>,
+        sink: &mut impl FnMut(ImportBlock<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.hear(parsed);
-        if !parsed.tickets.is_empty() {
-            sink(&mut parsed.tickets)?;
+        let count = parsed.tickets.len() as u64;
+        if count > 0 {
+            let heard = parsed.skipped.len();
+            let outcome = sink(ImportBlock {
+                tickets: &mut parsed.tickets,
+                positions: &parsed.positions,
+                refused: &mut parsed.skipped,
+            });
+            let refused = parsed.skipped.len() - heard;
+            self.imported.tickets += count - refused as u64;
+            parsed
+                .skipped
+                .sort_by_key(|error| error.position().map(|it| it.record));
+            if outcome.is_err() {
+                self.hear(parsed);
+                return outcome;
+            }
         }
+        self.hear(parsed);
         match parsed.end.take() {
-            Some(error) => Err(error),
+            Some(error) => Err(self.ended(error)),
             None => Ok(()),
         }
     }
 
+    /// Adds to the error that ends an import how far it came, where bad records are skipped.
+    fn ended(&self, error: Error) -> Error {
+        if self.skips_bad && error.is_request() {
+            let Imported {
+                tickets, skipped, ..
+            } = self.imported;
+            error.after_records(tickets + skipped)
+        } else {
+            error
+        }
+    }
+
     fn hear(&mut self, parsed: &Parsed) {
-        self.imported.tickets += parsed.tickets.len() as u64;
         self.imported.skipped += parsed.skipped.len() as u64;
         self.imported.bytes = parsed.bytes_read;
         if let Some(hear) = &mut self.on_skip {
@@ -537,13 +644,14 @@ impl<R: BufRead> Iterator for Tickets<R> {
             }
             if let Some(error) = self.parsed.end.take() {
                 self.is_ended = true;
-                return Some(Err(error));
+                return Some(Err(self.listener.ended(error)));
             }
             if self.is_ended {
                 return None;
             }
             let skips_bad = self.listener.skips_bad;
             if self.blocks.next(skips_bad, &mut self.parsed) {
+                self.listener.imported.tickets += self.parsed.tickets.len() as u64;
                 self.listener.hear(&self.parsed);
                 self.ready.extend(self.parsed.tickets.drain(..));
             } else {

@@ -9,113 +9,163 @@
 
 use std::collections::HashMap;
 
-use serde::de::{DeserializeSeed, IgnoredAny};
+use memchr::memchr_iter;
+use serde::de::DeserializeSeed;
 
-use super::{Fault, ImportFormat};
+use super::ImportFormat;
+use super::source::{decode_utf8, place_after, syntax_found};
 use crate::model::draft::{Draft, Encoding, invalid_value, unknown_variable};
-use crate::model::error::{Error, ErrorKind};
-use crate::model::json::TicketSeed;
+use crate::model::error::Error;
+use crate::model::json::{TicketSeed, Trace};
 use crate::model::value::{Plus, decode};
 use crate::model::{Field, Ticket};
 
 /// Reads one record of a framed input.
-pub(super) fn read_record(format: ImportFormat, bytes: &[u8]) -> Result<Ticket, Fault> {
+pub(super) fn read_record(format: ImportFormat, bytes: &[u8]) -> Result<Ticket, Error> {
+    let text = decode_utf8(bytes)?;
     match format {
-        ImportFormat::Delimited => read_pairs(decode_utf8(bytes)?).map_err(Fault::Record),
-        ImportFormat::JsonLines => {
-            let text = decode_utf8(bytes)?;
-            read_object(text, Encoding::Plain).map_err(Fault::Record)
-        }
-        ImportFormat::Json | ImportFormat::Xml => match decode_utf8(bytes) {
-            Ok(text) => read_object(text, Encoding::Response).map_err(|error| blame(error, text)),
-            Err(fault) => Err(blame(fault.into_error(), &String::from_utf8_lossy(bytes))),
-        },
+        ImportFormat::Delimited => read_pairs(text),
+        ImportFormat::JsonLines => read_object(text, Encoding::Plain),
+        ImportFormat::Json | ImportFormat::Xml => read_object(text, Encoding::Response),
     }
-}
-
-/// Finds out whose fault the error of a JSON response's record is.
-///
-/// A document that is broken in one record is broken: what follows may belong to a string
-/// that was never closed.
-fn blame(error: Error, text: &str) -> Fault {
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(_) => Fault::Record(error),
-        Err(_) => Fault::Input(error),
-    }
-}
-
-fn decode_utf8(bytes: &[u8]) -> Result<&str, Fault> {
-    str::from_utf8(bytes).map_err(|_| Fault::Record(ErrorKind::InvalidEncoding.into()))
 }
 
 fn read_object(text: &str, encoding: Encoding) -> Result<Ticket, Error> {
-    read_draft(text, encoding)?.finish()
+    let draft = read_draft(text, encoding)?;
+    let tid = draft.tid();
+    draft.finish().map_err(|error| error.of_ticket(tid))
 }
 
 /// Reads a JSON object, whatever of a ticket it holds.
 pub(super) fn read_draft(text: &str, encoding: Encoding) -> Result<Draft, Error> {
     let mut draft = Draft::new(encoding);
-    let mut failure = None;
+    let mut trace = Trace::default();
     let seed = TicketSeed {
         draft: &mut draft,
-        failure: &mut failure,
+        trace: &mut trace,
     };
     let mut json = serde_json::Deserializer::from_str(text);
-    let outcome = seed.deserialize(&mut json).and_then(|()| json.end());
-    match (outcome, failure) {
-        (_, Some(error)) => Err(error),
-        (Err(error), None) => Err(ErrorKind::InvalidSyntax {
-            expected: "a JSON object",
-            detail: error.to_string(),
-        }
-        .into()),
-        (Ok(()), None) => Ok(draft),
+    match seed.deserialize(&mut json).and_then(|()| json.end()) {
+        Ok(()) => Ok(draft),
+        Err(stopped) => Err(explain(text, &draft, trace, &stopped).of_ticket(draft.tid())),
     }
+}
+
+/// Returns the error of a record at which the parser stopped, with its place.
+fn explain(text: &str, draft: &Draft, trace: Trace, stopped: &serde_json::Error) -> Error {
+    let (before, token) = split_at(text, stopped.line(), stopped.column());
+    let is_out_of_range = stopped.to_string().starts_with("number out of range");
+    let error = match trace.failure {
+        Some(error) if trace.is_number => error.with_value(token),
+        Some(error) => error,
+        // A number that no type of the parser holds is a number still.
+        None if is_out_of_range => trace.target.wrong(draft, token),
+        None => {
+            let detail = stopped.to_string();
+            let place = format!(" at line {} column {}", stopped.line(), stopped.column());
+            let detail = detail.strip_suffix(&place).unwrap_or(&detail);
+            syntax_found("a JSON object", detail, &text.as_bytes()[before.len()..])
+        }
+    };
+    place_after(error, before.as_bytes())
+}
+
+/// Returns a text up to the character at which a parser stopped, by line and byte of the line,
+/// and the number that stands around it, if one does.
+fn split_at(text: &str, line: usize, column: usize) -> (&str, &str) {
+    let mut lines = memchr_iter(b'\n', text.as_bytes());
+    let line_start = match line {
+        0 | 1 => 0,
+        _ => lines.nth(line - 2).map_or(0, |at| at + 1),
+    };
+    let mut at = (line_start + column.saturating_sub(1)).min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    let is_part = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+    let start = text[..at].trim_end_matches(is_part).len();
+    let rest = &text[at..];
+    let end = at + rest.len() - rest.trim_start_matches(is_part).len();
+    (&text[..at], &text[start..end])
 }
 
 /// Reads a line of a delimited response.
 fn read_pairs(line: &str) -> Result<Ticket, Error> {
     let mut draft = Draft::new(Encoding::Delimited);
+    let outcome = read_fields(line, &mut draft);
+    let tid = draft.tid();
+    let outcome = outcome.and_then(|()| draft.finish());
+    outcome.map_err(|error| error.of_ticket(tid))
+}
+
+fn read_fields(line: &str, draft: &mut Draft) -> Result<(), Error> {
     let mut others = Vec::new();
-    let mut list = None;
-    for pair in line.split('&').filter(|pair| !pair.is_empty()) {
+    let (mut list, mut list_at) = ("", 0);
+    let mut at = 0;
+    for pair in line.split('&') {
+        let start = at;
+        at += pair.len() + 1;
+        if pair.is_empty() {
+            continue;
+        }
         // A pair without `=` is a name with an empty value, as in a request.
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match Field::from_output_name(name) {
             Some(field) if !draft.name_field(field) => {}
-            Some(Field::CustomFields) => list = Some(value),
-            Some(field) => draft.set_text(field, value)?,
-            None => others.push((name, value)),
+            Some(Field::CustomFields) => (list, list_at) = (value, start),
+            Some(field) => {
+                let outcome = draft.set_text(field, value);
+                outcome.map_err(|error| place_after(error, &line.as_bytes()[..start]))?;
+            }
+            None => others.push((name, value, start)),
         }
     }
-    add_listed(&mut draft, list.unwrap_or(""), &others)?;
-    draft.finish()
+    let mut listed =
+        list_names(draft, list).map_err(|error| place_after(error, &line.as_bytes()[..list_at]))?;
+    for (name, value, start) in others {
+        let outcome = set_listed(draft, &mut listed, name, value);
+        outcome.map_err(|error| place_after(error, &line.as_bytes()[..start]))?;
+    }
+    Ok(())
 }
 
-/// Adds the custom fields in the order of their list; every other pair must be listed.
-fn add_listed(draft: &mut Draft, list: &str, others: &[(&str, &str)]) -> Result<(), Error> {
+/// The custom names of a record in lower case, each with its place in the draft and whether its
+/// value was set.
+type Listed = HashMap<String, (usize, bool)>;
+
+/// Adds the custom fields in the order of their list.
+fn list_names(draft: &mut Draft, list: &str) -> Result<Listed, Error> {
     let field = Field::CustomFields;
     let wrong = || invalid_value(field.name(), list, "custom names as URL-encoded UTF-8");
-    let list = decode(list, Plus::Space).ok_or_else(wrong)?;
-    // By lower-case name: the place in the draft, and the pair that counts.
+    let names = decode(list, Plus::Space).ok_or_else(wrong)?;
     let mut listed = HashMap::new();
-    for name in list.split(',').filter(|_| !list.is_empty()) {
+    for name in names.split(',').filter(|_| !names.is_empty()) {
         if let Some(place) = draft.add_custom(name)? {
             listed.insert(name.to_ascii_lowercase(), (place, false));
         }
     }
-    for (name, value) in others {
-        match listed.get_mut(&name.to_ascii_lowercase()) {
-            None => return Err(unknown_variable(name)),
-            Some((_, true)) => {}
-            Some((place, is_set)) => {
-                *is_set = true;
-                draft.set_custom(*place, value)?;
-            }
+    Ok(listed)
+}
+
+/// Sets a custom field, which must be listed; the first pair of a name counts.
+fn set_listed(
+    draft: &mut Draft,
+    listed: &mut Listed,
+    name: &str,
+    value: &str,
+) -> Result<(), Error> {
+    match listed.get_mut(&name.to_ascii_lowercase()) {
+        None => Err(unknown_variable(name, PAIR_NAMES)),
+        Some((_, true)) => Ok(()),
+        Some((place, is_set)) => {
+            *is_set = true;
+            draft.set_custom(*place, value)
         }
     }
-    Ok(())
 }
+
+const PAIR_NAMES: &str = "one of the 38 output variables of a ticket, from tid to summary, or a name \
+    that custom_fields lists";
 
 #[cfg(test)]
 mod tests {
@@ -132,21 +182,26 @@ mod tests {
     }
 
     #[test]
-    fn broken_json_is_the_inputs_fault_only_in_a_document() {
-        let read = |format, text: &str| match read_record(format, text.as_bytes()) {
-            Ok(_) => "",
-            Err(Fault::Record(_)) => "record",
-            Err(Fault::Input(_)) => "input",
-        };
-        for (text, document) in [
-            (r#"{"tid":1}"#, ""),
-            (r#"{"tid":-1}"#, "record"),
-            (r#"{"tid":-1,}"#, "input"),
-            ("12", "record"),
+    fn numbers_show_as_they_stand() {
+        for (record, shown, column) in [
+            (r#"{"tid": 3e2}"#, "tid is \"3e2\"", 11),
+            (
+                r#"{"tid":18446744073709551616,"cid":""}"#,
+                "tid is \"18446744073709551616\"",
+                27,
+            ),
+            (r#"{"cid":1e999}"#, "cid is \"1e999\"", 12),
+            (r#"{"tid":7,"é":-0}"#, "unknown variable \"é\"", 12),
+            (r#"{"tid":7,"custom_fields":{"A":-0}}"#, "A is \"-0\"", 32),
         ] {
-            assert_eq!(read(ImportFormat::Json, text), document, "{text}");
-            let line = if document.is_empty() { "" } else { "record" };
-            assert_eq!(read(ImportFormat::JsonLines, text), line, "{text}");
+            let error = read_record(ImportFormat::JsonLines, record.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(shown), "{record}: {error}");
+            let position = error.position().unwrap();
+            assert_eq!(
+                (position.line, position.column),
+                (Some(1), Some(column)),
+                "{record}"
+            );
         }
     }
 }

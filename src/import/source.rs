@@ -13,13 +13,14 @@
 //!
 //! One pass and one copy. Memory is a block and the longest record.
 
-use std::io::{self, BufRead, ErrorKind as IoErrorKind, Read};
+use std::io::{BufRead, ErrorKind as IoErrorKind};
 use std::mem;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::RECORDS_MAX;
+use super::start::Started;
 use crate::model::draft::unknown_variable;
 use crate::model::error::{Error, ErrorKind, Position};
 
@@ -28,79 +29,6 @@ pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// So many bytes at most are taken from the reader at once.
 const CHUNK_BYTES: usize = 64 << 10;
-
-/// The byte order mark, in UTF-8.
-const BOM: &[u8] = b"\xEF\xBB\xBF";
-
-/// An input without the byte order mark that it may start with; counts what is read.
-///
-/// The mark may come in pieces: a reader may give as little as a byte at a time.
-#[derive(Debug)]
-pub(super) struct Unmarked<R> {
-    reader: R,
-    is_at_start: bool,
-    /// The bytes of [`BOM`] that were read and turned out to be no mark.
-    held: Range<usize>,
-    pub(super) bytes_read: u64,
-}
-
-impl<R: BufRead> Unmarked<R> {
-    pub(super) fn new(reader: R) -> Unmarked<R> {
-        Unmarked {
-            reader,
-            is_at_start: true,
-            held: 0..0,
-            bytes_read: 0,
-        }
-    }
-
-    /// Takes the mark, or as much as there is of one.
-    fn start(&mut self) -> io::Result<()> {
-        while self.is_at_start {
-            let chunk = self.reader.fill_buf()?;
-            if chunk.first() != Some(&BOM[self.held.end]) {
-                self.is_at_start = false;
-                break;
-            }
-            self.reader.consume(1);
-            self.held.end += 1;
-            if self.held.end == BOM.len() {
-                self.is_at_start = false;
-                self.held = 0..0;
-                self.bytes_read = BOM.len() as u64;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<R: BufRead> Read for Unmarked<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(out)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-impl<R: BufRead> BufRead for Unmarked<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.start()?;
-        if self.held.is_empty() {
-            self.reader.fill_buf()
-        } else {
-            Ok(&BOM[self.held.clone()])
-        }
-    }
-
-    fn consume(&mut self, count: usize) {
-        if self.held.is_empty() {
-            self.reader.consume(count);
-        } else {
-            self.held.start += count;
-        }
-        self.bytes_read += count as u64;
-    }
-}
 
 /// Whole records of an input, in order.
 #[derive(Debug, Default)]
@@ -157,12 +85,17 @@ enum Place {
 /// Cuts an input into blocks of records.
 #[derive(Debug)]
 pub(super) struct Framer<R> {
-    reader: Unmarked<R>,
+    reader: Started<R>,
     framing: Framing,
+    skips_bad: bool,
     record_bytes_max: usize,
     buffer: Vec<u8>,
     /// The bytes of the buffer before this one are done with.
     at: usize,
+    /// The lines and characters of a document up to a byte of the buffer.
+    counted: Counted,
+    counted_to: usize,
+    /// The lines that were framed.
     line: u64,
     record: u64,
     place: Place,
@@ -170,13 +103,21 @@ pub(super) struct Framer<R> {
 }
 
 impl<R: BufRead> Framer<R> {
-    pub(super) fn new(reader: R, framing: Framing, record_bytes_max: usize) -> Framer<R> {
+    pub(super) fn new(
+        reader: Started<R>,
+        framing: Framing,
+        skips_bad: bool,
+        record_bytes_max: usize,
+    ) -> Framer<R> {
         Framer {
-            reader: Unmarked::new(reader),
+            reader,
             framing,
+            skips_bad,
             record_bytes_max,
             buffer: Vec::new(),
             at: 0,
+            counted: Counted::default(),
+            counted_to: 0,
             line: 0,
             record: 0,
             place: Place::Start,
@@ -200,7 +141,8 @@ impl<R: BufRead> Framer<R> {
                 Ok(false) => self.is_ended = true,
                 Err(error) => {
                     self.is_ended = true;
-                    block.end = Some(error.at(self.position()));
+                    let position = self.position();
+                    block.end = Some(error.at(position));
                 }
             }
         }
@@ -208,22 +150,38 @@ impl<R: BufRead> Framer<R> {
         true
     }
 
-    fn position(&self) -> Position {
-        Position {
-            line: (self.framing == Framing::Lines).then_some(self.line),
-            record: self.record,
+    /// Returns where the next byte stands, or in lines which line was the last.
+    fn position(&mut self) -> Position {
+        if self.framing == Framing::Lines {
+            return Position {
+                line: Some(self.line),
+                column: None,
+                record: self.record,
+            };
         }
+        self.count();
+        self.counted.position(self.record)
+    }
+
+    /// Counts lines and characters up to the next byte.
+    fn count(&mut self) {
+        let bytes = &self.buffer[self.counted_to..self.at];
+        self.counted.add(bytes);
+        self.counted_to = self.at;
     }
 
     /// Reads on; false at the end of the input. Only `at` moves what is in the buffer.
     fn read_on(&mut self) -> Result<bool, Error> {
         if self.at > 0 {
+            if self.framing == Framing::Document {
+                self.count();
+            }
             self.buffer.drain(..self.at);
-            self.at = 0;
+            (self.at, self.counted_to) = (0, 0);
         }
         // Two bytes more, for the end of the line.
         if self.buffer.len() > self.record_bytes_max + 2 {
-            return Err(too_long());
+            return Err(too_long(self.record_bytes_max));
         }
         loop {
             let chunk = match self.reader.fill_buf() {
@@ -263,12 +221,13 @@ impl<R: BufRead> Framer<R> {
         self.line += 1;
         line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > self.record_bytes_max {
-            return Err(too_long());
+            return Err(too_long(self.record_bytes_max));
         }
         if !line.trim_ascii().is_empty() {
             self.record += 1;
             let position = Position {
                 line: Some(self.line),
+                column: Some(1),
                 record: self.record,
             };
             block.push(line, position);
@@ -294,12 +253,17 @@ impl<R: BufRead> Framer<R> {
                 self.at += 1;
                 self.peek()?;
             }
-            (Place::NextTicket, _) => return Err(syntax("`,` or `]` after a ticket")),
+            // Both tickets are whole, though the comma between them is missing.
+            (Place::NextTicket, Some(b'{')) if self.skips_bad => {}
+            (Place::NextTicket, _) => return Err(self.expected("`,` or `]` after a ticket")),
             _ => {}
         }
         self.place = Place::NextTicket;
         self.record += 1;
-        let end = self.value_end()?;
+        let mut end = self.value_end()?;
+        if self.skips_bad {
+            end = self.junk_end(end)?;
+        }
         let position = self.position();
         block.push(&self.buffer[self.at..self.at + end], position);
         self.at += end;
@@ -311,7 +275,7 @@ impl<R: BufRead> Framer<R> {
         self.expect(b'{', "a JSON object with tickets")?;
         let name = self.member_name()?;
         if !name.eq_ignore_ascii_case("tickets") {
-            return Err(unknown_variable(&name));
+            return Err(unknown_variable(&name, "the member tickets"));
         }
         self.expect(b':', "`:` after \"tickets\"")?;
         self.expect(b'[', "an array of tickets")
@@ -322,30 +286,35 @@ impl<R: BufRead> Framer<R> {
         if self.peek()? == Some(b',') {
             self.at += 1;
             let name = self.member_name()?;
-            return Err(unknown_variable(&name));
+            return Err(unknown_variable(&name, "the member tickets"));
         }
         self.expect(b'}', "`}` after the tickets")?;
         match self.peek()? {
             None => Ok(()),
-            Some(_) => Err(syntax("nothing after the response")),
+            Some(_) => Err(self.expected("nothing after the response")),
         }
     }
 
     fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Error> {
         if self.peek()? != Some(byte) {
-            return Err(syntax(expected));
+            return Err(self.expected(expected));
         }
         self.at += 1;
         Ok(())
     }
 
+    /// Makes the error of what stands next.
+    fn expected(&self, expected: &'static str) -> Error {
+        syntax_found(expected, "", &self.buffer[self.at..])
+    }
+
     fn member_name(&mut self) -> Result<String, Error> {
         if self.peek()? != Some(b'"') {
-            return Err(syntax("a member's name"));
+            return Err(self.expected("a member's name"));
         }
         let end = self.value_end()?;
         let name = &self.buffer[self.at..self.at + end];
-        let text = str::from_utf8(name).map_err(|_| ErrorKind::InvalidEncoding)?;
+        let text = decode_utf8(name)?;
         let name = serde_json::from_str(text).map_err(|_| syntax("a member's name"))?;
         self.at += end;
         Ok(name)
@@ -377,7 +346,7 @@ impl<R: BufRead> Framer<R> {
             if let Some(end) = scan.end(rest) {
                 let end = scanned + end;
                 if end > self.record_bytes_max {
-                    return Err(too_long());
+                    return Err(too_long(self.record_bytes_max));
                 }
                 return Ok(end);
             }
@@ -385,6 +354,42 @@ impl<R: BufRead> Framer<R> {
             if !self.read_on()? {
                 return Err(syntax("the rest of the response"));
             }
+        }
+    }
+
+    /// Returns the length of a value with what stands between it and the next ticket.
+    ///
+    /// That is nothing but white space where the value is whole; what else there is makes the
+    /// record a bad one. A ticket starts at the next `{` outside of strings and arrays.
+    fn junk_end(&mut self, value_end: usize) -> Result<usize, Error> {
+        let mut end = value_end;
+        loop {
+            match self.buffer.get(self.at + end).copied() {
+                Some(b',' | b']' | b'{') => return Ok(value_end),
+                Some(byte) if is_json_space(byte) => end += 1,
+                Some(_) => break,
+                None if self.read_on()? => {}
+                None => return Ok(value_end),
+            }
+        }
+        let (mut depth, mut is_in_string) = (0, false);
+        loop {
+            let Some(&byte) = self.buffer.get(self.at + end) else {
+                if self.read_on()? {
+                    continue;
+                }
+                return Err(syntax("the rest of the response"));
+            };
+            match byte {
+                b'\\' if is_in_string => end += 1,
+                b'"' => is_in_string = !is_in_string,
+                _ if is_in_string => {}
+                b'{' | b']' if depth == 0 => return Ok(end),
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' if depth > 0 => depth -= 1,
+                _ => {}
+            }
+            end += 1;
         }
     }
 }
@@ -450,9 +455,79 @@ pub(super) fn syntax(expected: &'static str) -> Error {
     .into()
 }
 
+/// Makes the error of an input that is not of its format, with what stands there instead.
+pub(super) fn syntax_found(expected: &'static str, detail: &str, rest: &[u8]) -> Error {
+    const CHARS_SHOWN: usize = 20;
+    let shown = String::from_utf8_lossy(&rest[..rest.len().min(4 * CHARS_SHOWN)]);
+    let shown: String = shown.chars().take(CHARS_SHOWN).collect();
+    let found = match &*shown {
+        "" => "found its end".to_owned(),
+        shown => format!("found \"{shown}\""),
+    };
+    let detail = match detail {
+        "" => found,
+        detail => format!("{detail}, {found}"),
+    };
+    ErrorKind::InvalidSyntax { expected, detail }.into()
+}
+
 /// Makes the error of a record past the bound.
-pub(super) fn too_long() -> Error {
-    syntax("a record within the bound on its bytes")
+pub(super) fn too_long(bytes_max: usize) -> Error {
+    ErrorKind::InvalidSyntax {
+        expected: "a record within the bound on its bytes",
+        detail: format!("it has more than {bytes_max} bytes"),
+    }
+    .into()
+}
+
+/// Lines and characters of an input.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted {
+    /// The line feeds.
+    lines: u64,
+    /// The characters after the last line feed.
+    chars: u64,
+}
+
+impl Counted {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.lines += memchr_iter(b'\n', bytes).count() as u64;
+        let line_start = memrchr(b'\n', bytes).map(|at| at + 1);
+        if line_start.is_some() {
+            self.chars = 0;
+        }
+        let line = &bytes[line_start.unwrap_or(0)..];
+        let is_first = |byte: &&u8| **byte & 0xC0 != 0x80;
+        self.chars += line.iter().filter(is_first).count() as u64;
+    }
+
+    /// Returns where the next character stands.
+    pub(super) fn position(self, record: u64) -> Position {
+        Position {
+            line: Some(self.lines + 1),
+            column: Some(self.chars + 1),
+            record,
+        }
+    }
+}
+
+/// Places an error in a record, at the end of the record's first bytes.
+pub(super) fn place_after(error: Error, bytes: &[u8]) -> Error {
+    let mut counted = Counted::default();
+    counted.add(bytes);
+    error.within(counted.lines + 1, counted.chars + 1)
+}
+
+/// Reads a record as UTF-8; the error shows the first byte that is none.
+pub(super) fn decode_utf8(bytes: &[u8]) -> Result<&str, Error> {
+    str::from_utf8(bytes).map_err(|error| {
+        let (valid, rest) = bytes.split_at(error.valid_up_to());
+        let found = match rest.first() {
+            Some(byte) => format!("the byte 0x{byte:02X}"),
+            None => "nothing".to_owned(),
+        };
+        place_after(ErrorKind::InvalidEncoding { found }.into(), valid)
+    })
 }
 
 #[cfg(test)]
@@ -461,7 +536,12 @@ mod tests {
     use std::io::{BufReader, Read};
 
     fn frame(input: &[u8], framing: Framing, piece: usize) -> (Vec<String>, Option<&'static str>) {
-        let mut framer = Framer::new(BufReader::with_capacity(piece, input), framing, 64);
+        let mut framer = Framer::new(
+            Started::new(BufReader::with_capacity(piece, input)),
+            framing,
+            false,
+            64,
+        );
         let mut records = Vec::new();
         let mut block = Block::default();
         while framer.fill(&mut block) {
@@ -501,30 +581,12 @@ mod tests {
         for framing in [Framing::Lines, Framing::Document] {
             let start = &b"{\"tickets\":[\""[..usize::from(framing == Framing::Document) * 13];
             let reader = BufReader::new(start.chain(std::io::repeat(b'x').take(1 << 40)));
-            let mut framer = Framer::new(reader, framing, 1 << 20);
+            let mut framer = Framer::new(Started::new(reader), framing, false, 1 << 20);
             let mut block = Block::default();
             assert!(framer.fill(&mut block));
             assert_eq!(block.end.take().unwrap().code(), "invalid_syntax");
             assert!(framer.reader.bytes_read < 2 << 20);
             assert!(!framer.fill(&mut block));
-        }
-    }
-
-    #[test]
-    fn what_only_starts_like_a_mark_is_read() {
-        for (input, expected) in [
-            (&b"\xEF\xBB\xBFab"[..], &b"ab"[..]),
-            (b"\xEF\xBBab", b"\xEF\xBBab"),
-            (b"\xEF", b"\xEF"),
-            (b"", b""),
-        ] {
-            for piece in 1..5 {
-                let mut reader = Unmarked::new(BufReader::with_capacity(piece, input));
-                let mut read = Vec::new();
-                reader.read_to_end(&mut read).unwrap();
-                assert_eq!(read, expected);
-                assert_eq!(reader.bytes_read, input.len() as u64);
-            }
         }
     }
 }

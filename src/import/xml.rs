@@ -1,13 +1,14 @@
 //! XML responses, read ticket by ticket.
 //!
-//! Strict, as spec section 5 says: the five entities and character references, no
-//! DOCTYPE, no processing instructions, no attributes; comments and white space between
-//! elements are skipped. A CDATA section is text. Line ends inside a value become `\n`,
-//! as XML 1.0 rules. Names compare without ASCII case, but an end tag must match its
-//! start tag exactly.
+//! Strict: the five entities and character references, no DOCTYPE, no processing instructions, and
+//! no attributes but those that other programs add to any document: namespaces, the place of a
+//! schema, and `nil="true"` on an element without content. Comments and white space between
+//! elements are skipped. A CDATA section is text. Line ends inside a value become `\n`, as XML 1.0
+//! rules. Names compare without ASCII case, but an end tag must match its start tag exactly.
 //!
-//! What is no well-formed XML ends the input; an unknown or misplaced element, text
-//! between elements, an attribute or a bad value is the fault of its ticket alone.
+//! An unknown or misplaced element, text between elements, an attribute or a bad value is the fault
+//! of its ticket alone. What is not well formed ends the input or, where bad records are skipped,
+//! costs the tickets up to the next `<ticket>`.
 //!
 //! # Cost
 //!
@@ -16,22 +17,72 @@
 use std::io::{self, BufRead, Read};
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
+use quick_xml::errors::IllFormedError;
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 
 use super::Fault;
-use super::source::{Unmarked, syntax, too_long};
-use crate::model::draft::{Draft, Encoding, unknown_variable};
-use crate::model::error::{Error, ErrorKind};
+use super::source::{Counted, syntax, too_long};
+use super::start::Started;
+use crate::model::draft::{Draft, Encoding, RECORD_NAMES, unknown_variable};
+use crate::model::error::{Error, ErrorKind, Position, shorten};
 use crate::model::{Field, Ticket};
 
-/// Ends the input at a bound that each record moves on.
+/// Ends the input at a bound that each record moves on, and counts lines.
 #[derive(Debug)]
 struct Metered<R> {
-    reader: Unmarked<R>,
+    /// None once the bytes were handed to another parser.
+    reader: Option<Started<R>>,
+    counted: Counted,
     /// Whether nothing was read. The parser would take a mark away too, a second one then;
     /// shown one byte at first, it sees none.
     is_at_start: bool,
     bytes_left: usize,
+}
+
+impl<R: BufRead> Metered<R> {
+    fn new(reader: Started<R>, bytes_left: usize) -> Metered<R> {
+        Metered {
+            reader: Some(reader),
+            counted: Counted::default(),
+            is_at_start: true,
+            bytes_left,
+        }
+    }
+
+    /// Takes the rest of the input, for another parser to go on with.
+    fn take(&mut self) -> Metered<R> {
+        Metered {
+            reader: self.reader.take(),
+            ..*self
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.reader.as_ref().map_or(0, |reader| reader.bytes_read)
+    }
+
+    /// Passes over the bytes before the next `<`.
+    fn skip_text(&mut self) -> io::Result<()> {
+        loop {
+            let chunk = self.fill_buf()?;
+            let text = memchr::memchr(b'<', chunk);
+            let count = text.unwrap_or(chunk.len());
+            self.consume(count);
+            if text.is_some() || count == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Makes a parser that goes by the rules of the format.
+fn parser<R: BufRead>(input: Metered<R>) -> Reader<Metered<R>> {
+    let mut parser = Reader::from_reader(input);
+    let config = parser.config_mut();
+    config.expand_empty_elements = true;
+    config.check_comments = true;
+    config.trim_markup_names_in_closing_tags = true;
+    parser
 }
 
 impl<R: BufRead> Read for Metered<R> {
@@ -45,14 +96,24 @@ impl<R: BufRead> Read for Metered<R> {
 impl<R: BufRead> BufRead for Metered<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let most = if self.is_at_start { 1 } else { usize::MAX };
-        let chunk = self.reader.fill_buf()?;
+        let Some(reader) = &mut self.reader else {
+            return Ok(&[]);
+        };
+        let chunk = reader.fill_buf()?;
         let count = chunk.len().min(self.bytes_left).min(most);
         Ok(&chunk[..count])
     }
 
     fn consume(&mut self, count: usize) {
-        self.reader.consume(count);
-        self.is_at_start &= count == 0;
+        let Some(reader) = self.reader.as_mut().filter(|_| count > 0) else {
+            return;
+        };
+        // What is consumed was filled before, so that filling again gives it once more.
+        if let Ok(chunk) = reader.fill_buf() {
+            self.counted.add(&chunk[..count.min(chunk.len())]);
+        }
+        reader.consume(count);
+        self.is_at_start = false;
         self.bytes_left -= count;
     }
 }
@@ -62,7 +123,21 @@ impl<R: BufRead> BufRead for Metered<R> {
 enum Place {
     Start,
     Tickets,
+    /// Behind the end tag of the tickets.
+    Closed,
     End,
+}
+
+/// What a ticket came to, with the place of its start tag.
+type Outcome = (Position, Result<Ticket, Fault>);
+
+/// How a parser stopped that cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lost {
+    /// Behind what is not UTF-8.
+    BehindText,
+    /// At markup that it does not know.
+    AtMarkup,
 }
 
 /// Reads tickets out of an XML response.
@@ -71,153 +146,311 @@ pub(super) struct XmlTickets<R> {
     reader: Reader<Metered<R>>,
     buffer: Vec<u8>,
     record_bytes_max: usize,
+    skips_bad: bool,
     place: Place,
-    is_first_event: bool,
-    pub(super) record: u64,
+    /// Whether something other than white space was read.
+    is_begun: bool,
+    /// Where the last event starts.
+    event_start: Counted,
+    /// The name of an end tag without its start tag, which the last event was.
+    unmatched_end: Option<String>,
+    /// The start tag at which reading goes on after a ticket that was not well formed.
+    next_ticket: Option<Tag>,
+    /// A ticket that was read before the fault of the one before it was told.
+    read_ahead: Option<Outcome>,
+    /// Whether elements may be open that will never be closed.
+    is_unbalanced: bool,
+    /// How the parser stopped, where another must go on.
+    lost: Option<Lost>,
+    record: u64,
 }
 
 /// The start tag of an element.
+#[derive(Debug)]
 struct Tag {
     name: String,
-    has_attributes: bool,
+    start: Counted,
+    /// What is wrong with its attributes.
+    fault: Option<Error>,
+    /// Whether it says that the element has no value.
+    is_nil: bool,
 }
 
 impl Tag {
     fn is_named(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
-
-    /// Returns what is wrong with a tag that is looked at.
-    fn fault(&self) -> Option<Error> {
-        self.has_attributes
-            .then(|| syntax("elements without attributes"))
-    }
 }
 
 /// An event, with its text taken out of the buffer.
 enum Step {
     Start(Tag),
-    End,
+    /// The end of an element, and whether it is that of the tickets.
+    End(bool),
     Text,
     Nothing,
     Eof,
 }
 
 impl<R: BufRead> XmlTickets<R> {
-    pub(super) fn new(reader: R, record_bytes_max: usize) -> XmlTickets<R> {
-        let mut reader = Reader::from_reader(Metered {
-            reader: Unmarked::new(reader),
-            is_at_start: true,
-            bytes_left: record_bytes_max + 1,
-        });
-        let config = reader.config_mut();
-        config.expand_empty_elements = true;
-        config.check_comments = true;
-        config.trim_markup_names_in_closing_tags = true;
+    pub(super) fn new(
+        reader: Started<R>,
+        skips_bad: bool,
+        record_bytes_max: usize,
+    ) -> XmlTickets<R> {
         XmlTickets {
-            reader,
+            reader: parser(Metered::new(reader, record_bytes_max + 1)),
             buffer: Vec::new(),
             record_bytes_max,
+            skips_bad,
             place: Place::Start,
-            is_first_event: true,
+            is_begun: false,
+            event_start: Counted::default(),
+            unmatched_end: None,
+            next_ticket: None,
+            read_ahead: None,
+            is_unbalanced: false,
+            lost: None,
             record: 0,
         }
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
-        self.reader.get_ref().reader.bytes_read
+        self.reader.get_ref().bytes_read()
     }
 
-    /// Reads the next ticket; none at the end of the response.
-    pub(super) fn next_ticket(&mut self) -> Option<Result<Ticket, Fault>> {
+    /// Returns where the last event starts.
+    pub(super) fn position(&self) -> Position {
+        self.event_start.position(self.record)
+    }
+
+    /// Reads the next ticket, with the place of its start tag; none at the end of the response.
+    pub(super) fn next_ticket(&mut self) -> Option<Outcome> {
+        if let Some(outcome) = self.read_ahead.take() {
+            self.record += 1;
+            return Some(outcome);
+        }
         if self.place == Place::End {
             return None;
         }
-        match self.open_ticket() {
+        let error = match self.open_ticket() {
             Ok(Some(tag)) => {
                 self.record += 1;
-                let outcome = self.read_ticket(&tag);
-                if matches!(outcome, Err(Fault::Input(_))) {
-                    self.place = Place::End;
+                let position = tag.start.position(self.record);
+                match self.read_ticket(tag, self.skips_bad) {
+                    Err(Fault::Input(error)) => error,
+                    outcome => return Some((position, outcome)),
                 }
-                Some(outcome)
             }
             Ok(None) => {
                 self.place = Place::End;
-                None
+                return None;
             }
-            Err(error) => {
-                self.place = Place::End;
-                Some(Err(Fault::Input(error)))
+            Err(error) => error,
+        };
+        let error = error.at(self.position());
+        let position = self.position();
+        if self.skips_bad && error.is_request() && self.find_ticket() {
+            return Some((position, Err(Fault::Record(error))));
+        }
+        self.place = Place::End;
+        Some((position, Err(Fault::Input(error))))
+    }
+
+    /// Goes on after what is not well formed, to the next start of a ticket or to the end of the
+    /// tickets; false where neither comes.
+    fn find_ticket(&mut self) -> bool {
+        if self.place != Place::Tickets || self.has_passed_bound() {
+            return false;
+        }
+        self.is_unbalanced = true;
+        if self.ends_tickets() {
+            self.place = Place::Closed;
+            return true;
+        }
+        let mut text = String::new();
+        while self.next_ticket.is_none() {
+            self.move_bound();
+            if self.restart().is_err() {
+                return false;
+            }
+            text.clear();
+            let is_end = match self.step(&mut text) {
+                Ok(Step::Start(tag)) => {
+                    self.next_ticket = Some(tag).filter(|tag| tag.is_named("ticket"));
+                    false
+                }
+                Ok(Step::End(is_tickets)) => is_tickets,
+                Ok(Step::Text | Step::Nothing) => false,
+                Ok(Step::Eof) => return false,
+                Err(error) if !error.is_request() || self.has_passed_bound() => return false,
+                Err(_) => self.ends_tickets(),
+            };
+            if is_end {
+                self.place = Place::Closed;
+                return true;
             }
         }
+        true
+    }
+
+    /// Lets another parser go on where one has stopped for good.
+    fn restart(&mut self) -> io::Result<()> {
+        let Some(lost) = self.lost.take() else {
+            return Ok(());
+        };
+        let mut rest = self.reader.get_mut().take();
+        if lost == Lost::AtMarkup && !rest.fill_buf()?.is_empty() {
+            rest.consume(1);
+        }
+        rest.skip_text()?;
+        self.reader = parser(rest);
+        Ok(())
+    }
+
+    /// Returns whether the last event was the end tag of the tickets, without its start tag.
+    fn ends_tickets(&self) -> bool {
+        let name = self.unmatched_end.as_deref();
+        name.is_some_and(|name| name.eq_ignore_ascii_case("tickets"))
+    }
+
+    fn move_bound(&mut self) {
+        self.reader.get_mut().bytes_left = self.record_bytes_max + 1;
+    }
+
+    /// Returns whether a record is longer than the bound: a byte past it shows as an end.
+    fn has_passed_bound(&self) -> bool {
+        self.reader.get_ref().bytes_left == 0
     }
 
     /// Reads up to the start of a ticket; none at the end of the response.
     fn open_ticket(&mut self) -> Result<Option<Tag>, Error> {
-        self.reader.get_mut().bytes_left = self.record_bytes_max + 1;
+        self.move_bound();
+        if let Some(tag) = self.next_ticket.take() {
+            return Ok(Some(tag));
+        }
         let mut text = String::new();
-        let mut is_closed = false;
         loop {
-            let step = self.step(&mut text)?;
+            let step = match self.step(&mut text) {
+                // The start tag may belong to a ticket that was skipped.
+                Err(_) if self.is_unbalanced && self.unmatched_end.is_some() => {
+                    Step::End(self.ends_tickets())
+                }
+                step => step?,
+            };
             if !is_blank(&text) {
-                return Err(syntax("no text between elements"));
+                return Err(between(&text));
             }
             text.clear();
             match step {
-                Step::Start(_) if is_closed => {
+                Step::Start(_) if self.place == Place::Closed => {
                     return Err(syntax("nothing after the response"));
                 }
                 Step::Start(tag) if self.place == Place::Tickets && tag.is_named("ticket") => {
                     return Ok(Some(tag));
                 }
                 Step::Start(tag) if self.place == Place::Start && tag.is_named("tickets") => {
-                    if let Some(error) = tag.fault() {
+                    if let Some(error) = tag.fault {
                         return Err(error);
                     }
                     self.place = Place::Tickets;
                 }
-                Step::Start(tag) => return Err(unknown_variable(&tag.name)),
-                Step::End => is_closed = true,
-                Step::Eof if is_closed => return Ok(None),
+                Step::Start(tag) if self.place == Place::Start => {
+                    return Err(unknown_variable(&tag.name, "the element tickets"));
+                }
+                Step::Start(tag) => {
+                    return Err(unknown_variable(&tag.name, "the element ticket"));
+                }
+                Step::End(is_tickets) if is_tickets || !self.is_unbalanced => {
+                    self.place = Place::Closed;
+                }
+                Step::Eof if self.place == Place::Closed => return Ok(None),
+                Step::Eof if self.place == Place::Tickets => {
+                    return Err(syntax("the end tag of the tickets"));
+                }
                 Step::Eof => return Err(syntax("an XML response with tickets")),
-                Step::Text | Step::Nothing => {}
+                Step::End(_) | Step::Text | Step::Nothing => {}
             }
         }
     }
 
     /// Reads a ticket to its end tag, also where it is at fault before.
-    fn read_ticket(&mut self, tag: &Tag) -> Result<Ticket, Fault> {
+    ///
+    /// A ticket inside of it belongs to it and makes it a bad one, unless `may_lack_end`: where another
+    /// ticket or the end of all follows the inner one, it is the end tag that is missing.
+    fn read_ticket(&mut self, tag: Tag, may_lack_end: bool) -> Result<Ticket, Fault> {
         let mut draft = Draft::new(Encoding::Response);
-        let mut refused = tag.fault();
+        let mut refused = tag.fault;
+        let mut inner: Option<Outcome> = None;
         let mut text = String::new();
         loop {
-            match self.step(&mut text).map_err(Fault::Input)? {
-                Step::Start(tag) => {
+            let step = match self.step(&mut text) {
+                Err(_) if inner.is_some() && self.ends_tickets() => {
+                    self.place = Place::Closed;
+                    break;
+                }
+                step => step.map_err(|error| Fault::Input(error.of_ticket(draft.tid())))?,
+            };
+            let is_ticket = |tag: &Tag| may_lack_end && tag.is_named("ticket");
+            match step {
+                Step::Start(next) if inner.is_some() && is_ticket(&next) => {
+                    self.next_ticket = Some(next);
+                    break;
+                }
+                Step::Start(next) if is_ticket(&next) => {
+                    let error = self.here(unknown_variable(&next.name, RECORD_NAMES));
+                    refused.get_or_insert(error);
+                    let position = next.start.position(self.record + 1);
+                    let outcome = self.read_ticket(next, false);
+                    if matches!(outcome, Err(Fault::Input(_))) {
+                        return outcome;
+                    }
+                    inner = Some((position, outcome));
                     text.clear();
-                    self.read_element(&tag, &mut text, &mut draft, &mut refused)
-                        .map_err(Fault::Input)?;
+                    continue;
+                }
+                Step::Start(element) => {
+                    if tag.is_nil {
+                        refused.get_or_insert_with(|| self.here(nil_has_content(&tag.name)));
+                    }
+                    text.clear();
+                    self.read_element(element, &mut text, &mut draft, &mut refused)
+                        .map_err(|error| Fault::Input(error.of_ticket(draft.tid())))?;
                     text.clear();
                 }
-                Step::End => break,
-                Step::Eof => return Err(Fault::Input(syntax("the rest of the ticket"))),
-                Step::Text if !is_blank(&text) => {
-                    refused.get_or_insert_with(|| syntax("no text between elements"));
+                Step::Text | Step::Nothing if is_blank(&text) => continue,
+                Step::Text => {
+                    refused.get_or_insert_with(|| self.here(between(&text)));
                 }
-                Step::Text | Step::Nothing => {}
+                Step::Nothing => {}
+                Step::End(_) => {
+                    let tid = draft.tid();
+                    let outcome = refused.map_or_else(|| draft.finish(), Err);
+                    return outcome.map_err(|error| Fault::Record(error.of_ticket(tid)));
+                }
+                Step::Eof => {
+                    let error = syntax("the rest of the ticket").of_ticket(draft.tid());
+                    return Err(Fault::Input(error));
+                }
             }
+            inner = None;
         }
-        match refused {
-            Some(error) => Err(Fault::Record(error)),
-            None => draft.finish().map_err(Fault::Record),
-        }
+        self.is_unbalanced = true;
+        self.read_ahead = inner;
+        let error = refused.unwrap_or_else(|| syntax("the end of the ticket"));
+        Err(Fault::Record(error.of_ticket(draft.tid())))
+    }
+
+    /// Places an error at the last event.
+    fn here(&self, error: Error) -> Error {
+        error.at(self.position())
     }
 
     /// Reads an element of a ticket to its end. `refused` takes what is well formed but not
     /// of the format; what was named before is not looked at, nor what follows a fault.
     fn read_element(
         &mut self,
-        tag: &Tag,
+        tag: Tag,
         text: &mut String,
         draft: &mut Draft,
         refused: &mut Option<Error>,
@@ -226,49 +459,58 @@ impl<R: BufRead> XmlTickets<R> {
         if refused.is_some() || field.is_some_and(|field| !draft.name_field(field)) {
             return self.skip();
         }
-        *refused = match field {
-            Some(_) => tag.fault(),
-            None => Some(unknown_variable(&tag.name)),
+        let Some(field) = field else {
+            *refused = Some(self.here(unknown_variable(&tag.name, RECORD_NAMES)));
+            return self.skip();
         };
-        match field {
-            Some(Field::CustomFields) => self.read_custom(draft, refused),
-            Some(field) => {
-                self.read_leaf(text, refused)?;
-                if refused.is_none() {
-                    *refused = draft.set_text(field, text).err();
-                }
-                Ok(())
-            }
-            None => self.skip(),
+        if field == Field::CustomFields {
+            return self.read_custom(tag, draft, refused);
         }
+        let position = tag.start.position(self.record);
+        self.read_leaf(tag, text, refused)?;
+        if refused.is_none() {
+            let outcome = draft.set_text(field, text);
+            *refused = outcome.err().map(|error| error.at(position));
+        }
+        Ok(())
     }
 
     /// Reads the custom fields to the end of their element.
-    fn read_custom(&mut self, draft: &mut Draft, refused: &mut Option<Error>) -> Result<(), Error> {
+    fn read_custom(
+        &mut self,
+        tag: Tag,
+        draft: &mut Draft,
+        refused: &mut Option<Error>,
+    ) -> Result<(), Error> {
+        *refused = tag.fault;
         let mut text = String::new();
         loop {
             match self.step(&mut text)? {
-                Step::Start(tag) => {
+                Step::Start(element) => {
                     text.clear();
-                    let place = draft.add_custom(&tag.name).unwrap_or_else(|error| {
-                        refused.get_or_insert(error);
+                    if tag.is_nil {
+                        refused.get_or_insert_with(|| self.here(nil_has_content(&tag.name)));
+                    }
+                    let position = element.start.position(self.record);
+                    let place = draft.add_custom(&element.name).unwrap_or_else(|error| {
+                        refused.get_or_insert(error.at(position));
                         None
                     });
                     let Some(place) = place.filter(|_| refused.is_none()) else {
                         self.skip()?;
                         continue;
                     };
-                    *refused = tag.fault();
-                    self.read_leaf(&mut text, refused)?;
+                    self.read_leaf(element, &mut text, refused)?;
                     if refused.is_none() {
-                        *refused = draft.set_custom(place, &text).err();
+                        let outcome = draft.set_custom(place, &text);
+                        *refused = outcome.err().map(|error| error.at(position));
                     }
                     text.clear();
                 }
-                Step::End => return Ok(()),
+                Step::End(_) => return Ok(()),
                 Step::Eof => return Err(syntax("the rest of the custom fields")),
                 Step::Text if !is_blank(&text) => {
-                    refused.get_or_insert_with(|| syntax("no text between elements"));
+                    refused.get_or_insert_with(|| self.here(between(&text)));
                 }
                 Step::Text | Step::Nothing => {}
             }
@@ -276,14 +518,26 @@ impl<R: BufRead> XmlTickets<R> {
     }
 
     /// Reads the text of an element without children, to its end.
-    fn read_leaf(&mut self, text: &mut String, refused: &mut Option<Error>) -> Result<(), Error> {
+    fn read_leaf(
+        &mut self,
+        tag: Tag,
+        text: &mut String,
+        refused: &mut Option<Error>,
+    ) -> Result<(), Error> {
+        *refused = tag.fault;
         loop {
             match self.step(text)? {
-                Step::Start(_) => {
-                    refused.get_or_insert_with(|| syntax("an element without children"));
+                Step::Start(child) => {
+                    let detail = format!("{} has the child {}", tag.name, child.name);
+                    let error = syntax_of("an element without children", &detail);
+                    refused.get_or_insert_with(|| self.here(error));
                     self.skip()?;
                 }
-                Step::End => return Ok(()),
+                Step::End(_) if tag.is_nil && !text.is_empty() => {
+                    refused.get_or_insert_with(|| self.here(nil_has_content(&tag.name)));
+                    return Ok(());
+                }
+                Step::End(_) => return Ok(()),
                 Step::Eof => return Err(syntax("the rest of an element")),
                 Step::Text | Step::Nothing => {}
             }
@@ -298,44 +552,47 @@ impl<R: BufRead> XmlTickets<R> {
             text.clear();
             match self.step(&mut text)? {
                 Step::Start(_) => depth += 1,
-                Step::End if depth == 0 => return Ok(()),
-                Step::End => depth -= 1,
+                Step::End(_) if depth == 0 => return Ok(()),
+                Step::End(_) => depth -= 1,
                 Step::Eof => return Err(syntax("the rest of an element")),
                 Step::Text | Step::Nothing => {}
             }
         }
     }
 
-    /// Reads one event, and appends the text that it holds.
+    /// Reads one event, and appends the text that it holds; an error is placed where it is.
     fn step(&mut self, text: &mut String) -> Result<Step, Error> {
+        self.event_start = self.reader.get_ref().counted;
+        self.unmatched_end = None;
+        self.lost = None;
+        let step = self.read_event(text);
+        step.map_err(|error| error.at(self.position()))
+    }
+
+    fn read_event(&mut self, text: &mut String) -> Result<Step, Error> {
         self.buffer.clear();
-        let is_first = std::mem::take(&mut self.is_first_event);
+        let is_begun = self.is_begun;
+        self.is_begun = true;
+        let start = self.event_start;
+        let position = start.position(self.record);
         let event = self.reader.read_event_into(&mut self.buffer);
         let step = match event {
-            Ok(Event::Start(element)) => Step::Start(Tag {
-                name: element.name().as_ref().to_owned(),
-                has_attributes: !element.attributes_raw().trim().is_empty(),
-            }),
-            Ok(Event::End(_)) => Step::End,
-            Ok(Event::Text(content)) => push_text(&content.xml10_content(), text)?,
+            Ok(Event::Start(element)) => Step::Start(read_tag(&element, start)),
+            Ok(Event::End(end)) => Step::End(end.name().as_ref().eq_ignore_ascii_case("tickets")),
+            Ok(Event::Text(content)) => {
+                let content = content.xml10_content();
+                self.is_begun = is_begun || !is_blank(&content);
+                push_text(&content, text, start, position)?
+            }
             Ok(Event::CData(content)) if self.place == Place::Tickets => {
-                push_text(&content.xml10_content(), text)?
+                push_text(&content.xml10_content(), text, start, position)?
             }
             Ok(Event::GeneralRef(reference)) => {
                 text.push(resolve(&reference)?);
                 Step::Text
             }
             Ok(Event::Comment(_)) => Step::Nothing,
-            Ok(Event::Decl(declaration)) if is_first => {
-                match declaration.encoding() {
-                    Some(Ok(name)) if !name.eq_ignore_ascii_case("utf-8") => {
-                        return Err(ErrorKind::InvalidEncoding.into());
-                    }
-                    Some(Err(_)) => return Err(syntax("an XML declaration")),
-                    _ => {}
-                }
-                Step::Nothing
-            }
+            Ok(Event::Decl(declaration)) if !is_begun => check_declaration(&declaration)?,
             Ok(Event::Eof) => Step::Eof,
             Ok(Event::DocType(_)) => return Err(syntax("no DOCTYPE")),
             Ok(Event::Decl(_) | Event::PI(_) | Event::CData(_) | Event::Empty(_)) => {
@@ -343,16 +600,15 @@ impl<R: BufRead> XmlTickets<R> {
             }
             Err(error) => return Err(self.explain(error)),
         };
-        // A byte past the bound shows as an end of the input.
-        if self.reader.get_ref().bytes_left == 0 {
-            return Err(too_long());
+        if self.has_passed_bound() {
+            return Err(too_long(self.record_bytes_max));
         }
         Ok(step)
     }
 
-    fn explain(&self, error: quick_xml::Error) -> Error {
-        if self.reader.get_ref().bytes_left == 0 {
-            return too_long();
+    fn explain(&mut self, error: quick_xml::Error) -> Error {
+        if self.has_passed_bound() {
+            return too_long(self.record_bytes_max);
         }
         match error {
             quick_xml::Error::Io(error) => {
@@ -360,14 +616,115 @@ impl<R: BufRead> XmlTickets<R> {
                     .unwrap_or_else(|shared| io::Error::new(shared.kind(), shared.to_string()));
                 error.into()
             }
-            quick_xml::Error::Encoding(_) => ErrorKind::InvalidEncoding.into(),
-            other => ErrorKind::InvalidSyntax {
-                expected: "well-formed XML",
-                detail: crate::model::error::shorten(&other.to_string()),
+            quick_xml::Error::Encoding(_) => {
+                self.lost = Some(Lost::BehindText);
+                let mut start = self.event_start;
+                let valid = str::from_utf8(&self.buffer)
+                    .err()
+                    .map(|it| it.valid_up_to());
+                let (valid, rest) = self.buffer.split_at(valid.unwrap_or(0));
+                start.add(valid);
+                let found = match rest.first() {
+                    Some(byte) => format!("the byte 0x{byte:02X}"),
+                    None => "bytes that are not UTF-8".to_owned(),
+                };
+                let error = Error::from(ErrorKind::InvalidEncoding { found });
+                error.at(start.position(self.record))
             }
-            .into(),
+            other => {
+                if !matches!(other, quick_xml::Error::IllFormed(_)) {
+                    self.lost = Some(Lost::AtMarkup);
+                }
+                let detail = shorten(&other.to_string());
+                if let quick_xml::Error::IllFormed(
+                    IllFormedError::MismatchedEndTag { found: name, .. }
+                    | IllFormedError::UnmatchedEndTag(name),
+                ) = other
+                {
+                    self.unmatched_end = Some(name);
+                }
+                syntax_of("well-formed XML", &detail)
+            }
         }
     }
+}
+
+fn syntax_of(expected: &'static str, detail: &str) -> Error {
+    ErrorKind::InvalidSyntax {
+        expected,
+        detail: detail.to_owned(),
+    }
+    .into()
+}
+
+/// Makes the error of text where elements stand.
+fn between(text: &str) -> Error {
+    let detail = format!("there is \"{}\"", shorten(text.trim()));
+    syntax_of("no text between elements", &detail)
+}
+
+fn nil_has_content(name: &str) -> Error {
+    let detail = format!("{} has content", shorten(name));
+    syntax_of("no content in an element that is nil", &detail)
+}
+
+/// What attributes an element may have.
+const ATTRIBUTES_EXPECTED: &str = "no attributes but xmlns, xmlns:…, …:schemaLocation, \
+    …:noNamespaceSchemaLocation and …:nil=\"true\"";
+
+/// Reads a start tag; attributes are passed over where other programs add them to any document.
+fn read_tag(element: &BytesStart<'_>, start: Counted) -> Tag {
+    let name = element.name().as_ref().to_owned();
+    let mut tag = Tag {
+        name,
+        start,
+        fault: None,
+        is_nil: false,
+    };
+    if element.attributes_raw().trim().is_empty() {
+        return tag;
+    }
+    for attribute in element.attributes() {
+        let wrong = match attribute {
+            Ok(attribute) => {
+                let key = attribute.key.as_ref();
+                match key.split_once(':') {
+                    None if key == "xmlns" => continue,
+                    Some(("xmlns", _) | (_, "schemaLocation" | "noNamespaceSchemaLocation")) => {
+                        continue;
+                    }
+                    Some((_, "nil")) if &*attribute.value == "true" => {
+                        tag.is_nil = true;
+                        continue;
+                    }
+                    _ => format!("the attribute {key}=\"{}\"", shorten(&attribute.value)),
+                }
+            }
+            Err(error) => error.to_string(),
+        };
+        let detail = shorten(&format!("{} has {wrong}", tag.name));
+        let error = syntax_of(ATTRIBUTES_EXPECTED, &detail);
+        tag.fault = Some(error);
+        break;
+    }
+    tag
+}
+
+fn check_declaration(declaration: &BytesDecl<'_>) -> Result<Step, Error> {
+    match declaration.encoding() {
+        Some(Ok(name)) => {
+            let known = ["utf-8", "utf8", "us-ascii"];
+            if !known.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+                let found = format!("the declared encoding {}", shorten(&name));
+                return Err(ErrorKind::InvalidEncoding { found }.into());
+            }
+        }
+        Some(Err(error)) => {
+            return Err(syntax_of("an XML declaration", &error.to_string()));
+        }
+        None => {}
+    }
+    Ok(Step::Nothing)
 }
 
 fn is_blank(text: &str) -> bool {
@@ -380,16 +737,31 @@ fn is_xml_char(c: char) -> bool {
     !matches!(c, '\0'..='\x08' | '\x0B' | '\x0C' | '\x0E'..='\x1F' | '\u{FFFE}' | '\u{FFFF}')
 }
 
-fn push_text(content: &str, text: &mut String) -> Result<Step, Error> {
-    if !content.chars().all(is_xml_char) {
-        return Err(syntax("characters that XML allows"));
+/// Appends a text; the error of a character that XML does not allow is placed at it.
+fn push_text(
+    content: &str,
+    text: &mut String,
+    mut start: Counted,
+    position: Position,
+) -> Result<Step, Error> {
+    if let Some((at, c)) = content.char_indices().find(|&(_, c)| !is_xml_char(c)) {
+        start.add(&content.as_bytes()[..at]);
+        let detail = format!("there is U+{:04X}", u32::from(c));
+        let error = syntax_of("characters that XML allows", &detail);
+        return Err(error.at(start.position(position.record)));
     }
     text.push_str(content);
     Ok(Step::Text)
 }
 
 fn resolve(reference: &BytesRef<'_>) -> Result<char, Error> {
-    let wrong = || syntax("a character reference or one of the five entities");
+    let wrong = || {
+        let detail = format!("there is &{};", shorten(reference.as_ref()));
+        syntax_of(
+            "a character reference or one of &amp; &lt; &gt; &apos; &quot;",
+            &detail,
+        )
+    };
     let c = match reference.resolve_char_ref() {
         Ok(Some(c)) => c,
         Err(_) => return Err(wrong()),
@@ -414,8 +786,8 @@ mod tests {
         let input = "<?xml version='1.0'?><!-- c --><TICKETS>\r\n<Ticket><tid>&#x37;</tid>\
             <subject> a\r\nb&amp;<!-- c --><![CDATA[<c>]]> </subject><cid/><CID>later</CID>\
             <custom_fields>\n<A>1+2</A><a>3</a></custom_fields></Ticket></TICKETS>\n";
-        let mut tickets = XmlTickets::new(input.as_bytes(), 1 << 20);
-        let ticket = tickets.next_ticket().unwrap().unwrap();
+        let mut tickets = XmlTickets::new(Started::new(input.as_bytes()), false, 1 << 20);
+        let ticket = tickets.next_ticket().unwrap().1.unwrap();
         let expected = Ticket {
             tid: 7,
             subject: " a\nb&<c> ".into(),
@@ -428,11 +800,7 @@ mod tests {
 
     #[test]
     fn the_bound_ends_the_input() {
-        let mut metered = Metered {
-            reader: Unmarked::new(&b"abcdef"[..]),
-            is_at_start: true,
-            bytes_left: 4,
-        };
+        let mut metered = Metered::new(Started::new(&b"abcdef"[..]), 4);
         let mut read = Vec::new();
         metered.read_to_end(&mut read).unwrap();
         assert_eq!((&*read, metered.bytes_left), (&b"abcd"[..], 0));
@@ -455,8 +823,8 @@ mod tests {
             } else {
                 1 << 10
             };
-            let mut tickets = XmlTickets::new(input.as_bytes(), bound);
-            let Some(Err(Fault::Input(error))) = tickets.next_ticket() else {
+            let mut tickets = XmlTickets::new(Started::new(input.as_bytes()), false, bound);
+            let Some((_, Err(Fault::Input(error)))) = tickets.next_ticket() else {
                 panic!("{input}");
             };
             assert!(error.to_string().contains(expected), "{input}: {error}");

@@ -96,7 +96,8 @@ impl Draft {
         }
         if pairs.len() == CUSTOM_NAMES_MAX {
             let name = shorten(name);
-            return Err(ErrorKind::TooManyCustomFields { name }.into());
+            let tid = Some(self.ticket.tid).filter(|&tid| tid > 0);
+            return Err(ErrorKind::TooManyCustomFields { name, tid }.into());
         }
         pairs.push((name.to_owned(), String::new()));
         Ok(Some(pairs.len() - 1))
@@ -108,6 +109,11 @@ impl Draft {
         let text = self.decode(Field::CustomFields, name, raw)?.into_owned();
         self.ticket.custom_fields[place].1 = text;
         Ok(())
+    }
+
+    /// Returns the ticket's number; 0 while it is not known.
+    pub(crate) fn tid(&self) -> u64 {
+        self.ticket.tid
     }
 
     /// Returns the name of the custom field at a place.
@@ -236,15 +242,19 @@ pub(crate) fn invalid_value(variable: &str, value: &str, expected: &'static str)
     .into()
 }
 
-/// Makes the error of a name that is no output variable.
-pub(crate) fn unknown_variable(name: &str) -> Error {
+/// Makes the error of a name that stands for nothing where it stands.
+pub(crate) fn unknown_variable(name: &str, expected: &'static str) -> Error {
     ErrorKind::UnknownVariable {
         variable: shorten(name),
         value: None,
-        expected: "the 38 output variables",
+        expected,
     }
     .into()
 }
+
+/// The names that a record may have.
+pub(crate) const RECORD_NAMES: &str = "one of the 38 output variables of a ticket, from tid to \
+    summary, or a custom field inside custom_fields";
 
 #[cfg(test)]
 mod tests {

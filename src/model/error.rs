@@ -11,6 +11,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::CUSTOM_NAMES_MAX;
+
 /// An error from reading a request, taking in tickets, or writing a response.
 ///
 /// A request that was read without error runs without error: whatever could be
@@ -41,16 +43,24 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     position: Option<Position>,
+    /// Line and column within the record, until the place of the record is known.
+    within: Option<(u64, u64)>,
+    tid: Option<u64>,
+    records_read: Option<u64>,
 }
 
-/// Where in an input an error was found; both count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Where in an input an error was found; all of it counts from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Position {
-    /// The line, where the format has lines that a reader would count.
+    /// The line of the whole input.
     pub line: Option<u64>,
+    /// The character of the line, where it is known.
+    pub column: Option<u64>,
     /// The record: the ticket being read or just read; 0 before the first.
     pub record: u64,
 }
@@ -110,8 +120,10 @@ pub enum ErrorKind {
     },
     /// A store would have more than [`CUSTOM_NAMES_MAX`](crate::CUSTOM_NAMES_MAX) names.
     TooManyCustomFields {
-        /// The name that was one too many.
+        /// The name that was one too many, as written, cut at 100 characters.
         name: String,
+        /// The ticket that has it, where its number is known.
+        tid: Option<u64>,
     },
     /// A store would have more rows than a segment can number.
     TooManyTickets {
@@ -133,8 +145,18 @@ pub enum ErrorKind {
         /// What the format's own parser said, where one did.
         detail: String,
     },
-    /// An input is no UTF-8.
-    InvalidEncoding,
+    /// An input is not UTF-8.
+    InvalidEncoding {
+        /// What stands there instead: "the byte 0xE9", "the declared encoding latin-1".
+        found: String,
+    },
+    /// An input is the error response of another service in place of tickets.
+    ErrorResponse {
+        /// The code in the response, cut at 100 characters.
+        code: String,
+        /// The message in the response, cut at 1,000 characters.
+        message: String,
+    },
     /// A durable store is open already, in this process or in another.
     StoreInUse {
         /// The file.
@@ -180,7 +202,8 @@ impl Error {
             ErrorKind::TooManyTickets { .. } => "too_many_tickets",
             ErrorKind::TooMuchMemory { .. } => "too_much_memory",
             ErrorKind::InvalidSyntax { .. } => "invalid_syntax",
-            ErrorKind::InvalidEncoding => "invalid_encoding",
+            ErrorKind::InvalidEncoding { .. } => "invalid_encoding",
+            ErrorKind::ErrorResponse { .. } => "error_response",
             ErrorKind::StoreInUse { .. } => "store_in_use",
             ErrorKind::InvalidStore { .. } => "invalid_store",
             ErrorKind::Storage { .. } => "storage",
@@ -205,17 +228,91 @@ impl Error {
 
     /// Returns where in an import the error was found.
     pub fn position(&self) -> Option<Position> {
-        self.0.position
+        let alone = self.0.within.map(|(line, column)| Position {
+            line: Some(line),
+            column: Some(column),
+            record: 0,
+        });
+        self.0.position.or(alone)
     }
 
-    /// Sets where in an import the error was found, unless that is known already.
-    #[must_use]
-    pub(crate) fn at(mut self, position: Position) -> Error {
-        // An error that has been handed out bears its position already.
+    /// Returns the number of the ticket at fault, where it is known.
+    ///
+    /// ```
+    /// use ticketdex::{Import, ImportFormat};
+    ///
+    /// let import = Import::new(ImportFormat::Delimited, &b"tid=7&due_date=soon"[..]);
+    /// let error = import.into_iter().next().unwrap().unwrap_err();
+    /// assert_eq!(error.tid(), Some(7));
+    /// ```
+    pub fn tid(&self) -> Option<u64> {
+        match *self.kind() {
+            ErrorKind::InvalidTicket { tid, .. } | ErrorKind::TooManyCustomFields { tid, .. } => {
+                tid
+            }
+            ErrorKind::UnknownTicket { tid } => Some(tid),
+            _ => self.0.tid,
+        }
+    }
+
+    /// Returns how many records were read before an input that could not be read on.
+    ///
+    /// Only an [`Import`](crate::Import) that skips bad records tells it.
+    pub fn records_read(&self) -> Option<u64> {
+        self.0.records_read
+    }
+
+    /// Changes what an error bears, before it is handed out.
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Error {
+        // Only the caller's clones share an error, and these are complete.
         if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.position.get_or_insert(position);
+            change(inner);
         }
         self
+    }
+
+    /// Sets where in an input the record starts in which the error was found.
+    ///
+    /// A place [within](Error::within) the record is added to it; a position that is known stays.
+    pub(crate) fn at(self, record: Position) -> Error {
+        self.with(|inner| {
+            let Some((line, column)) = inner.within.take() else {
+                inner.position.get_or_insert(record);
+                return;
+            };
+            let first_column = if line == 1 { record.column } else { Some(1) };
+            inner.position.get_or_insert(Position {
+                line: record.line.map(|start| start + line - 1),
+                column: first_column.map(|start| start + column - 1),
+                record: record.record,
+            });
+        })
+    }
+
+    /// Sets where in its record the error was found, by line and column of the record.
+    pub(crate) fn within(self, line: u64, column: u64) -> Error {
+        self.with(|inner| {
+            inner.within.get_or_insert((line, column));
+        })
+    }
+
+    /// Sets which ticket is at fault, unless that is known; 0 is none.
+    pub(crate) fn of_ticket(self, tid: u64) -> Error {
+        self.with(|inner| inner.tid = inner.tid.or((tid > 0).then_some(tid)))
+    }
+
+    /// Sets how many records were read before the input could not be read on.
+    pub(crate) fn after_records(self, count: u64) -> Error {
+        self.with(|inner| inner.records_read = Some(count))
+    }
+
+    /// Replaces the value that an [`InvalidValue`](ErrorKind::InvalidValue) shows.
+    pub(crate) fn with_value(self, shown: &str) -> Error {
+        self.with(|inner| {
+            if let ErrorKind::InvalidValue { value, .. } = &mut inner.kind {
+                *value = shorten(shown);
+            }
+        })
     }
 }
 
@@ -224,6 +321,9 @@ impl From<ErrorKind> for Error {
         Error(Arc::new(Inner {
             kind,
             position: None,
+            within: None,
+            tid: None,
+            records_read: None,
         }))
     }
 }
@@ -269,15 +369,66 @@ impl std::error::Error for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.position() {
-            Some(Position {
-                line: Some(line), ..
-            }) => write!(f, "line {line}: ")?,
-            Some(Position { line: None, record }) => write!(f, "record {record}: ")?,
-            None => {}
+        let Position {
+            line,
+            column,
+            record,
+        } = self.position().unwrap_or_default();
+        // A kind that names the ticket itself need not have it named twice.
+        let tid = self.0.tid.filter(|_| !self.kind().names_ticket());
+        let places = [
+            ("line", line),
+            ("column", column),
+            ("record", Some(record).filter(|&record| record > 0)),
+            ("ticket", tid),
+        ];
+        let places = places
+            .into_iter()
+            .filter_map(|(name, at)| Some((name, at?)));
+        let mut between = "";
+        for (name, at) in places {
+            write!(f, "{between}{name} {at}")?;
+            between = ", ";
         }
-        self.kind().fmt_message(f)
+        if !between.is_empty() {
+            f.write_str(": ")?;
+        }
+        self.kind().fmt_message(f)?;
+        match self.records_read() {
+            Some(1) => write!(f, "; 1 record was read before"),
+            Some(count) => write!(f, "; {count} records were read before"),
+            None => Ok(()),
+        }
     }
+}
+
+/// A text in a message: as it stands, but what nobody would see is an escape.
+///
+/// Those are control characters, blanks other than the common one, marks of direction and of byte
+/// order, and code points without a character.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(at) = rest.find(is_invisible) {
+            let (seen, from) = rest.split_at(at);
+            let mut chars = from.chars();
+            f.write_str(seen)?;
+            match chars.next() {
+                Some(c) if c.is_control() => write!(f, "{}", c.escape_default())?,
+                Some(c) => write!(f, "{}", c.escape_unicode())?,
+                None => {}
+            }
+            rest = chars.as_str();
+        }
+        f.write_str(rest)
+    }
+}
+
+fn is_invisible(c: char) -> bool {
+    // A mark that joins the character before it shows only there.
+    !matches!(c, ' '..='~') && ['a', c].iter().collect::<String>().escape_debug().count() > 2
 }
 
 /// The code, the message and the causes, as `main` prints the error that it returns; the fields
@@ -295,7 +446,18 @@ impl fmt::Debug for Error {
 }
 
 impl ErrorKind {
+    /// Returns whether the message names the ticket at fault.
+    fn names_ticket(&self) -> bool {
+        matches!(
+            self,
+            ErrorKind::InvalidTicket { tid: Some(_), .. }
+                | ErrorKind::TooManyCustomFields { tid: Some(_), .. }
+                | ErrorKind::UnknownTicket { .. }
+        )
+    }
+
     /// Writes what went wrong, without the place.
+    #[expect(clippy::too_many_lines, reason = "one message a kind")]
     fn fmt_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ErrorKind::UnknownVariable {
@@ -303,55 +465,56 @@ impl ErrorKind {
                 value,
                 expected,
             } => {
-                write!(f, "unknown variable \"{variable}\"")?;
-                if let Some(value) = value {
-                    write!(f, " with value \"{value}\"")?;
+                write!(f, "unknown variable \"{}\"", Shown(variable))?;
+                match value {
+                    Some(value) => {
+                        write!(f, " with value \"{}\"; known are {expected}", Shown(value))
+                    }
+                    None => write!(f, "; expected {expected}"),
                 }
-                write!(f, "; known are {expected}")
             }
             ErrorKind::InvalidValue {
                 variable,
                 value,
                 expected,
             } => {
+                let (variable, value) = (Shown(variable), Shown(value));
                 write!(f, "{variable} is \"{value}\" but must be {expected}")
             }
             ErrorKind::DuplicateVariable { variable, value } => {
+                let value = Shown(value);
                 write!(
                     f,
                     "{variable} is given again as \"{value}\" but may stand once"
                 )
             }
             ErrorKind::PageNeedsCount { page } => {
+                let page = Shown(page);
                 write!(f, "page is \"{page}\" but needs count, the tickets a page")
             }
             ErrorKind::PageNeedsWildcard { page } => {
+                let page = Shown(page);
                 write!(
                     f,
                     "page is \"{page}\" but needs a tid that holds *, like tid=*"
                 )
             }
-            ErrorKind::InvalidTicket {
-                tid: Some(tid),
-                field,
-                rule,
-            } => {
-                write!(f, "ticket {tid}: {field} {rule}")
-            }
-            ErrorKind::InvalidTicket {
-                tid: None,
-                field,
-                rule,
-            } => {
-                write!(f, "a ticket's {field} {rule}")
-            }
+            ErrorKind::InvalidTicket { tid, field, rule } => match tid {
+                Some(tid) => write!(f, "ticket {tid}: {} {rule}", Shown(field)),
+                None => write!(f, "a ticket's {} {rule}", Shown(field)),
+            },
             ErrorKind::UnknownTicket { tid } => {
                 write!(f, "ticket {tid} is not there to be patched")
             }
-            ErrorKind::TooManyCustomFields { name } => {
+            ErrorKind::TooManyCustomFields { name, tid } => {
+                if let Some(tid) = tid {
+                    write!(f, "ticket {tid}: ")?;
+                }
+                let name = Shown(name);
                 write!(
                     f,
-                    "custom field \"{name}\" is past the 4096 names of a store"
+                    "custom field \"{name}\" is past the {CUSTOM_NAMES_MAX} names that a store \
+                     can have"
                 )
             }
             ErrorKind::TooManyTickets { rows_max } => {
@@ -367,9 +530,18 @@ impl ErrorKind {
                 write!(f, "expected {expected}")
             }
             ErrorKind::InvalidSyntax { expected, detail } => {
-                write!(f, "expected {expected}: {detail}")
+                write!(f, "expected {expected}: {}", Shown(detail))
             }
-            ErrorKind::InvalidEncoding => write!(f, "the input is not UTF-8"),
+            ErrorKind::InvalidEncoding { found } => {
+                write!(f, "expected UTF-8 but found {}", Shown(found))
+            }
+            ErrorKind::ErrorResponse { code, message } => {
+                let (code, message) = (Shown(code), Shown(message));
+                write!(
+                    f,
+                    "expected tickets but found an error response: {code}: {message}"
+                )
+            }
             ErrorKind::StoreInUse { path } => {
                 write!(
                     f,
@@ -386,7 +558,7 @@ impl ErrorKind {
                 if detail.is_empty() {
                     return Ok(());
                 }
-                write!(f, ": {detail}")
+                write!(f, ": {}", Shown(detail))
             }
             ErrorKind::Storage { reason, .. } => write!(f, "{reason}"),
             ErrorKind::Io(_) => write!(f, "reading or writing failed"),
@@ -412,10 +584,11 @@ mod tests {
         let failed = io::Error::other("no such device");
         let position = Position {
             line: Some(3),
+            column: None,
             record: 2,
         };
         let error = Error::from(failed).at(position);
-        let expected = "io: line 3: reading or writing failed: no such device";
+        let expected = "io: line 3, record 2: reading or writing failed: no such device";
         assert_eq!(format!("{error:?}"), expected);
         assert_eq!(format!("{error:#?}"), expected);
         let error = Error::from(ErrorKind::UnknownTicket { tid: 7 });

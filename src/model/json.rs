@@ -16,7 +16,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::draft::{Draft, Encoding, expected, invalid_value, unknown_variable};
+use super::draft::{Draft, Encoding, RECORD_NAMES, expected, invalid_value, unknown_variable};
 use super::error::{Error, shorten};
 use super::{Cell, Field, Ticket};
 
@@ -61,12 +61,12 @@ impl Serialize for Pairs<'_> {
 impl<'de> Deserialize<'de> for Ticket {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ticket, D::Error> {
         let mut draft = Draft::new(Encoding::Plain);
-        let mut failure = None;
+        let mut trace = Trace::default();
         let seed = TicketSeed {
             draft: &mut draft,
-            failure: &mut failure,
+            trace: &mut trace,
         };
-        match (seed.deserialize(deserializer), failure) {
+        match (seed.deserialize(deserializer), trace.failure) {
             (Err(_), Some(error)) => Err(D::Error::custom(error)),
             (Err(error), None) => Err(error),
             (Ok(()), _) => Ok(draft.into_unchecked()),
@@ -74,16 +74,29 @@ impl<'de> Deserialize<'de> for Ticket {
     }
 }
 
-/// Reads one object into a draft; `failure` tells why where the record is at fault.
+/// Reads one object into a draft; the trace tells why where the record is at fault.
 pub(crate) struct TicketSeed<'a> {
     pub(crate) draft: &'a mut Draft,
-    pub(crate) failure: &'a mut Option<Error>,
+    pub(crate) trace: &'a mut Trace,
 }
 
-/// Leaves the typed error where import finds it, and stops serde with any error.
-fn stop<T, E: serde::de::Error>(failure: &mut Option<Error>, error: Error) -> Result<T, E> {
-    *failure = Some(error);
-    Err(E::custom("the record is at fault"))
+/// What reading a record came to, beside the error that serde knows.
+#[derive(Default)]
+pub(crate) struct Trace {
+    /// The typed error, where the record is at fault and its syntax is not.
+    pub(crate) failure: Option<Error>,
+    /// Whether the error shows a number, which the parser may have rounded.
+    pub(crate) is_number: bool,
+    /// What the last value that was begun is for.
+    pub(crate) target: Target,
+}
+
+impl Trace {
+    /// Leaves the typed error where import finds it, and stops serde with any error.
+    fn stop<T, E: serde::de::Error>(&mut self, error: Error) -> Result<T, E> {
+        self.failure = Some(error);
+        Err(E::custom("the record is at fault"))
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for TicketSeed<'_> {
@@ -92,15 +105,16 @@ impl<'de> DeserializeSeed<'de> for TicketSeed<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(ValueVisitor {
             draft: self.draft,
-            failure: self.failure,
+            trace: self.trace,
             target: Target::Ticket,
         })
     }
 }
 
 /// What the value being read is for.
-#[derive(Clone, Copy)]
-enum Target {
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Target {
+    #[default]
     Ticket,
     Field(Field),
     /// The value of `custom_fields`, or one object of its array.
@@ -111,25 +125,10 @@ enum Target {
     CustomText(usize),
 }
 
-/// Reads any one value for its target.
-struct ValueVisitor<'a> {
-    draft: &'a mut Draft,
-    failure: &'a mut Option<Error>,
-    target: Target,
-}
-
-impl<'de> DeserializeSeed<'de> for ValueVisitor<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl ValueVisitor<'_> {
-    /// Refuses a value of a wrong type.
-    fn refuse<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        let error = match self.target {
+impl Target {
+    /// Makes the error of a value that the target cannot have.
+    pub(crate) fn wrong(self, draft: &Draft, value: &str) -> Error {
+        match self {
             Target::Ticket => invalid_value("ticket", value, "a JSON object"),
             Target::Field(field) => invalid_value(field.name(), value, expected(field)),
             Target::Custom { .. } => {
@@ -137,10 +136,33 @@ impl ValueVisitor<'_> {
                 invalid_value(field.name(), value, expected(field))
             }
             Target::CustomText(place) => {
-                invalid_value(self.draft.custom_name(place), value, "a text or null")
+                invalid_value(draft.custom_name(place), value, "a text or null")
             }
-        };
-        stop(self.failure, error)
+        }
+    }
+}
+
+/// Reads any one value for its target.
+struct ValueVisitor<'a> {
+    draft: &'a mut Draft,
+    trace: &'a mut Trace,
+    target: Target,
+}
+
+impl<'de> DeserializeSeed<'de> for ValueVisitor<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.trace.target = self.target;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl ValueVisitor<'_> {
+    /// Refuses a value of a wrong type.
+    fn refuse<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        let error = self.target.wrong(self.draft, value);
+        self.trace.stop(error)
     }
 
     fn read_ticket<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -148,7 +170,9 @@ impl ValueVisitor<'_> {
         while let Some(key) = map.next_key_seed(KeySeed { likely })? {
             let field = match key {
                 Key::Field(field) => field,
-                Key::Unknown(name) => return stop(self.failure, unknown_variable(&name)),
+                Key::Unknown(name) => {
+                    return self.trace.stop(unknown_variable(&name, RECORD_NAMES));
+                }
             };
             likely = field.index() + 1;
             if !self.draft.name_field(field) {
@@ -161,7 +185,7 @@ impl ValueVisitor<'_> {
             };
             map.next_value_seed(ValueVisitor {
                 draft: self.draft,
-                failure: self.failure,
+                trace: self.trace,
                 target,
             })?;
         }
@@ -171,7 +195,7 @@ impl ValueVisitor<'_> {
     fn read_custom<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(added) = map.next_key_seed(CustomName {
             draft: self.draft,
-            failure: self.failure,
+            trace: self.trace,
         })? {
             let Some(place) = added else {
                 map.next_value::<IgnoredAny>()?;
@@ -179,7 +203,7 @@ impl ValueVisitor<'_> {
             };
             map.next_value_seed(ValueVisitor {
                 draft: self.draft,
-                failure: self.failure,
+                trace: self.trace,
                 target: Target::CustomText(place),
             })?;
         }
@@ -202,7 +226,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
             Target::Custom { in_array: false } if text.is_empty() => Ok(()),
             Target::Custom { .. } | Target::Ticket => return self.refuse(text),
         };
-        outcome.or_else(|error| stop(self.failure, error))
+        outcome.or_else(|error| self.trace.stop(error))
     }
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
@@ -210,7 +234,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
             Target::Field(field) => self
                 .draft
                 .set_integer(field, number)
-                .or_else(|error| stop(self.failure, error)),
+                .or_else(|error| self.trace.stop(error)),
             _ => self.refuse(&number.to_string()),
         }
     }
@@ -223,6 +247,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
+        self.trace.is_number = true;
         // Debug shows the fraction of 1.0, which is why it is refused.
         self.refuse(&format!("{number:?}"))
     }
@@ -261,7 +286,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
         while array
             .next_element_seed(ValueVisitor {
                 draft: self.draft,
-                failure: self.failure,
+                trace: self.trace,
                 target: Target::Custom { in_array: true },
             })?
             .is_some()
@@ -308,7 +333,7 @@ impl Visitor<'_> for KeySeed {
 /// Adds the custom field of a key to the draft.
 struct CustomName<'a> {
     draft: &'a mut Draft,
-    failure: &'a mut Option<Error>,
+    trace: &'a mut Trace,
 }
 
 impl<'de> DeserializeSeed<'de> for CustomName<'_> {
@@ -329,7 +354,7 @@ impl Visitor<'_> for CustomName<'_> {
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
         self.draft
             .add_custom(name)
-            .or_else(|error| stop(self.failure, error))
+            .or_else(|error| self.trace.stop(error))
     }
 }
 

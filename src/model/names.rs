@@ -46,9 +46,12 @@ impl CustomNames {
             + table_bytes(self.indexes.capacity(), entry_bytes)
     }
 
-    /// Adds the names that are new, in order: all of them or, past the limit, none.
+    /// Adds the names of a ticket that are new, in order: all of them or, past the limit, none.
+    ///
+    /// The error names the ticket, where the names are of one.
     pub(crate) fn enter<'a>(
         &mut self,
+        tid: Option<u64>,
         names: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), Error> {
         let before = self.names.len();
@@ -62,6 +65,7 @@ impl CustomNames {
                 }
                 return Err(ErrorKind::TooManyCustomFields {
                     name: shorten(name),
+                    tid,
                 }
                 .into());
             }
@@ -80,15 +84,15 @@ mod tests {
     #[test]
     fn first_spelling_stays_and_the_limit_holds() {
         let mut names = CustomNames::default();
-        names.enter(["Serial", "SERIAL"]).unwrap();
+        names.enter(None, ["Serial", "SERIAL"]).unwrap();
         assert_eq!((names.find("sErial"), names.find("other")), (Some(0), None));
         for n in 2..CUSTOM_NAMES_MAX {
-            names.enter([&*format!("n{n}")]).unwrap();
+            names.enter(None, [&*format!("n{n}")]).unwrap();
         }
-        let error = names.enter(["last", "serial", "past"]).unwrap_err();
+        let error = names.enter(None, ["last", "serial", "past"]).unwrap_err();
         assert_eq!(error.code(), "too_many_custom_fields");
         assert_eq!(names.find("last"), None);
-        names.enter(["serial", "last"]).unwrap();
+        names.enter(None, ["serial", "last"]).unwrap();
         assert_eq!(names.as_slice().len(), CUSTOM_NAMES_MAX);
         assert_eq!(names.as_slice()[0], "Serial");
     }

@@ -47,7 +47,7 @@ impl Moment {
     ///
     /// Cost: constant, since a text longer than the longest form fails at once.
     pub fn parse(text: &str) -> Option<Moment> {
-        const LONGEST: usize = "12/31/9999 12:59:59 PM".len();
+        const LONGEST: usize = "12/31/9999 12:59:59\u{202F}PM".len();
         if text.len() > LONGEST {
             return None;
         }
@@ -130,8 +130,14 @@ impl Scanner<'_> {
     }
 
     /// Reads `AM` or `PM` with at most one space before; true for the afternoon.
+    ///
+    /// Newer runtimes write a narrow space there that does not break (U+202F), some U+00A0.
     fn half_day(&mut self) -> Option<bool> {
-        let word = self.0.strip_prefix(b" ").unwrap_or(self.0);
+        let spaces = [" ", "\u{A0}", "\u{202F}"];
+        let mut words = spaces
+            .iter()
+            .filter_map(|it| self.0.strip_prefix(it.as_bytes()));
+        let word = words.next().unwrap_or(self.0);
         let after_noon = match word {
             [b'A' | b'a', b'M' | b'm'] => false,
             [b'P' | b'p', b'M' | b'm'] => true,

@@ -126,8 +126,8 @@ impl Reference {
                 continue;
             }
             if self.custom_names.len() == CUSTOM_NAMES_MAX {
-                let name = name.clone();
-                return Err(ErrorKind::TooManyCustomFields { name }.into());
+                let (name, tid) = (name.clone(), Some(ticket.tid));
+                return Err(ErrorKind::TooManyCustomFields { name, tid }.into());
             }
             self.custom_names.push(name.clone());
         }

@@ -21,7 +21,7 @@ fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
     let mut builders: Vec<_> = (0..segments_count).map(|_| SegmentBuilder::new()).collect();
     for (index, ticket) in tickets.iter().enumerate() {
         let entering = ticket.custom_fields.iter().map(|pair| pair.0.as_str());
-        names.enter(entering).unwrap();
+        names.enter(None, entering).unwrap();
         builders[index % segments_count].insert(std::slice::from_ref(ticket), &names);
     }
     let segments = builders.into_iter().map(|builder| LiveSegment {

@@ -311,7 +311,7 @@ mod tests {
     fn rows_are_in_tid_order_and_the_last_of_a_tid_wins() {
         let mut builder = SegmentBuilder::new();
         let mut names = CustomNames::default();
-        names.enter(["A"]).unwrap();
+        names.enter(None, ["A"]).unwrap();
         for (tid, status) in [(5, "open"), (3, "gone"), (9, ""), (3, "Open")] {
             builder.insert(&[ticket(tid, status)], &names);
         }
@@ -342,7 +342,7 @@ mod tests {
     fn a_field_of_many_values_has_a_sorted_vector_for_postings() {
         let mut builder = SegmentBuilder::new();
         let mut names = CustomNames::default();
-        names.enter(["A"]).unwrap();
+        names.enter(None, ["A"]).unwrap();
         for tid in 1..=100 {
             builder.insert(&[ticket(tid, &format!("s{}", tid % 50))], &names);
         }
@@ -362,7 +362,7 @@ mod tests {
         let budget = Budget::new(Some(BYTES_MAX));
         let mut builder = SegmentBuilder::new();
         let mut names = CustomNames::default();
-        names.enter(["A"]).unwrap();
+        names.enter(None, ["A"]).unwrap();
         let tickets: Vec<Ticket> = (1..=64).map(|tid| ticket(tid, "open")).collect();
         builder.insert(&tickets, &names);
         let segment = builder.seal(&budget);

@@ -562,7 +562,7 @@ mod tests {
     #[test]
     fn a_merge_is_the_segment_of_the_live_tickets() {
         let mut names = CustomNames::default();
-        names.enter(NAMES).unwrap();
+        names.enter(None, NAMES).unwrap();
         for seed in 1..=150 {
             let mut random = Random(seed);
             let sources_count = 1 + random.below(5);
@@ -582,7 +582,7 @@ mod tests {
     #[test]
     fn a_large_merge_is_the_segment_of_the_live_tickets() {
         let mut names = CustomNames::default();
-        names.enter(NAMES).unwrap();
+        names.enter(None, NAMES).unwrap();
         let (sources, live) = make_sources(&mut Random(7), 2, 40_000, &names);
         assert!(live.len() > 16_384);
         let merged = merge_all(&sources);
@@ -593,7 +593,7 @@ mod tests {
     #[test]
     fn orders_and_terms_of_a_source_are_there_after_a_merge() {
         let mut names = CustomNames::default();
-        names.enter(NAMES).unwrap();
+        names.enter(None, NAMES).unwrap();
         let (sources, _) = make_sources(&mut Random(9), 3, 12_000, &names);
         let slots = [
             Slot::Field(Field::Subject),

@@ -210,5 +210,5 @@ pub(super) fn enter_names(names: &mut Arc<CustomNames>, ticket: &Ticket) -> Resu
     if held().all(|name| names.find(name).is_some()) {
         return Ok(());
     }
-    Arc::make_mut(names).enter(held())
+    Arc::make_mut(names).enter(Some(ticket.tid), held())
 }

@@ -45,7 +45,7 @@ use std::io::BufRead;
 use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::import::{Import, Imported};
+use crate::import::{Import, ImportBlock, Imported};
 use crate::journal::{Change, Journal, Transaction};
 use crate::model::Ticket;
 use crate::model::batch::Batch;
@@ -313,11 +313,12 @@ impl Store {
         let mut removed = BTreeSet::new();
         journal.replay(&mut |change| {
             match change {
-                Change::Name(name) => names.enter([name])?,
+                Change::Name(name) => names.enter(None, [name])?,
                 Change::Put(tickets) => {
                     for ticket in tickets {
                         ticket.check()?;
-                        names.enter(ticket.custom_fields.iter().map(|(name, _)| name.as_str()))?;
+                        let held = ticket.custom_fields.iter().map(|(name, _)| name.as_str());
+                        names.enter(Some(ticket.tid), held)?;
                         removed.remove(&ticket.tid);
                     }
                     store.publisher.check_room(&builder, tickets.len())?;
@@ -472,23 +473,25 @@ impl Store {
         let mut names = Arc::clone(&snapshot.parts().names);
         let threads = import.threads_count();
         let mut builder = SegmentBuilder::with_threads(threads);
-        let mut refused = 0;
         // One of the threads is the builder's.
         let import = import.threads(threads.saturating_sub(1));
-        let mut imported = import.for_each_block(|tickets| {
+        let imported = import.for_each_located(|block| {
+            let ImportBlock {
+                tickets,
+                positions,
+                refused,
+            } = block;
             let mut taken = 0;
             let names_before = names.as_slice().len();
-            for at in 0..tickets.len() {
+            for (at, position) in positions.iter().enumerate() {
                 match enter_names(&mut names, &tickets[at]) {
-                    Ok(()) => {}
-                    Err(_) if skips_bad => {
-                        refused += 1;
-                        continue;
+                    Ok(()) => {
+                        tickets.swap(taken, at);
+                        taken += 1;
                     }
-                    Err(error) => return Err(error),
+                    Err(error) if skips_bad => refused.push(error.at(*position)),
+                    Err(error) => return Err(error.at(*position)),
                 }
-                tickets.swap(taken, at);
-                taken += 1;
             }
             publisher.check_room(&builder, taken)?;
             append_names(&mut transaction, &names.as_slice()[names_before..])?;
@@ -496,8 +499,6 @@ impl Store {
             builder.insert(&tickets[..taken], &names);
             Ok(())
         })?;
-        imported.tickets -= refused;
-        imported.skipped += refused;
         let mut segments = Vec::new();
         if keeps_others {
             segments = snapshot.segments().to_vec();

@@ -13,7 +13,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -40,6 +40,13 @@ impl Compression {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        }
+    }
+
     /// Returns the compression that the first bytes of an input tell.
     ///
     /// No form of tickets begins with such bytes.
@@ -57,18 +64,29 @@ impl Compression {
 
 /// Returns the bytes of an input without its compression.
 ///
-/// Where the name of the input does not tell that, its first bytes do.
+/// Its first bytes tell which that is. What the name says instead is an error where the input is
+/// not compressed at all, since then it may be cut or be another file.
 pub(crate) fn open(
     mut input: impl Read + Send + 'static,
     named: Option<Compression>,
 ) -> io::Result<Box<dyn BufRead>> {
     let mut start = Vec::new();
     input.by_ref().take(4).read_to_end(&mut start)?;
-    let compression = named.or_else(|| Compression::from_magic(&start));
+    let compression = Compression::from_magic(&start);
+    if let Some(named) = named.filter(|_| compression.is_none()) {
+        let found = match &*start {
+            [] => "it is empty".to_owned(),
+            start => format!("it begins with \"{}\"", start.escape_ascii()),
+        };
+        let name = named.name();
+        return Err(invalid(format!(
+            "the name ends like that of a {name} file, but {found}"
+        )));
+    }
     let input = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(start).chain(input));
     Ok(match compression {
         None => Box::new(input),
-        Some(Compression::Gzip) => Box::new(Ahead::start(MultiGzDecoder::new(input))?),
+        Some(Compression::Gzip) => Box::new(Ahead::start(GzipMembers::new(input))?),
         Some(Compression::Zstd) => Box::new(Ahead::start(ZstdFrames::new(input))?),
     })
 }
@@ -144,6 +162,55 @@ impl Read for Ahead {
     }
 }
 
+/// Passes over zero bytes, with which tapes and block devices fill up the last block of a file;
+/// false where the input ends.
+fn skip_padding(input: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let chunk = input.fill_buf()?;
+        let zeros = chunk.iter().take_while(|&&byte| byte == 0).count();
+        if zeros < chunk.len() || zeros == 0 {
+            let has_more = zeros < chunk.len();
+            input.consume(zeros);
+            return Ok(has_more);
+        }
+        input.consume(zeros);
+    }
+}
+
+/// The content of all gzip members of an input, one after the other.
+struct GzipMembers<R> {
+    /// The member that is being read; none once the input has ended.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> GzipMembers<R> {
+    fn new(input: R) -> GzipMembers<R> {
+        GzipMembers {
+            member: Some(GzDecoder::new(input)),
+        }
+    }
+}
+
+impl<R: BufRead> Read for GzipMembers<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut member) = self.member.take() {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                self.member = Some(member);
+                return Ok(count);
+            }
+            let mut input = member.into_inner();
+            if skip_padding(&mut input)? {
+                if input.fill_buf()?.first() != Some(&0x1F) {
+                    return Err(invalid("there is something else behind the gzip data"));
+                }
+                self.member = Some(GzDecoder::new(input));
+            }
+        }
+        Ok(0)
+    }
+}
+
 /// The content of all zstd frames of an input, one after the other.
 struct ZstdFrames<R> {
     input: R,
@@ -164,7 +231,7 @@ impl<R: BufRead> ZstdFrames<R> {
         if promised.is_some() && promised != self.frame.get_calculated_checksum() {
             return Err(invalid("the checksum of a zstd frame does not match"));
         }
-        while !self.input.fill_buf()?.is_empty() {
+        while skip_padding(&mut self.input)? {
             match self.frame.init(&mut self.input) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {

@@ -113,29 +113,30 @@ impl Names {
 
     /// Takes the names of a ticket in: all of them or, past the limit, none.
     fn enter(&mut self, ticket: &Ticket) -> Result<(), Error> {
-        let names = ticket.custom_fields.iter();
-        let new: Vec<String> = names
-            .map(|(name, _)| name.to_ascii_lowercase())
-            .filter(|name| !self.0.contains(name))
+        let names = ticket.custom_fields.iter().map(|(name, _)| name);
+        let lower = names.clone().map(|name| name.to_ascii_lowercase());
+        let new: Vec<(String, &String)> = lower
+            .zip(names)
+            .filter(|(lower, _)| !self.0.contains(lower))
             .collect();
         let room = CUSTOM_NAMES_MAX - self.0.len();
-        if let Some(name) = new.get(room) {
-            return Err(ErrorKind::TooManyCustomFields { name: name.clone() }.into());
+        if let Some((_, name)) = new.get(room) {
+            let (name, tid) = (name.chars().take(100).collect(), Some(ticket.tid));
+            return Err(ErrorKind::TooManyCustomFields { name, tid }.into());
         }
-        self.0.extend(new);
+        self.0.extend(new.into_iter().map(|(lower, _)| lower));
         Ok(())
     }
 }
 
 /// Reads an input for its errors alone.
 fn check(import: Import<Bytes>, names: &mut Names) -> Result<Imported, Error> {
-    import.for_each_block(|tickets| tickets.iter().try_for_each(|ticket| names.enter(ticket)))
+    import.for_each_ticket(|ticket| names.enter(&ticket))
 }
 
 /// Puts tickets into a store, batch by batch.
 struct Writer {
     store: Store,
-    skips_bad: bool,
     batch_tickets: usize,
     names: Names,
     /// The store as of the last batch.
@@ -155,7 +156,6 @@ impl Writer {
             names: Names::of(&store),
             snapshot: store.snapshot(),
             store,
-            skips_bad: arguments.reading.skip_bad,
             batch_tickets: arguments.batch.get(),
             batch: Batch::new(),
             tids: HashSet::new(),
@@ -169,25 +169,17 @@ impl Writer {
     fn take(&mut self, import: Import<Bytes>) -> Result<Imported, Error> {
         self.source_in = 0;
         let mut records = 0;
-        let mut refused = 0;
-        let mut imported = import.for_each_block(|tickets| {
-            for ticket in tickets.drain(..) {
-                match self.names.enter(&ticket) {
-                    Ok(()) => self.add(ticket),
-                    Err(_) if self.skips_bad => refused += 1,
-                    Err(error) => return Err(error),
-                }
-                records += 1;
-                if self.batch.changes().len() >= self.batch_tickets {
-                    self.commit()?;
-                    self.source_in = records;
-                }
+        let imported = import.for_each_ticket(|ticket| {
+            self.names.enter(&ticket)?;
+            self.add(ticket);
+            records += 1;
+            if self.batch.changes().len() >= self.batch_tickets {
+                self.commit()?;
+                self.source_in = records;
             }
             Ok(())
         })?;
         self.commit()?;
-        imported.tickets -= refused;
-        imported.skipped += refused;
         Ok(imported)
     }
 

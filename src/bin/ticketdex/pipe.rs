@@ -94,8 +94,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
+    let mut is_first = true;
     while read_line(&mut stdin, &mut line)? {
-        pipe.serve(&line).map_err(Failure::output)?;
+        // An editor may have put a byte order mark before the first line.
+        let mark = std::mem::take(&mut is_first).then_some(&b"\xEF\xBB\xBF"[..]);
+        let line = mark
+            .and_then(|mark| line.strip_prefix(mark))
+            .unwrap_or(&line);
+        pipe.serve(line).map_err(Failure::output)?;
     }
     Ok(())
 }

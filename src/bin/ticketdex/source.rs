@@ -14,14 +14,17 @@ use ticketdex::{Error, Import, ImportFormat, Imported, Progress};
 use crate::decompress::{self, Compression};
 use crate::{Failure, counted, describe, say};
 
+/// The most skipped records of an input whose reasons are told.
+const REASONS_MAX: usize = 100;
+
 /// How inputs are read.
 #[derive(Args)]
 pub(crate) struct Reading {
-    /// The form of -, and of files whose names do not tell: jsonl, xml, json or delimited
+    /// The form of the tickets, whatever the names say: jsonl, xml, json or delimited
     #[arg(long = "input", value_name = "FORMAT", value_parser = parse_import_format)]
     form: Option<ImportFormat>,
 
-    /// Skip and count bad records; otherwise the first one ends the command
+    /// Skip and count bad records, and say why; otherwise the first one ends the command
     #[arg(long)]
     pub(crate) skip_bad: bool,
 }
@@ -60,9 +63,8 @@ impl Reading {
         if compression.is_some() {
             name.set_extension("");
         }
-        let format = extension(&name)
-            .and_then(|end| ImportFormat::from_extension(&end))
-            .or(self.form);
+        let named = || ImportFormat::from_extension(&extension(&name)?);
+        let format = self.form.or_else(named);
         let path = (!is_stdin(path)).then_some(path);
         match format {
             Some(format) => Ok(Source {
@@ -92,25 +94,32 @@ impl Reading {
         let input = decompress::open(input, source.compression)?;
         let start = Instant::now();
         let shown = bar.clone();
-        let first_skip = Arc::new(Mutex::new(None));
-        let skip = Arc::clone(&first_skip);
+        let reasons = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&reasons);
         let import = Import::new(source.format, input)
             .threads(threads())
             .skip_bad(self.skip_bad)
             .on_progress(move |progress| shown.set_message(rate(&progress, start.elapsed())))
             .on_skip(move |error| {
-                if let Ok(mut first) = skip.lock() {
-                    first.get_or_insert_with(|| describe(error));
+                if let Ok(mut reasons) = heard.lock()
+                    && reasons.len() < REASONS_MAX
+                {
+                    reasons.push(describe(error));
                 }
             });
         let imported = read(import);
         bar.finish_and_clear();
+        let name = source.name();
+        let reasons = reasons
+            .lock()
+            .map(|mut reasons| std::mem::take(&mut *reasons));
+        for reason in reasons.iter().flatten() {
+            say(&format!("{name}: skipped: {reason}"));
+        }
         let imported = imported?;
         if imported.skipped > 0 {
-            let first = first_skip.lock().ok().and_then(|mut first| first.take());
-            let first = first.map_or_else(String::new, |first| format!(", the first: {first}"));
-            let (name, skipped) = (source.name(), counted(imported.skipped, "bad record"));
-            say(&format!("{name}: {skipped} skipped{first}"));
+            let skipped = counted(imported.skipped, "bad record");
+            say(&format!("{name}: {skipped} skipped"));
         }
         Ok(imported)
     }

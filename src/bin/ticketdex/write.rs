@@ -40,7 +40,9 @@ impl Writer {
 
     fn apply(&mut self, word: &[u8], rest: &[u8]) -> Result<Commit, Error> {
         // Unlike a request, what is stored must be what was sent.
-        let text = str::from_utf8(rest).map_err(|_| ErrorKind::InvalidEncoding)?;
+        let text = str::from_utf8(rest).map_err(|error| ErrorKind::InvalidEncoding {
+            found: format!("the byte 0x{:02X}", rest[error.valid_up_to()]),
+        })?;
         let mut batch = Batch::new();
         match word {
             b"put" => batch.put(Ticket::from_json(text)?),
