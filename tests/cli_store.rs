@@ -276,6 +276,10 @@ fn write_lines_are_seen_by_the_lines_after_them() {
 #[test]
 fn write_lines_that_are_wrong_change_nothing() {
     let path = store("store_wrong.redb");
+    assert_eq!(
+        import(&["-", "--input", "jsonl", "--store", &path], b"").0,
+        0
+    );
     let cases: [(&[u8], &str); 14] = [
         (b"put {\"tid\":0}", "invalid_ticket"),
         (b"put {\"tid\":1,\"state\":\"x\"}", "unknown_variable"),
@@ -343,9 +347,17 @@ fn a_store_is_asked_for_as_it_should_be() {
     let lines = file("store_usage.jsonl", TICKETS);
     let output = run(&["get", "--store", &path], b"");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("io: "), "{}", stderr(&output));
+    let missing = format!("invalid_store: {path} is not there");
+    assert!(stderr(&output).contains(&missing), "{}", stderr(&output));
+    let output = run(&["pipe", "--store", &path], b"put {\"tid\":1}\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(&missing), "{}", stderr(&output));
+    // Only an import makes a store, which a pipe may then fill.
     assert!(!fs::exists(&path).unwrap());
-    // A pipe may make a store and fill it.
+    assert_eq!(
+        import(&["-", "--input", "jsonl", "--store", &path], b"").0,
+        0
+    );
     assert_eq!(ok(&pipe(&["--store", &path], b"put {\"tid\":1}\n")[0]), 1);
     for arguments in [
         &["get", "--store", &path, "--data", &lines][..],

@@ -41,12 +41,15 @@ fn folder(name: &str) -> PathBuf {
 
 fn make_files(path: &Path) -> Files {
     let mut random = Random::new(7);
-    let mut store = durable::open(path).unwrap();
+    let options = durable::Options::new().create(true);
+    let mut store = options.open(path).unwrap();
     let mut earlier = Vec::new();
-    // Most of the file is in use, and the last commit is a small part of it.
+    // Most of the file is in use, since the texts cannot be packed, and the last commit is a small
+    // part of it.
     let mut tickets = make_tickets(&mut random, 320);
     for ticket in &mut tickets {
-        ticket.summary.push_str(&"x".repeat(1500));
+        let noise = (0..100).map(|_| format!("{:016x}", random.number()));
+        ticket.summary.extend(noise);
     }
     let (most, rest) = tickets.split_at(300);
     for part in [most].into_iter().chain(rest.chunks(10)) {

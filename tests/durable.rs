@@ -73,6 +73,12 @@ fn put(tickets: impl IntoIterator<Item = Ticket>) -> Batch {
     batch
 }
 
+/// Makes a store where none is.
+fn create(path: &Path) -> Store {
+    let options = durable::Options::new().create(true);
+    options.open(path).unwrap()
+}
+
 /// The ways to open a store that shall not show in what it holds.
 fn ways() -> [durable::Options; 3] {
     [
@@ -96,7 +102,7 @@ fn a_reopened_store_is_the_reference() {
         let tids: Vec<u64> = tickets.iter().map(|ticket| ticket.tid).collect();
         let mut batches = split(&mut random, &tickets, 5);
         batches.extend((0..9).map(|_| make_batch(&mut random, &tids)));
-        let mut store = durable::open(&path).unwrap();
+        let mut store = create(&path);
         for batch in batches {
             let expected = reference.commit(&batch).map_err(|error| error.code());
             let got = store.commit(batch).map_err(|error| error.code());
@@ -121,7 +127,7 @@ fn loads_are_found_again_and_replace_as_in_memory() {
     let folder = Folder::new("loads");
     for (number, options) in ways().into_iter().enumerate() {
         let path = folder.join(&format!("{number}.redb"));
-        let mut store = options.clone().open(&path).unwrap();
+        let mut store = options.clone().create(true).open(&path).unwrap();
         // Several blocks of tickets, and several of what waits to be written.
         let line = |tid: u64| {
             let words = "words ".repeat(200);
@@ -167,7 +173,7 @@ fn the_limits_of_a_ticket_are_found_again() {
     let batch = put([most, ticket(1, "")]);
     let mut reference = Reference::new();
     reference.commit(&batch).unwrap();
-    let mut store = durable::open(&path).unwrap();
+    let mut store = create(&path);
     store.commit(batch).unwrap();
     drop(store);
     let mut store = durable::open(&path).unwrap();
@@ -184,7 +190,7 @@ fn the_limits_of_a_ticket_are_found_again() {
 fn names_stay_when_their_tickets_go() {
     let folder = Folder::new("names");
     let path = folder.join("names.redb");
-    let mut store = durable::open(&path).unwrap();
+    let mut store = create(&path);
     let mut batch = Batch::new();
     for name in ["b", "A", "c"] {
         let custom_fields = vec![(name.to_owned(), String::new())];
@@ -208,7 +214,7 @@ fn a_commit_that_returned_is_in_the_file() {
     let folder = Folder::new("returned");
     let path = folder.join("tickets.redb");
     let copy = folder.join("copy.redb");
-    let mut store = durable::open(&path).unwrap();
+    let mut store = create(&path);
     for tid in 1..=20 {
         store.commit(put([ticket(tid, "Open")])).unwrap();
         // What a killed process leaves is what another sees in the file now.
@@ -228,7 +234,11 @@ fn a_store_that_may_lose_syncs_in_time_and_on_demand() {
         durable::open(&copy).unwrap().snapshot().tickets_count()
     };
     let hour = Duration::from_hours(1);
-    let mut store = durable::Options::new().may_lose(hour).open(&path).unwrap();
+    let mut store = durable::Options::new()
+        .create(true)
+        .may_lose(hour)
+        .open(&path)
+        .unwrap();
     store.commit(put([ticket(1, "")])).unwrap();
     store.commit(put([ticket(2, "")])).unwrap();
     assert_eq!(store.snapshot().tickets_count(), 2);
@@ -255,7 +265,7 @@ fn a_store_that_may_lose_syncs_in_time_and_on_demand() {
 fn a_store_is_open_once() {
     let folder = Folder::new("once");
     let path = folder.join("tickets.redb");
-    let store = durable::open(&path).unwrap();
+    let store = create(&path);
     let error = durable::open(&path).unwrap_err();
     assert_eq!((error.code(), error.is_request()), ("store_in_use", false));
     let expected = format!(
@@ -287,29 +297,208 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
         assert!(error.to_string().starts_with(&expected), "{error}");
         assert!(fs::read(&path).unwrap() == bytes);
     }
-    let error = open_error(&folder.join("no/folder"));
-    assert_eq!(error.code(), "storage");
-    assert_eq!(error.to_string(), "the store cannot be opened");
+    let error = open_error(&folder.0);
+    assert_eq!(error.code(), "invalid_store");
+    assert!(
+        error
+            .to_string()
+            .ends_with("is not a ticketdex store: it is a folder"),
+        "{error}"
+    );
+    // A store is made only where that is asked for, and where it can be.
+    let missing = folder.join("no/folder");
+    let error = open_error(&missing);
+    let expected = format!(
+        "{} is not there, and a store is made only where that is asked for",
+        missing.display()
+    );
+    assert_eq!(
+        (error.code(), error.to_string()),
+        ("invalid_store", expected)
+    );
+    let error = durable::Options::new()
+        .create(true)
+        .open(&missing)
+        .unwrap_err();
+    let expected = format!("{}: the store cannot be made", missing.display());
+    assert_eq!((error.code(), error.to_string()), ("storage", expected));
     assert!(std::error::Error::source(&error).is_some());
-    assert_eq!(open_error(&folder.0).code(), "storage");
 }
 
-/// A process may be killed while it makes a store, before its magic number is written.
+/// Returns what may not change: the bytes of a file and its time stamps.
+fn state(path: &Path) -> (Vec<u8>, [std::time::SystemTime; 2]) {
+    let metadata = fs::metadata(path).unwrap();
+    // Reading it below would change when it was last read.
+    let times = [metadata.modified().unwrap(), metadata.accessed().unwrap()];
+    (fs::read(path).unwrap(), times)
+}
+
+/// Tries every way to open a file that is no whole store, and checks that it stays as it is.
+#[track_caller]
+fn assert_refused(path: &Path, what: &str) {
+    let (bytes, [modified, _]) = state(path);
+    let accessed = fs::metadata(path).unwrap().accessed().unwrap();
+    for error in [
+        durable::open(path).map(|_| ()).unwrap_err(),
+        durable::Options::new()
+            .create(true)
+            .open(path)
+            .map(|_| ())
+            .unwrap_err(),
+        durable::open_read_only(path).map(|_| ()).unwrap_err(),
+    ] {
+        assert_eq!(error.code(), "invalid_store", "{what}: {error}");
+        assert!(
+            error.to_string().starts_with(&path.display().to_string()),
+            "{error}"
+        );
+    }
+    let metadata = fs::metadata(path).unwrap();
+    assert_eq!(metadata.modified().unwrap(), modified, "{what}");
+    assert_eq!(metadata.accessed().unwrap(), accessed, "{what}");
+    assert!(fs::read(path).unwrap() == bytes, "{what} has changed");
+}
+
+/// A crash may leave a file of a length without its content, or none at all.
 #[test]
-fn a_file_without_anything_in_it_becomes_a_store() {
-    let folder = Folder::new("unfinished");
+fn a_file_that_is_not_whole_is_never_taken_for_empty() {
+    let folder = Folder::new("cut");
     let path = folder.join("tickets.redb");
-    drop(durable::open(&path).unwrap());
-    let made = fs::read(&path).unwrap();
-    let mut header = vec![0; made.len()];
-    header[9..320].copy_from_slice(&made[9..320]);
-    for bytes in [Vec::new(), vec![0; 5], vec![0; 73_728], header] {
+    let mut store = create(&path);
+    for tid in 1..=300 {
+        let subject = "x".repeat(900);
+        store
+            .commit(put([Ticket {
+                subject,
+                ..ticket(tid, "Open")
+            }]))
+            .unwrap();
+    }
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(durable::open_read_only(&path).unwrap().tickets_count(), 300);
+    let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
+    for length in [0, 1, 5, 4096, 8192, 73_728, whole.len()] {
+        cases.push((format!("{length} zeros"), vec![0; length]));
+    }
+    for length in (0..whole.len()).step_by(whole.len() / 23) {
+        cases.push((
+            format!("the first {length} bytes"),
+            whole[..length].to_vec(),
+        ));
+        let mut zeroed = whole.clone();
+        zeroed[length..].fill(0);
+        cases.push((format!("zeros from {length} on"), zeroed));
+    }
+    let mut header = vec![0; whole.len()];
+    header[9..320].copy_from_slice(&whole[9..320]);
+    cases.push(("a header without its first bytes".to_owned(), header));
+    let mut headless = whole.clone();
+    headless[..4096].fill(0);
+    cases.push(("no header".to_owned(), headless));
+    cases.push((
+        "a small file that begins with zeros".to_owned(),
+        b"\0\0\0\0icon".to_vec(),
+    ));
+    let mut sqlite = b"SQLite format 3\0".to_vec();
+    sqlite.resize(8192, 0);
+    cases.push(("a database of SQLite".to_owned(), sqlite));
+    cases.push(("tickets".to_owned(), b"{\"tid\":1}\n".to_vec()));
+    for (what, bytes) in cases {
         fs::write(&path, bytes).unwrap();
-        let mut store = durable::open(&path).unwrap();
-        store.commit(put([ticket(1, "Open")])).unwrap();
-        drop(store);
+        match durable::open_read_only(&path) {
+            // The end of the file has no page in use.
+            Ok(snapshot) if what.starts_with("zeros from") => {
+                assert_eq!(snapshot.tickets_count(), 300, "{what}");
+            }
+            _ => assert_refused(&path, &what),
+        }
+    }
+    let database = folder.join("other.redb");
+    drop(Database::create(&database).unwrap());
+    assert_refused(&database, "a database without a table");
+    assert_eq!(
+        fs::read_dir(&folder.0).unwrap().count(),
+        2,
+        "something was left"
+    );
+}
+
+#[test]
+fn reading_changes_nothing_and_needs_no_right_to_write() {
+    let folder = Folder::new("read");
+    let path = folder.join("tickets.redb");
+    let mut store = create(&path);
+    store.commit(put([ticket(1, "Open")])).unwrap();
+    assert_eq!(
+        durable::open_read_only(&path).unwrap_err().code(),
+        "store_in_use"
+    );
+    // What a crash leaves needs a repair, which reading makes in memory.
+    let killed = folder.join("killed.redb");
+    fs::copy(&path, &killed).unwrap();
+    drop(store);
+    for path in [&path, &killed] {
+        let (bytes, _) = state(path);
+        let mut permissions = fs::metadata(path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(path, permissions).unwrap();
+        let times = |path| {
+            let metadata = fs::metadata(path).unwrap();
+            (metadata.modified().unwrap(), metadata.accessed().unwrap())
+        };
+        let before = times(path);
+        for _ in 0..3 {
+            let snapshot = durable::open_read_only(path).unwrap();
+            // The file is read, and free for others.
+            let again = durable::Options::new()
+                .threads(3)
+                .open_read_only(path)
+                .unwrap();
+            assert_eq!((snapshot.tickets_count(), again.tickets_count()), (1, 1));
+        }
+        assert_eq!(times(path), before);
+        assert!(fs::read(path).unwrap() == bytes);
+    }
+}
+
+#[test]
+fn two_who_make_a_store_make_one() {
+    let folder = Folder::new("two");
+    for round in 0..20 {
+        let path = folder.join(&format!("{round}.redb"));
+        let made = thread::scope(|scope| {
+            let open_new = || {
+                let mut store = durable::Options::new().create(true).open(&path)?;
+                store.commit(put([ticket(1, "Open")])).map(|_| ())
+            };
+            let others: Vec<_> = (0..3).map(|_| scope.spawn(open_new)).collect();
+            let made = others.into_iter().map(|other| other.join().unwrap());
+            made.collect::<Vec<Result<(), Error>>>()
+        });
+        assert!(made.iter().any(Result::is_ok), "{made:?}");
+        let refused = made.iter().filter_map(|made| made.as_ref().err());
+        refused.for_each(|error| assert_eq!(error.code(), "store_in_use", "{error}"));
         assert_eq!(durable::open(&path).unwrap().snapshot().tickets_count(), 1);
     }
+    assert_eq!(
+        fs::read_dir(&folder.0).unwrap().count(),
+        20,
+        "something was left"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_leads_to_a_store_or_is_refused() {
+    let folder = Folder::new("link");
+    let (path, link) = (folder.join("tickets.redb"), folder.join("link.redb"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let options = || durable::Options::new().create(true);
+    assert_eq!(options().open(&link).unwrap_err().code(), "invalid_store");
+    assert!(!fs::exists(&path).unwrap());
+    drop(create(&path));
+    assert_eq!(options().open(&link).unwrap().snapshot().tickets_count(), 0);
 }
 
 #[test]
@@ -347,7 +536,7 @@ fn a_store_is_opened_with_the_options_of_its_memory() {
     let folder = Folder::new("options");
     let path = folder.join("a");
     let narrow = ticketdex::Options::default().memory_bytes_max(1 << 14);
-    let options = || durable::Options::new().store(narrow.clone());
+    let options = || durable::Options::new().create(true).store(narrow.clone());
     let mut store = options().open(&path).unwrap();
     let shown = format!("{store:?}");
     assert!(shown.contains("has_journal: true"), "{shown}");
@@ -376,6 +565,7 @@ fn a_store_opens_while_processes_start() {
                 }
             });
         }
+        drop(create(&path));
         let opened: Vec<_> = (0..200)
             .map(|_| durable::open(&path).map(drop).err())
             .collect();

@@ -12,8 +12,7 @@
 //! * The database is shared with the thread that syncs it, and with nothing else.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -27,6 +26,7 @@ use redb::{
 };
 
 use super::Options;
+use super::file::{self, Backend, NotOpened, StoreFile};
 use super::record::{Encoder, decode_into};
 use crate::journal::{Change, Journal};
 use crate::model::Ticket;
@@ -56,6 +56,8 @@ const NOT_WRITTEN: &str = "the commit cannot be written to the store, which take
                            it is opened again; see that its disk has room and works";
 const REFUSED: &str = "the store takes no commits since one failed; it can be read, and must be \
                        opened again to be written";
+const NOT_MADE: &str = "the store cannot be made";
+const MISSING: &str = "is not there, and a store is made only where that is asked for";
 const NO_STORE: &str = "is not a ticketdex store";
 const OTHER_FORMAT: &str = "is a store of a format that this version does not know";
 const DAMAGED: &str = "is damaged; put a copy in its place, or import its tickets anew";
@@ -104,29 +106,63 @@ impl Block {
 }
 
 impl FileJournal {
+    /// Opens the store in a file, which is made first where that is asked for and none is there.
     pub(super) fn open(path: &Path, options: &Options) -> Result<FileJournal, Error> {
-        clear_unfinished(path);
+        let opened = match FileJournal::open_file(path, options, true) {
+            Err(NotOpened::Missing) if options.creates => {
+                file::create(path, |aside| make_store(aside).map_err(Made::Failed))
+                    .map_err(|error| error.explain(path))?;
+                FileJournal::open_file(path, options, true)
+            }
+            opened => opened,
+        };
+        let (file, database) = opened.map_err(|reason| refuse(path, reason))??;
+        file.release()
+            .map_err(|error| explain(path, NOT_OPENED, error.into()))?;
+        let mut journal = FileJournal::of(path, options, database);
+        let syncer = options
+            .at_risk
+            .map(|time| Syncer::start(path, &journal.database, time))
+            .transpose()?;
+        journal.syncer = syncer;
+        Ok(journal)
+    }
+
+    /// Opens the store in a file that stays as it is; commits to the journal are lost.
+    pub(super) fn open_read_only(path: &Path, options: &Options) -> Result<FileJournal, Error> {
+        let opened = FileJournal::open_file(path, options, false);
+        let (_, database) = opened.map_err(|reason| refuse(path, reason))??;
+        Ok(FileJournal::of(path, options, database))
+    }
+
+    /// Opens a file and checks all of it, without a change to it.
+    fn open_file(
+        path: &Path,
+        options: &Options,
+        writes: bool,
+    ) -> Result<Result<(Arc<StoreFile>, Database), Error>, NotOpened> {
+        let file = StoreFile::open(path, writes)?;
         let opened = Builder::new()
             .set_cache_size(options.cache_bytes)
             .set_check_integrity_on_open(true)
-            .create(path);
-        let database = opened.map_err(|error| explain(path, NOT_OPENED, error.into()))?;
-        check_format(path, &database)?;
-        sync_folder(path).map_err(|error| explain(path, NOT_OPENED, error.into()))?;
-        let database = Arc::new(database);
-        let syncer = options
-            .at_risk
-            .map(|time| Syncer::start(path, &database, time))
-            .transpose()?;
-        Ok(FileJournal {
+            .create_with_backend(Backend(Arc::clone(&file)));
+        let database = match opened {
+            Ok(database) => database,
+            Err(error) => return Ok(Err(explain(path, NOT_OPENED, error.into()))),
+        };
+        Ok(check_format(path, &database).map(|()| (file, database)))
+    }
+
+    fn of(path: &Path, options: &Options, database: Database) -> FileJournal {
+        FileJournal {
             path: path.to_owned(),
             threads: options.threads,
             encoder: Encoder::default(),
             block: Block::default(),
             transaction: None,
-            syncer,
-            database,
-        })
+            syncer: None,
+            database: Arc::new(database),
+        }
     }
 
     /// Tells the transaction of the block; begins one if there is none.
@@ -219,7 +255,8 @@ impl FileJournal {
         thread::scope(|scope| {
             let (full_sender, full) = sync_channel(1);
             let (empty, empty_receiver) = sync_channel(2);
-            let reader = scope.spawn(move || {
+            let reader = thread::Builder::new().name("ticketdex-read".to_owned());
+            let reader = reader.spawn_scoped(scope, move || {
                 let mut blocks = TicketBlocks::open(&self.path, &self.database)?;
                 let mut tickets = Vec::new();
                 while blocks.fill(&mut tickets)? {
@@ -231,6 +268,9 @@ impl FileJournal {
                 }
                 Ok(())
             });
+            let Ok(reader) = reader else {
+                return self.replay_tickets(take);
+            };
             for tickets in full {
                 take(Change::Put(&tickets))?;
                 // Full or gone, it is done without.
@@ -318,12 +358,12 @@ impl Drop for FileJournal {
     }
 }
 
-/// Reads what the file says it is, or writes it where nothing is in the file.
+/// Reads what the file says it is.
 fn check_format(path: &Path, database: &Database) -> Result<(), Error> {
     match read_format(database).map_err(|error| explain(path, NOT_OPENED, error))? {
         Some(FORMAT) => Ok(()),
         Some(other) => Err(invalid(path, OTHER_FORMAT, &format!("format {other}"))),
-        None => make_store(database).map_err(|error| explain(path, NOT_OPENED, error)),
+        None => Err(invalid(path, NO_STORE, "it is a database without a table")),
     }
 }
 
@@ -339,59 +379,47 @@ fn read_format(database: &Database) -> Result<Option<u64>, redb::Error> {
     Ok(Some(format.map_or(0, |format| format.value())))
 }
 
-fn make_store(database: &Database) -> Result<(), redb::Error> {
+/// Makes a store without tickets in a file that is not there.
+fn make_store(path: &Path) -> Result<(), redb::Error> {
+    let database = Builder::new().create(path)?;
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
     transaction.open_table(STORE)?.insert(FORMAT_KEY, FORMAT)?;
     transaction.open_table(NAMES)?;
     transaction.open_table(TICKETS)?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    Ok(database.close()?)
 }
 
-/// Empties a file that was left while the database was being made in it.
-///
-/// The database gives a new file its length and its header before its magic number, and
-/// nothing else before that; left in between, it would be refused ever after. Where the file
-/// cannot be looked at, the database says why.
-fn clear_unfinished(path: &Path) {
-    const LENGTH_MAX: u64 = 4 << 20;
-    const MAGIC_BYTES: usize = 9;
-    const HEADER_BYTES: usize = 320;
-    let is_unfinished = |bytes: &[u8]| {
-        let (header, rest) = bytes.split_at(bytes.len().min(HEADER_BYTES));
-        let magic = &header[..header.len().min(MAGIC_BYTES)];
-        magic.iter().chain(rest).all(|&byte| byte == 0)
-    };
-    let Ok(mut file) = OpenOptions::new().read(true).write(true).open(path) else {
-        return;
-    };
-    // Whoever has it open is at work on it.
-    if file.try_lock().is_err() {
-        return;
+/// Why a store could not be made.
+enum Made {
+    Failed(redb::Error),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Made {
+    fn from(error: io::Error) -> Made {
+        Made::Io(error)
     }
-    if file
-        .metadata()
-        .is_ok_and(|metadata| metadata.len() <= LENGTH_MAX)
-    {
-        let mut bytes = Vec::new();
-        if file.read_to_end(&mut bytes).is_ok() && is_unfinished(&bytes) {
-            // Where it stays, the database refuses it.
-            let _ = file.set_len(0);
+}
+
+impl Made {
+    fn explain(self, path: &Path) -> Error {
+        match self {
+            Made::Failed(error) => explain(path, NOT_MADE, error),
+            Made::Io(error) => storage(path, NOT_MADE, error),
         }
     }
-    // A process that is just being started holds the file too, and would keep it locked.
-    let _ = file.unlock();
 }
 
-/// Makes the name of the file last, which syncing the file does not promise.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+/// Makes the crate's error of a file that is not opened.
+fn refuse(path: &Path, reason: NotOpened) -> Error {
+    match reason {
+        NotOpened::Missing => invalid(path, MISSING, ""),
+        NotOpened::Foreign(found) => invalid(path, NO_STORE, &found),
+        NotOpened::InUse => in_use(path),
+        NotOpened::Io(error) => storage(path, NOT_OPENED, error),
     }
-    Ok(())
 }
 
 fn read_names(database: &Database) -> Result<Vec<String>, redb::Error> {
@@ -523,10 +551,7 @@ fn sync(database: &Database) -> Result<(), redb::Error> {
 fn explain(path: &Path, reason: &'static str, error: redb::Error) -> Error {
     use redb::Error as E;
     match error {
-        E::DatabaseAlreadyOpen | E::LockProtocolMismatch => ErrorKind::StoreInUse {
-            path: path.to_owned(),
-        }
-        .into(),
+        E::DatabaseAlreadyOpen | E::LockProtocolMismatch => in_use(path),
         E::Corrupted(detail) => invalid(path, DAMAGED, &detail),
         E::UpgradeRequired(version) => {
             invalid(path, OTHER_FORMAT, &format!("database version {version}"))
@@ -534,24 +559,38 @@ fn explain(path: &Path, reason: &'static str, error: redb::Error) -> Error {
         E::TableDoesNotExist(_)
         | E::TableTypeMismatch { .. }
         | E::TableIsMultimap(_)
-        | E::TypeDefinitionChanged { .. } => invalid(path, NO_STORE, ""),
-        E::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            invalid(path, NO_STORE, &error.to_string())
+        | E::TypeDefinitionChanged { .. } => {
+            invalid(path, NO_STORE, "it is a database of something else")
         }
-        E::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            invalid(path, DAMAGED, &error.to_string())
-        }
-        E::PreviousIo => storage(REFUSED, E::PreviousIo),
-        E::Io(error) => storage(reason, error),
-        error => storage(reason, error),
+        E::Io(error) if is_damage(&error) => invalid(path, DAMAGED, &error.to_string()),
+        E::PreviousIo => storage(path, REFUSED, E::PreviousIo),
+        E::Io(error) => storage(path, reason, error),
+        error => storage(path, reason, error),
     }
 }
 
+/// Returns whether a file that begins as a database does ends too early, or is none further on.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    )
+}
+
+fn in_use(path: &Path) -> Error {
+    ErrorKind::StoreInUse {
+        path: path.to_owned(),
+    }
+    .into()
+}
+
 fn storage(
+    path: &Path,
     reason: &'static str,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
     ErrorKind::Storage {
+        path: Some(path.to_owned()),
         reason,
         source: source.into(),
     }

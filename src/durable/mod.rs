@@ -11,13 +11,21 @@
 //! commits until it is opened again, because only the file can tell what became of the one
 //! that failed.
 //!
+//! **A file that is no whole store is never written to**, nor is one that is only read: an empty file, a
+//! file of zeros, a damaged store and a file of another program are errors that say what was found,
+//! and stay as they are. A store is made only where that is asked for ([`Options::create`]), under
+//! another name first, so that a path names a whole store or none.
+//!
 //! What it costs. **A commit waits for the disk**, twice: once for its pages, once for the
 //! byte that makes them count. Single commits are as quick as the disk syncs; batches
 //! share the wait. [`Options::may_lose`] trades the promise for not waiting, and says how
-//! much it puts at risk. **Opening reads everything** and indexes it anew: the file holds
+//! much it puts at risk. **Opening reads everything** and indexes it: the file holds
 //! tickets and no index, so no index can be out of step with it. **One process at a time**
-//! has a store open. **The file grows** by what a commit writes: a replaced page is reused,
-//! but not returned to the disk. Copy a store only while it is closed.
+//! has a store open to write it; any number may read it while nobody writes. **The file grows** by
+//! what a commit writes: a replaced page is reused, but not returned to the disk.
+//!
+//! **Copying the file is no backup while the store is open**: a copy that is made beside a writer holds
+//! pages of several moments and is often damaged. Copy it while it is closed.
 //!
 //! # Which database
 //!
@@ -51,6 +59,7 @@
 //! Opening is linear in the file: reading it twice, then indexing. A commit encodes its
 //! tickets and rewrites the pages that they fall on, 4 KiB each.
 
+mod file;
 mod journal;
 mod record;
 
@@ -58,6 +67,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::error::Error;
+use crate::snapshot::Snapshot;
 use crate::store::{self, Store};
 use journal::FileJournal;
 
@@ -73,6 +83,7 @@ use journal::FileJournal;
 /// # std::fs::create_dir_all(&folder).unwrap();
 /// # let path = folder.join("tickets.redb");
 /// let options = durable::Options::new()
+///     .create(true)
 ///     .may_lose(Duration::from_millis(200))
 ///     .threads(2);
 /// let store = options.open(&path)?;
@@ -87,9 +98,10 @@ pub struct Options {
     at_risk: Option<Duration>,
     threads: usize,
     cache_bytes: usize,
+    creates: bool,
 }
 
-/// As much cache as made a difference to nothing that was measured.
+/// The default size of the cache; a larger one made no measurable difference.
 const CACHE_BYTES: usize = 16 << 20;
 
 impl Default for Options {
@@ -99,12 +111,13 @@ impl Default for Options {
             at_risk: None,
             threads: 1,
             cache_bytes: CACHE_BYTES,
+            creates: false,
         }
     }
 }
 
 impl Options {
-    /// Returns the options of [`open`]: every commit synced, no threads.
+    /// Returns the options of [`open`]: every commit synced, no threads, no store made.
     pub fn new() -> Options {
         Options::default()
     }
@@ -113,6 +126,15 @@ impl Options {
     #[must_use]
     pub fn store(mut self, options: store::Options) -> Options {
         self.store = options;
+        self
+    }
+
+    /// Sets whether a store is made where the path names nothing; unless set, that is an error.
+    ///
+    /// A file that is there is never replaced, whatever it holds.
+    #[must_use]
+    pub fn create(mut self, creates: bool) -> Options {
+        self.creates = creates;
         self
     }
 
@@ -146,26 +168,35 @@ impl Options {
         self
     }
 
-    /// Opens the store in a file, which is made if there is none. See [`open`].
+    /// Opens the store in a file, to read and to write it. See [`open`](open()).
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
         let store_options = self.store.clone().threads(self.threads);
         Store::open(store_options, FileJournal::open(path.as_ref(), &self)?)
     }
+
+    /// Reads the tickets of a store in a file that stays as it is. See [`open_read_only`].
+    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Snapshot, Error> {
+        let store_options = self.store.clone().threads(self.threads);
+        let journal = FileJournal::open_read_only(path.as_ref(), &self)?;
+        Ok(Store::open(store_options, journal)?.snapshot())
+    }
 }
 
-/// Opens the store in a file, which is made if there is none, or an empty one.
+/// Opens the store in a file, to read and to write it.
+///
+/// Where the path names nothing, [`Options::create`] makes an empty store.
 ///
 /// # Errors
 ///
+/// [`InvalidStore`](crate::ErrorKind::InvalidStore) where there is no file, or one that is no store,
+/// is damaged, or was written by a later version; the file stays as it is, to the byte.
 /// [`StoreInUse`](crate::ErrorKind::StoreInUse) while the store is open elsewhere.
-/// [`InvalidStore`](crate::ErrorKind::InvalidStore) where the file is no store, is damaged, or
-/// was written by a later version; a file that is no database is left as it is.
 /// [`Storage`](crate::ErrorKind::Storage) where the file cannot be made, read or written. Those
 /// of [`Store::open`].
 ///
 /// # Cost
 ///
-/// Linear in the file. See the module.
+/// Linear in the file: it is read twice, then indexed.
 ///
 /// # Examples
 ///
@@ -175,7 +206,9 @@ impl Options {
 /// # let folder = std::env::temp_dir().join(format!("ticketdex-open-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder).unwrap();
 /// # let path = folder.join("tickets.redb");
-/// let mut store = durable::open(&path)?;
+/// assert_eq!(durable::open(&path).unwrap_err().code(), "invalid_store"); // none is there
+///
+/// let mut store = durable::Options::new().create(true).open(&path)?;
 /// let mut batch = Batch::new();
 /// batch
 ///     .put(Ticket { tid: 7, status: "Open".into(), ..Ticket::default() })
@@ -191,4 +224,40 @@ impl Options {
 /// ```
 pub fn open(path: impl AsRef<Path>) -> Result<Store, Error> {
     Options::new().open(path)
+}
+
+/// Reads the tickets of a store in a file, which stays as it is to the byte and to the time stamp.
+///
+/// The file may be read-only, and so may what it lies on. What a crash left is repaired in memory.
+/// The file is read whole before this returns, and not looked at afterwards: the snapshot holds
+/// the tickets as of now, and others may open the store.
+///
+/// # Errors
+///
+/// Those of [`open`](open()); [`StoreInUse`](crate::ErrorKind::StoreInUse) while another has the store
+/// open to write it.
+///
+/// # Cost
+///
+/// That of [`open`](open()).
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::durable;
+///
+/// # let folder = std::env::temp_dir().join(format!("ticketdex-read-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("tickets.redb");
+/// drop(durable::Options::new().create(true).open(&path)?);
+/// let before = std::fs::read(&path).unwrap();
+///
+/// let snapshot = durable::open_read_only(&path)?;
+/// assert_eq!(snapshot.tickets_count(), 0);
+/// assert!(std::fs::read(&path).unwrap() == before);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+pub fn open_read_only(path: impl AsRef<Path>) -> Result<Snapshot, Error> {
+    Options::new().open_read_only(path)
 }

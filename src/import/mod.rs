@@ -309,18 +309,22 @@ impl<R: BufRead> Import<R> {
         let skips_bad = listener.skips_bad;
         if let (Blocks::Framed(format, framer, _), 1..) = (&mut blocks, workers) {
             let format = *format;
-            return thread::scope(|scope| {
-                let lanes: Vec<Lane> = (0..workers)
-                    .map(|_| {
-                        let (jobs, inbox) = channel();
-                        let (outbox, results) = channel();
-                        scope.spawn(move || work(format, skips_bad, &inbox, &outbox));
-                        Lane { jobs, results }
-                    })
-                    .collect();
-                drive(framer, &lanes, &mut listener, &mut sink)?;
-                Ok(listener.imported)
+            let outcome = thread::scope(|scope| {
+                let start = |_| {
+                    let (jobs, inbox) = channel();
+                    let (outbox, results) = channel();
+                    let worker = move || work(format, skips_bad, &inbox, &outbox);
+                    let started = thread::Builder::new().spawn_scoped(scope, worker);
+                    started.ok().map(|_| Lane { jobs, results })
+                };
+                // As many as the system lets there be.
+                let lanes: Vec<Lane> = (0..workers).map_while(start).collect();
+                let is_driven = !lanes.is_empty();
+                is_driven.then(|| drive(framer, &lanes, &mut listener, &mut sink))
             });
+            if let Some(outcome) = outcome {
+                return outcome.map(|()| listener.imported);
+            }
         }
         let mut parsed = Parsed::default();
         while blocks.next(skips_bad, &mut parsed) {

@@ -173,6 +173,8 @@ pub enum ErrorKind {
     },
     /// The journal of a store failed; nothing of what it failed at was published.
     Storage {
+        /// The file that failed, where the journal keeps one.
+        path: Option<PathBuf>,
         /// What failed, and what can be done about it, as a clause.
         reason: &'static str,
         /// The journal's own error.
@@ -560,7 +562,12 @@ impl ErrorKind {
                 }
                 write!(f, ": {}", Shown(detail))
             }
-            ErrorKind::Storage { reason, .. } => write!(f, "{reason}"),
+            ErrorKind::Storage { path, reason, .. } => {
+                if let Some(path) = path {
+                    write!(f, "{}: ", path.display())?;
+                }
+                write!(f, "{reason}")
+            }
             ErrorKind::Io(_) => write!(f, "reading or writing failed"),
         }
     }

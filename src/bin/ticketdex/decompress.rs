@@ -11,6 +11,7 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use flate2::bufread::GzDecoder;
@@ -86,8 +87,8 @@ pub(crate) fn open(
     let input = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(start).chain(input));
     Ok(match compression {
         None => Box::new(input),
-        Some(Compression::Gzip) => Box::new(Ahead::start(GzipMembers::new(input))?),
-        Some(Compression::Zstd) => Box::new(Ahead::start(ZstdFrames::new(input))?),
+        Some(Compression::Gzip) => read_ahead(GzipMembers::new(input)),
+        Some(Compression::Zstd) => read_ahead(ZstdFrames::new(input)),
     })
 }
 
@@ -100,18 +101,39 @@ struct Ahead {
     is_ended: bool,
 }
 
-impl Ahead {
-    fn start(input: impl Read + Send + 'static) -> io::Result<Ahead> {
-        let (outbox, buffers) = sync_channel(BUFFERS_AHEAD);
-        thread::Builder::new()
-            .name("decompress".to_owned())
-            .spawn(move || send_all(input, &outbox))?;
-        Ok(Ahead {
+/// Reads an input some buffers ahead, or only when asked where no thread can be started.
+fn read_ahead(input: impl Read + Send + 'static) -> Box<dyn BufRead> {
+    let (outbox, buffers) = sync_channel(BUFFERS_AHEAD);
+    // A thread that is not started drops what it was given.
+    let shared = Arc::new(Mutex::new(Some(input)));
+    let taken = Arc::clone(&shared);
+    let take = |input: &Mutex<Option<_>>| input.lock().ok().and_then(|mut input| input.take());
+    let thread = thread::Builder::new().name("decompress".to_owned());
+    let started = thread.spawn(move || {
+        if let Some(input) = take(&taken) {
+            send_all(input, &outbox);
+        }
+    });
+    match started {
+        Ok(_) => Box::new(Ahead {
             buffers,
             buffer: Vec::new(),
             at: 0,
             is_ended: false,
-        })
+        }),
+        Err(error) => match take(&shared) {
+            Some(input) => Box::new(BufReader::with_capacity(BUFFER_BYTES, input)),
+            None => Box::new(BufReader::new(Failed(Some(error)))),
+        },
+    }
+}
+
+/// A reader that only fails.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
     }
 }
 

@@ -41,9 +41,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request: Request = text
         .parse()
         .map_err(|error| Failure::bad("the request", error))?;
-    arguments.input.must_exist()?;
-    let loaded = arguments.input.load()?;
-    let snapshot = loaded.store.snapshot();
+    let loaded = arguments.input.load_snapshot()?;
+    let snapshot = &loaded.tickets;
 
     let start = Instant::now();
     let answer = snapshot.answer(&request.query);
@@ -57,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     stdout.flush().map_err(Failure::output)?;
     say(&format!(
         "{}; {} matched, answered in {time:.2?}",
-        loaded.describe(),
+        loaded.describe(snapshot.tickets_count()),
         answer.total()
     ));
     if arguments.explain {

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A link to nowhere is there already, and so may be what cannot be looked at.
     let is_new = fs::symlink_metadata(&arguments.store)
         .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let mut writer = Writer::new(open_store(&arguments.store)?, arguments);
+    let mut writer = Writer::new(open_store(&arguments.store, true)?, arguments);
     let filled = fill(&mut writer, &sources, &arguments.reading);
     if filled.is_err() && is_new && writer.is_store_empty() {
         // While the store is open, so that nobody else has begun to fill it. If the file cannot

@@ -4,13 +4,12 @@
 //! Files load one after the other into one store, so a later ticket replaces an earlier
 //! one of its tid. All arguments are looked at before the first byte is read.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use ticketdex::synth::Tickets;
-use ticketdex::{Batch, Options, Store, durable};
+use ticketdex::{Batch, Options, Snapshot, Store, durable};
 
 use crate::source::{Reading, Source, is_stdin, threads};
 use crate::{Failure, counted};
@@ -48,25 +47,31 @@ impl Input {
         self.files.iter().any(|path| is_stdin(path))
     }
 
-    /// Refuses a store that is not there, which loading would make.
-    pub(crate) fn must_exist(&self) -> Result<(), Failure> {
-        if let Some(path) = &self.store {
-            fs::metadata(path).map_err(|error| Failure::bad(path.display().to_string(), error))?;
-        }
-        Ok(())
+    /// Loads everything to be read and changed, and says on standard error what was skipped.
+    pub(crate) fn load(&self) -> Result<Loaded<Store>, Failure> {
+        Loaded::by(|| match &self.store {
+            Some(path) => open_store(path, false),
+            None => self.load_files(),
+        })
     }
 
-    /// Loads everything, and says on standard error what was skipped.
-    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+    /// Loads everything to be read, as [`load`](Input::load) does; a store stays as it is.
+    pub(crate) fn load_snapshot(&self) -> Result<Loaded<Snapshot>, Failure> {
+        Loaded::by(|| match &self.store {
+            Some(path) => {
+                let opened = store_options().open_read_only(path);
+                opened.map_err(|error| Failure::bad("--store", error))
+            }
+            None => Ok(self.load_files()?.snapshot()),
+        })
+    }
+
+    fn load_files(&self) -> Result<Store, Failure> {
         let sources = self.reading.sources(&self.files)?;
-        let start = Instant::now();
-        let store = match &self.store {
-            Some(path) => open_store(path)?,
-            None if sources.is_empty() => make_tickets()?,
-            None => self.read(&sources)?,
-        };
-        let time = start.elapsed();
-        Ok(Loaded { store, time })
+        if sources.is_empty() {
+            return make_tickets();
+        }
+        self.read(&sources)
     }
 
     fn read(&self, sources: &[Source<'_>]) -> Result<Store, Failure> {
@@ -81,11 +86,15 @@ impl Input {
     }
 }
 
-/// Opens a durable store, which is made if it is not there.
-pub(crate) fn open_store(path: &Path) -> Result<Store, Failure> {
-    // One more than can work at once: the one that reads often waits for the others.
-    let opened = durable::Options::new().threads(threads() + 1).open(path);
+/// Opens a durable store; `creates` tells whether one is made where there is none.
+pub(crate) fn open_store(path: &Path, creates: bool) -> Result<Store, Failure> {
+    let opened = store_options().create(creates).open(path);
     opened.map_err(|error| Failure::bad("--store", error))
+}
+
+fn store_options() -> durable::Options {
+    // One more than can work at once: the one that reads often waits for the others.
+    durable::Options::new().threads(threads() + 1)
 }
 
 fn make_tickets() -> Result<Store, Failure> {
@@ -99,16 +108,22 @@ fn make_tickets() -> Result<Store, Failure> {
     Ok(store)
 }
 
-/// A store of everything that was asked for.
-pub(crate) struct Loaded {
-    pub(crate) store: Store,
-    pub(crate) time: Duration,
+/// Everything that was asked for, with the time that loading it took.
+pub(crate) struct Loaded<T> {
+    pub(crate) tickets: T,
+    time: Duration,
 }
 
-impl Loaded {
-    /// Says how many tickets there are and how long they took.
-    pub(crate) fn describe(&self) -> String {
-        let tickets = counted(self.store.snapshot().tickets_count(), "ticket");
-        format!("{tickets}, loaded in {:.2?}", self.time)
+impl<T> Loaded<T> {
+    fn by(load: impl FnOnce() -> Result<T, Failure>) -> Result<Loaded<T>, Failure> {
+        let start = Instant::now();
+        let tickets = load()?;
+        let time = start.elapsed();
+        Ok(Loaded { tickets, time })
+    }
+
+    /// Says how many tickets there are in all and how long they took.
+    pub(crate) fn describe(&self, count: u64) -> String {
+        format!("{}, loaded in {:.2?}", counted(count, "ticket"), self.time)
     }
 }

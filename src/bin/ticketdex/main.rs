@@ -11,6 +11,7 @@
 //!   it goes to standard error.
 //! * The exit status is 0, or 1 for bad data and bad requests, or 2 for wrong usage. A
 //!   reader of standard output that has gone is no error: the command ends quietly.
+//! * No limit of the system ends the command without a word.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::doc_markdown,
@@ -22,6 +23,7 @@ mod generate;
 mod get;
 mod import;
 mod input;
+mod limits;
 mod pipe;
 mod source;
 mod write;
@@ -151,7 +153,12 @@ fn parse_format(name: &str) -> Result<Format, String> {
 }
 
 fn main() -> ExitCode {
-    let (name, outcome) = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    limits::report_full_files();
+    if let Some(status) = limits::report_full_memory() {
+        return status;
+    }
+    let (name, outcome) = match command {
         Command::Get(arguments) => ("get", get::run(&arguments)),
         Command::Pipe(arguments) => ("pipe", pipe::run(&arguments)),
         Command::Import(arguments) => ("import", import::run(&arguments)),

@@ -72,7 +72,7 @@ Protocol:
   The format is the request's own, else that of --format; so it is for errors too. A body over
   16 MiB is made twice, once for its length and time and once to be sent, and never held whole.
   Without --store, changes are gone when the command ends. With it, what was answered is kept
-  whatever ends the command; the store is made if it is not there.
+  whatever ends the command. The store must be there; import makes one.
   Once the tickets are loaded, standard error says how many there are.";
 
 /// Runs the command.
@@ -83,10 +83,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ));
     }
     let loaded = arguments.input.load()?;
-    say(&loaded.describe());
+    let snapshot = loaded.tickets.snapshot();
+    say(&loaded.describe(snapshot.tickets_count()));
     let mut pipe = Pipe {
-        snapshot: loaded.store.snapshot(),
-        writer: Writer::new(loaded.store),
+        snapshot,
+        writer: Writer::new(loaded.tickets),
         format: arguments.format,
         stdout: BufWriter::with_capacity(CHUNK_BYTES, io::stdout().lock()),
         chunk: Vec::with_capacity(CHUNK_BYTES),

@@ -67,7 +67,15 @@ impl Writer {
         if self.merging.is_none()
             && let Some(job) = self.store.merge_job()
         {
-            self.merging = Some(thread::spawn(move || job.run()));
+            let merging = thread::Builder::new().name("merge".to_owned());
+            self.merging = merging.spawn(move || job.run()).ok();
+            // Without a thread the merge takes its time here; it was given back with the job.
+            if self.merging.is_none()
+                && let Some(job) = self.store.merge_job()
+            {
+                let merged = job.run();
+                self.store.install(merged);
+            }
         }
     }
 }

@@ -1,0 +1,436 @@
+//! The file of a durable store: what it is before anything is written to it, and how a new one comes
+//! to be.
+//!
+//! A database that is opened writes to its file: it marks the file as open, and repairs what a crash
+//! left. A file that turns out to be no store of ours, or a damaged one, must stay as it is, and so must
+//! one that is only read. So the database works on a [`StoreFile`], which holds its writes in memory
+//! until the caller knows that the file is a whole store and wants to write to it.
+//!
+//! # Invariants
+//!
+//! * Nothing is written to a file before [`StoreFile::release`].
+//! * What was held is written in the order in which the database wrote and synced it, so that a crash
+//!   meanwhile leaves what a crash of the database would.
+//! * A path names a whole store or none: a new one is made under another name first.
+//! * Whoever writes has the file locked for itself, whoever reads has it locked against that.
+//!
+//! # Cost
+//!
+//! What is held is what opening writes: some pages, or after a crash the pages of a repair.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+/// The first bytes of any database.
+const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
+
+/// The bytes of a file that are shown where it is no store.
+const SHOWN_BYTES: usize = 16;
+
+/// Why a file cannot be the file of a store.
+#[derive(Debug)]
+pub(super) enum NotOpened {
+    /// No file has the path.
+    Missing,
+    /// The file is no database, with what is found in its place.
+    Foreign(String),
+    /// Another has it open.
+    InUse,
+    Io(io::Error),
+}
+
+impl From<io::Error> for NotOpened {
+    fn from(error: io::Error) -> NotOpened {
+        if error.kind() == io::ErrorKind::NotFound {
+            NotOpened::Missing
+        } else {
+            NotOpened::Io(error)
+        }
+    }
+}
+
+/// A file that a database uses, with what the database wrote to it and the file does not have.
+#[derive(Debug)]
+pub(super) struct StoreFile {
+    backend: FileBackend,
+    /// The handle whose lock keeps writers away from a file that is only read: the locks of the
+    /// database need a right to write.
+    reader_lock: Option<File>,
+    is_held: AtomicBool,
+    held: Mutex<Held>,
+}
+
+impl StoreFile {
+    /// Opens the file of a store that is there, and looks at what it is.
+    ///
+    /// Nothing of it changes; where `writes` is false, nothing of it ever will.
+    pub(super) fn open(path: &Path, writes: bool) -> Result<Arc<StoreFile>, NotOpened> {
+        let metadata = fs::metadata(path)?;
+        // Opening a pipe would wait for its other end.
+        if !metadata.is_file() {
+            let kind = if metadata.is_dir() {
+                "it is a folder"
+            } else {
+                "it is not a regular file"
+            };
+            return Err(NotOpened::Foreign(kind.to_owned()));
+        }
+        let mut file = open_unmarked(path)?;
+        look(&mut file, metadata.len())?;
+        if writes {
+            let file = OpenOptions::new().read(true).write(true).open(path)?;
+            return StoreFile::of(file, None).map_err(NotOpened::Io);
+        }
+        lock_shared(&file)?;
+        let lock = file.try_clone().map_err(NotOpened::Io)?;
+        StoreFile::of(file, Some(lock)).map_err(NotOpened::Io)
+    }
+
+    fn of(file: File, reader_lock: Option<File>) -> io::Result<Arc<StoreFile>> {
+        let bytes = file.metadata()?.len();
+        let backend = FileBackend::new(file).map_err(io::Error::other)?;
+        Ok(Arc::new(StoreFile {
+            backend,
+            reader_lock,
+            is_held: AtomicBool::new(true),
+            held: Mutex::new(Held {
+                pages: BTreeMap::new(),
+                file_bytes: bytes,
+                bytes,
+                writes: Vec::new(),
+            }),
+        }))
+    }
+
+    /// Writes to the file what was held, and everything else from now on.
+    pub(super) fn release(&self) -> io::Result<()> {
+        let mut held = self.held();
+        for write in held.writes.drain(..) {
+            match write {
+                Write::Bytes(at, bytes) => self.backend.write(at, &bytes),
+                Write::Length(bytes) => self.backend.set_len(bytes),
+                Write::Sync => self.backend.sync_data(),
+            }?;
+        }
+        held.pages.clear();
+        self.is_held.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // What is held is replaced as a whole, so a panic elsewhere leaves it whole.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_held(&self) -> bool {
+        self.is_held.load(Ordering::Acquire)
+    }
+}
+
+/// What a database wrote and its file does not have.
+#[derive(Debug)]
+struct Held {
+    /// The pages that differ from the file's, whole.
+    pages: BTreeMap<u64, Box<[u8]>>,
+    /// How many bytes at the start are still the file's.
+    file_bytes: u64,
+    /// The length that the database sees.
+    bytes: u64,
+    writes: Vec<Write>,
+}
+
+#[derive(Debug)]
+enum Write {
+    Bytes(u64, Vec<u8>),
+    Length(u64),
+    Sync,
+}
+
+const PAGE_BYTES: u64 = 4096;
+
+impl Held {
+    fn read(&self, backend: &FileBackend, at: u64, out: &mut [u8]) -> io::Result<()> {
+        if at + out.len() as u64 > self.bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let in_file = self.file_bytes.saturating_sub(at).min(out.len() as u64) as usize;
+        let (kept, rest) = out.split_at_mut(in_file);
+        rest.fill(0);
+        if !kept.is_empty() {
+            backend.read(at, kept)?;
+        }
+        let end = at + out.len() as u64;
+        for (&page, bytes) in self.pages.range(at / PAGE_BYTES..end.div_ceil(PAGE_BYTES)) {
+            let page_start = page * PAGE_BYTES;
+            let start = page_start.max(at);
+            let end = (page_start + PAGE_BYTES).min(end);
+            let source = &bytes[(start - page_start) as usize..(end - page_start) as usize];
+            out[(start - at) as usize..(end - at) as usize].copy_from_slice(source);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, backend: &FileBackend, at: u64, data: &[u8]) -> io::Result<()> {
+        let end = at + data.len() as u64;
+        for page in at / PAGE_BYTES..end.div_ceil(PAGE_BYTES) {
+            let page_start = page * PAGE_BYTES;
+            if !self.pages.contains_key(&page) {
+                let mut bytes = vec![0; PAGE_BYTES as usize].into_boxed_slice();
+                let there = self.bytes.saturating_sub(page_start).min(PAGE_BYTES);
+                self.read(backend, page_start, &mut bytes[..there as usize])?;
+                self.pages.insert(page, bytes);
+            }
+            let start = page_start.max(at);
+            let end = (page_start + PAGE_BYTES).min(end);
+            if let Some(bytes) = self.pages.get_mut(&page) {
+                bytes[(start - page_start) as usize..(end - page_start) as usize]
+                    .copy_from_slice(&data[(start - at) as usize..(end - at) as usize]);
+            }
+        }
+        self.bytes = self.bytes.max(end);
+        self.writes.push(Write::Bytes(at, data.to_vec()));
+        Ok(())
+    }
+
+    fn set_len(&mut self, bytes: u64) {
+        // What is cut off comes back as zeros.
+        self.file_bytes = self.file_bytes.min(bytes);
+        let cut = self.pages.split_off(&bytes.div_ceil(PAGE_BYTES));
+        drop(cut);
+        if let Some(page) = self.pages.get_mut(&(bytes / PAGE_BYTES)) {
+            page[(bytes % PAGE_BYTES) as usize..].fill(0);
+        }
+        self.bytes = bytes;
+        self.writes.push(Write::Length(bytes));
+    }
+}
+
+/// The handle of a [`StoreFile`] that a database owns.
+#[derive(Debug)]
+pub(super) struct Backend(pub(super) Arc<StoreFile>);
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        if self.0.is_held() {
+            return Ok(self.0.held().bytes);
+        }
+        self.0.backend.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.0.is_held() {
+            return self.0.held().read(&self.0.backend, offset, out);
+        }
+        self.0.backend.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if self.0.is_held() {
+            self.0.held().set_len(len);
+            return Ok(());
+        }
+        self.0.backend.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.0.is_held() {
+            self.0.held().writes.push(Write::Sync);
+            return Ok(());
+        }
+        self.0.backend.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if self.0.is_held() {
+            return self.0.held().write(&self.0.backend, offset, data);
+        }
+        self.0.backend.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        // A process that is just being started holds the file too, and would keep it locked.
+        match &self.0.reader_lock {
+            Some(lock) => lock.unlock(),
+            None => self.0.backend.close(),
+        }
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        if self.0.reader_lock.is_some() {
+            return Ok(true);
+        }
+        self.0.backend.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        if self.0.reader_lock.is_some() {
+            return Ok(true);
+        }
+        self.0.backend.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        if self.0.reader_lock.is_some() {
+            return Ok(());
+        }
+        self.0.backend.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        if self.0.reader_lock.is_some() {
+            return Ok(());
+        }
+        self.0.backend.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        if self.0.reader_lock.is_some() {
+            return Ok(());
+        }
+        self.0.backend.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        if self.0.reader_lock.is_some() {
+            return Ok(false);
+        }
+        self.0.backend.query_lock_range(start, end)
+    }
+}
+
+/// Opens a file to be read without a mark of when that was, where the system allows it.
+fn open_unmarked(path: &Path) -> io::Result<File> {
+    #[cfg(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "x86")
+    ))]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+
+        // `O_NOATIME`, which only the owner of the file may ask for.
+        let mut options = OpenOptions::new();
+        if let Ok(file) = options.read(true).custom_flags(0o1_000_000).open(path) {
+            return Ok(file);
+        }
+    }
+    File::open(path)
+}
+
+/// Keeps writers away from a file for as long as the handle is open.
+fn lock_shared(file: &File) -> Result<(), NotOpened> {
+    match file.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(NotOpened::InUse),
+        // Where files have no locks, checksums tell what a writer changed meanwhile.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(error)) => Err(NotOpened::Io(error)),
+    }
+}
+
+/// Refuses a file that does not begin as a database does.
+fn look(file: &mut File, bytes: u64) -> Result<(), NotOpened> {
+    let mut start = Vec::new();
+    file.take(PAGE_BYTES).read_to_end(&mut start)?;
+    if start.starts_with(MAGIC) {
+        return Ok(());
+    }
+    let zeros = start.iter().take_while(|&&byte| byte == 0).count();
+    Err(NotOpened::Foreign(if start.is_empty() {
+        "it is empty".to_owned()
+    } else if zeros == start.len() {
+        format!("it begins with {zeros} zero bytes, of {bytes} bytes in all")
+    } else {
+        let shown = start[..start.len().min(SHOWN_BYTES)].escape_ascii();
+        format!("it begins with \"{shown}\"")
+    }))
+}
+
+/// The age at which what a killed process left of making a store is cleared away.
+const LEFT_AGE: Duration = Duration::from_hours(1);
+
+/// How many stores this process has begun to make.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// Makes a file by `make` under another name, and gives it this one; false where that is taken.
+///
+/// What stands under the path is never replaced, also not by a file that comes meanwhile. A process
+/// that is killed leaves the path as it was.
+pub(super) fn create<E: From<io::Error>>(
+    path: &Path,
+    make: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<bool, E> {
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
+    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let prefix = format!(".{}.new-", name.to_string_lossy());
+    clear_left(folder, &prefix);
+    let count = MADE.fetch_add(1, Ordering::Relaxed);
+    let aside = folder.join(format!("{prefix}{}-{count}", std::process::id()));
+    // A process of the same number may have been killed.
+    let _ = fs::remove_file(&aside);
+    let published = make(&aside).and_then(|()| Ok(publish(&aside, path)?));
+    let _ = fs::remove_file(&aside);
+    let is_made = published?;
+    sync_folder(folder)?;
+    Ok(is_made)
+}
+
+/// Gives a whole file its name, unless that is taken.
+fn publish(aside: &Path, path: &Path) -> io::Result<bool> {
+    match fs::hard_link(aside, path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        // A file system without links renames.
+        Err(_) if fs::symlink_metadata(path).is_ok() => Ok(false),
+        Err(_) => fs::rename(aside, path).map(|()| true),
+    }
+}
+
+/// Removes what killed processes left some time ago of making a store of this name.
+fn clear_left(folder: &Path, prefix: &str) {
+    let here = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let is_left = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let age = || {
+            let changed = fs::symlink_metadata(path).ok()?.modified().ok()?;
+            SystemTime::now().duration_since(changed).ok()
+        };
+        name.is_some_and(|name| name.starts_with(prefix)) && age().is_some_and(|it| it > LEFT_AGE)
+    };
+    let entries = fs::read_dir(here).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()).filter(is_left) {
+        // Where it stays, it is in nobody's way.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Makes the names in a folder last, which syncing a file does not promise.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let here = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
+        File::open(here)?.sync_all()?;
+    }
+    Ok(())
+}
