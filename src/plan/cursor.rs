@@ -136,6 +136,7 @@ impl Cursor {
             (Strategy::Walk | Strategy::Bucket, None) | (Strategy::Sort, _) => {
                 let mut all = Vec::with_capacity(usize::try_from(found.count()).unwrap_or(0));
                 found.for_each(task.live, work, |row| all.push(row));
+                work.rows_touched += all.len() as u64;
                 let keys = RowKeys::new(&task.live.segment, task.order);
                 Source::Keyed(keys.keyed(all.into_iter()))
             }
@@ -345,6 +346,7 @@ impl Cursor {
                 _ => false,
             };
             if group.len() > 1 {
+                self.work.rows_touched += group.len() as u64;
                 let left = self.needed.saturating_sub(self.rows.len() as u64);
                 keys.select_rows(&mut group, 0..left);
             }
@@ -428,20 +430,22 @@ fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
     let needed = usize::try_from(task.need.most).unwrap_or(usize::MAX);
     let room = needed.saturating_mul(2).max(64);
     let mut buffer: Vec<KeyedRow> = Vec::new();
-    // Once the buffer was cut, only what sorts before its worst can still enter.
-    let mut worst: Option<KeyedRow> = None;
+    // Once the buffer was cut, only what packs to no more than its worst can still enter. What ties
+    // with that stays: the other keys are looked at once, at the end.
+    let mut worst: Option<u64> = None;
+    let mut room_left = room;
     let mut touched = 0;
     found.for_each(task.live, work, |row| {
         touched += 1;
         let packed = keys.packed(row);
-        if worst.is_some_and(|worst| keys.compare((packed, row), worst).is_gt()) {
+        if worst.is_some_and(|worst| packed > worst) {
             return;
         }
         buffer.push((packed, row));
-        if buffer.len() >= room && needed > 0 {
-            buffer.select_nth_unstable_by(needed - 1, |a, b| keys.compare(*a, *b));
-            buffer.truncate(needed);
-            worst = buffer.last().copied();
+        if buffer.len() >= room_left && needed > 0 {
+            worst = keys.cut(&mut buffer, needed);
+            // What ties is looked at a few times in all, however much of it there is.
+            room_left = room.max(buffer.len().saturating_mul(2));
         }
     });
     work.rows_touched += touched;

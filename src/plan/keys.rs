@@ -8,10 +8,10 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::order::{Key, Order, Value, directed, is_constant};
-use crate::model::value::fold;
 use crate::segment::Segment;
 use crate::segment::column::{Column, TextColumn};
-use crate::segment::sorted::text_prefix;
+use crate::segment::folded;
+use crate::segment::ties::{self, KeyKind, TiedRow, order_ties};
 
 /// A row with what its first keys pack to.
 pub(super) type KeyedRow = (u64, u32);
@@ -103,7 +103,7 @@ impl<'a> RowKeys<'a> {
             None if self.tid_descends => !u64::from(row),
             None => u64::from(row),
             Some((KeyColumn::Long(column), key)) => {
-                let prefix = text_prefix(&fold(&column.text(row)));
+                let prefix = folded::prefix(column.encoded(row));
                 if key.descends { !prefix } else { prefix }
             }
             Some(_) => {
@@ -194,45 +194,75 @@ impl<'a> RowKeys<'a> {
         }
     }
 
-    /// Compares two rows, given what [`packed`](Self::packed) gave for them.
-    pub(super) fn compare(&self, a: KeyedRow, b: KeyedRow) -> Ordering {
-        a.0.cmp(&b.0).then_with(|| self.compare_rows(a.1, b.1))
-    }
-
-    /// Compares two rows by the keys that are not packed, then by tid.
-    fn compare_rows(&self, a: u32, b: u32) -> Ordering {
-        for (column, key) in &self.keys[self.packed_bits.len()..] {
-            let by_key = match column {
-                KeyColumn::Coded(column) => column.class(a).cmp(&column.class(b)),
-                KeyColumn::Long(column) => fold(&column.text(a)).cmp(&fold(&column.text(b))),
-            };
-            if by_key != Ordering::Equal {
-                return directed(by_key, key.descends);
-            }
-        }
-        directed(a.cmp(&b), self.tid_descends)
-    }
-
     /// Puts the rows of a window of the order first, in order, and drops all others.
+    ///
+    /// Keys that are not packed are looked at only for rows that tie at a border of the window or
+    /// inside it.
     ///
     /// Cost: linear in the rows, but for those of the window, which are sorted.
     pub(super) fn select(&self, keyed: &mut Vec<KeyedRow>, window: Range<u64>) {
-        let start = usize::try_from(window.start)
-            .unwrap_or(usize::MAX)
-            .min(keyed.len());
-        let end = usize::try_from(window.end)
-            .unwrap_or(usize::MAX)
-            .min(keyed.len());
-        let compare = |a: &KeyedRow, b: &KeyedRow| self.compare(*a, *b);
-        if end < keyed.len() {
-            keyed.select_nth_unstable_by(end, compare);
-            keyed.truncate(end);
+        let most = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(keyed.len());
+        let mut window = most(window.start)..most(window.end);
+        if window.is_empty() {
+            keyed.clear();
+            return;
         }
-        if 0 < start && start < keyed.len() {
-            keyed.select_nth_unstable_by(start, compare);
+        window = keep_ties(keyed, window);
+        keyed.sort_unstable_by(|a, b| self.compare_packed(*a, *b));
+        if self.has_unpacked() {
+            self.order_ties(keyed, &window);
         }
-        keyed.drain(..start);
-        keyed.sort_unstable_by(compare);
+        keyed.truncate(window.end);
+        keyed.drain(..window.start);
+    }
+
+    /// Drops the rows that are not among the first of the order; returns what the last of them packs
+    /// to. Rows that pack to the same and may differ in other keys stay.
+    pub(super) fn cut(&self, keyed: &mut Vec<KeyedRow>, count: usize) -> Option<u64> {
+        if count == 0 || count > keyed.len() {
+            return None;
+        }
+        let compare = |a: &KeyedRow, b: &KeyedRow| self.compare_packed(*a, *b);
+        let (_, last, _) = keyed.select_nth_unstable_by(count - 1, compare);
+        let last = last.0;
+        if self.has_unpacked() {
+            keyed.retain(|row| row.0 <= last);
+        } else {
+            keyed.truncate(count);
+        }
+        Some(last)
+    }
+
+    /// Returns whether rows that pack to the same may differ in a key.
+    pub(super) fn has_unpacked(&self) -> bool {
+        self.packed_bits.len() < self.keys.len()
+    }
+
+    /// Compares two rows by what they pack to, then by tid.
+    fn compare_packed(&self, a: KeyedRow, b: KeyedRow) -> Ordering {
+        let by_row = || directed(a.1.cmp(&b.1), self.tid_descends);
+        a.0.cmp(&b.0).then_with(by_row)
+    }
+
+    /// Orders the rows that pack to the same by the other keys, as far as the window has them.
+    fn order_ties(&self, keyed: &mut [KeyedRow], window: &Range<usize>) {
+        let mut at = 0;
+        let mut tied = Vec::new();
+        for run in keyed.chunk_by_mut(|a, b| a.0 == b.0) {
+            let start = at;
+            at += run.len();
+            let within = window.start.max(start)..window.end.min(at);
+            if run.len() < 2 || within.is_empty() {
+                continue;
+            }
+            tied.clear();
+            tied.extend(run.iter().map(|&(_, row)| TiedRow::new(row)));
+            let within = within.start - start..within.end - start;
+            order_ties(&mut tied, within, self.packed_bits.len(), self);
+            for ((_, row), tied) in run.iter_mut().zip(&tied) {
+                *row = tied.row;
+            }
+        }
     }
 
     /// Replaces ascending rows by those of a window of the order.
@@ -241,6 +271,53 @@ impl<'a> RowKeys<'a> {
         self.select(&mut keyed, window);
         rows.extend(keyed.into_iter().map(|(_, row)| row));
     }
+}
+
+impl ties::Keys for RowKeys<'_> {
+    fn key(&self, index: usize) -> Option<KeyKind> {
+        let (column, key) = self.keys.get(index)?;
+        Some(KeyKind {
+            is_text: matches!(column, KeyColumn::Long(_)),
+            descends: key.descends,
+        })
+    }
+
+    fn class(&self, index: usize, row: u32) -> u64 {
+        match &self.keys[index].0 {
+            KeyColumn::Coded(column) => column.class(row),
+            KeyColumn::Long(_) => 0,
+        }
+    }
+
+    fn text(&self, index: usize, row: u32) -> &[u8] {
+        match &self.keys[index].0 {
+            KeyColumn::Coded(_) => &[],
+            KeyColumn::Long(column) => column.encoded(row).as_bytes(),
+        }
+    }
+
+    fn rows_descend(&self) -> bool {
+        self.tid_descends
+    }
+}
+
+/// Drops the rows that pack to less than the first of a window or to more than its last; returns
+/// where the window is among the others.
+fn keep_ties(keyed: &mut Vec<KeyedRow>, window: Range<usize>) -> Range<usize> {
+    if window.end < keyed.len() {
+        let (_, last, _) = keyed.select_nth_unstable_by_key(window.end - 1, |row| row.0);
+        let last = last.0;
+        keyed.retain(|row| row.0 <= last);
+    }
+    if window.start == 0 {
+        return window;
+    }
+    let (_, first, _) = keyed.select_nth_unstable_by_key(window.start, |row| row.0);
+    let first = first.0;
+    let rows_before = keyed.len();
+    keyed.retain(|row| row.0 >= first);
+    let dropped = rows_before - keyed.len();
+    window.start - dropped..window.end - dropped
 }
 
 /// Returns the greatest number of so many bits.

@@ -7,18 +7,16 @@
 //!
 //! * Keys, then tid: every order is total (spec section 3).
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::model::Field;
-use crate::model::value::fold;
+use crate::model::value::{fold, text_prefix};
 use crate::query::{Direction, OrderKey, Query, SortKey};
 use crate::segment::column::Column;
 use crate::segment::dictionary::cmp_folds;
-use crate::segment::sorted::text_prefix;
-use crate::segment::{Segment, Slot};
+use crate::segment::{Segment, Slot, folded};
 use crate::snapshot::{RowId, Snapshot};
 
 /// One key of an order.
@@ -134,7 +132,9 @@ pub(super) fn is_constant(segment: &Segment, slot: Slot) -> bool {
 #[derive(Debug)]
 pub(super) enum Value<'a> {
     Number(Option<u64>),
-    Text(Cow<'a, str>),
+    Text(&'a str),
+    /// A long text, URL-encoded as its column keeps it.
+    Long(&'a str),
 }
 
 impl<'a> Value<'a> {
@@ -142,12 +142,11 @@ impl<'a> Value<'a> {
     pub(super) fn of(segment: &'a Segment, slot: Slot, row: u32) -> Value<'a> {
         match segment.column(slot) {
             Some(column) if column.dictionary().is_none() => Value::Number(column.number(row)),
-            Some(column) => Value::Text(column.text(row).into()),
-            None => Value::Text(
-                segment
-                    .text_column(slot)
-                    .map_or(Cow::Borrowed(""), |column| column.text(row)),
-            ),
+            Some(column) => Value::Text(column.text(row)),
+            None => match segment.text_column(slot) {
+                Some(column) => Value::Long(column.encoded(row)),
+                None => Value::Text(""),
+            },
         }
     }
 
@@ -162,6 +161,7 @@ impl<'a> Value<'a> {
                 u64::from_be_bytes(bytes.map(|byte| byte.to_ascii_lowercase()))
             }
             Value::Text(text) => text_prefix(&fold(text)),
+            Value::Long(encoded) => folded::prefix(encoded),
         }
     }
 
@@ -170,6 +170,7 @@ impl<'a> Value<'a> {
         match (self, other) {
             (Value::Number(own), Value::Number(other)) => own.cmp(other),
             (Value::Text(own), Value::Text(other)) => cmp_folds(own, other),
+            (Value::Long(own), Value::Long(other)) => folded::compare(own, other),
             // A slot is of one kind in every segment.
             _ => Ordering::Equal,
         }
@@ -203,12 +204,12 @@ mod tests {
         let ascending = [
             "", "\0", " ", "a", "AB", "abcdefgg", "ABCDEFGH", "b", "st", "ß", "é",
         ];
-        let values = ascending.map(|text| Value::Text(text.into()));
+        let values = ascending.map(Value::Text);
         for pair in values.windows(2) {
             assert_eq!(pair[0].cmp(&pair[1]), Ordering::Less, "{pair:?}");
             assert!(pair[0].leading() <= pair[1].leading(), "{pair:?}");
         }
-        let leading = |text: &str| Value::Text(text.into()).leading();
+        let leading = |text: &str| Value::Text(text).leading();
         assert!(leading("a") < leading("ab") && leading("abcdefgg") < leading("ABCDEFGH"));
         assert_eq!(leading("abcdefgh"), leading("ABCDEFGHI"));
         assert_eq!(leading("Éa"), leading("éA"));

@@ -25,6 +25,7 @@ pub(crate) mod column;
 pub(crate) mod cube;
 pub(crate) mod dictionary;
 mod distinct;
+pub(crate) mod folded;
 pub(crate) mod merge;
 mod parts;
 pub(crate) mod revision;
@@ -32,6 +33,8 @@ pub(crate) mod rowset;
 pub(crate) mod sorted;
 pub(crate) mod terms;
 mod text_order;
+mod text_rows;
+pub(crate) mod ties;
 pub(crate) mod tombstones;
 pub(crate) mod words;
 

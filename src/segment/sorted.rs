@@ -18,17 +18,19 @@
 //! use by a pass over the rows and then kept for the next snapshot, whose tombstones
 //! differ by a few rows: each of these is found by a search.
 
+use std::cmp::Ordering;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 
 use super::budget::Budget;
 use super::column::{Column, TextColumn};
+use super::folded;
+use super::text_rows::sort_rows;
 use super::tombstones::Tombstones;
 use crate::model::memory::ARC_BYTES;
-use crate::model::value::fold_into;
 
 /// So many ties are passed one by one before the end of them is searched for.
 const TIES_STEPPED_MAX: usize = 8;
@@ -79,13 +81,15 @@ impl LazyRows {
 
     /// Returns whether this call is the first that says it has room for the order.
     pub(crate) fn claim(&self) -> bool {
-        !self.is_claimed.swap(true, Ordering::SeqCst)
+        !self.is_claimed.swap(true, atomic::Ordering::SeqCst)
     }
 
     /// Adds to what requests would have saved by the order; returns the sum.
     pub(crate) fn miss(&self, nanoseconds: u64) -> u64 {
         // Readers at once may count a little less: nothing but the moment depends on it.
-        self.missed.fetch_add(nanoseconds, Ordering::Relaxed) + nanoseconds
+        self.missed
+            .fetch_add(nanoseconds, atomic::Ordering::Relaxed)
+            + nanoseconds
     }
 }
 
@@ -158,43 +162,19 @@ impl SortedRows {
 
     /// Sorts the rows by their folded texts.
     ///
-    /// Texts are compared by the first eight folded bytes, which decide most pairs.
+    /// Cost: linear in what the texts share with others, and in the rows. While it lasts it takes at
+    /// most as much memory again as the order.
     pub(crate) fn by_text(column: &TextColumn, rows_count: u32) -> SortedRows {
-        let mut folded = String::new();
-        let mut fold_row = |row: u32| {
-            folded.clear();
-            fold_into(&column.text(row), &mut folded);
-            folded.clone()
-        };
-        let mut keys: Vec<(u64, u32)> = (0..rows_count)
-            .map(|row| (text_prefix(&fold_row(row)), row))
-            .collect();
-        keys.sort_unstable();
-        let mut ties = vec![0u64; keys.len().div_ceil(64)];
-        let mut start = 0;
-        while start < keys.len() {
-            let prefix = keys[start].0;
-            let length = keys[start..]
-                .iter()
-                .take_while(|key| key.0 == prefix)
-                .count();
-            let run = &mut keys[start..start + length];
-            if length > 1 {
-                let mut texts: Vec<(String, u32)> =
-                    run.iter().map(|&(_, row)| (fold_row(row), row)).collect();
-                texts.sort_unstable();
-                for (at, (key, text)) in run.iter_mut().zip(&texts).enumerate() {
-                    key.1 = text.1;
-                    if at > 0 && texts[at - 1].0 == text.0 {
-                        ties[(start + at) / 64] |= 1 << ((start + at) % 64);
-                    }
-                }
+        let rows = sort_rows(column, rows_count);
+        let mut ties = vec![0u64; rows.len().div_ceil(64)];
+        for (at, pair) in (1..).zip(rows.windows(2)) {
+            let texts = (column.encoded(pair[0]), column.encoded(pair[1]));
+            if folded::compare(texts.0, texts.1) == Ordering::Equal {
+                ties[at / 64] |= 1 << (at % 64);
             }
-            start += length;
         }
-        let rows = keys.into_iter().map(|(_, row)| row).collect();
         SortedRows {
-            rows,
+            rows: rows.into(),
             starts: None,
             samples: Box::default(),
             ties: Some(ties.into()),
@@ -384,14 +364,6 @@ impl SortedRows {
 /// Returns whether rows are sorted by counting, and where each class starts is kept.
 fn has_few_classes(column: &Column) -> bool {
     column.classes_count() <= u64::from(column.rows_count() / 4).max(256)
-}
-
-/// Returns the first eight bytes of a folded text as an integer that orders as they do.
-pub(crate) fn text_prefix(folded: &str) -> u64 {
-    let mut bytes = [0; 8];
-    let length = folded.len().min(8);
-    bytes[..length].copy_from_slice(&folded.as_bytes()[..length]);
-    u64::from_be_bytes(bytes)
 }
 
 #[cfg(test)]
