@@ -29,9 +29,32 @@ use crate::segment::{FRAME_BYTES, Segment, Slot};
 pub(crate) struct LiveSegment {
     pub(crate) segment: Arc<Segment>,
     pub(crate) dead: Arc<Tombstones>,
+    /// The bytes of the dead rows' long texts.
+    dead_text_bytes: u64,
 }
 
 impl LiveSegment {
+    /// Takes a segment all of whose rows are live.
+    pub(crate) fn new(segment: impl Into<Arc<Segment>>) -> LiveSegment {
+        LiveSegment {
+            segment: segment.into(),
+            dead: Arc::default(),
+            dead_text_bytes: 0,
+        }
+    }
+
+    /// Marks a row dead.
+    pub(crate) fn bury(&mut self, row: u32) {
+        if Arc::make_mut(&mut self.dead).insert(row) {
+            self.dead_text_bytes += self.segment.row_text_bytes(row);
+        }
+    }
+
+    /// Returns the bytes of the live rows' long texts.
+    pub(crate) fn live_text_bytes(&self) -> u64 {
+        self.segment.text_bytes() - self.dead_text_bytes
+    }
+
     /// Returns how many rows are live.
     pub(crate) fn live_count(&self) -> u32 {
         self.segment.rows_count() - self.dead.count()
@@ -230,6 +253,15 @@ impl Snapshot {
                 return Err(format!(
                     "{dead} rows are dead, {} are counted",
                     live.dead.count()
+                ));
+            }
+            let rows = 0..segment.rows_count();
+            let live_rows = rows.filter(|&row| !live.dead.contains(row));
+            let text_bytes: u64 = live_rows.map(|row| segment.row_text_bytes(row)).sum();
+            if text_bytes != live.live_text_bytes() {
+                return Err(format!(
+                    "live texts have {text_bytes} bytes, {} are counted",
+                    live.live_text_bytes()
                 ));
             }
             for row in (0..segment.rows_count()).filter(|&row| !live.dead.contains(row)) {

@@ -57,6 +57,9 @@ pub(crate) const ROWS_MAX: u32 = u32::MAX - 1;
 /// The heap bytes of what holds the parts of a segment together.
 pub(crate) const FRAME_BYTES: usize = ARC_BYTES + size_of::<Segment>();
 
+/// The fields whose texts are kept a row each, however often one comes.
+pub(crate) const LONG_FIELDS: [Field; 2] = [Field::Subject, Field::Summary];
+
 /// The fields that have a posting for each class: all filters by value but cid, whose
 /// values are so many that one sorted vector serves better.
 pub(crate) fn has_postings(field: Field) -> bool {
@@ -118,6 +121,8 @@ pub(crate) struct Segment {
     budget: Arc<Budget>,
     /// The heap bytes of what is there from the start.
     fixed_bytes: usize,
+    /// The bytes of the rows' long texts, which a revision shares with its base.
+    text_bytes: u64,
 }
 
 /// Where the searchable texts of a segment's rows are indexed.
@@ -168,6 +173,8 @@ impl Segment {
     pub(crate) fn of_revision(revision: Revision, budget: &Arc<Budget>) -> Segment {
         let mut columns: Vec<_> = Field::ALL.map(|_| OnceLock::new()).into();
         columns[Field::Tid.index()] = OnceLock::from(revision.column(Field::Tid));
+        let base = revision.base();
+        let text_bytes = revision.rows().iter().map(|&row| base.row_text_bytes(row));
         Segment {
             rows_count: revision.rows().len() as u32,
             columns,
@@ -178,6 +185,7 @@ impl Segment {
             terms: TermSets::default(),
             budget: Arc::clone(budget),
             fixed_bytes: FRAME_BYTES + revision.bytes(),
+            text_bytes: text_bytes.sum(),
             texts: Texts::Base(revision),
         }
     }
@@ -238,6 +246,23 @@ impl Segment {
             },
             Slot::Custom(_) => None,
         }
+    }
+
+    /// Returns the bytes of a row's long texts, as they are kept.
+    pub(crate) fn row_text_bytes(&self, row: u32) -> u64 {
+        if let Some(revision) = self.revision() {
+            return revision
+                .base()
+                .row_text_bytes(revision.rows()[row as usize]);
+        }
+        let columns = LONG_FIELDS.map(|field| self.text_column(Slot::Field(field)));
+        let texts = columns.iter().flatten().map(|column| column.encoded(row));
+        texts.map(|text| text.len() as u64).sum()
+    }
+
+    /// Returns the bytes of all rows' long texts, dead ones too.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        self.text_bytes
     }
 
     /// Returns the custom columns with the index of their name, ascending by it.

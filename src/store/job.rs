@@ -77,10 +77,10 @@ impl Merged {
     /// snapshot: then its rows are elsewhere, or nowhere.
     pub(super) fn put_into(self, snapshot: &Snapshot) -> Option<Vec<LiveSegment>> {
         let mut segments = snapshot.segments().to_vec();
-        let mut dead = Tombstones::default();
+        let mut merged = LiveSegment::new(Arc::clone(&self.segment));
         let mut bury = |input: &LiveSegment, row: u32| {
             if let Some(moved) = self.segment.row_of(input.segment.tid(row)) {
-                dead.insert(moved);
+                merged.bury(moved);
             }
         };
         for input in &self.inputs {
@@ -106,10 +106,7 @@ impl Merged {
                 *live = self.rebase(live);
             }
         }
-        segments.push(LiveSegment {
-            segment: self.segment,
-            dead: Arc::new(dead),
-        });
+        segments.push(merged);
         drop_empty(&mut segments);
         Some(segments)
     }
@@ -125,10 +122,7 @@ impl Merged {
             return live.clone();
         };
         let revision = revision.rebase(&live.dead, &self.segment);
-        LiveSegment {
-            segment: Arc::new(Segment::of_revision(revision, live.segment.budget())),
-            dead: Arc::default(),
-        }
+        LiveSegment::new(Segment::of_revision(revision, live.segment.budget()))
     }
 }
 

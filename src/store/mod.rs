@@ -278,9 +278,10 @@ impl Store {
         })?;
         let mut sealed = store.publisher.seal(builder);
         if let Some(live) = &mut sealed {
-            let dead = Arc::make_mut(&mut live.dead);
-            for row in removed.iter().filter_map(|&tid| live.segment.row_of(tid)) {
-                dead.insert(row);
+            for &tid in &removed {
+                if let Some(row) = live.segment.row_of(tid) {
+                    live.bury(row);
+                }
             }
         }
         store.journal = Some(Mutex::new(Box::new(journal)));
@@ -584,10 +585,12 @@ fn append_names(transaction: &mut Transaction<'_>, entered: &[String]) -> Result
 /// Marks rows dead.
 fn mark_dead(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
     for id in rows {
-        Arc::make_mut(&mut segments[id.segment as usize].dead).insert(id.row);
+        segments[id.segment as usize].bury(id.row);
     }
 }
 
+#[cfg(test)]
+mod dead_rows;
 #[cfg(all(test, loom))]
 mod interleavings;
 #[cfg(test)]
