@@ -3,14 +3,16 @@
 //! What it costs, first. **One writer.** A [`Store`] is not `Clone`, so whoever owns it
 //! is the one writer; two writers share a mutex around it. **A commit builds a
 //! segment.** Its tickets are indexed before it returns, and the rows that they replace
-//! are marked dead, not erased: their memory goes when their segment is merged. **A patch
+//! are marked dead, not erased: their memory goes when their segment is merged, or with the
+//! last live row of it. **A patch
 //! that leaves the searchable texts of a ticket in a large segment alone indexes nothing:** it
 //! keeps the new values beside the old row ([`Revision`]), and the first reader who asks for a
 //! field makes its column. **Now and
 //! then a commit merges** small segments, up to 16,384 rows of them, and takes as long as
 //! that takes; readers do not notice. **Large merges are the caller's to schedule:** until a
 //! [`MergeJob`] is run and installed, large segments gather, and many segments are slower
-//! to read than one. A held snapshot keeps what it names alive.
+//! to read than one. **What is dead stays while as much is live:** see [`Store`] for the bound.
+//! A held snapshot, and an answer from it, keeps what it names alive.
 //!
 //! What it buys: a [`Reader`] takes a [`Snapshot`] without waiting, also in the middle
 //! of a commit, and sees all of a batch or nothing of it. A commit becomes visible in one
@@ -174,6 +176,21 @@ pub struct Loaded {
 }
 
 /// Tickets, and the one right to change them.
+///
+/// # Memory
+///
+/// What is replaced or removed is marked dead, and goes when its segment is merged, or at once
+/// when nothing of the segment is live. A segment is due to be merged when less than half of it
+/// is live, by its rows or by the bytes that these take: a small one (up to 8,192 rows) is merged
+/// by a commit, a larger one by a job. So when [`merge_job`](Store::merge_job) returns none, at
+/// most as many rows are dead as there are tickets, and at most as many bytes of subjects and
+/// summaries, but for small segments that the next commits merge. Texts of other fields are kept
+/// once for all rows that have them, and are not weighed. With the last ticket goes everything
+/// but the names of custom fields.
+///
+/// Snapshots, answers and chunks that are held keep what they were made from, as do a
+/// [`MergeJob`] and its result. What is let go is the allocator's, which may keep it for what
+/// comes next: the README says how much that is.
 ///
 /// # Examples
 ///
