@@ -29,7 +29,8 @@ use crate::segment::{FRAME_BYTES, Segment, Slot};
 pub(crate) struct LiveSegment {
     pub(crate) segment: Arc<Segment>,
     pub(crate) dead: Arc<Tombstones>,
-    /// The bytes of the dead rows' long texts.
+    /// The bytes of long texts that no ticket has any more; none of a revision's rows, which
+    /// count where the texts are.
     dead_text_bytes: u64,
 }
 
@@ -43,14 +44,18 @@ impl LiveSegment {
         }
     }
 
-    /// Marks a row dead.
-    pub(crate) fn bury(&mut self, row: u32) {
-        if Arc::make_mut(&mut self.dead).insert(row) {
-            self.dead_text_bytes += self.segment.row_text_bytes(row);
-        }
+    /// Marks a row dead whose ticket has its long texts all the same: the row was revised.
+    pub(crate) fn mark_dead(&mut self, row: u32) {
+        Arc::make_mut(&mut self.dead).insert(row);
     }
 
-    /// Returns the bytes of the live rows' long texts.
+    /// Counts the long texts of rows as dead.
+    pub(crate) fn bury_texts(&mut self, rows: impl Iterator<Item = u32>) {
+        let bytes = rows.map(|row| self.segment.row_text_bytes(row));
+        self.dead_text_bytes += bytes.sum::<u64>();
+    }
+
+    /// Returns the bytes of the long texts that tickets have.
     pub(crate) fn live_text_bytes(&self) -> u64 {
         self.segment.text_bytes() - self.dead_text_bytes
     }
@@ -255,15 +260,7 @@ impl Snapshot {
                     live.dead.count()
                 ));
             }
-            let rows = 0..segment.rows_count();
-            let live_rows = rows.filter(|&row| !live.dead.contains(row));
-            let text_bytes: u64 = live_rows.map(|row| segment.row_text_bytes(row)).sum();
-            if text_bytes != live.live_text_bytes() {
-                return Err(format!(
-                    "live texts have {text_bytes} bytes, {} are counted",
-                    live.live_text_bytes()
-                ));
-            }
+            self.check_texts(live)?;
             for row in (0..segment.rows_count()).filter(|&row| !live.dead.contains(row)) {
                 if !live_tids.insert(segment.tid(row)) {
                     return Err(format!("ticket {} is live twice", segment.tid(row)));
@@ -271,6 +268,35 @@ impl Snapshot {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the bytes of a segment's live texts are those of its live and revised rows.
+    fn check_texts(&self, live: &LiveSegment) -> Result<(), String> {
+        let segment = &live.segment;
+        if segment.revision().is_some() {
+            return Ok(());
+        }
+        let rows = 0..segment.rows_count();
+        let mut live_rows: Vec<u32> = rows.filter(|&row| !live.dead.contains(row)).collect();
+        for other in self.segments().iter().filter(|it| it.revises(segment)) {
+            let revised = other
+                .segment
+                .revision()
+                .into_iter()
+                .flat_map(|it| it.rows());
+            let revised = (0..)
+                .zip(revised)
+                .filter(|&(row, _)| !other.dead.contains(row));
+            live_rows.extend(revised.map(|(_, &base_row)| base_row));
+        }
+        let bytes: u64 = live_rows
+            .iter()
+            .map(|&row| segment.row_text_bytes(row))
+            .sum();
+        let counted = live.live_text_bytes();
+        (bytes == counted)
+            .then_some(())
+            .ok_or_else(|| format!("live texts have {bytes} bytes, {counted} are counted"))
     }
 
     /// Returns where the live row of a tid is.

@@ -121,7 +121,7 @@ pub(crate) struct Segment {
     budget: Arc<Budget>,
     /// The heap bytes of what is there from the start.
     fixed_bytes: usize,
-    /// The bytes of the rows' long texts, which a revision shares with its base.
+    /// The bytes of the rows' long texts; none of a revision, which shares its base's.
     text_bytes: u64,
 }
 
@@ -173,8 +173,6 @@ impl Segment {
     pub(crate) fn of_revision(revision: Revision, budget: &Arc<Budget>) -> Segment {
         let mut columns: Vec<_> = Field::ALL.map(|_| OnceLock::new()).into();
         columns[Field::Tid.index()] = OnceLock::from(revision.column(Field::Tid));
-        let base = revision.base();
-        let text_bytes = revision.rows().iter().map(|&row| base.row_text_bytes(row));
         Segment {
             rows_count: revision.rows().len() as u32,
             columns,
@@ -185,7 +183,7 @@ impl Segment {
             terms: TermSets::default(),
             budget: Arc::clone(budget),
             fixed_bytes: FRAME_BYTES + revision.bytes(),
-            text_bytes: text_bytes.sum(),
+            text_bytes: 0,
             texts: Texts::Base(revision),
         }
     }
@@ -248,19 +246,17 @@ impl Segment {
         }
     }
 
-    /// Returns the bytes of a row's long texts, as they are kept.
+    /// Returns the bytes of a row's long texts, without a look at them.
     pub(crate) fn row_text_bytes(&self, row: u32) -> u64 {
-        if let Some(revision) = self.revision() {
-            return revision
-                .base()
-                .row_text_bytes(revision.rows()[row as usize]);
-        }
         let columns = LONG_FIELDS.map(|field| self.text_column(Slot::Field(field)));
-        let texts = columns.iter().flatten().map(|column| column.encoded(row));
-        texts.map(|text| text.len() as u64).sum()
+        let ranges = columns
+            .iter()
+            .flatten()
+            .map(|column| column.encoded_texts().range(column.index(row)));
+        ranges.map(|range| range.len() as u64).sum()
     }
 
-    /// Returns the bytes of all rows' long texts, dead ones too.
+    /// Returns the bytes of all rows' long texts, dead ones too; none of a revision.
     pub(crate) fn text_bytes(&self) -> u64 {
         self.text_bytes
     }

@@ -43,8 +43,8 @@ mod tiers;
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
-use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{iter, slice};
 
 use crate::import::{Import, Imported};
 use crate::journal::{Change, Journal, Transaction};
@@ -295,10 +295,10 @@ impl Store {
         })?;
         let mut sealed = store.publisher.seal(builder);
         if let Some(live) = &mut sealed {
-            for &tid in &removed {
-                if let Some(row) = live.segment.row_of(tid) {
-                    live.bury(row);
-                }
+            let rows = removed.iter().filter_map(|&tid| live.segment.row_of(tid));
+            for row in rows.collect::<Vec<u32>>() {
+                live.mark_dead(row);
+                live.bury_texts(iter::once(row));
             }
         }
         store.journal = Some(Mutex::new(Box::new(journal)));
@@ -358,7 +358,10 @@ impl Store {
             builder.insert(slice::from_ref(ticket), &changes.names);
         }
         let mut segments = snapshot.segments().to_vec();
-        mark_dead(&mut segments, changes.replaced());
+        bury(&mut segments, changes.replaced());
+        for id in changes.revised_rows() {
+            segments[id.segment as usize].mark_dead(id.row);
+        }
         let revisions = changes.revisions();
         segments.extend(
             revisions
@@ -470,7 +473,7 @@ impl Store {
                 tids.sort_unstable();
                 tids.dedup();
                 let live = tids.into_iter().filter_map(|tid| snapshot.find(tid));
-                mark_dead(&mut segments, live);
+                bury(&mut segments, live);
             }
         }
         segments.extend(publisher.seal(builder));
@@ -599,10 +602,20 @@ fn append_names(transaction: &mut Transaction<'_>, entered: &[String]) -> Result
         .try_for_each(|name| transaction.append(Change::Name(name)))
 }
 
-/// Marks rows dead.
-fn mark_dead(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
-    for id in rows {
-        segments[id.segment as usize].bury(id.row);
+/// Marks rows dead, and their long texts where these are.
+fn bury(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
+    for RowId { segment, row } in rows {
+        let live = &mut segments[segment as usize];
+        live.mark_dead(row);
+        let Some(revision) = live.segment.revision() else {
+            live.bury_texts(iter::once(row));
+            continue;
+        };
+        let (base, row) = (Arc::clone(revision.base()), revision.rows()[row as usize]);
+        let mut bases = segments.iter_mut();
+        if let Some(live) = bases.find(|live| Arc::ptr_eq(&live.segment, &base)) {
+            live.bury_texts(iter::once(row));
+        }
     }
 }
 

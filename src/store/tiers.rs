@@ -20,8 +20,8 @@
 //!
 //! Revisions of one base are merged among themselves by the same rules, without their base. It
 //! counts with its revisions as one: where it is merged with others they go along, the small
-//! ones too; and so they do once it is mostly dead, where a revised row is dead but its long texts,
-//! which the revision shares, are not.
+//! ones too; and so they do once it is mostly dead, where a revised row is dead, but its long
+//! texts, which the revision shares, are not.
 //!
 //! # Invariants
 //!
@@ -41,7 +41,6 @@
 //! chosen to be as bad as can be, where each is a third of all smaller ones, leave 34. As many
 //! again are left by the revisions of each base.
 
-use std::iter;
 use std::sync::Arc;
 
 use crate::segment::{ROWS_MAX, Segment};
@@ -66,21 +65,17 @@ struct Candidate {
 }
 
 /// Returns the bytes that rows with long texts take, about.
-fn bytes(rows_count: u32, text_bytes: u64) -> u64 {
-    u64::from(rows_count) * ROW_BYTES + text_bytes
+fn bytes(rows_count: u64, text_bytes: u64) -> u64 {
+    rows_count * ROW_BYTES + text_bytes
 }
 
 /// Returns whether less than half of a segment is live: of its rows, or of the bytes that they
-/// take. Of a base the rows count by which `revisions` revise it; their texts are its own.
-fn is_mostly_dead<'a>(
-    live: &LiveSegment,
-    revisions: impl Iterator<Item = &'a LiveSegment>,
-) -> bool {
-    let rows_count = live.segment.rows_count();
-    let live_bytes = |live: &LiveSegment| bytes(live.live_count(), live.live_text_bytes());
-    let all_live_bytes = live_bytes(live) + revisions.map(live_bytes).sum::<u64>();
-    u64::from(live.live_count()) * 2 < u64::from(rows_count)
-        || all_live_bytes * 2 < bytes(rows_count, live.segment.text_bytes())
+/// take with those that other rows revise.
+fn is_mostly_dead(live: &LiveSegment, revised_count: u64) -> bool {
+    let live_count = u64::from(live.live_count());
+    let rows_count = u64::from(live.segment.rows_count());
+    let live_bytes = bytes(live_count + revised_count, live.live_text_bytes());
+    live_count * 2 < rows_count || live_bytes * 2 < bytes(rows_count, live.segment.text_bytes())
 }
 
 /// Returns whether a segment of so many rows is merged by jobs.
@@ -128,7 +123,7 @@ fn candidates(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) 
             index,
             live: live.live_count().into(),
             rows: live.segment.rows_count().into(),
-            is_mostly_dead: is_mostly_dead(live, iter::empty()),
+            is_mostly_dead: is_mostly_dead(live, 0),
         })
         .collect();
     candidates.sort_unstable_by_key(|candidate| candidate.live);
@@ -140,12 +135,12 @@ fn families(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) ->
     let mut families = candidates(segments, |live| is_of(live, None) && is_kind(live));
     for family in &mut families {
         let base = &segments[family.index];
-        let revisions = segments.iter().filter(|live| live.revises(&base.segment));
-        for revision in revisions.clone() {
+        let base_live = family.live;
+        for revision in segments.iter().filter(|live| live.revises(&base.segment)) {
             family.live += u64::from(revision.live_count());
             family.rows += u64::from(revision.segment.rows_count());
         }
-        family.is_mostly_dead = is_mostly_dead(base, revisions);
+        family.is_mostly_dead = is_mostly_dead(base, family.live - base_live);
     }
     families.sort_unstable_by_key(|family| family.live);
     families
