@@ -21,6 +21,7 @@ use crate::model::memory::ARC_BYTES;
 use crate::model::names::CustomNames;
 use crate::model::value::seconds_to_date;
 use crate::model::{CellMut, Field, FieldKind, Ticket};
+use crate::segment::revision::Revision;
 use crate::segment::tombstones::Tombstones;
 use crate::segment::{FRAME_BYTES, Segment, Slot};
 
@@ -279,13 +280,9 @@ impl Snapshot {
         let rows = 0..segment.rows_count();
         let mut live_rows: Vec<u32> = rows.filter(|&row| !live.dead.contains(row)).collect();
         for other in self.segments().iter().filter(|it| it.revises(segment)) {
-            let revised = other
-                .segment
-                .revision()
-                .into_iter()
-                .flat_map(|it| it.rows());
+            let rows = other.segment.revision().map_or(&[][..], Revision::rows);
             let revised = (0..)
-                .zip(revised)
+                .zip(rows)
                 .filter(|&(row, _)| !other.dead.contains(row));
             live_rows.extend(revised.map(|(_, &base_row)| base_row));
         }
