@@ -37,9 +37,9 @@
 //! Commits rewrite a ticket at most once for each power of [`GROWTH`] below the rows that
 //! a commit may merge, and once more: eight times for 4 and 16,384. Jobs rewrite it once
 //! for each power of it between those rows and all tickets. A removed or replaced ticket
-//! adds three at most, and its long texts as many bytes. Commits alike leave at most three small segments a power, 21; sizes
-//! chosen to be as bad as can be, where each is a third of all smaller ones, leave 34. As many
-//! again are left by the revisions of each base.
+//! adds three at most, and its long texts as many bytes. Commits alike leave at most three small
+//! segments a power, 21; sizes chosen to be as bad as can be, where each is a third of all smaller
+//! ones, leave 34. As many again are left by the revisions of each base.
 
 use std::sync::Arc;
 
