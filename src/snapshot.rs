@@ -23,6 +23,7 @@ use crate::model::memory::ARC_BYTES;
 use crate::model::names::CustomNames;
 use crate::model::value::seconds_to_date;
 use crate::model::{CellMut, Field, FieldKind, Ticket};
+use crate::segment::revision::Revision;
 use crate::segment::tombstones::Tombstones;
 use crate::segment::{FRAME_BYTES, Segment, Slot};
 
@@ -31,9 +32,37 @@ use crate::segment::{FRAME_BYTES, Segment, Slot};
 pub(crate) struct LiveSegment {
     pub(crate) segment: Arc<Segment>,
     pub(crate) dead: Arc<Tombstones>,
+    /// The bytes of long texts that no ticket has any more; none of a revision's rows, which
+    /// count where the texts are.
+    dead_text_bytes: u64,
 }
 
 impl LiveSegment {
+    /// Takes a segment all of whose rows are live.
+    pub(crate) fn new(segment: impl Into<Arc<Segment>>) -> LiveSegment {
+        LiveSegment {
+            segment: segment.into(),
+            dead: Arc::default(),
+            dead_text_bytes: 0,
+        }
+    }
+
+    /// Marks a row dead whose ticket has its long texts all the same: the row was revised.
+    pub(crate) fn mark_dead(&mut self, row: u32) {
+        Arc::make_mut(&mut self.dead).insert(row);
+    }
+
+    /// Counts the long texts of rows as dead.
+    pub(crate) fn bury_texts(&mut self, rows: impl Iterator<Item = u32>) {
+        let bytes = rows.map(|row| self.segment.row_text_bytes(row));
+        self.dead_text_bytes += bytes.sum::<u64>();
+    }
+
+    /// Returns the bytes of the long texts that tickets have.
+    pub(crate) fn live_text_bytes(&self) -> u64 {
+        self.segment.text_bytes() - self.dead_text_bytes
+    }
+
     /// Returns how many rows are live.
     pub(crate) fn live_count(&self) -> u32 {
         self.segment.rows_count() - self.dead.count()
@@ -245,6 +274,7 @@ impl Snapshot {
                     live.dead.count()
                 ));
             }
+            self.check_texts(live)?;
             for row in (0..segment.rows_count()).filter(|&row| !live.dead.contains(row)) {
                 if !live_tids.insert(segment.tid(row)) {
                     return Err(format!("ticket {} is live twice", segment.tid(row)));
@@ -252,6 +282,31 @@ impl Snapshot {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the bytes of a segment's live texts are those of its live and revised rows.
+    fn check_texts(&self, live: &LiveSegment) -> Result<(), String> {
+        let segment = &live.segment;
+        if segment.revision().is_some() {
+            return Ok(());
+        }
+        let rows = 0..segment.rows_count();
+        let mut live_rows: Vec<u32> = rows.filter(|&row| !live.dead.contains(row)).collect();
+        for other in self.segments().iter().filter(|it| it.revises(segment)) {
+            let rows = other.segment.revision().map_or(&[][..], Revision::rows);
+            let revised = (0..)
+                .zip(rows)
+                .filter(|&(row, _)| !other.dead.contains(row));
+            live_rows.extend(revised.map(|(_, &base_row)| base_row));
+        }
+        let bytes: u64 = live_rows
+            .iter()
+            .map(|&row| segment.row_text_bytes(row))
+            .sum();
+        let counted = live.live_text_bytes();
+        (bytes == counted)
+            .then_some(())
+            .ok_or_else(|| format!("live texts have {bytes} bytes, {counted} are counted"))
     }
 
     /// Returns where the live row of a tid is.

@@ -566,16 +566,12 @@ mod tests {
     use crate::segment::Slot;
     use crate::segment::budget::Budget;
     use crate::segment::builder::SegmentBuilder;
-    use crate::segment::tombstones::Tombstones;
 
     /// Makes a segment of tickets whose tids ascend.
     pub(super) fn live_of(tickets: &[Ticket]) -> LiveSegment {
         let mut builder = SegmentBuilder::new();
         builder.insert(tickets, &CustomNames::default());
-        LiveSegment {
-            segment: builder.seal(&Budget::new(None)).into(),
-            dead: Tombstones::default().into(),
-        }
+        LiveSegment::new(builder.seal(&Budget::new(None)))
     }
 
     /// Finds every row of a segment.

@@ -24,10 +24,9 @@ fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
         names.enter(None, entering).unwrap();
         builders[index % segments_count].insert(std::slice::from_ref(ticket), &names);
     }
-    let segments = builders.into_iter().map(|builder| LiveSegment {
-        segment: Arc::new(builder.seal(&Budget::new(None))),
-        dead: Arc::default(),
-    });
+    let segments = builders
+        .into_iter()
+        .map(|builder| LiveSegment::new(builder.seal(&Budget::new(None))));
     Snapshot::new(Arc::new(Parts {
         version: 1,
         segments: segments.collect(),

@@ -25,7 +25,7 @@ use super::dictionary::Blob;
 use super::distinct::DistinctTexts;
 use super::parts::SegmentParts;
 use super::words::WordsFeed;
-use super::{FieldColumn, Segment};
+use super::{FieldColumn, LONG_FIELDS, Segment};
 use crate::model::names::CustomNames;
 use crate::model::value::date_to_seconds;
 use crate::model::{Cell, Field, FieldKind, Ticket};
@@ -153,13 +153,13 @@ impl SegmentBuilder {
 
     /// Starts a segment without rows; with two threads, one of them takes the words in.
     pub(crate) fn with_threads(count: usize) -> SegmentBuilder {
-        let builder = |field: Field| match (field, field.kind()) {
-            (Field::Subject | Field::Summary, _) => FieldBuilder::Long(Blob::default(), Vec::new()),
-            (_, FieldKind::Text | FieldKind::Identifier | FieldKind::Flag) => {
+        let builder = |field: Field| match field.kind() {
+            _ if LONG_FIELDS.contains(&field) => FieldBuilder::Long(Blob::default(), Vec::new()),
+            FieldKind::Text | FieldKind::Identifier | FieldKind::Flag => {
                 FieldBuilder::Texts(TextsBuilder::default())
             }
-            (_, FieldKind::CustomFields) => FieldBuilder::Custom,
-            (_, FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date) => {
+            FieldKind::CustomFields => FieldBuilder::Custom,
+            FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date => {
                 FieldBuilder::Numbers(Vec::new())
             }
         };

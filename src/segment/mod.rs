@@ -60,6 +60,9 @@ pub(crate) const ROWS_MAX: u32 = u32::MAX - 1;
 /// The heap bytes of what holds the parts of a segment together.
 pub(crate) const FRAME_BYTES: usize = ARC_BYTES + size_of::<Segment>();
 
+/// The fields whose texts are kept a row each, however often one comes.
+pub(crate) const LONG_FIELDS: [Field; 2] = [Field::Subject, Field::Summary];
+
 /// The fields that have a posting for each class: all filters by value but cid, whose
 /// values are so many that one sorted vector serves better.
 pub(crate) fn has_postings(field: Field) -> bool {
@@ -121,6 +124,8 @@ pub(crate) struct Segment {
     budget: Arc<Budget>,
     /// The heap bytes of what is there from the start.
     fixed_bytes: usize,
+    /// The bytes of the rows' long texts; none of a revision, which shares its base's.
+    text_bytes: u64,
 }
 
 /// Where the searchable texts of a segment's rows are indexed.
@@ -181,6 +186,7 @@ impl Segment {
             terms: TermSets::default(),
             budget: Arc::clone(budget),
             fixed_bytes: FRAME_BYTES + revision.bytes(),
+            text_bytes: 0,
             texts: Texts::Base(revision),
         }
     }
@@ -241,6 +247,21 @@ impl Segment {
             },
             Slot::Custom(_) => None,
         }
+    }
+
+    /// Returns the bytes of a row's long texts, without a look at them.
+    pub(crate) fn row_text_bytes(&self, row: u32) -> u64 {
+        let columns = LONG_FIELDS.map(|field| self.text_column(Slot::Field(field)));
+        let ranges = columns
+            .iter()
+            .flatten()
+            .map(|column| column.encoded_texts().range(column.index(row)));
+        ranges.map(|range| range.len() as u64).sum()
+    }
+
+    /// Returns the bytes of all rows' long texts, dead ones too; none of a revision.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        self.text_bytes
     }
 
     /// Returns the custom columns with the index of their name, ascending by it.

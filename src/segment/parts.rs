@@ -21,7 +21,9 @@ use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::terms::TermSets;
 use super::words::Words;
-use super::{CustomColumn, FRAME_BYTES, FieldColumn, Segment, Slot, Texts, has_postings};
+use super::{
+    CustomColumn, FRAME_BYTES, FieldColumn, LONG_FIELDS, Segment, Slot, Texts, has_postings,
+};
 use crate::model::Field;
 
 /// A field with more classes than one in so many rows gets a sorted vector instead of sets.
@@ -64,7 +66,11 @@ impl SegmentParts {
             terms: TermSets::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
+            text_bytes: 0,
         };
+        let texts = LONG_FIELDS.map(|field| segment.text_column(Slot::Field(field)));
+        let bytes = texts.iter().flatten();
+        segment.text_bytes = bytes.map(|it| it.encoded_texts().text_bytes() as u64).sum();
         let fields = Field::ALL.into_iter().map(Slot::Field);
         for slot in fields.filter(|&slot| segment.seals_order(slot)) {
             segment.make_order(slot);

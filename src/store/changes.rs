@@ -193,14 +193,22 @@ impl<'a> Changes<'a> {
         revisions
     }
 
-    /// Returns where the live rows are that the changes replace or remove.
+    /// Returns where the live rows are that the changes replace as a whole, or remove.
     pub(super) fn replaced(&self) -> impl Iterator<Item = RowId> {
         self.by_tid
             .iter()
             .filter_map(|(&tid, change)| match change {
-                TicketChange::Revise(revised) => Some(revised.id),
+                TicketChange::Revise(_) => None,
                 TicketChange::Put(_) | TicketChange::Remove => self.snapshot.find(tid),
             })
+    }
+
+    /// Returns where the live rows are that the changes revise.
+    pub(super) fn revised_rows(&self) -> impl Iterator<Item = RowId> {
+        self.by_tid.values().filter_map(|change| match change {
+            TicketChange::Revise(revised) => Some(revised.id),
+            TicketChange::Put(_) | TicketChange::Remove => None,
+        })
     }
 }
 

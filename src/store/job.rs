@@ -94,10 +94,10 @@ impl Merged {
     /// snapshot: then its rows are elsewhere, or nowhere.
     pub(super) fn put_into(self, snapshot: &Snapshot) -> Option<Vec<LiveSegment>> {
         let mut segments = snapshot.segments().to_vec();
-        let mut dead = Tombstones::default();
+        let mut merged = LiveSegment::new(Arc::clone(&self.segment));
         let mut bury = |input: &LiveSegment, row: u32| {
             if let Some(moved) = self.segment.row_of(input.segment.tid(row)) {
-                dead.insert(moved);
+                merged.mark_dead(moved);
             }
         };
         for input in &self.inputs {
@@ -123,12 +123,26 @@ impl Merged {
                 *live = self.rebase(live);
             }
         }
-        segments.push(LiveSegment {
-            segment: self.segment,
-            dead: Arc::new(dead),
-        });
+        self.count_texts(&mut merged, &segments);
+        segments.push(merged);
         drop_empty(&mut segments);
         Some(segments)
+    }
+
+    /// Counts the long texts of what has died since the job was taken, but for revised rows.
+    fn count_texts(&self, merged: &mut LiveSegment, segments: &[LiveSegment]) {
+        if self.segment.revision().is_some() {
+            // The commits counted them where the base is.
+            return;
+        }
+        let mut gone = (*merged.dead).clone();
+        let revisions = segments.iter().filter(|live| live.revises(&self.segment));
+        for revision in revisions.filter_map(|live| live.segment.revision()) {
+            revision.rows().iter().for_each(|&row| gone.toggle(row));
+        }
+        let mut rows = Vec::with_capacity(gone.count() as usize);
+        gone.for_each(|row| rows.push(row));
+        merged.bury_texts(rows.into_iter());
     }
 
     /// Returns whether what a segment revises was merged.
@@ -142,10 +156,7 @@ impl Merged {
             return live.clone();
         };
         let revision = revision.rebase(&live.dead, &self.segment);
-        LiveSegment {
-            segment: Arc::new(Segment::of_revision(revision, live.segment.budget())),
-            dead: Arc::default(),
-        }
+        LiveSegment::new(Segment::of_revision(revision, live.segment.budget()))
     }
 }
 

@@ -3,14 +3,16 @@
 //! What it costs, first. **One writer.** A [`Store`] is not `Clone`, so whoever owns it
 //! is the one writer; two writers share a mutex around it. **A commit builds a
 //! segment.** Its tickets are indexed before it returns, and the rows that they replace
-//! are marked dead, not erased: their memory goes when their segment is merged. **A patch
+//! are marked dead, not erased: their memory goes when their segment is merged, or with the
+//! last live row of it. **A patch
 //! that leaves the searchable texts of a ticket in a large segment alone indexes nothing:** it
 //! keeps the new values beside the old row ([`Revision`]), and the first reader who asks for a
 //! field makes its column. **Now and
 //! then a commit merges** small segments, up to 16,384 rows of them, and takes as long as
 //! that takes; readers do not notice. **Large merges are the caller's to schedule:** until a
 //! [`MergeJob`] is run and installed, large segments gather, and many segments are slower
-//! to read than one. A held snapshot keeps what it names alive.
+//! to read than one. **What is dead stays while as much is live:** see [`Store`] for the bound.
+//! A held snapshot, and an answer from it, keeps what it names alive.
 //!
 //! What it buys: a [`Reader`] takes a [`Snapshot`] without waiting, also in the middle
 //! of a commit, and sees all of a batch or nothing of it. A commit becomes visible in one
@@ -42,8 +44,8 @@ mod tiers;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::BufRead;
-use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{iter, slice};
 
 use crate::import::{Import, ImportBlock, Imported};
 use crate::journal::{Change, Journal, Transaction};
@@ -176,6 +178,21 @@ pub struct Loaded {
 }
 
 /// Tickets, and the one right to change them.
+///
+/// # Memory
+///
+/// What is replaced or removed is marked dead, and goes when its segment is merged, or at once
+/// when nothing of the segment is live. A segment is due to be merged when less than half of it
+/// is live, by its rows or by the bytes that these take: a small one (up to 8,192 rows) is merged
+/// by a commit, a larger one by a job. So when [`merge_job`](Store::merge_job) returns none, at
+/// most as many rows are dead as there are tickets, and at most as many bytes of subjects and
+/// summaries, but for small segments that the next commits merge. Texts of other fields are kept
+/// once for all rows that have them, and are not weighed. With the last ticket goes everything
+/// but the names of custom fields.
+///
+/// Snapshots, answers and chunks that are held keep what they were made from, as do a
+/// [`MergeJob`] and its result. What is let go is the allocator's, which may keep it for what
+/// comes next: the README says how much that is.
 ///
 /// # Examples
 ///
@@ -333,9 +350,10 @@ impl Store {
         })?;
         let mut sealed = store.publisher.seal(builder);
         if let Some(live) = &mut sealed {
-            let dead = Arc::make_mut(&mut live.dead);
-            for row in removed.iter().filter_map(|&tid| live.segment.row_of(tid)) {
-                dead.insert(row);
+            let rows = removed.iter().filter_map(|&tid| live.segment.row_of(tid));
+            for row in rows.collect::<Vec<u32>>() {
+                live.mark_dead(row);
+                live.bury_texts(iter::once(row));
             }
         }
         store.journal = Some(Mutex::new(Box::new(journal)));
@@ -395,7 +413,10 @@ impl Store {
             builder.insert(slice::from_ref(ticket), &changes.names);
         }
         let mut segments = snapshot.segments().to_vec();
-        mark_dead(&mut segments, changes.replaced());
+        bury(&mut segments, changes.replaced());
+        for id in changes.revised_rows() {
+            segments[id.segment as usize].mark_dead(id.row);
+        }
         let revisions = changes.revisions();
         segments.extend(
             revisions
@@ -507,7 +528,7 @@ impl Store {
                 tids.sort_unstable();
                 tids.dedup();
                 let live = tids.into_iter().filter_map(|tid| snapshot.find(tid));
-                mark_dead(&mut segments, live);
+                bury(&mut segments, live);
             }
         }
         segments.extend(publisher.seal(builder));
@@ -636,13 +657,25 @@ fn append_names(transaction: &mut Transaction<'_>, entered: &[String]) -> Result
         .try_for_each(|name| transaction.append(Change::Name(name)))
 }
 
-/// Marks rows dead.
-fn mark_dead(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
-    for id in rows {
-        Arc::make_mut(&mut segments[id.segment as usize].dead).insert(id.row);
+/// Marks rows dead, and their long texts where these are.
+fn bury(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
+    for RowId { segment, row } in rows {
+        let live = &mut segments[segment as usize];
+        live.mark_dead(row);
+        let Some(revision) = live.segment.revision() else {
+            live.bury_texts(iter::once(row));
+            continue;
+        };
+        let (base, row) = (Arc::clone(revision.base()), revision.rows()[row as usize]);
+        let mut bases = segments.iter_mut();
+        if let Some(live) = bases.find(|live| Arc::ptr_eq(&live.segment, &base)) {
+            live.bury_texts(iter::once(row));
+        }
     }
 }
 
+#[cfg(test)]
+mod dead_rows;
 #[cfg(all(test, loom))]
 mod interleavings;
 #[cfg(test)]

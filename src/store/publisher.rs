@@ -94,10 +94,7 @@ impl Publisher {
 
     /// Makes a segment of what was built, unless that is nothing.
     pub(super) fn seal(&self, builder: SegmentBuilder) -> Option<LiveSegment> {
-        (builder.rows_count() > 0).then(|| LiveSegment {
-            segment: Arc::new(builder.seal(&self.budget)),
-            dead: Arc::default(),
-        })
+        (builder.rows_count() > 0).then(|| LiveSegment::new(builder.seal(&self.budget)))
     }
 
     /// Returns whether rows of a segment may be revised, instead of put anew.
@@ -112,10 +109,7 @@ impl Publisher {
     /// Makes a segment of revised rows of a base, which ascend.
     pub(super) fn revise(&self, base: &Arc<Segment>, rows: &[RevisedRow]) -> LiveSegment {
         let revision = Revision::new(base, rows);
-        LiveSegment {
-            segment: Arc::new(Segment::of_revision(revision, &self.budget)),
-            dead: Arc::default(),
-        }
+        LiveSegment::new(Segment::of_revision(revision, &self.budget))
     }
 
     /// Makes the snapshot of the next commit, with small segments merged.
@@ -130,10 +124,7 @@ impl Publisher {
             if !places.is_empty() {
                 let inputs = places.iter().rev().map(|&at| segments.swap_remove(at));
                 let inputs: Vec<LiveSegment> = inputs.collect();
-                segments.push(LiveSegment {
-                    segment: merge_live(&inputs, &self.budget),
-                    dead: Arc::default(),
-                });
+                segments.push(LiveSegment::new(merge_live(&inputs, &self.budget)));
             }
         }
         self.admit(Parts {

@@ -1,4 +1,4 @@
-//! Which segments to merge, by their sizes alone.
+//! Which segments to merge, by their sizes and by what is dead in them.
 //!
 //! Segments need no order among themselves, since tombstones say which row of a tid
 //! counts; so the smallest are merged, wherever they are. A segment is *small* if it has
@@ -14,9 +14,14 @@
 //! Where a small segment no longer fits in what a commit may merge, those before it are
 //! merged too: together they are large, and a job's from now on.
 //!
-//! Revisions of one base are merged among themselves by the same rule, without their base. It
+//! Where that rule merges nothing, segments that are mostly dead are merged, each large one alone:
+//! less than half of their rows are live, or less than half of the bytes that these take. A few
+//! long texts may be most of a segment, so rows alone would not do.
+//!
+//! Revisions of one base are merged among themselves by the same rules, without their base. It
 //! counts with its revisions as one: where it is merged with others they go along, the small
-//! ones too; and they are merged with it once most of its rows are dead.
+//! ones too; and so they do once it is mostly dead, where a revised row is dead, but its long
+//! texts, which the revision shares, are not.
 //!
 //! # Invariants
 //!
@@ -24,15 +29,17 @@
 //! * Jobs that are run one after the other come to an end: each leaves fewer segments, or
 //!   as many with fewer dead rows.
 //! * Where a base is merged, so are all of its revisions.
+//! * When no job is due, at least half of each large segment is live. So it is of small ones after
+//!   a commit, unless they have more rows than it may merge.
 //!
 //! # Cost
 //!
 //! Commits rewrite a ticket at most once for each power of [`GROWTH`] below the rows that
 //! a commit may merge, and once more: eight times for 4 and 16,384. Jobs rewrite it once
 //! for each power of it between those rows and all tickets. A removed or replaced ticket
-//! adds two at most. Commits alike leave at most three small segments a power, 21; sizes
-//! chosen to be as bad as can be, where each is a third of all smaller ones, leave 34. As many
-//! again are left by the revisions of each base.
+//! adds three at most, and its long texts as many bytes. Commits alike leave at most three small
+//! segments a power, 21; sizes chosen to be as bad as can be, where each is a third of all smaller
+//! ones, leave 34. As many again are left by the revisions of each base.
 
 use std::sync::Arc;
 
@@ -45,12 +52,30 @@ pub(super) const COMMIT_ROWS_MAX: u32 = 16_384;
 /// A merge makes so many of the greatest of its segments.
 const GROWTH: u64 = 4;
 
+/// The bytes that a row takes beside its long texts, about: a few a field, and words and postings.
+const ROW_BYTES: u64 = 256;
+
 /// A segment by its place in the snapshot, or a base with its revisions.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     index: usize,
     live: u64,
     rows: u64,
+    is_mostly_dead: bool,
+}
+
+/// Returns the bytes that rows with long texts take, about.
+fn bytes(rows_count: u64, text_bytes: u64) -> u64 {
+    rows_count * ROW_BYTES + text_bytes
+}
+
+/// Returns whether less than half of a segment is live: of its rows, or of the bytes that they
+/// take with those that other rows revise.
+fn is_mostly_dead(live: &LiveSegment, revised_count: u64) -> bool {
+    let live_count = u64::from(live.live_count());
+    let rows_count = u64::from(live.segment.rows_count());
+    let live_bytes = bytes(live_count + revised_count, live.live_text_bytes());
+    live_count * 2 < rows_count || live_bytes * 2 < bytes(rows_count, live.segment.text_bytes())
 }
 
 /// Returns whether a segment of so many rows is merged by jobs.
@@ -98,6 +123,7 @@ fn candidates(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) 
             index,
             live: live.live_count().into(),
             rows: live.segment.rows_count().into(),
+            is_mostly_dead: is_mostly_dead(live, 0),
         })
         .collect();
     candidates.sort_unstable_by_key(|candidate| candidate.live);
@@ -108,11 +134,13 @@ fn candidates(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) 
 fn families(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) -> Vec<Candidate> {
     let mut families = candidates(segments, |live| is_of(live, None) && is_kind(live));
     for family in &mut families {
-        let base = &segments[family.index].segment;
-        for revision in segments.iter().filter(|live| live.revises(base)) {
+        let base = &segments[family.index];
+        let base_live = family.live;
+        for revision in segments.iter().filter(|live| live.revises(&base.segment)) {
             family.live += u64::from(revision.live_count());
             family.rows += u64::from(revision.segment.rows_count());
         }
+        family.is_mostly_dead = is_mostly_dead(base, family.live - base_live);
     }
     families.sort_unstable_by_key(|family| family.live);
     families
@@ -167,23 +195,23 @@ pub(super) fn choose_small(
     if fitting_count < small.len() {
         return places(&small, fitting_count);
     }
-    places(&small, growing_count(&small))
+    let count = growing_count(&small);
+    if count > 0 {
+        return places(&small, count);
+    }
+    let dead: Vec<Candidate> = small.into_iter().filter(|it| it.is_mostly_dead).collect();
+    places(&dead, dead.len())
 }
 
 /// Returns the places of the large segments that a job is to merge, ascending; often none.
 pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize> {
     let is_large = |live: &LiveSegment| is_of_jobs(segments, live, rows_max);
-    let mut large = families(segments, is_large);
-    large.truncate(one_segment_count(&large));
-    let count = growing_count(&large);
+    let large = families(segments, is_large);
+    let count = growing_count(&large[..one_segment_count(&large)]);
     if count > 0 {
         return family_places(segments, &large, count);
     }
-    let is_mostly_dead = |family: &&Candidate| {
-        let base = &segments[family.index];
-        u64::from(base.live_count()) * 2 < u64::from(base.segment.rows_count())
-    };
-    if let Some(family) = large.iter().find(is_mostly_dead) {
+    if let Some(family) = large.iter().find(|it| it.is_mostly_dead) {
         return family_places(segments, &[*family], 1);
     }
     for base in bases(segments).iter().flatten() {
@@ -191,6 +219,9 @@ pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize
         let count = growing_count(&revisions);
         if count > 0 {
             return places(&revisions, count);
+        }
+        if let Some(revision) = revisions.iter().find(|it| it.is_mostly_dead) {
+            return places(&[*revision], 1);
         }
     }
     Vec::new()

@@ -5,12 +5,13 @@
 //! * Every line is answered, in order, by one header line and a body of as many bytes as
 //!   the header says, before the next line is read.
 //! * No body of more than [`HELD_BYTES_MAX`] is ever held.
+//! * No snapshot is held between lines, so that a merge lets go of what it merged.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ticketdex::{Answer, Chunks, Error, Format, Request, Snapshot};
+use ticketdex::{Answer, Chunks, Error, Format, Reader, Request};
 
 use crate::input::Input;
 use crate::write::Writer;
@@ -83,11 +84,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ));
     }
     let loaded = arguments.input.load()?;
-    let snapshot = loaded.tickets.snapshot();
-    say(&loaded.describe(snapshot.tickets_count()));
+    say(&loaded.describe(loaded.tickets.snapshot().tickets_count()));
+    let writer = Writer::new(loaded.tickets);
     let mut pipe = Pipe {
-        snapshot,
-        writer: Writer::new(loaded.tickets),
+        reader: writer.reader(),
+        writer,
         format: arguments.format,
         stdout: BufWriter::with_capacity(CHUNK_BYTES, io::stdout().lock()),
         chunk: Vec::with_capacity(CHUNK_BYTES),
@@ -124,7 +125,7 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Failu
 
 /// The engine at one end, standard output at the other.
 struct Pipe<W: Write> {
-    snapshot: Snapshot,
+    reader: Reader,
     writer: Writer,
     /// Of the responses to requests that name none.
     format: Format,
@@ -146,13 +147,12 @@ impl<W: Write> Pipe<W> {
                 }
                 Err(error) => self.send_error(&error, self.format)?,
             }
-            self.snapshot = self.writer.store().snapshot();
             return self.stdout.flush();
         }
         let text = String::from_utf8_lossy(line);
         match text.parse::<Request>() {
             Ok(request) => {
-                let answer = self.snapshot.answer(&request.query);
+                let answer = self.reader.snapshot().answer(&request.query);
                 let answer_time = start.elapsed();
                 self.send(&answer, request.format.unwrap_or(self.format), answer_time)?;
             }

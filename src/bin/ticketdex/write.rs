@@ -4,28 +4,49 @@
 //!
 //! * A line that is answered with `ok` is visible to the lines after it and, in a durable store,
 //!   on disk.
-//! * Merges that are too long for a commit run on a thread of their own, one at a time.
+//! * Merges that are too long for a commit run on a thread of their own, one at a time. It
+//!   installs each as soon as it is done, so that what was merged is let go without a next line.
+//! * The store is closed by the thread that owns the [`Writer`]: the other one may be in the
+//!   middle of a merge when the command ends.
 
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use ticketdex::{Batch, Commit, Error, ErrorKind, Merged, Patch, Store, Ticket};
+use ticketdex::{Batch, Commit, Error, ErrorKind, MergeJob, Patch, Reader, Store, Ticket};
 
 /// A store with the one right to change it.
 pub(crate) struct Writer {
-    store: Store,
-    merging: Option<JoinHandle<Merged>>,
+    shared: Arc<Shared>,
+    reader: Reader,
+}
+
+/// What the writer and its merges meet through.
+struct Shared(Mutex<State>);
+
+struct State {
+    /// None once the writer is gone.
+    store: Option<Store>,
+    /// Whether some thread runs a merge, and will look for the next one after it.
+    is_merging: bool,
 }
 
 impl Writer {
+    /// Takes a store, and begins a merge if one is due: loads may have left dead rows.
     pub(crate) fn new(store: Store) -> Writer {
-        Writer {
-            store,
-            merging: None,
-        }
+        let reader = store.reader();
+        let state = State {
+            store: Some(store),
+            is_merging: false,
+        };
+        let shared = Arc::new(Shared(Mutex::new(state)));
+        let writer = Writer { shared, reader };
+        writer.merge();
+        writer
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
+    /// Returns a handle that takes snapshots: one that is held would keep what was merged.
+    pub(crate) fn reader(&self) -> Reader {
+        self.reader.clone()
     }
 
     /// Commits what a line says; none where it is no write line.
@@ -52,30 +73,76 @@ impl Writer {
             }
             _ => batch.remove(parse_tid(text)?),
         };
-        let commit = self.store.commit(batch)?;
+        let commit = self.shared.commit(batch)?;
         self.merge();
         Ok(commit)
     }
 
-    /// Installs a merge that is done, and begins one that is due.
-    fn merge(&mut self) {
-        if let Some(merging) = self.merging.take_if(|merging| merging.is_finished())
-            && let Ok(merged) = merging.join()
-        {
-            self.store.install(merged);
-        }
-        if self.merging.is_none()
-            && let Some(job) = self.store.merge_job()
-        {
-            let merging = thread::Builder::new().name("merge".to_owned());
-            self.merging = merging.spawn(move || job.run()).ok();
-            // Without a thread the merge takes its time here; it was given back with the job.
-            if self.merging.is_none()
-                && let Some(job) = self.store.merge_job()
-            {
-                let merged = job.run();
-                self.store.install(merged);
+    /// Begins a merge that is due, unless one is running.
+    ///
+    /// Where no thread can be started, the caller runs it.
+    fn merge(&self) {
+        let Some(job) = self.shared.begin_merge() else {
+            return;
+        };
+        let shared = Arc::clone(&self.shared);
+        let spawned = thread::Builder::new().spawn(move || shared.run_merges(job));
+        if spawned.is_err() {
+            self.shared.lock().is_merging = false;
+            if let Some(job) = self.shared.begin_merge() {
+                self.shared.run_merges(job);
             }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let store = self.shared.lock().store.take();
+        // Closed without the lock, which a merge that ends meanwhile may want.
+        drop(store);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<Commit, Error> {
+        let mut state = self.lock();
+        // The writer calls this, so it has not gone.
+        let store = state.store.as_mut().expect("the writer is there");
+        store.commit(batch)
+    }
+
+    /// Returns the next merge, for the caller to run, unless one is running.
+    fn begin_merge(&self) -> Option<MergeJob> {
+        let mut state = self.lock();
+        if state.is_merging {
+            return None;
+        }
+        let job = state.store.as_ref()?.merge_job();
+        state.is_merging = job.is_some();
+        job
+    }
+
+    /// Runs and installs a merge, and those that are due after it.
+    fn run_merges(&self, job: MergeJob) {
+        let mut next = Some(job);
+        while let Some(job) = next {
+            let merged = job.run();
+            let mut state = self.lock();
+            let Some(store) = &mut state.store else {
+                return;
+            };
+            let before = store.snapshot();
+            store.install(merged);
+            next = store.merge_job();
+            state.is_merging = next.is_some();
+            drop(state);
+            // Letting large segments go takes some milliseconds, for which no line needs to wait.
+            drop(before);
         }
     }
 }
