@@ -422,7 +422,10 @@ fn what_readers_keep_gives_way_to_a_commit() {
     let ask = |snapshot: &Snapshot| {
         for request in ["keyword=printer", "tid=*&order=subject&count=200&page=2"] {
             let query: crate::Query = request.parse().unwrap();
-            assert!(snapshot.answer(&query).total() > 3_900);
+            // An order of long texts is made once answers have borne what it costs.
+            for _ in 0..40 {
+                assert!(snapshot.answer(&query).total() > 3_900);
+            }
         }
         snapshot.memory()
     };
