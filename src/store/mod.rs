@@ -36,6 +36,7 @@
 
 mod changes;
 mod job;
+mod maintainer;
 mod publisher;
 mod tiers;
 
@@ -64,6 +65,7 @@ use publisher::Publisher;
 use tiers::COMMIT_ROWS_MAX;
 
 pub use job::{MergeJob, Merged};
+pub use maintainer::Maintainer;
 
 /// How a store behaves.
 ///
