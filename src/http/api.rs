@@ -314,6 +314,7 @@ impl Shared {
         } else {
             let query = exchange.parts.uri.query().unwrap_or_default().to_owned();
             exchange.find_format(&query);
+            self.hide_key_of_path(&mut exchange.served);
             Err(Refusal::not_found())
         };
         exchange.served.first_byte = started.elapsed();
@@ -338,6 +339,15 @@ impl Shared {
             response.body_mut().clear();
         }
         response
+    }
+
+    /// Takes the path out of a log where a part of it is a key.
+    fn hide_key_of_path(&self, served: &mut Served) {
+        let mut parts = served.path.split('/').filter(|part| !part.is_empty());
+        let is_key = |part: &str| self.keys.find(part).is_some();
+        if parts.any(|part| is_key(part) || is_key(&part.replace('+', " "))) {
+            "/...".clone_into(&mut served.path);
+        }
     }
 
     /// Returns the address of the client, as far as it can be trusted.

@@ -18,6 +18,8 @@ use super::stream::ChunkStream;
 pub struct Body {
     ready: VecDeque<Bytes>,
     rest: Option<ChunkStream>,
+    /// Whether the body was left out, so that what is there says nothing of its length.
+    is_left_out: bool,
     report: Report,
 }
 
@@ -26,6 +28,7 @@ impl Body {
         let mut body = Body {
             ready: ready.into(),
             rest,
+            is_left_out: false,
             report,
         };
         body.report.served.is_whole = body.is_through();
@@ -35,13 +38,14 @@ impl Body {
     /// Returns the length of the whole body, where it is known.
     pub(super) fn length(&self) -> Option<u64> {
         let bytes = self.ready.iter().map(|chunk| chunk.len() as u64).sum();
-        self.rest.is_none().then_some(bytes)
+        (self.rest.is_none() && !self.is_left_out).then_some(bytes)
     }
 
     /// Drops what would be sent: the response to `HEAD` has none of it.
     pub(super) fn clear(&mut self) {
         self.ready.clear();
         self.rest = None;
+        self.is_left_out = true;
         self.report.served.is_whole = true;
     }
 

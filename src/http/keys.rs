@@ -147,6 +147,15 @@ impl Keys {
             return Ok(None);
         }
         let given = given.ok_or_else(Refusal::missing_key)?;
+        match self.find(given) {
+            None => Err(Refusal::unknown_key()),
+            Some(known) if !known.key.admits(address) => Err(Refusal::network()),
+            found => Ok(found),
+        }
+    }
+
+    /// Returns the key of a secret.
+    pub(super) fn find(&self, given: &str) -> Option<&KnownKey> {
         let hash = Sha256::digest(given).into();
         let mut found = None;
         // Every key is compared, so that the time does not tell which one was found.
@@ -155,11 +164,7 @@ impl Keys {
                 found = Some(known);
             }
         }
-        match found {
-            None => Err(Refusal::unknown_key()),
-            Some(known) if !known.key.admits(address) => Err(Refusal::network()),
-            found => Ok(found),
-        }
+        found
     }
 }
 

@@ -33,7 +33,8 @@ const CHARS_MAX: usize = 1000;
 pub struct Served {
     /// The method.
     pub method: Method,
-    /// The path, cut before the first `%`, `&`, `;` or `=`, behind which a key may have slipped.
+    /// The path, cut before the first `&`, `;` or `=`, behind which a key may have slipped, and
+    /// before a part that holds a `%`; `/...` where a part of it is a key.
     pub path: String,
     /// The address of the client, where it is known.
     pub address: Option<IpAddr>,
@@ -60,10 +61,9 @@ pub struct Served {
 
 impl Served {
     pub(super) fn new(method: Method, path: &str) -> Served {
-        let path = path.split(['%', '&', ';', '=']).next().unwrap_or_default();
         Served {
             method,
-            path: cut(path),
+            path: cut(plain_path(path)),
             address: None,
             key: None,
             request: None,
@@ -79,6 +79,15 @@ impl Served {
 
     pub(super) fn set_request(&mut self, text: &str) {
         self.request = Some(cut(text));
+    }
+}
+
+/// Returns the part of a path that can hold no variable, and nothing escaped.
+fn plain_path(path: &str) -> &str {
+    let path = path.split(['&', ';', '=']).next().unwrap_or_default();
+    match path.split_once('%') {
+        Some((before, _)) => &path[..before.rfind('/').map_or(0, |slash| slash + 1)],
+        None => path,
     }
 }
 
@@ -134,7 +143,9 @@ mod tests {
         for (path, shown) in [
             ("/API/default.aspx", "/API/default.aspx"),
             ("/API/default.aspx&key=secret", "/API/default.aspx"),
-            ("/API%3Fkey%3Dsecret", "/API"),
+            ("/API/x%3Fkey%3Dsecret", "/API/"),
+            ("/your%20key", "/"),
+            ("%", ""),
             ("/API;key=secret", "/API"),
             ("/key=secret", "/key"),
         ] {

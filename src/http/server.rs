@@ -58,7 +58,7 @@ impl Default for Server {
     fn default() -> Server {
         Server {
             head_within: Duration::from_secs(30),
-            write_within: Duration::from_secs(10 * 60),
+            write_within: Duration::from_mins(10),
             drain_within: Duration::from_secs(10),
             connections_max: 10_000,
         }

@@ -161,7 +161,7 @@ impl Source {
 /// One way to compress, between two chunks.
 enum Encoder {
     Plain,
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
     /// Each chunk becomes a frame of its own: the encoder has no way to go on with one.
     Zstd,
 }
@@ -170,7 +170,10 @@ impl Encoder {
     fn of(coding: Option<Coding>) -> Encoder {
         match coding {
             None => Encoder::Plain,
-            Some(Coding::Gzip) => Encoder::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
+            Some(Coding::Gzip) => {
+                let encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                Encoder::Gzip(Box::new(encoder))
+            }
             Some(Coding::Zstd) => Encoder::Zstd,
         }
     }

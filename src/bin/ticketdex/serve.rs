@@ -77,15 +77,13 @@ fn build(
     keys: Vec<ticketdex::http::Key>,
     reader: Reader,
 ) -> Result<Api, Failure> {
-    let mut builder = Api::builder(reader)
-        .path(&arguments.path)
-        .on_answer(|served| log(served));
+    let mut builder = Api::builder(reader).path(&arguments.path).on_answer(log);
     if let Some(count) = arguments.records_max {
         builder = builder.records_max(count);
     }
     builder = keys
         .into_iter()
-        .fold(builder, |builder, key| builder.key(key));
+        .fold(builder, ticketdex::http::Builder::key);
     if arguments.keys.no_key {
         builder = builder.without_keys();
     }
