@@ -31,16 +31,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 
 use super::body::Body;
-use super::keys::{Key, Keys};
+use super::keys::{Keys, KnownKey};
 use super::negotiate;
 use super::prepare::{Prepared, Task};
 use super::refusal::Refusal;
 use super::served::{Log, Report, Served, repeats_key, without_keys};
-use super::{DEFAULT_PATH, SetupError};
 use crate::model::Format;
-use crate::model::error::Error;
-#[cfg(doc)]
-use crate::model::error::ErrorKind;
+use crate::model::error::{Error, ErrorKind};
 use crate::query::Request;
 use crate::response::error_response;
 use crate::store::Reader;
@@ -49,138 +46,6 @@ use crate::store::Reader;
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 /// The version of the snapshot that was asked.
 const X_SNAPSHOT_VERSION: HeaderName = HeaderName::from_static("x-snapshot-version");
-
-/// Settings of an [`Api`] that is to be built. See [`Api::builder`].
-#[must_use]
-pub struct Builder {
-    reader: Reader,
-    keys: Vec<Key>,
-    may_be_open: bool,
-    path: String,
-    address_header: Option<HeaderName>,
-    log: Option<Log>,
-    limits: Limits,
-}
-
-#[derive(Clone, Debug)]
-struct Limits {
-    request_bytes_max: usize,
-    records_max: Option<u64>,
-    requests_max: usize,
-    first_byte: Duration,
-}
-
-impl Builder {
-    /// Adds a key that may ask. Of two with the same secret the later one counts.
-    pub fn key(mut self, key: Key) -> Builder {
-        self.keys.push(key);
-        self
-    }
-
-    /// Lets whoever reaches the service ask. Without keys and without this, building is an error.
-    pub fn without_keys(mut self) -> Builder {
-        self.may_be_open = true;
-        self
-    }
-
-    /// Sets where [`Api::router`] mounts the service; `/API/default.aspx` unless set.
-    pub fn path(mut self, path: impl Into<String>) -> Builder {
-        self.path = path.into();
-        self
-    }
-
-    /// Takes the client's address from the last item of a header, such as `x-forwarded-for`.
-    ///
-    /// Only for a service that nobody reaches but through a proxy that appends the address: anyone
-    /// else can send such a header. Where it is missing or no address, the address is unknown, and
-    /// keys with networks are refused. Unless set, the address is that of the connection.
-    pub fn address_header(mut self, name: HeaderName) -> Builder {
-        self.address_header = Some(name);
-        self
-    }
-
-    /// Sets the longest request, of query and body together; 64 KiB unless set.
-    ///
-    /// Past it the status is 414 for a query and 413 for a body, `request_too_long`. HTTP libraries
-    /// have limits of their own: hyper answers a target of 64 KiB or more with 414 itself.
-    pub fn request_bytes_max(mut self, bytes: usize) -> Builder {
-        self.limits.request_bytes_max = bytes;
-        self
-    }
-
-    /// Sets the most records of one answer; past it the status is 400, `too_many_records`. There
-    /// is no limit unless set: an export of everything costs time and a chunk of memory.
-    pub fn records_max(mut self, count: u64) -> Builder {
-        self.limits.records_max = Some(count);
-        self
-    }
-
-    /// Sets how many requests are searched for at once; 256 unless set.
-    ///
-    /// Past it the status is 503, `overloaded`, with `Retry-After`. A request counts until its
-    /// response begins: a client that reads slowly keeps no other from being answered.
-    pub fn requests_max(mut self, count: usize) -> Builder {
-        self.limits.requests_max = count;
-        self
-    }
-
-    /// Sets the time until a response begins; 30 seconds unless set.
-    ///
-    /// Past it the status is 503, `timeout`; the search goes on to its end, as nothing can stop
-    /// it, and counts as a request until then. The body of a `POST` has the same time to arrive,
-    /// and is else answered with 408, `request_timeout`.
-    pub fn first_byte_within(mut self, time: Duration) -> Builder {
-        self.limits.first_byte = time;
-        self
-    }
-
-    /// Sets what is called with each request, once its response has gone or will never go.
-    ///
-    /// It is called on threads of the executor, and so must be quick.
-    pub fn on_answer(mut self, log: impl Fn(&Served) + Send + Sync + 'static) -> Builder {
-        self.log = Some(Arc::new(log));
-        self
-    }
-
-    /// Returns the service.
-    ///
-    /// # Errors
-    ///
-    /// [`SetupError::NoKey`] without keys, unless it was told to do without;
-    /// [`SetupError::EmptyKey`]; [`SetupError::InvalidPath`].
-    pub fn build(self) -> Result<Api, SetupError> {
-        if self.keys.is_empty() && !self.may_be_open {
-            return Err(SetupError::NoKey);
-        }
-        if !self.path.starts_with('/') || self.path.contains(['{', '}', '*', ':', '?', '#']) {
-            return Err(SetupError::InvalidPath { path: self.path });
-        }
-        let requests_max = self.limits.requests_max.min(Semaphore::MAX_PERMITS);
-        Ok(Api {
-            shared: Arc::new(Shared {
-                reader: self.reader,
-                keys: Keys::new(self.keys)?,
-                path: self.path,
-                address_header: self.address_header,
-                log: self.log,
-                limits: self.limits,
-                requests: Arc::new(Semaphore::new(requests_max)),
-            }),
-            is_found: true,
-        })
-    }
-}
-
-/// All but the secrets.
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("keys", &self.keys)
-            .field("path", &self.path)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
 
 /// `get_tickets` over HTTP: a [`tower_service::Service`] that answers every request that it gets.
 ///
@@ -204,35 +69,38 @@ impl fmt::Debug for Builder {
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
+    /// Whether there is something where the service is mounted.
     is_found: bool,
 }
 
-struct Shared {
-    reader: Reader,
-    keys: Keys,
-    path: String,
-    address_header: Option<HeaderName>,
-    log: Option<Log>,
-    limits: Limits,
-    requests: Arc<Semaphore>,
+/// What the handles of a service share.
+pub(super) struct Shared {
+    pub(super) reader: Reader,
+    pub(super) keys: Keys,
+    pub(super) path: String,
+    /// Where a trusted proxy tells the address of the client.
+    pub(super) address_header: Option<HeaderName>,
+    pub(super) log: Option<Log>,
+    pub(super) limits: Limits,
+    /// The requests that may still begin.
+    pub(super) requests: Arc<Semaphore>,
+}
+
+/// How much of what a service does at most.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    pub(super) request_bytes_max: usize,
+    pub(super) records_max: Option<u64>,
+    pub(super) requests_max: usize,
+    /// Until a response begins, and for the body of a request.
+    pub(super) first_byte: Duration,
 }
 
 impl Api {
-    /// Starts the settings of a service over the tickets of a store.
-    pub fn builder(reader: Reader) -> Builder {
-        Builder {
-            reader,
-            keys: Vec::new(),
-            may_be_open: false,
-            path: DEFAULT_PATH.to_owned(),
-            address_header: None,
-            log: None,
-            limits: Limits {
-                request_bytes_max: 64 << 10,
-                records_max: None,
-                requests_max: 256,
-                first_byte: Duration::from_secs(30),
-            },
+    pub(super) fn new(shared: Shared) -> Api {
+        Api {
+            shared: Arc::new(shared),
+            is_found: true,
         }
     }
 
@@ -370,11 +238,11 @@ impl Shared {
         exchange.find_format(&shown);
         let given = Request::find_key(&shown);
         let known = self.keys.check(given.as_deref(), exchange.served.address)?;
-        exchange.served.key = known.map(super::keys::KnownKey::name);
+        exchange.served.key = known.map(KnownKey::name);
         let permits = self.admit(known.and_then(|key| key.requests.as_ref()))?;
         let parsed = match str::from_utf8(&text) {
             Ok(text) => text.parse::<Request>(),
-            Err(_) => Err(crate::model::error::ErrorKind::InvalidEncoding.into()),
+            Err(_) => Err(ErrorKind::InvalidEncoding.into()),
         };
         let repeats = given.as_deref().is_some_and(|key| repeats_key(&shown, key));
         let request = exchange.note(parsed, &shown, repeats)?;

@@ -118,6 +118,7 @@
 
 mod api;
 mod body;
+mod builder;
 mod keys;
 mod negotiate;
 mod prepare;
@@ -128,8 +129,9 @@ mod stream;
 
 use std::fmt;
 
-pub use api::{Api, Builder};
+pub use api::Api;
 pub use body::Body;
+pub use builder::Builder;
 pub use keys::Key;
 pub use served::Served;
 pub use server::Server;
