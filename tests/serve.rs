@@ -188,11 +188,13 @@ fn without_a_key_it_must_be_told_to() {
         "--data",
         example.to_str().unwrap(),
     ];
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 7] = [
         (&[], "--key <SECRET>"),
         (&["--key", ""], "is empty"),
         (&["--key", "a", "--no-key"], "cannot be used with"),
         (&["--no-key", "--path", "API"], "is no path"),
+        (&["--no-key", "--path", "/{all}"], "is no path"),
+        (&["--no-key", "--path", "/readyz"], "/readyz tells"),
         (&["--no-key", "--listen", "nowhere"], "--listen"),
     ];
     for (arguments, part) in cases {
@@ -317,6 +319,22 @@ fn a_port_that_is_taken_is_told() {
         stderr(&output).contains(&format!("--listen {address}: io: ")),
         "{output:?}"
     );
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_no_request() {
+    let example = example();
+    let service = Service::start(&["--data", example.to_str().unwrap(), "--no-key"]);
+    // Far more than a pipe holds; each line is some 1,100 bytes.
+    let target = format!("/API/default.aspx?count_only=Y&cid={}", "x".repeat(2000));
+    for _ in 0..200 {
+        assert_eq!(service.get(&target).0, 200);
+    }
+    let ended = service.stop();
+    assert!(ended.status.success());
+    // At least what the pipe held is there.
+    let lines = ended.said.lines().filter(|line| line.contains("Z GET "));
+    assert!(lines.count() > 30);
 }
 
 #[test]

@@ -6,24 +6,31 @@
 //! * No key is printed: not the ones of its arguments, nor what clients send.
 
 mod keys;
+mod log;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use axum::routing::get;
 use clap::Args;
 use http::StatusCode;
-use ticketdex::chrono::DateTime;
-use ticketdex::http::{Api, DEFAULT_PATH, Served, Server};
-use ticketdex::{Error, Reader};
-use tokio::net::TcpListener;
+use ticketdex::http::{Api, Builder as ApiBuilder, DEFAULT_PATH, Key, Server};
+use ticketdex::{Error, Reader, Store};
+use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 
+use self::log::Log;
 use crate::input::Input;
 use crate::{Failure, say};
+
+/// The connections that may wait to be accepted.
+const WAITING_MAX: u32 = 1024;
+
+/// Whether the process runs, and whether it takes requests.
+const HEALTHZ: &str = "/healthz";
+const READYZ: &str = "/readyz";
 
 /// Answers get_tickets over HTTP, at /API/default.aspx
 ///
@@ -56,55 +63,84 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.input.reads_stdin() && arguments.keys.reads_stdin() {
         return Err(Failure::Usage("- may stand once".to_owned()));
     }
-    // Before a long load, not after it.
+    // What is wrong with the arguments is told before a long load, not after it.
     let keys = arguments.keys.read()?;
-    let has_keys = !keys.is_empty();
+    build(arguments, &keys, Store::default().reader(), None)?;
+    let socket = bind(arguments.listen).map_err(|error| about(arguments, error))?;
     arguments.input.must_exist()?;
     let loaded = arguments.input.load()?;
     say(&loaded.describe());
-    let api = build(arguments, keys, loaded.store.reader())?;
+    let log = Log::start().map_err(|error| Failure::bad("the log", error))?;
+    let api = build(arguments, &keys, loaded.store.reader(), Some(&log))?;
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime: Runtime = runtime.map_err(|error| Failure::bad("the executor", error))?;
-    let served = runtime.block_on(serve(arguments, &api, has_keys));
+    let served = runtime.block_on(serve(arguments, &api, socket, !keys.is_empty()));
     // What a client has given up may still be searched for; nobody waits for that.
     runtime.shutdown_background();
+    log.end();
     served
 }
 
 /// Makes the service of these arguments.
 fn build(
     arguments: &Arguments,
-    keys: Vec<ticketdex::http::Key>,
+    keys: &[Key],
     reader: Reader,
+    log: Option<&Log>,
 ) -> Result<Api, Failure> {
-    let mut builder = Api::builder(reader).path(&arguments.path).on_answer(log);
+    if [HEALTHZ, READYZ].contains(&arguments.path.as_str()) {
+        let message = format!("{} tells how the service is", arguments.path);
+        return Err(Failure::Usage(message));
+    }
+    let mut builder = Api::builder(reader).path(&arguments.path);
+    if let Some(log) = log {
+        builder = builder.on_answer(log.writer());
+    }
     if let Some(count) = arguments.records_max {
         builder = builder.records_max(count);
     }
-    builder = keys
-        .into_iter()
-        .fold(builder, ticketdex::http::Builder::key);
     if arguments.keys.no_key {
         builder = builder.without_keys();
     }
-    builder
-        .build()
-        .map_err(|error| Failure::Usage(error.to_string()))
+    let builder = keys.iter().cloned().fold(builder, ApiBuilder::key);
+    let built = builder.build();
+    built.map_err(|error| Failure::Usage(error.to_string()))
 }
 
-async fn serve(arguments: &Arguments, api: &Api, has_keys: bool) -> Result<(), Failure> {
-    let about = |error: io::Error| {
-        Failure::bad(format!("--listen {}", arguments.listen), Error::from(error))
+/// Takes the port, on which nobody is heard until the tickets are there.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
     };
+    // So that a service can follow another on its port at once.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn about(arguments: &Arguments, error: io::Error) -> Failure {
+    Failure::bad(format!("--listen {}", arguments.listen), Error::from(error))
+}
+
+async fn serve(
+    arguments: &Arguments,
+    api: &Api,
+    socket: TcpSocket,
+    has_keys: bool,
+) -> Result<(), Failure> {
+    let about = |error| about(arguments, error);
     let ended = ended().map_err(|error| Failure::bad("signals", error))?;
-    let listener = TcpListener::bind(arguments.listen).await.map_err(about)?;
+    let listener = socket.listen(WAITING_MAX).map_err(about)?;
     let address = listener.local_addr().map_err(about)?;
     let is_ready = Arc::new(AtomicBool::new(true));
     let router = api
         .router()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route(HEALTHZ, get(|| async { "ok\n" }))
         .route(
-            "/readyz",
+            READYZ,
             get({
                 let is_ready = Arc::clone(&is_ready);
                 move || async move { ready(&is_ready) }
@@ -163,60 +199,4 @@ fn ended() -> io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn ended() -> io::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })
-}
-
-/// Writes a line about a request to standard error.
-///
-/// Whether anyone hears it is no concern of the command's.
-fn log(served: &Served) {
-    let mut line = now();
-    let mut add = |text: &str| {
-        line.push(' ');
-        for c in text.chars() {
-            if c.is_control() {
-                line.extend(c.escape_default());
-            } else {
-                line.push(c);
-            }
-        }
-    };
-    add(served.method.as_str());
-    add(&served.path);
-    add(served.status.as_str());
-    if let Some(code) = served.code {
-        add(&format!("code={code}"));
-    }
-    if let Some(key) = &served.key {
-        add(&format!("key_name={key:?}"));
-    }
-    if let Some(total) = served.total {
-        add(&format!("total={total}"));
-    }
-    add(&format!("bytes={}", served.bytes));
-    if !served.is_whole {
-        add("broken_off");
-    }
-    let first_byte = served.first_byte.as_micros();
-    add(&format!(
-        "first_byte_us={first_byte} time_us={}",
-        served.time.as_micros()
-    ));
-    if let Some(address) = served.address {
-        add(&format!("from={address}"));
-    }
-    if let Some(request) = &served.request {
-        add(&format!("request={request}"));
-    }
-    line.push('\n');
-    let _ = io::stderr().write_all(line.as_bytes());
-}
-
-/// Returns the time, as RFC 3339 in UTC.
-fn now() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let since = since.unwrap_or_default();
-    let seconds = i64::try_from(since.as_secs()).unwrap_or_default();
-    let milliseconds = since.subsec_millis() * 1_000_000;
-    let time = DateTime::from_timestamp(seconds, milliseconds).unwrap_or_default();
-    format!("{:?}Z", time.naive_utc())
 }
