@@ -189,7 +189,7 @@ fn without_a_key_it_must_be_told_to() {
         example.to_str().unwrap(),
     ];
     let cases: [(&[&str], &str); 7] = [
-        (&[], "--key <SECRET>"),
+        (&[], "Give --key SECRET or --keys FILE, or --no-key"),
         (&["--key", ""], "is empty"),
         (&["--key", "a", "--no-key"], "cannot be used with"),
         (&["--no-key", "--path", "API"], "is no path"),

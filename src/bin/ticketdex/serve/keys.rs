@@ -16,7 +16,7 @@ pub(super) struct Keys {
     /// A key that requests must carry; may stand several times
     ///
     /// Whoever can list the processes of this machine can read it: --keys hides it.
-    #[arg(long = "key", value_name = "SECRET", required_unless_present_any = ["file", "no_key"])]
+    #[arg(long = "key", value_name = "SECRET")]
     secrets: Vec<String>,
 
     /// A file of keys, one a line: NAME [NETWORK ...] = SECRET; or - for standard input
@@ -46,6 +46,11 @@ impl Keys {
             .collect();
         if let Some(path) = &self.file {
             keys.extend(read_file(path)?);
+        }
+        if keys.is_empty() && !self.no_key {
+            let message = "who may ask? Give --key SECRET or --keys FILE, or --no-key to answer \
+                           whoever reaches the port";
+            return Err(Failure::Usage(message.to_owned()));
         }
         Ok(keys)
     }
