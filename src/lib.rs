@@ -74,7 +74,7 @@
 //!
 //! ```text
 //! rank
-//!  6  bin, durable, testing         adapters, each behind its feature
+//!  6  bin, durable, http, testing   adapters, each behind its feature
 //!  5  lib                           names all of it
 //!  4  response                      rows in order -> bytes, chunk by chunk
 //!  3  plan                 store    filters -> row sets -> rows in order; batches -> segments
@@ -140,6 +140,7 @@
 //! |---|---|
 //! | `cli` | the command `ticketdex`, with `durable` and `synth`; clap, indicatif, ruzstd, flate2 |
 //! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex |
+//! | `http` | `get_tickets` over HTTP, with `cli` the command `serve`; axum, hyper, tokio |
 //! | `reference` | the specification, executable: the slow twin that tests compare with |
 //! | `synth` | seeded tickets and requests that look like a help desk's |
 //! | `testing` | what fuzzes another implementation, with `reference` and `synth`; proptest |
@@ -148,6 +149,8 @@
 
 #[cfg(feature = "durable")]
 pub mod durable;
+#[cfg(feature = "http")]
+pub mod http;
 mod import;
 mod journal;
 mod model;
@@ -192,9 +195,9 @@ pub use plan::{FilterMode, PlanMode};
 pub use query::{
     Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };
-pub use response::Chunks;
+pub use response::{Chunks, error_response};
 pub use snapshot::{Memory, Record, Snapshot};
-pub use store::{Commit, Loaded, MergeJob, Merged, Options, Reader, Store};
+pub use store::{Commit, Loaded, Maintainer, MergeJob, Merged, Options, Reader, Store};
 
 /// The README's programs run as doc tests.
 #[cfg(doctest)]

@@ -463,6 +463,38 @@ fn reading_changes_nothing_and_needs_no_right_to_write() {
 }
 
 #[test]
+fn a_store_that_is_opened_to_be_written_and_is_not_stays_as_it_is() {
+    let folder = Folder::new("unwritten");
+    let path = folder.join("tickets.redb");
+    let mut store = create(&path);
+    store.commit(put([ticket(1, "Open")])).unwrap();
+    let killed = folder.join("killed.redb");
+    fs::copy(&path, &killed).unwrap();
+    drop(store);
+    for path in [&path, &killed] {
+        let before = (
+            fs::read(path).unwrap(),
+            fs::metadata(path).unwrap().modified().unwrap(),
+        );
+        for options in ways() {
+            let store = options.open(path).unwrap();
+            assert_eq!(store.snapshot().tickets_count(), 1);
+            assert_eq!(durable::open(path).unwrap_err().code(), "store_in_use");
+        }
+        let after = (
+            fs::read(path).unwrap(),
+            fs::metadata(path).unwrap().modified().unwrap(),
+        );
+        assert!(before == after);
+        // What was held is written with the first change.
+        let mut store = durable::open(path).unwrap();
+        store.commit(put([ticket(2, "Open")])).unwrap();
+        drop(store);
+        assert_eq!(durable::open_read_only(path).unwrap().tickets_count(), 2);
+    }
+}
+
+#[test]
 fn two_who_make_a_store_make_one() {
     let folder = Folder::new("two");
     for round in 0..20 {

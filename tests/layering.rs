@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rank of each module at the top of `src`.
-const RANKS: [(&str, u32); 15] = [
+const RANKS: [(&str, u32); 16] = [
     ("model", 0),
     ("query", 1),
     ("segment", 1),
@@ -23,6 +23,7 @@ const RANKS: [(&str, u32); 15] = [
     ("lib", 5),
     ("testing", 6),
     ("durable", 6),
+    ("http", 6),
     ("bin", 6),
 ];
 

@@ -122,6 +122,7 @@ enum Expected {
 use Expected::{Either, Fails, Well};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one limit a row")]
 fn a_limit_that_is_met_is_a_message_and_status_1() {
     if !has("prlimit") {
         return;
@@ -162,6 +163,10 @@ fn a_limit_that_is_met_is_a_message_and_status_1() {
         ("--nproc=1", &load, "", Well),
         ("--nproc=1", &import, "", Well),
         ("--nproc=1", &pipe, &changes, Well),
+        ("RUST_MIN_STACK=1000000000000000", &get, "", Well),
+        ("RUST_MIN_STACK=1000000000000000", &load, "", Well),
+        ("RUST_MIN_STACK=1000000000000000", &import, "", Well),
+        ("RUST_MIN_STACK=1000000000000000", &pipe, &changes, Well),
         // No file may grow.
         ("--fsize=0", &get, "", Well),
         ("--fsize=0", &load, "", Well),
@@ -180,10 +185,11 @@ fn a_limit_that_is_met_is_a_message_and_status_1() {
         // Few files may be open.
         ("--nofile=4", &load, "", Either),
         ("--nofile=4", &get, "", Fails("tickets.redb: ")),
+        ("--nofile=4", &import, "", Fails("new.redb: ")),
         ("--nofile=5", &import, "", Either),
         // Little memory may be taken.
         ("--as=20000000", &load, "", Either),
-        ("--as=40000000", &large, "", Fails("memory: ")),
+        ("--as=40000000", &large, "", Fails("memory allocation of ")),
         ("--as=14000000", &get, "", Either),
         ("--as=25000000", &import, "", Either),
         ("--as=100000000", &pipe, &changes, Either),
@@ -191,7 +197,12 @@ fn a_limit_that_is_met_is_a_message_and_status_1() {
     for user in &users {
         for (limit, arguments, input, expected) in rows {
             let _ = fs::remove_file(&new);
-            let limited: Vec<&str> = user.iter().copied().chain(["prlimit", limit]).collect();
+            let tool = if limit.starts_with("--") {
+                "prlimit"
+            } else {
+                "env"
+            };
+            let limited: Vec<&str> = user.iter().copied().chain([tool, limit]).collect();
             let output = folder.run(&limited, arguments, input);
             let said = String::from_utf8_lossy(&output.stderr);
             let about = format!("{limit} {arguments:?}: {:?}: {said}", output.status);
@@ -199,10 +210,17 @@ fn a_limit_that_is_met_is_a_message_and_status_1() {
             match (output.status.code(), expected) {
                 (Some(0), Well | Either) => {}
                 (Some(1), Fails(message)) => assert!(said.contains(message), "{about}"),
-                (Some(1), Either) => assert!(said.contains("ticketdex: "), "{about}"),
+                (Some(1), Either) => {
+                    let is_told =
+                        said.contains("ticketdex: ") || said.contains("memory allocation");
+                    assert!(is_told, "{about}");
+                }
                 _ => panic!("{about}"),
             }
             assert_eq!(folder.count(), format!("count={TICKETS}\n"), "{about}");
+            if *limit == "--nofile=4" {
+                assert!(!Path::new(&new).exists(), "{about}");
+            }
             if Path::new(&new).exists() {
                 let output = folder.run(&[], &["get", "count_only=Y", "--store", &new], "");
                 assert!(output.status.success(), "{about}: {output:?}");

@@ -4,7 +4,7 @@
 //! A database that is opened writes to its file: it marks the file as open, and repairs what a crash
 //! left. A file that turns out to be no store of ours, or a damaged one, must stay as it is, and so must
 //! one that is only read. So the database works on a [`StoreFile`], which holds its writes in memory
-//! until the caller knows that the file is a whole store and wants to write to it.
+//! until the caller knows that the file is a whole store and has something to write to it.
 //!
 //! # Invariants
 //!
@@ -112,16 +112,22 @@ impl StoreFile {
     }
 
     /// Writes to the file what was held, and everything else from now on.
+    ///
+    /// Where that fails all of it is still held, and is written again the next time.
     pub(super) fn release(&self) -> io::Result<()> {
+        if !self.is_held() {
+            return Ok(());
+        }
         let mut held = self.held();
-        for write in held.writes.drain(..) {
+        for write in &held.writes {
             match write {
-                Write::Bytes(at, bytes) => self.backend.write(at, &bytes),
-                Write::Length(bytes) => self.backend.set_len(bytes),
+                Write::Bytes(at, bytes) => self.backend.write(*at, bytes),
+                Write::Length(bytes) => self.backend.set_len(*bytes),
                 Write::Sync => self.backend.sync_data(),
             }?;
         }
-        held.pages.clear();
+        held.writes = Vec::new();
+        held.pages = BTreeMap::new();
         self.is_held.store(false, Ordering::Release);
         Ok(())
     }
@@ -382,31 +388,40 @@ pub(super) fn create<E: From<io::Error>>(
     let aside = folder.join(format!("{prefix}{}-{count}", std::process::id()));
     // A process of the same number may have been killed.
     let _ = fs::remove_file(&aside);
-    let published = make(&aside).and_then(|()| Ok(publish(&aside, path)?));
+    let published = make(&aside).and_then(|()| Ok(publish(&aside, path, folder)?));
     let _ = fs::remove_file(&aside);
-    let is_made = published?;
-    sync_folder(folder)?;
-    Ok(is_made)
+    published
 }
 
-/// Gives a whole file its name, unless that is taken.
-fn publish(aside: &Path, path: &Path) -> io::Result<bool> {
-    match fs::hard_link(aside, path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+/// Gives a whole file its name, unless that is taken, and makes the name last.
+fn publish(aside: &Path, path: &Path, folder: &Path) -> io::Result<bool> {
+    // Opened first, so that no name is given that cannot be made to last.
+    let folder = cfg!(unix).then(|| File::open(here(folder))).transpose()?;
+    let is_published = match fs::hard_link(aside, path) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
         // A file system without links renames.
-        Err(_) if fs::symlink_metadata(path).is_ok() => Ok(false),
-        Err(_) => fs::rename(aside, path).map(|()| true),
+        Err(_) if fs::symlink_metadata(path).is_ok() => false,
+        Err(_) => fs::rename(aside, path).map(|()| true)?,
+    };
+    if let Some(folder) = folder {
+        // Syncing the file does not promise its name.
+        folder.sync_all()?;
+    }
+    Ok(is_published)
+}
+
+/// Returns the path of a folder that a relative path may leave out.
+fn here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
     }
 }
 
 /// Removes what killed processes left some time ago of making a store of this name.
 fn clear_left(folder: &Path, prefix: &str) {
-    let here = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
     let is_left = |path: &PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy());
         let age = || {
@@ -415,22 +430,9 @@ fn clear_left(folder: &Path, prefix: &str) {
         };
         name.is_some_and(|name| name.starts_with(prefix)) && age().is_some_and(|it| it > LEFT_AGE)
     };
-    let entries = fs::read_dir(here).into_iter().flatten().flatten();
+    let entries = fs::read_dir(here(folder)).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()).filter(is_left) {
         // Where it stays, it is in nobody's way.
         let _ = fs::remove_file(path);
     }
-}
-
-/// Makes the names in a folder last, which syncing a file does not promise.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let here = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
-        File::open(here)?.sync_all()?;
-    }
-    Ok(())
 }

@@ -70,6 +70,8 @@ pub(super) struct FileJournal {
     block: Block,
     transaction: Option<WriteTransaction>,
     syncer: Option<Syncer>,
+    /// What the database writes to, from the first change on.
+    file: Arc<StoreFile>,
     database: Arc<Database>,
 }
 
@@ -116,10 +118,8 @@ impl FileJournal {
             }
             opened => opened,
         };
-        let (file, database) = opened.map_err(|reason| refuse(path, reason))??;
-        file.release()
-            .map_err(|error| explain(path, NOT_OPENED, error.into()))?;
-        let mut journal = FileJournal::of(path, options, database);
+        let opened = opened.map_err(|reason| refuse(path, reason))??;
+        let mut journal = FileJournal::of(path, options, opened);
         let syncer = options
             .at_risk
             .map(|time| Syncer::start(path, &journal.database, time))
@@ -128,11 +128,11 @@ impl FileJournal {
         Ok(journal)
     }
 
-    /// Opens the store in a file that stays as it is; commits to the journal are lost.
+    /// Opens the store in a file that stays as it is; nothing may be committed to it.
     pub(super) fn open_read_only(path: &Path, options: &Options) -> Result<FileJournal, Error> {
         let opened = FileJournal::open_file(path, options, false);
-        let (_, database) = opened.map_err(|reason| refuse(path, reason))??;
-        Ok(FileJournal::of(path, options, database))
+        let opened = opened.map_err(|reason| refuse(path, reason))??;
+        Ok(FileJournal::of(path, options, opened))
     }
 
     /// Opens a file and checks all of it, without a change to it.
@@ -153,8 +153,13 @@ impl FileJournal {
         Ok(check_format(path, &database).map(|()| (file, database)))
     }
 
-    fn of(path: &Path, options: &Options, database: Database) -> FileJournal {
+    fn of(
+        path: &Path,
+        options: &Options,
+        (file, database): (Arc<StoreFile>, Database),
+    ) -> FileJournal {
         FileJournal {
+            file,
             path: path.to_owned(),
             threads: options.threads,
             encoder: Encoder::default(),
@@ -213,6 +218,8 @@ impl FileJournal {
     }
 
     fn begin(&self) -> Result<WriteTransaction, redb::Error> {
+        // Before the first change nothing is written, so that a store that is only asked stays as it is.
+        self.file.release()?;
         let mut transaction = self.database.begin_write()?;
         transaction.set_two_phase_commit(true);
         if self.syncer.is_some() {

@@ -91,7 +91,8 @@ pub enum ErrorKind {
     DuplicateVariable {
         /// The variable, in its documented spelling.
         variable: &'static str,
-        /// The value that it has the second time, decoded, cut at 100 characters.
+        /// The value that it has the second time, decoded, cut at 100 characters; empty for `key`,
+        /// which is a secret.
         value: String,
     },
     /// A request has `page` without `count`.
@@ -226,6 +227,41 @@ impl Error {
                 | ErrorKind::Storage { .. }
                 | ErrorKind::Io(_)
         )
+    }
+
+    /// Returns the status of an HTTP response that carries the error.
+    ///
+    /// 400 where the request or the tickets are at fault, 404 for a ticket that is not there,
+    /// 503 where trying again later may help (a store that is full or in use, a journal that
+    /// fails), 500 for what only an operator can mend.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::Query;
+    ///
+    /// let error = "count=x".parse::<Query>().unwrap_err();
+    /// assert_eq!(error.status(), 400);
+    /// ```
+    pub fn status(&self) -> u16 {
+        match self.kind() {
+            ErrorKind::UnknownTicket { .. } => 404,
+            ErrorKind::TooManyTickets { .. }
+            | ErrorKind::TooMuchMemory { .. }
+            | ErrorKind::StoreInUse { .. }
+            | ErrorKind::Storage { .. } => 503,
+            ErrorKind::InvalidStore { .. } | ErrorKind::Io(_) => 500,
+            ErrorKind::UnknownVariable { .. }
+            | ErrorKind::InvalidValue { .. }
+            | ErrorKind::DuplicateVariable { .. }
+            | ErrorKind::PageNeedsCount { .. }
+            | ErrorKind::PageNeedsWildcard { .. }
+            | ErrorKind::InvalidTicket { .. }
+            | ErrorKind::TooManyCustomFields { .. }
+            | ErrorKind::InvalidSyntax { .. }
+            | ErrorKind::InvalidEncoding { .. }
+            | ErrorKind::ErrorResponse { .. } => 400,
+        }
     }
 
     /// Returns where in an import the error was found.
@@ -482,6 +518,9 @@ impl ErrorKind {
             } => {
                 let (variable, value) = (Shown(variable), Shown(value));
                 write!(f, "{variable} is \"{value}\" but must be {expected}")
+            }
+            ErrorKind::DuplicateVariable { variable, value } if value.is_empty() => {
+                write!(f, "{variable} is given again but may stand once")
             }
             ErrorKind::DuplicateVariable { variable, value } => {
                 let value = Shown(value);

@@ -79,6 +79,21 @@ impl Format {
         }
     }
 
+    /// Returns the media type of a response, as `Content-Type` names it, with its charset.
+    ///
+    /// ```
+    /// use ticketdex::Format;
+    ///
+    /// assert_eq!(Format::Json.media_type(), "application/json; charset=utf-8");
+    /// ```
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Format::Xml => "application/xml; charset=utf-8",
+            Format::Json => "application/json; charset=utf-8",
+            Format::Delimited => "text/plain; charset=utf-8",
+        }
+    }
+
     /// Returns the format of a name in any ASCII case.
     pub fn from_name(name: &str) -> Option<Format> {
         Format::ALL

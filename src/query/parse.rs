@@ -9,12 +9,14 @@
 //!
 //! * Of several errors the first in the request is reported; rules that join variables
 //!   come last.
-//! * What [`Display`](std::fmt::Display) prints parses back to an equal value.
+//! * What [`Display`](std::fmt::Display) prints parses back to an equal value, but for the key.
+//! * A key stands in nothing that is printed: no `Display`, no `Debug`, no error.
 //!
 //! # Cost
 //!
 //! Linear in the request's length.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -33,6 +35,10 @@ use crate::model::{Field, FieldKind, Format, is_custom_name};
 ///
 /// The text of a request, its variables and their values are described on [`Query`].
 ///
+/// [`Display`](std::fmt::Display) prints the canonical text without the key, so that a request
+/// can stand in a log: what it prints parses back to an equal request that has no key. `Debug`
+/// says that there is a key and not which.
+///
 /// # Examples
 ///
 /// ```
@@ -41,10 +47,11 @@ use crate::model::{Field, FieldKind, Format, is_custom_name};
 /// let request: Request = "?action=get_tickets&key=secret&format=JSON&tid=7".parse()?;
 /// assert_eq!(request.key.as_deref(), Some("secret"));
 /// assert_eq!(request.format, Some(Format::Json));
-/// assert_eq!(request.to_string(), "key=secret&format=json&tid=7");
+/// assert_eq!(request.to_string(), "format=json&tid=7");
+/// assert!(!format!("{request:?}").contains("secret"));
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Request {
     /// The tickets asked for.
     pub query: Query,
@@ -167,9 +174,11 @@ impl Reading {
             Variable::Filter(index) => self.builder.add_value(index, value.to_owned()),
             Variable::Single(single) => {
                 if std::mem::replace(&mut self.seen[single as usize], true) {
+                    // An error is shown and logged, where a key has no place.
+                    let shown = if single == Single::Key { "" } else { value };
                     return Err(ErrorKind::DuplicateVariable {
                         variable: single.name(),
-                        value: shorten(value),
+                        value: shorten(shown),
                     }
                     .into());
                 }
@@ -306,12 +315,34 @@ impl Request {
     /// assert_eq!(Request::find_format("format=yaml&format=json"), None);
     /// ```
     pub fn find_format(text: &str) -> Option<Format> {
-        pairs(text)
-            .find(|(name, value)| {
-                name.eq_ignore_ascii_case(Single::Format.name()) && !value.is_empty()
-            })
-            .and_then(|(_, value)| Format::from_name(&value))
+        find_first(text, Single::Format).and_then(|value| Format::from_name(&value))
     }
+
+    /// Returns the key that a request holds, also where the request has errors.
+    ///
+    /// So a service can turn away a sender before it looks at what was sent. The key is found and
+    /// decoded as parsing does it: its name in any case and escaped or not, an empty one as none.
+    /// Of several the first is returned; a request that has several is refused when it is parsed,
+    /// so no other reading of it can be answered. Cost: linear in the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::Request;
+    ///
+    /// assert_eq!(Request::find_key("count=x&%6Bey=your%20key+here").unwrap(), "your key here");
+    /// assert_eq!(Request::find_key("key=&subkey=a&status=key%3Db"), None);
+    /// ```
+    pub fn find_key(text: &str) -> Option<Cow<'_, str>> {
+        find_first(text, Single::Key)
+    }
+}
+
+/// Returns the first value of a variable that is not empty.
+fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
+    pairs(text)
+        .find(|(name, value)| name.eq_ignore_ascii_case(variable.name()) && !value.is_empty())
+        .map(|(_, value)| value)
 }
 
 /// Returns the decoded pairs of a request.
@@ -431,13 +462,23 @@ impl fmt::Display for Query {
     }
 }
 
+/// The canonical text without the key.
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pairs = Pairs { f, is_first: true };
-        // An empty key is the same as none.
-        pairs.single(Single::Key, self.key.as_ref().filter(|key| !key.is_empty()))?;
         pairs.single(Single::Format, self.format.map(Format::name))?;
         pairs.query(&self.query)
+    }
+}
+
+/// All but the key, of which it says whether there is one.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("query", &self.query)
+            .field("format", &self.format)
+            .field("has_key", &self.key.is_some())
+            .finish()
     }
 }
 

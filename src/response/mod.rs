@@ -415,14 +415,36 @@ impl Error {
     /// assert!(body.starts_with(b"error=page_needs_count&message=page+is+"));
     /// ```
     pub fn to_response(&self, format: Format) -> Vec<u8> {
-        let mut shown = String::new();
-        for c in self.to_string().chars() {
-            if is_identifier_char(c) {
-                shown.push(c);
-            } else {
-                shown.extend(c.escape_default());
-            }
-        }
-        (Style::of(format).error)(self.code(), &shown).into_bytes()
+        error_response(self.code(), &self.to_string(), format)
     }
+}
+
+/// Returns the body of an error response in a format, for an error of a service's own.
+///
+/// `code` is a stable word such as `unknown_key`, lower-case letters and `_`. Control characters,
+/// U+FFFE and U+FFFF of the message are shown as `char::escape_default` does, so that every format
+/// can carry it; what each format escapes is escaped. Cost: linear in the message.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Format, error_response};
+///
+/// let body = error_response("no_such_page", "there is no <page> here", Format::Xml);
+/// assert_eq!(
+///     String::from_utf8_lossy(&body),
+///     "<?xml version=\"1.0\"?>\n<error>\n\t<code>no_such_page</code>\n\
+///      \t<message>there is no &lt;page&gt; here</message>\n</error>\n"
+/// );
+/// ```
+pub fn error_response(code: &str, message: &str, format: Format) -> Vec<u8> {
+    let mut shown = String::new();
+    for c in message.chars() {
+        if is_identifier_char(c) {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_default());
+        }
+    }
+    (Style::of(format).error)(code, &shown).into_bytes()
 }

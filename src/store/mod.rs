@@ -38,6 +38,7 @@
 
 mod changes;
 mod job;
+mod maintainer;
 mod publisher;
 mod tiers;
 
@@ -66,6 +67,7 @@ use publisher::Publisher;
 use tiers::COMMIT_ROWS_MAX;
 
 pub use job::{MergeJob, Merged};
+pub use maintainer::Maintainer;
 
 /// How a store behaves.
 ///

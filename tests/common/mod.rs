@@ -14,6 +14,8 @@ pub mod command;
 pub mod foreign;
 #[cfg(feature = "testing")]
 pub mod hostile;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "testing")]
 pub mod model;
 #[cfg(feature = "testing")]

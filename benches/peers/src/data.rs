@@ -99,6 +99,20 @@ impl Data {
         Sqlite::open(&self.folder.join("sqlite"))
     }
 
+    /// Opens the file of the SQLite database, mapped.
+    pub fn sqlite_mapped(&self) -> Result<Sqlite, Failure> {
+        Sqlite::open_mapped(&self.folder.join("sqlite"))
+    }
+
+    /// Opens a durable store of the tickets, which is made anew: a run writes to it.
+    pub fn durable(&self) -> Result<Store, Failure> {
+        let path = self.folder.join("tickets.redb");
+        let _ = std::fs::remove_file(&path);
+        let mut store = ticketdex::durable::Options::new().threads(2).open(&path)?;
+        store.load(self.import()?.threads(2))?;
+        Ok(store)
+    }
+
     /// Opens the Tantivy index that [`load`](Data::load) built.
     pub fn tantivy(&self) -> Result<Tantivy, Failure> {
         Tantivy::open(&self.folder.join("tantivy"))
@@ -128,7 +142,7 @@ impl Data {
 
     /// Loads, keeps what is worth it, and prints seconds and MiB: the other process's part.
     pub fn load_here(&self, name: &str) -> Result<(), Failure> {
-        let before = resident_mib()?;
+        let before = resident_mib("self")?;
         let start = Instant::now();
         let seconds = || -> Result<(f64, f64), Failure> {
             Ok((start.elapsed().as_secs_f64(), cpu_seconds()?))
@@ -136,19 +150,19 @@ impl Data {
         let ((seconds, cpu_seconds), mib) = match name {
             "ticketdex" => {
                 let store = self.store()?;
-                let figures = (seconds()?, resident_mib()? - before);
+                let figures = (seconds()?, resident_mib("self")? - before);
                 drop(store);
                 figures
             }
             "scan" => {
                 let scan = self.scan()?;
-                let figures = (seconds()?, resident_mib()? - before);
+                let figures = (seconds()?, resident_mib("self")? - before);
                 drop(scan);
                 figures
             }
             "SQLite" => {
                 let sqlite = Sqlite::build(self.import()?.into_iter())?;
-                let figures = (seconds()?, resident_mib()? - before);
+                let figures = (seconds()?, resident_mib("self")? - before);
                 let path = self.folder.join("sqlite");
                 let _ = std::fs::remove_file(&path);
                 sqlite.save(&path)?;
@@ -191,9 +205,9 @@ fn cpu_seconds() -> Result<f64, Failure> {
     Ok(times?.iter().sum::<f64>() / TICKS_PER_SECOND)
 }
 
-/// Returns the resident memory of this process.
-fn resident_mib() -> Result<f64, Failure> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+/// Returns the resident memory of a process, by its number or as `self`, in MiB.
+pub fn resident_mib(process: &str) -> Result<f64, Failure> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next());
     Ok(kib.ok_or("no VmRSS")?.parse::<f64>()? / 1024.0)

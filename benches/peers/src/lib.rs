@@ -6,11 +6,14 @@
 
 pub mod data;
 pub mod engine;
+pub mod http_client;
+pub mod http_server;
 pub mod measure;
 pub mod peer;
 pub mod plot;
 pub mod readers;
 pub mod record;
+pub mod record_http;
 pub mod record_writes;
 #[path = "../../scan.rs"]
 pub mod scan;

@@ -1,8 +1,8 @@
 //! Asks the engine and its peers the same requests over the same tickets, and tells.
 //!
-//! `cargo run --release -- [--writes] [--record]` prints the comparison as Markdown and, with
-//! `--record`, writes it to `benches/record`, with a picture: requests, or with `--writes` what it is to
-//! change tickets. `TICKETDEX_TICKETS` is the number of tickets
+//! `cargo run --release -- [--writes | --http] [--record]` prints the comparison as Markdown and, with
+//! `--record`, writes it to `benches/record`, with a picture: requests, with `--writes` what it is to
+//! change tickets, or with `--http` the same requests over HTTP. `TICKETDEX_TICKETS` is the number of tickets
 //! (100,000 unless given), `TICKETDEX_PEERS` the folder for what was built of them (one in
 //! the system's temporary folder unless given; at a million tickets it takes 10 GB).
 
@@ -12,13 +12,14 @@ use std::time::Instant;
 use ticketdex::{Format, Snapshot, Ticket};
 use ticketdex_peers::data::{Data, LOADS, SEED};
 use ticketdex_peers::engine::{self, Figures};
-use ticketdex_peers::measure;
 use ticketdex_peers::peer::{Failure, Peer};
 use ticketdex_peers::readers;
 use ticketdex_peers::record::{Export, Measured, PEERS, Record};
+use ticketdex_peers::record_http::Http;
 use ticketdex_peers::record_writes::Writes;
 use ticketdex_peers::table::{Row, more_pages, rows};
 use ticketdex_peers::writes::{self, Changes};
+use ticketdex_peers::{http_client, http_server, measure};
 
 const TICKETS_COUNT: usize = 100_000;
 
@@ -34,17 +35,21 @@ fn main() -> Result<(), Failure> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (kind, is_recorded) = match arguments[..] {
         ["--load", name] => return data.load_here(name),
+        ["--serve", name] => return http_server::serve(&data, name),
+        ["--http"] => ("-http", false),
+        ["--http", "--record"] => ("-http", true),
         ["--writes"] => ("-writes", false),
         ["--writes", "--record"] => ("-writes", true),
         ["--record"] => ("", true),
         [] => ("", false),
-        _ => return Err("usage: ticketdex-peers [--writes] [--record]".into()),
+        _ => return Err("usage: ticketdex-peers [--writes | --http] [--record]".into()),
     };
     let (record, picture) = match kind {
         "" => {
             let record = compare(&data)?;
             (record.to_markdown()?, Some(record.to_svg()?))
         }
+        "-http" => (load(&data)?.to_markdown()?, None),
         _ => (write(&data)?.to_markdown()?, None),
     };
     println!("{record}");
@@ -60,6 +65,22 @@ fn main() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Asks the same requests over HTTP of three services, one after the other.
+fn load(data: &Data) -> Result<Http, Failure> {
+    tell("loading SQLite");
+    data.load("SQLite")?;
+    let rows = rows(data.scan()?.tickets())?;
+    let mut runs = Vec::new();
+    for name in http_server::SERVICES {
+        tell(&format!("serving {name}"));
+        runs.push(http_client::run(name, &rows)?);
+    }
+    Ok(Http {
+        tickets_count: data.tickets_count(),
+        runs,
+    })
 }
 
 fn compare(data: &Data) -> Result<Record, Failure> {

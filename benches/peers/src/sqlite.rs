@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Statement, params_from_iter};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement, params_from_iter};
 use serde::ser::{SerializeMap, Serializer};
 use ticketdex::{BatchChange, Cell, Field, Query, Ticket};
 
@@ -24,6 +24,9 @@ const CACHE_KIB: i64 = 512 << 10;
 
 /// Bytes of postings that FTS5 gathers before it writes them.
 const POSTINGS_BYTES: i64 = 256 << 20;
+
+/// The most bytes of a file that is mapped.
+const MAPPED_BYTES: i64 = 64 << 30;
 
 /// A database in memory.
 pub struct Sqlite {
@@ -67,6 +70,32 @@ impl Sqlite {
         let file = Connection::open(path)?;
         copy(&file, &mut sqlite.connection)?;
         Ok(sqlite)
+    }
+
+    /// Opens the file that [`save`](Sqlite::save) wrote, to be read where it is: mapped, so that
+    /// several connections share one copy of it.
+    pub fn open_mapped(path: &Path) -> Result<Sqlite, Failure> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.pragma_update(None, "mmap_size", MAPPED_BYTES)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        with_fold(connection)
+    }
+
+    /// Answers a query as JSON: the number of matches, or the rows of the page one a line.
+    pub fn respond_json(&self, query: &Query) -> Result<Vec<u8>, Failure> {
+        if query.is_count_only() {
+            return Ok(format!("{}\n", self.total(query)?.unwrap_or_default()).into_bytes());
+        }
+        let names = Field::ALL.map(Field::name);
+        let statement = sql::page(query, &names.join(", "));
+        let mut prepared = self.connection.prepare_cached(&statement.text)?;
+        let mut rows = prepared.query(params_from_iter(&statement.values))?;
+        let mut body = Vec::new();
+        while let Some(row) = rows.next()? {
+            write_row(row, &names, &mut body)?;
+            body.push(b'\n');
+        }
+        Ok(body)
     }
 
     /// Writes the database to a file.
@@ -142,19 +171,38 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "OFF")?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        let flags = FunctionFlags::SQLITE_UTF8
-            | FunctionFlags::SQLITE_DETERMINISTIC
-            | FunctionFlags::SQLITE_INNOCUOUS;
-        connection.create_scalar_function("fold", 1, flags, |call| {
-            Ok(sql::fold(call.get_raw(0).as_str()?))
-        })?;
-        Ok(Sqlite { connection })
+        with_fold(connection)
     }
 
     fn prepare(&self, statement: &sql::Statement) -> Result<(Statement<'_>, Vec<Value>), Failure> {
         let prepared = self.connection.prepare(&statement.text)?;
         Ok((prepared, statement.values.clone()))
     }
+}
+
+/// Gives a connection the function that folds.
+fn with_fold(connection: Connection) -> Result<Sqlite, Failure> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("fold", 1, flags, |call| {
+        Ok(sql::fold(call.get_raw(0).as_str()?))
+    })?;
+    Ok(Sqlite { connection })
+}
+
+/// Writes a row as a JSON object.
+fn write_row(row: &Row<'_>, names: &[&str], out: &mut Vec<u8>) -> Result<(), Failure> {
+    let mut json = serde_json::Serializer::new(out);
+    let mut object = json.serialize_map(Some(names.len()))?;
+    for (column, name) in names.iter().enumerate() {
+        match row.get_ref(column)? {
+            ValueRef::Integer(integer) => object.serialize_entry(name, &integer)?,
+            ValueRef::Text(text) => object.serialize_entry(name, str::from_utf8(text)?)?,
+            _ => object.serialize_entry(name, "")?,
+        }
+    }
+    Ok(object.end()?)
 }
 
 fn copy(from: &Connection, to: &mut Connection) -> Result<(), Failure> {
@@ -211,18 +259,7 @@ impl Peer for Sqlite {
         let (mut bytes, mut line) = (0, Vec::new());
         while let Some(row) = rows.next()? {
             line.clear();
-            let mut json = serde_json::Serializer::new(&mut line);
-            let mut object = json.serialize_map(Some(names.len()))?;
-            for (column, name) in names.iter().enumerate() {
-                match row.get_ref(column)? {
-                    ValueRef::Integer(integer) => object.serialize_entry(name, &integer)?,
-                    ValueRef::Text(text) => {
-                        object.serialize_entry(name, str::from_utf8(text)?)?;
-                    }
-                    _ => object.serialize_entry(name, "")?,
-                }
-            }
-            object.end()?;
+            write_row(row, &names, &mut line)?;
             bytes += line.len() as u64;
         }
         Ok(Some(bytes))

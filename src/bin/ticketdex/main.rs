@@ -1,7 +1,7 @@
 //! The command `ticketdex`: the engine for shells, and for programs in any language.
 //!
-//! `get` answers one request, `pipe` one a line, `import` fills a durable store for both, and
-//! `generate` makes tickets to try them on. What a command does is in the file of its name; here
+//! `get` answers one request, `pipe` one a line, `serve` those that come over HTTP, `import` fills a
+//! durable store for all of them, and `generate` makes tickets to try them on. What a command does is in the file of its name; here
 //! are the arguments that all share, and what becomes of a command that ends early. It uses the
 //! public face of the crate alone.
 //!
@@ -25,6 +25,8 @@ mod import;
 mod input;
 mod limits;
 mod pipe;
+#[cfg(feature = "http")]
+mod serve;
 mod source;
 mod write;
 
@@ -52,6 +54,8 @@ enum Command {
     Get(get::Arguments),
     Pipe(pipe::Arguments),
     Import(import::Arguments),
+    #[cfg(feature = "http")]
+    Serve(serve::Arguments),
     Generate(generate::Arguments),
 }
 
@@ -154,14 +158,13 @@ fn parse_format(name: &str) -> Result<Format, String> {
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    limits::report_full_files();
-    if let Some(status) = limits::report_full_memory() {
-        return status;
-    }
+    limits::report_limits();
     let (name, outcome) = match command {
         Command::Get(arguments) => ("get", get::run(&arguments)),
         Command::Pipe(arguments) => ("pipe", pipe::run(&arguments)),
         Command::Import(arguments) => ("import", import::run(&arguments)),
+        #[cfg(feature = "http")]
+        Command::Serve(arguments) => ("serve", serve::run(&arguments)),
         Command::Generate(arguments) => ("generate", generate::run(&arguments)),
     };
     match outcome {

@@ -1,0 +1,201 @@
+//! `ticketdex serve`: the call of the page over HTTP, until a signal ends it.
+//!
+//! # Invariants
+//!
+//! * It listens once it can answer, so whoever can connect is answered.
+//! * No key is printed: not the ones of its arguments, nor what clients send.
+
+mod keys;
+mod log;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::routing::get;
+use clap::Args;
+use http::StatusCode;
+use ticketdex::http::{Api, Builder as ApiBuilder, DEFAULT_PATH, Key, Server};
+use ticketdex::{Error, Reader, Store};
+use tokio::net::TcpSocket;
+use tokio::runtime::{Builder, Runtime};
+
+use self::log::Log;
+use crate::input::Input;
+use crate::{Failure, say};
+
+/// The connections that may wait to be accepted.
+const WAITING_MAX: u32 = 1024;
+
+/// Whether the process runs, and whether it takes requests.
+const HEALTHZ: &str = "/healthz";
+const READYZ: &str = "/readyz";
+
+/// Answers get_tickets over HTTP, at /API/default.aspx
+///
+/// It listens once the tickets are loaded, and ends on SIGTERM and Ctrl-C: what runs is finished,
+/// for at most ten seconds. /healthz is 200 while it runs, /readyz until it is told to end. Standard
+/// error has a line a request, without its key.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    input: Input,
+
+    #[command(flatten)]
+    keys: keys::Keys,
+
+    /// The address and port to listen on; port 0 takes one that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// Where the requests go
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_PATH)]
+    path: String,
+
+    /// The most records of one answer; none is no limit
+    #[arg(long, value_name = "COUNT")]
+    records_max: Option<u64>,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.input.reads_stdin() && arguments.keys.reads_stdin() {
+        return Err(Failure::Usage("- may stand once".to_owned()));
+    }
+    // What is wrong with the arguments is told before a long load, not after it.
+    let keys = arguments.keys.read()?;
+    build(arguments, &keys, Store::default().reader(), None)?;
+    let socket = bind(arguments.listen).map_err(|error| about(arguments, error))?;
+    let loaded = arguments.input.load()?;
+    say(&loaded.describe(loaded.tickets.snapshot().tickets_count()));
+    let log = Log::start().map_err(|error| Failure::bad("the log", error))?;
+    let api = build(arguments, &keys, loaded.tickets.reader(), Some(&log))?;
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime: Runtime = runtime.map_err(|error| Failure::bad("the executor", error))?;
+    let served = runtime.block_on(serve(arguments, &api, socket, !keys.is_empty()));
+    // What a client has given up may still be searched for; nobody waits for that.
+    runtime.shutdown_background();
+    log.end();
+    served
+}
+
+/// Makes the service of these arguments.
+fn build(
+    arguments: &Arguments,
+    keys: &[Key],
+    reader: Reader,
+    log: Option<&Log>,
+) -> Result<Api, Failure> {
+    if [HEALTHZ, READYZ].contains(&arguments.path.as_str()) {
+        let message = format!("{} tells how the service is", arguments.path);
+        return Err(Failure::Usage(message));
+    }
+    let mut builder = Api::builder(reader).path(&arguments.path);
+    if let Some(log) = log {
+        builder = builder.on_answer(log.writer());
+    }
+    if let Some(count) = arguments.records_max {
+        builder = builder.records_max(count);
+    }
+    if arguments.keys.no_key {
+        builder = builder.without_keys();
+    }
+    let builder = keys.iter().cloned().fold(builder, ApiBuilder::key);
+    let built = builder.build();
+    built.map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Takes the port, on which nobody is heard until the tickets are there.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // So that a service can follow another on its port at once.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn about(arguments: &Arguments, error: io::Error) -> Failure {
+    Failure::bad(format!("--listen {}", arguments.listen), Error::from(error))
+}
+
+async fn serve(
+    arguments: &Arguments,
+    api: &Api,
+    socket: TcpSocket,
+    has_keys: bool,
+) -> Result<(), Failure> {
+    let about = |error| about(arguments, error);
+    let ended = ended().map_err(|error| Failure::bad("signals", error))?;
+    let listener = socket.listen(WAITING_MAX).map_err(about)?;
+    let address = listener.local_addr().map_err(about)?;
+    let is_ready = Arc::new(AtomicBool::new(true));
+    let router = api
+        .router()
+        .route(HEALTHZ, get(|| async { "ok\n" }))
+        .route(
+            READYZ,
+            get({
+                let is_ready = Arc::clone(&is_ready);
+                move || async move { ready(&is_ready) }
+            }),
+        )
+        .fallback_service(api.not_found());
+    say(&format!("listening on http://{address}{}", arguments.path));
+    say(&format!(
+        "try: {}",
+        curl_line(address, &arguments.path, has_keys)
+    ));
+    let shutdown = async {
+        ended.await;
+        is_ready.store(false, Ordering::Relaxed);
+        say("ending: requests that run have 10 seconds");
+    };
+    Server::new().serve(listener, router, shutdown).await;
+    Ok(())
+}
+
+fn ready(is_ready: &AtomicBool) -> (StatusCode, &'static str) {
+    if is_ready.load(Ordering::Relaxed) {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "ending\n")
+    }
+}
+
+/// Returns the line that tries the service; the key is a variable, as it must not be shown.
+fn curl_line(address: SocketAddr, path: &str, has_keys: bool) -> String {
+    let key = if has_keys {
+        "--get --data-urlencode \"key=$KEY\" "
+    } else {
+        ""
+    };
+    let request = "action=get_tickets&tid=*&count=3";
+    format!("curl {key}'http://{address}{path}?{request}'")
+}
+
+/// Returns what is ready when a signal asks the process to end.
+#[cfg(unix)]
+fn ended() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Returns what is ready when Ctrl-C asks the process to end.
+#[cfg(not(unix))]
+fn ended() -> io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
+}

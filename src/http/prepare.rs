@@ -1,0 +1,93 @@
+//! From a query to the beginning of its response: what is done before the first byte goes out.
+
+use std::io;
+
+use bytes::Bytes;
+
+use super::negotiate::Coding;
+use super::refusal::Refusal;
+use super::stream::{ChunkStream, Source};
+use crate::model::Format;
+use crate::query::{Query, TidFilter};
+use crate::store::Reader;
+
+/// The bytes of a body that are made before the response begins, give or take one chunk.
+///
+/// A shorter body has its length in the response, and is made without a second look at it.
+const READY_BYTES: usize = 64 << 10;
+
+/// What is asked for, and how it shall be sent.
+pub(super) struct Task {
+    pub(super) reader: Reader,
+    pub(super) query: Query,
+    pub(super) format: Format,
+    pub(super) coding: Option<Coding>,
+    pub(super) records_max: Option<u64>,
+}
+
+/// The beginning of a response.
+pub(super) struct Prepared {
+    pub(super) total: u64,
+    /// The version of the snapshot that was asked.
+    pub(super) version: u64,
+    pub(super) coding: Option<Coding>,
+    pub(super) ready: Vec<Bytes>,
+    /// What is still to be made.
+    pub(super) rest: Option<ChunkStream>,
+}
+
+impl Task {
+    /// Returns whether the task takes so little time that a thread of the executor can do it.
+    ///
+    /// It looks at the query alone. Without a keyword, a pattern and an order, what matches is
+    /// found in indexes that are there, in microseconds as a rule; an order or a term may have to
+    /// be made first, which takes up to seconds in a large store, and compressing takes longer
+    /// than finding.
+    pub(super) fn is_short(&self) -> bool {
+        let query = &self.query;
+        self.coding.is_none()
+            && query.terms().is_empty()
+            && query.order().is_empty()
+            && !matches!(query.tid(), Some(TidFilter::Pattern(_)))
+    }
+
+    /// Finds the answer and makes the beginning of its body.
+    pub(super) fn run(self) -> Result<Prepared, Refusal> {
+        let snapshot = self.reader.snapshot();
+        let answer = snapshot.answer(&self.query);
+        if let Some(records_max) = self.records_max.filter(|&max| answer.count() > max) {
+            return Err(Refusal::too_many_records(answer.count(), records_max));
+        }
+        // Without records the body is a few lines, which only grow by a compressor's frame.
+        let coding = self.coding.filter(|_| answer.count() > 0);
+        let mut prepared = Prepared {
+            total: answer.total(),
+            version: snapshot.version(),
+            coding,
+            ready: Vec::new(),
+            rest: None,
+        };
+        let source = Source::new(answer.into_chunks(self.format), coding);
+        match prepared.begin(source) {
+            Ok(()) => Ok(prepared),
+            Err(_) => Err(Refusal::internal()),
+        }
+    }
+}
+
+impl Prepared {
+    fn begin(&mut self, mut source: Source) -> io::Result<()> {
+        let mut bytes = 0;
+        while bytes < READY_BYTES {
+            match source.next_chunk()? {
+                Some(chunk) => {
+                    bytes += chunk.len();
+                    self.ready.push(chunk);
+                }
+                None => return Ok(()),
+            }
+        }
+        self.rest = Some(ChunkStream::of(source));
+        Ok(())
+    }
+}
