@@ -393,7 +393,7 @@ fn every_kind_of_error_tells_where_what_and_what_would_be_right() {
         (import(Delimited, "tid=1\ntid=2&B=3&custom_fields=A"), "unknown_variable", &["line 2, column 7, record 2, ticket 2", "\"B\"", "custom_fields lists"]),
         (import(Json, "{\"tickets\":[\n{\"tid\":3,\"company_id\":3e2}]}"), "invalid_value", &["line 2, column 25, record 1, ticket 3", "\"3e2\"", "an integer"]),
         (import(Xml, "<tickets>\n\n<ticket><tid>4</tid>\n <due_date>soon</due_date></ticket></tickets>"), "invalid_value", &["line 4, column 2, record 1, ticket 4", "\"soon\"", "a date like"]),
-        (import(Delimited, "tid=5&locked=maybe"), "invalid_ticket", &["line 1", "record 1", "ticket 5: locked", "must be empty, N or Y"]),
+        (import(Delimited, "tid=5&locked=maybe"), "invalid_ticket", &["line 1", "record 1", "ticket 5: locked is \"maybe\"", "must be empty, N or Y"]),
         (import(JsonLines, "{\"tid\":1,\"subject\":\"x\"\"}"), "invalid_syntax", &["line 1, column 23, record 1, ticket 1", "found \"\"}\"", "a JSON object"]),
         (read(JsonLines, b"{\"tid\":1,\"cid\":\"\xE9\"}", false).1.unwrap_err(), "invalid_encoding", &["line 1, column 17, record 1", "0xE9", "UTF-8"]),
         (import(Xml, "<error><code>busy</code><message>later</message></error>"), "error_response", &["line 1", "busy: later", "expected tickets"]),

@@ -491,6 +491,10 @@ impl<R: BufRead> XmlTickets<R> {
                     if tag.is_nil {
                         refused.get_or_insert_with(|| self.here(nil_has_content(&tag.name)));
                     }
+                    if refused.is_some() {
+                        self.skip()?;
+                        continue;
+                    }
                     let position = element.start.position(self.record);
                     let place = draft.add_custom(&element.name).unwrap_or_else(|error| {
                         refused.get_or_insert(error.at(position));

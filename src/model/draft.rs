@@ -155,6 +155,7 @@ impl Draft {
             return Err(ErrorKind::InvalidTicket {
                 tid: None,
                 field: Field::Tid.name().to_owned(),
+                value: String::new(),
                 rule: "must be given, and be 1 or more",
             }
             .into());
@@ -187,7 +188,8 @@ impl Ticket {
             CellMut::Text(cell) => {
                 cell.clear();
                 cell.push_str(text);
-                if is_flag {
+                // What is no flag is refused, and shown as it stands.
+                if is_flag && cell.len() == 1 {
                     cell.make_ascii_uppercase();
                 }
             }

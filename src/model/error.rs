@@ -111,6 +111,8 @@ pub enum ErrorKind {
         tid: Option<u64>,
         /// The field or custom field that breaks the rule, cut at 100 characters.
         field: String,
+        /// The value that it has, cut at 100 characters; empty where the name alone breaks the rule.
+        value: String,
         /// The rule, as a clause: "must hold no control character".
         rule: &'static str,
     },
@@ -540,10 +542,21 @@ impl ErrorKind {
                     "page is \"{page}\" but needs a tid that holds *, like tid=*"
                 )
             }
-            ErrorKind::InvalidTicket { tid, field, rule } => match tid {
-                Some(tid) => write!(f, "ticket {tid}: {} {rule}", Shown(field)),
-                None => write!(f, "a ticket's {} {rule}", Shown(field)),
-            },
+            ErrorKind::InvalidTicket {
+                tid,
+                field,
+                value,
+                rule,
+            } => {
+                match tid {
+                    Some(tid) => write!(f, "ticket {tid}: {} ", Shown(field))?,
+                    None => write!(f, "a ticket's {} ", Shown(field))?,
+                }
+                if !value.is_empty() {
+                    write!(f, "is \"{}\" but ", Shown(value))?;
+                }
+                f.write_str(rule)
+            }
             ErrorKind::UnknownTicket { tid } => {
                 write!(f, "ticket {tid} is not there to be patched")
             }

@@ -535,25 +535,29 @@ impl Ticket {
     /// ```
     pub fn check(&self) -> Result<(), Error> {
         if self.tid == 0 {
-            return Err(self.breaks("tid", "must be 1 or more"));
+            return Err(self.breaks("tid", "", "must be 1 or more"));
         }
         for field in Field::ALL {
             match (field.kind(), self.cell(field)) {
                 (_, Cell::CustomFields(pairs)) => self.check_custom(pairs)?,
                 (kind, Cell::Text(text)) => {
                     if text.len() > TEXT_BYTES_MAX {
-                        return Err(self.breaks(field.name(), TEXT_RULE));
+                        return Err(self.breaks(field.name(), text, TEXT_RULE));
                     }
                     let flag = ["", "N", "Y", "n", "y"].contains(&text);
                     if kind == FieldKind::Flag && !flag {
-                        return Err(self.breaks(field.name(), "must be empty, N or Y"));
+                        return Err(self.breaks(field.name(), text, "must be empty, N or Y"));
                     }
                     if kind == FieldKind::Identifier && !text.chars().all(is_identifier_char) {
-                        return Err(self.breaks(field.name(), "must hold no control character"));
+                        return Err(self.breaks(
+                            field.name(),
+                            text,
+                            "must hold no control character",
+                        ));
                     }
                 }
                 (_, Cell::Date(Some(date))) if !value::is_valid_date(date) => {
-                    return Err(self.breaks(field.name(), DATE_RULE));
+                    return Err(self.breaks(field.name(), &format!("{date:?}"), DATE_RULE));
                 }
                 _ => {}
             }
@@ -564,19 +568,20 @@ impl Ticket {
     fn check_custom(&self, pairs: &[(String, String)]) -> Result<(), Error> {
         for (name, text) in pairs {
             if !is_custom_name(name) {
-                return Err(self.breaks(name, "must be a valid custom field name"));
+                return Err(self.breaks(name, "", CUSTOM_NAME_RULE));
             }
             if text.len() > TEXT_BYTES_MAX {
-                return Err(self.breaks(name, TEXT_RULE));
+                return Err(self.breaks(name, text, TEXT_RULE));
             }
         }
         Ok(())
     }
 
-    fn breaks(&self, field: &str, rule: &'static str) -> Error {
+    fn breaks(&self, field: &str, value: &str, rule: &'static str) -> Error {
         ErrorKind::InvalidTicket {
             tid: Some(self.tid),
             field: shorten(field),
+            value: shorten(value),
             rule,
         }
         .into()
@@ -603,6 +608,8 @@ impl Ticket {
 }
 
 const TEXT_RULE: &str = "must be at most 16 MiB";
+const CUSTOM_NAME_RULE: &str = "must be a letter or _, then letters, digits, _ . or -, at most 255 \
+    bytes in all, and no output variable";
 const DATE_RULE: &str = "must be of years 1 to 9999 in whole seconds";
 
 #[cfg(test)]

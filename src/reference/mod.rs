@@ -340,8 +340,14 @@ fn compare(order: &[OrderKey], left: &[SortValue], right: &[SortValue]) -> Order
 
 fn check(ticket: &Ticket) -> Result<(), Error> {
     let breaks = |field: &str, rule| {
-        let (tid, field) = (Some(ticket.tid), field.to_owned());
-        Err(ErrorKind::InvalidTicket { tid, field, rule }.into())
+        let (tid, field, value) = (Some(ticket.tid), field.to_owned(), String::new());
+        let kind = ErrorKind::InvalidTicket {
+            tid,
+            field,
+            value,
+            rule,
+        };
+        Err(kind.into())
     };
     if ticket.tid == 0 {
         return breaks("tid", "must be 1 or more");
