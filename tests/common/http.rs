@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use ticketdex::http::{Api, Builder};
-use ticketdex::{Import, ImportFormat, Store};
+use ticketdex::{Import, ImportFormat, Store, Ticket};
 use tower_service::Service;
 
 /// What came back, whole.
@@ -59,6 +59,21 @@ pub fn example() -> Store {
     let mut store = Store::default();
     store.load(Import::new(ImportFormat::Xml, bytes)).unwrap();
     store
+}
+
+/// A service that whoever may ask, over the tickets 1 to `count`.
+pub fn open(count: u64) -> Api {
+    build(Api::builder(numbered(count).reader()).without_keys())
+}
+
+/// A store of the tickets 1 to `count`.
+pub fn numbered(count: u64) -> Store {
+    let tickets = (1..=count).map(|tid| Ticket {
+        tid,
+        subject: format!("Printer {tid} on fire"),
+        ..Ticket::default()
+    });
+    Store::from_tickets(tickets).unwrap()
 }
 
 /// Sends a request to a service and collects what it answers.

@@ -17,9 +17,13 @@ use crate::http_server::KEY;
 use crate::peer::Failure;
 use crate::table::Row;
 
-/// How long a service is asked.
-const TIME: Duration = Duration::from_secs(30);
+/// The seconds for which a service is asked, unless `TICKETDEX_SECONDS` says otherwise.
+const SECONDS: u64 = 30;
+
+/// The connections that ask.
 pub const CONNECTIONS: usize = 64;
+
+/// The connections that ask nothing, once the others have ended.
 pub const IDLE: usize = 500;
 
 /// What a run of one service came to.
@@ -80,13 +84,20 @@ impl Drop for Service {
 /// Serves and asks.
 pub fn run(name: &'static str, rows: &[Row]) -> Result<Run, Failure> {
     let service = Service::start(name)?;
+    let seconds = std::env::var("TICKETDEX_SECONDS");
+    let time = Duration::from_secs(seconds.map_or(Ok(SECONDS), |text| text.parse())?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(ask(name, rows, &service))
+    runtime.block_on(ask(name, rows, &service, time))
 }
 
-async fn ask(name: &'static str, rows: &[Row], service: &Service) -> Result<Run, Failure> {
+async fn ask(
+    name: &'static str,
+    rows: &[Row],
+    service: &Service,
+    time: Duration,
+) -> Result<Run, Failure> {
     let targets: Vec<String> = rows.iter().map(|row| target(&row.request)).collect();
     let targets = Arc::new(targets);
     // Once each, so that what is made when first asked for is there.
@@ -96,8 +107,9 @@ async fn ask(name: &'static str, rows: &[Row], service: &Service) -> Result<Run,
     }
     let before = service.resident()?;
     let start = Instant::now();
+    let until = start + time;
     let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|number| tokio::spawn(client(service.address, Arc::clone(&targets), number, start)))
+        .map(|number| tokio::spawn(client(service.address, Arc::clone(&targets), number, until)))
         .collect();
     let mut of_rows = vec![Vec::new(); rows.len()];
     let (mut errors, mut bytes) = (0, 0);
@@ -159,12 +171,12 @@ async fn client(
     address: SocketAddr,
     targets: Arc<Vec<String>>,
     number: usize,
-    start: Instant,
+    until: Instant,
 ) -> Seen {
     let mut seen = Seen::default();
     let mut connection = Connection::open(address).await;
     for at in (0..targets.len()).cycle().skip(number) {
-        if start.elapsed() >= TIME {
+        if Instant::now() >= until {
             break;
         }
         let asked = Instant::now();

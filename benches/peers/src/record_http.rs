@@ -27,11 +27,12 @@ impl Http {
         writeln!(
             out,
             "\nThe requests of the table, each as often as another, by {CONNECTIONS} connections on \
-            loopback that ask one after the other for 30 seconds. The client has the same cores. \
+            loopback that ask one after the other for {:.0} seconds. The client has the same cores. \
             ticketdex answers in XML with the total; SQLite, mapped from a file in memory and asked \
             through four connections, answers with the rows of the page as JSON and no total, \
             behind the same router and server. The writes are durable commits of one ticket, with \
-            a maintainer.\n"
+            a maintainer.\n",
+            self.runs.first().map_or(0.0, |run| run.seconds)
         )?;
         writeln!(
             out,
