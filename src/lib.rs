@@ -131,6 +131,7 @@
 //! | record of an import | 1 GiB, unless set otherwise |
 //! | request | none; four times as long takes four times as long, of distinct terms seven |
 //! | response | none; a chunk of 64 KiB is held |
+//! | dead rows, where merges are run | at most as many as tickets, and as many bytes of subjects and summaries |
 //!
 //! # Features
 //!

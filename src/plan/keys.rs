@@ -207,8 +207,12 @@ impl<'a> RowKeys<'a> {
             keyed.clear();
             return;
         }
-        window = keep_ties(keyed, window);
-        keyed.sort_unstable_by(|a, b| self.compare_packed(*a, *b));
+        // The rows of one value of the first key may all pack to the same, and are many then.
+        let is_tied = self.has_unpacked() && keyed.iter().all(|row| row.0 == keyed[0].0);
+        if !is_tied {
+            window = keep_ties(keyed, window);
+            keyed.sort_unstable_by(|a, b| self.compare_packed(*a, *b));
+        }
         if self.has_unpacked() {
             self.order_ties(keyed, &window);
         }

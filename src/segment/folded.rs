@@ -67,6 +67,19 @@ fn folded_from(text: &[u8], mut at: usize) -> impl Iterator<Item = char> + '_ {
 
 /// Writes the folded bytes from a place on into `out` and returns how many there are.
 fn fill(text: &[u8], mut at: usize, out: &mut [u8]) -> usize {
+    // Most texts begin with letters of ASCII, which need no branch each.
+    if let Some(plain) = text.get(at..at + out.len())
+        && !plain.contains(&b'%')
+    {
+        for (folded, &byte) in out.iter_mut().zip(plain) {
+            *folded = if byte == b'+' {
+                b' '
+            } else {
+                byte.to_ascii_lowercase()
+            };
+        }
+        return out.len();
+    }
     let mut length = 0;
     while length < out.len() {
         match text.get(at) {
