@@ -122,7 +122,6 @@ enum Expected {
 use Expected::{Either, Fails, Well};
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one limit a row")]
 fn a_limit_that_is_met_is_a_message_and_status_1() {
     if !has("prlimit") {
         return;

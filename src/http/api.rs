@@ -104,7 +104,7 @@ impl Api {
         }
     }
 
-    /// Returns a router that mounts the service at its [path](Builder::path), to be merged with
+    /// Returns a router that mounts the service at its [path](crate::http::Builder::path), to be merged with
     /// others.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new().route_service(&self.shared.path, self.clone())

@@ -121,7 +121,7 @@ pub enum ErrorKind {
         /// The ticket.
         tid: u64,
     },
-    /// A store would have more than [`CUSTOM_NAMES_MAX`](crate::CUSTOM_NAMES_MAX) names.
+    /// A store would have more than [`CUSTOM_NAMES_MAX`] names.
     TooManyCustomFields {
         /// The name that was one too many, as written, cut at 100 characters.
         name: String,

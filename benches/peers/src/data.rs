@@ -108,7 +108,10 @@ impl Data {
     pub fn durable(&self) -> Result<Store, Failure> {
         let path = self.folder.join("tickets.redb");
         let _ = std::fs::remove_file(&path);
-        let mut store = ticketdex::durable::Options::new().threads(2).open(&path)?;
+        let mut store = ticketdex::durable::Options::new()
+            .create(true)
+            .threads(2)
+            .open(&path)?;
         store.load(self.import()?.threads(2))?;
         Ok(store)
     }
