@@ -17,6 +17,7 @@
 //! tickets, or the longest records where those are longer.
 
 mod change;
+mod markup;
 mod record;
 mod source;
 mod start;

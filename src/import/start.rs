@@ -57,7 +57,7 @@ impl<R: BufRead> Started<R> {
         started
     }
 
-    /// Reads until the start has so many bytes, or the input ends or fails.
+    /// Reads until the start has this many bytes, or the input ends or fails.
     fn read_ahead(&mut self, bytes: usize) {
         while self.start.len() < bytes && self.failure.is_none() {
             match self.reader.fill_buf() {

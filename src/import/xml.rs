@@ -14,109 +14,22 @@
 //!
 //! One pass; one buffer, reused, as long as the longest text.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 use quick_xml::Reader;
 use quick_xml::errors::IllFormedError;
-use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use quick_xml::events::Event;
 
 use super::Fault;
+use super::markup::{
+    Metered, Step, Tag, check_declaration, is_blank, parser, push_text, read_tag, resolve,
+    syntax_of,
+};
 use super::source::{Counted, syntax, too_long};
 use super::start::Started;
 use crate::model::draft::{Draft, Encoding, RECORD_NAMES, unknown_variable};
 use crate::model::error::{Error, ErrorKind, Position, shorten};
 use crate::model::{Field, Ticket};
-
-/// Ends the input at a bound that each record moves on, and counts lines.
-#[derive(Debug)]
-struct Metered<R> {
-    /// None once the bytes were handed to another parser.
-    reader: Option<Started<R>>,
-    counted: Counted,
-    /// Whether nothing was read. The parser would take a mark away too, a second one then;
-    /// shown one byte at first, it sees none.
-    is_at_start: bool,
-    bytes_left: usize,
-}
-
-impl<R: BufRead> Metered<R> {
-    fn new(reader: Started<R>, bytes_left: usize) -> Metered<R> {
-        Metered {
-            reader: Some(reader),
-            counted: Counted::default(),
-            is_at_start: true,
-            bytes_left,
-        }
-    }
-
-    /// Takes the rest of the input, for another parser to go on with.
-    fn take(&mut self) -> Metered<R> {
-        Metered {
-            reader: self.reader.take(),
-            ..*self
-        }
-    }
-
-    fn bytes_read(&self) -> u64 {
-        self.reader.as_ref().map_or(0, |reader| reader.bytes_read)
-    }
-
-    /// Passes over the bytes before the next `<`.
-    fn skip_text(&mut self) -> io::Result<()> {
-        loop {
-            let chunk = self.fill_buf()?;
-            let text = memchr::memchr(b'<', chunk);
-            let count = text.unwrap_or(chunk.len());
-            self.consume(count);
-            if text.is_some() || count == 0 {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Makes a parser that goes by the rules of the format.
-fn parser<R: BufRead>(input: Metered<R>) -> Reader<Metered<R>> {
-    let mut parser = Reader::from_reader(input);
-    let config = parser.config_mut();
-    config.expand_empty_elements = true;
-    config.check_comments = true;
-    config.trim_markup_names_in_closing_tags = true;
-    parser
-}
-
-impl<R: BufRead> Read for Metered<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(out)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-impl<R: BufRead> BufRead for Metered<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let most = if self.is_at_start { 1 } else { usize::MAX };
-        let Some(reader) = &mut self.reader else {
-            return Ok(&[]);
-        };
-        let chunk = reader.fill_buf()?;
-        let count = chunk.len().min(self.bytes_left).min(most);
-        Ok(&chunk[..count])
-    }
-
-    fn consume(&mut self, count: usize) {
-        let Some(reader) = self.reader.as_mut().filter(|_| count > 0) else {
-            return;
-        };
-        // What is consumed was filled before, so that filling again gives it once more.
-        if let Ok(chunk) = reader.fill_buf() {
-            self.counted.add(&chunk[..count.min(chunk.len())]);
-        }
-        reader.consume(count);
-        self.is_at_start = false;
-        self.bytes_left -= count;
-    }
-}
 
 /// Where in the response the next event stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,33 +76,6 @@ pub(super) struct XmlTickets<R> {
     /// How the parser stopped, where another must go on.
     lost: Option<Lost>,
     record: u64,
-}
-
-/// The start tag of an element.
-#[derive(Debug)]
-struct Tag {
-    name: String,
-    start: Counted,
-    /// What is wrong with its attributes.
-    fault: Option<Error>,
-    /// Whether it says that the element has no value.
-    is_nil: bool,
-}
-
-impl Tag {
-    fn is_named(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
-    }
-}
-
-/// An event, with its text taken out of the buffer.
-enum Step {
-    Start(Tag),
-    /// The end of an element, and whether it is that of the tickets.
-    End(bool),
-    Text,
-    Nothing,
-    Eof,
 }
 
 impl<R: BufRead> XmlTickets<R> {
@@ -653,14 +539,6 @@ impl<R: BufRead> XmlTickets<R> {
     }
 }
 
-fn syntax_of(expected: &'static str, detail: &str) -> Error {
-    ErrorKind::InvalidSyntax {
-        expected,
-        detail: detail.to_owned(),
-    }
-    .into()
-}
-
 /// Makes the error of text where elements stand.
 fn between(text: &str) -> Error {
     let detail = format!("there is \"{}\"", shorten(text.trim()));
@@ -672,117 +550,10 @@ fn nil_has_content(name: &str) -> Error {
     syntax_of("no content in an element that is nil", &detail)
 }
 
-/// What attributes an element may have.
-const ATTRIBUTES_EXPECTED: &str = "no attributes but xmlns, xmlns:…, …:schemaLocation, \
-    …:noNamespaceSchemaLocation and …:nil=\"true\"";
-
-/// Reads a start tag; attributes are passed over where other programs add them to any document.
-fn read_tag(element: &BytesStart<'_>, start: Counted) -> Tag {
-    let name = element.name().as_ref().to_owned();
-    let mut tag = Tag {
-        name,
-        start,
-        fault: None,
-        is_nil: false,
-    };
-    if element.attributes_raw().trim().is_empty() {
-        return tag;
-    }
-    for attribute in element.attributes() {
-        let wrong = match attribute {
-            Ok(attribute) => {
-                let key = attribute.key.as_ref();
-                match key.split_once(':') {
-                    None if key == "xmlns" => continue,
-                    Some(("xmlns", _) | (_, "schemaLocation" | "noNamespaceSchemaLocation")) => {
-                        continue;
-                    }
-                    Some((_, "nil")) if &*attribute.value == "true" => {
-                        tag.is_nil = true;
-                        continue;
-                    }
-                    _ => format!("the attribute {key}=\"{}\"", shorten(&attribute.value)),
-                }
-            }
-            Err(error) => error.to_string(),
-        };
-        let detail = shorten(&format!("{} has {wrong}", tag.name));
-        let error = syntax_of(ATTRIBUTES_EXPECTED, &detail);
-        tag.fault = Some(error);
-        break;
-    }
-    tag
-}
-
-fn check_declaration(declaration: &BytesDecl<'_>) -> Result<Step, Error> {
-    match declaration.encoding() {
-        Some(Ok(name)) => {
-            let known = ["utf-8", "utf8", "us-ascii"];
-            if !known.iter().any(|known| name.eq_ignore_ascii_case(known)) {
-                let found = format!("the declared encoding {}", shorten(&name));
-                return Err(ErrorKind::InvalidEncoding { found }.into());
-            }
-        }
-        Some(Err(error)) => {
-            return Err(syntax_of("an XML declaration", &error.to_string()));
-        }
-        None => {}
-    }
-    Ok(Step::Nothing)
-}
-
-fn is_blank(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-}
-
-/// Whether XML 1.0 allows the character.
-fn is_xml_char(c: char) -> bool {
-    !matches!(c, '\0'..='\x08' | '\x0B' | '\x0C' | '\x0E'..='\x1F' | '\u{FFFE}' | '\u{FFFF}')
-}
-
-/// Appends a text; the error of a character that XML does not allow is placed at it.
-fn push_text(
-    content: &str,
-    text: &mut String,
-    mut start: Counted,
-    position: Position,
-) -> Result<Step, Error> {
-    if let Some((at, c)) = content.char_indices().find(|&(_, c)| !is_xml_char(c)) {
-        start.add(&content.as_bytes()[..at]);
-        let detail = format!("there is U+{:04X}", u32::from(c));
-        let error = syntax_of("characters that XML allows", &detail);
-        return Err(error.at(start.position(position.record)));
-    }
-    text.push_str(content);
-    Ok(Step::Text)
-}
-
-fn resolve(reference: &BytesRef<'_>) -> Result<char, Error> {
-    let wrong = || {
-        let detail = format!("there is &{};", shorten(reference.as_ref()));
-        syntax_of(
-            "a character reference or one of &amp; &lt; &gt; &apos; &quot;",
-            &detail,
-        )
-    };
-    let c = match reference.resolve_char_ref() {
-        Ok(Some(c)) => c,
-        Err(_) => return Err(wrong()),
-        Ok(None) => match reference.as_ref() {
-            "amp" => '&',
-            "lt" => '<',
-            "gt" => '>',
-            "apos" => '\'',
-            "quot" => '"',
-            _ => return Err(wrong()),
-        },
-    };
-    is_xml_char(c).then_some(c).ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]

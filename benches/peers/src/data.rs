@@ -104,7 +104,7 @@ impl Data {
         Sqlite::open_mapped(&self.folder.join("sqlite"))
     }
 
-    /// Opens a durable store of the tickets, which is made anew: a run writes to it.
+    /// Makes a durable store of the tickets in the place of the one of an earlier run, which writes to it.
     pub fn durable(&self) -> Result<Store, Failure> {
         let path = self.folder.join("tickets.redb");
         let _ = std::fs::remove_file(&path);
