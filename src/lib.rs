@@ -139,7 +139,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | `cli` | the command `ticketdex`, with `durable` and `synth`; clap, indicatif, ruzstd, flate2 |
+//! | `cli` | the command `ticketdex`, with `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook |
 //! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex |
 //! | `http` | `get_tickets` over HTTP, with `cli` the command `serve`; axum, hyper, tokio |
 //! | `reference` | the specification, executable: the slow twin that tests compare with |
