@@ -16,7 +16,7 @@ use common::hostile::{
     TICKETS_COUNT, huge_documents, huge_lines, long_keywords, long_requests, long_tid_patterns,
     read, snapshot,
 };
-use ticketdex::Request;
+use ticketdex::{PlanMode, Query, Request, Snapshot, Store, Strategy, Ticket};
 
 /// The ratio that is good enough: larger caches are missed, and trees are deeper.
 const RATIO_MAX: f64 = 8.0;
@@ -44,6 +44,31 @@ fn answer(request: &str) -> Duration {
     if let Ok(parsed) = request.parse::<Request>() {
         assert!(snapshot.answer(&parsed.query).total() <= TICKETS_COUNT as u64);
     }
+    start.elapsed()
+}
+
+/// Makes tickets whose summaries are each the start of the next, so that in their order they part from
+/// the others one by one.
+fn stepped_texts(step_bytes: usize) -> Snapshot {
+    const STEPS: u64 = 5_000;
+    let ticket = |tid: u64| Ticket {
+        tid,
+        summary: "x".repeat(step_bytes * tid as usize),
+        ..Ticket::default()
+    };
+    let store = Store::from_tickets((1..=STEPS).map(ticket)).expect("the tickets are valid");
+    store.reader().snapshot()
+}
+
+/// Makes the order of the summaries, and takes the first of it; returns what that took.
+fn first_order(snapshot: &Snapshot) -> Duration {
+    let query: Query = "order=summary&count=10".parse().expect("it is valid");
+    let mode = PlanMode {
+        strategy: Some(Strategy::Walk),
+        ..PlanMode::default()
+    };
+    let start = Instant::now();
+    assert_eq!(snapshot.answer_with(&query, mode).records().count(), 10);
     start.elapsed()
 }
 
@@ -84,5 +109,7 @@ fn main() {
             tell(&name, times);
         }
     }
+    let times = least(rounds_count, |at| first_order(&stepped_texts([1, 4][at])));
+    tell("an order of texts that part step by step", times);
     assert!(is_test || worst < RATIO_MAX, "{worst} times as long");
 }

@@ -385,6 +385,17 @@ fn every_kind_of_error_tells_where_what_and_what_would_be_right() {
     let missing = folder.join("no_such.jsonl").to_string_lossy().into_owned();
     let store_error = durable::open(&foreign).unwrap_err();
     let store_parts = [&*foreign, "not a ticketdex store"];
+    let used = folder.join("kinds_in_use.redb");
+    let _ = std::fs::remove_file(&used);
+    let holder = durable::Options::default().create(true).open(&used).unwrap();
+    let in_use = durable::open(&used).unwrap_err();
+    drop(holder);
+    let used = used.to_string_lossy().into_owned();
+    let no_folder = folder.join("no_such_folder/x.redb");
+    let storage = durable::Options::default().create(true).open(&no_folder);
+    let no_folder = no_folder.to_string_lossy().into_owned();
+    let in_use_parts = [&*used, "open elsewhere", "closed there first"];
+    let storage_parts = [&*no_folder, "cannot be made"];
     let io = Import::new(JsonLines, std::io::BufReader::new(Broken)).for_each_block(|_| Ok(()));
     #[rustfmt::skip] // One kind a line.
     let kinds: Vec<(Error, &str, &[&str])> = vec![
@@ -406,6 +417,8 @@ fn every_kind_of_error_tells_where_what_and_what_would_be_right() {
         (patch, "unknown_ticket", &["ticket 7", "not there"]),
         (large.unwrap_err(), "too_much_memory", &["would take", "may take 1000"]),
         (store_error, "invalid_store", &store_parts),
+        (in_use, "store_in_use", &in_use_parts),
+        (storage.unwrap_err(), "storage", &storage_parts),
         (io.unwrap_err(), "io", &["line 1", "reading"]),
     ];
     for (error, code, parts) in &kinds {

@@ -246,6 +246,8 @@ fn a_closed_stream_ends_nothing_in_a_panic() {
         ("<&-", vec!["pipe", "--store", &folder.store], 0),
         ("<&-", vec!["get", "--data", "-", "--input", "jsonl"], 0),
         (">/dev/full", vec!["get", "--store", &folder.store], 1),
+        (">/dev/full", vec!["get", "--help"], 1),
+        (">&-", vec!["--version"], 0),
         (
             "2>/dev/full",
             vec!["get", "count_only=Y", "--store", &folder.store],

@@ -27,6 +27,7 @@ mod rows;
 mod sample;
 mod selection;
 mod walk;
+mod warm;
 
 use std::fmt;
 use std::sync::Arc;
@@ -385,7 +386,8 @@ fn choose(found: &Found, task: Task<'_>) -> Choice {
         let second = least(|strategy| strategy != Strategy::Walk);
         let segment = &task.live.segment;
         let missed = segment.miss_order(key.slot, second.0 - walk);
-        if missed < order_cost(segment, key.slot) || !has_order() {
+        let is_due = order_cost(segment, key.slot).is_some_and(|cost| missed >= cost);
+        if !is_due || !has_order() {
             chosen = second;
         }
     }

@@ -2,17 +2,20 @@
 //!
 //! Sorting with the next bytes beside each row takes four times the memory of the order. So rows are
 //! first dealt out by the next two bytes of their texts, within the list itself or one of its length,
-//! until what ties is few enough to be sorted that way.
+//! until what ties is few enough to be sorted that way. Texts that part from the others in many small
+//! steps are sorted that way after [`DEALS_MAX`] deals, however many they are: each deal reads the
+//! texts from their start.
 //!
 //! # Cost
 //!
-//! Linear in the bytes that texts share with others that tie, a few times. Beside the rows themselves
-//! at most four bytes a row, or [`DIGITS`] counts.
+//! Linear in the bytes that texts share with others that tie, at most [`DEALS_MAX`] times. Beside the
+//! rows themselves at most four bytes a row, or [`DIGITS`] counts; sixteen bytes a row for those that
+//! still tie after all deals.
 
 use std::ops::Range;
 
 use super::column::TextColumn;
-use super::folded::{compare_from, next_two, skip_common};
+use super::folded::{next_two, skip_common};
 use super::ties::{KeyKind, Keys, TiedRow, order_ties};
 
 /// The end of a text, and any two bytes.
@@ -21,40 +24,35 @@ const DIGITS: usize = 1 + (1 << 16);
 /// Rows that tie so far and are few are sorted whatever that takes: 64 KiB.
 const FEW_ROWS: usize = 4096;
 
+/// The most times that a row is dealt out.
+const DEALS_MAX: u32 = 4;
+
 /// Returns the rows by their folded texts, ties by row.
 pub(super) fn sort_rows(column: &TextColumn, rows_count: u32) -> Vec<u32> {
     let mut rows: Vec<u32> = (0..rows_count).collect();
     // Sixteen bytes each: together no more than the rows take.
     let sorted_rows_max = (rows.len() / 4).max(FEW_ROWS);
-    let mut runs = vec![(0..rows.len(), false)];
+    let mut runs = vec![(0..rows.len(), 0)];
     let mut tied = Vec::new();
-    while let Some((range, is_begun)) = runs.pop() {
+    while let Some((range, deals)) = runs.pop() {
         let run = &mut rows[range.clone()];
         if run.len() < 2 {
             continue;
         }
-        if run.len() <= sorted_rows_max {
-            tied.clear();
-            tied.extend(run.iter().map(|&row| TiedRow::new(row)));
-            order_ties(&mut tied, 0..run.len(), 0, &ByText(column));
-            run.iter_mut()
-                .zip(&tied)
-                .for_each(|(row, tied)| *row = tied.row);
-            continue;
-        }
-        tied = Vec::new();
-        let start = range.start;
-        match deal(run, column, is_begun) {
-            Some(parts) => {
-                let parts = parts.into_iter();
-                runs.extend(parts.map(|part| (start + part.start..start + part.end, true)));
+        if run.len() > sorted_rows_max && deals < DEALS_MAX {
+            tied = Vec::new();
+            if let Some(parts) = deal(run, column, deals > 0) {
+                let within = |part: Range<usize>| range.start + part.start..range.start + part.end;
+                runs.extend(parts.into_iter().map(|part| (within(part), deals + 1)));
+                continue;
             }
-            // All of them are the same so far, but not by whole characters.
-            None => run.sort_unstable_by(|&a, &b| {
-                let text = |row| (column.encoded(row).as_bytes(), 0);
-                compare_from(text(a), text(b)).then(a.cmp(&b))
-            }),
         }
+        tied.clear();
+        tied.extend(run.iter().map(|&row| TiedRow::new(row)));
+        order_ties(&mut tied, 0..run.len(), 0, &ByText(column));
+        run.iter_mut()
+            .zip(&tied)
+            .for_each(|(row, tied)| *row = tied.row);
     }
     rows
 }
@@ -140,6 +138,8 @@ mod tests {
             2 => format!("{}{}", common.to_uppercase(), n * 7919 % 5003),
             3 => "always the same".to_owned(),
             4 => format!("\u{130}{}", n % 3),
+            // Each is the start of the next, so that no step parts many from the others.
+            5 if n < 6000 => "step".repeat(n as usize / 7),
             5 => format!("i\u{307}{}", n % 5),
             _ => "\0".repeat(n as usize % 40),
         };

@@ -1,9 +1,9 @@
 //! The command `ticketdex`: the engine for shells, and for programs in any language.
 //!
 //! `get` answers one request, `pipe` one a line, `serve` those that come over HTTP, `import` fills a
-//! durable store for all of them, and `generate` makes tickets to try them on. What a command does is in the file of its name; here
-//! are the arguments that all share, and what becomes of a command that ends early. It uses the
-//! public face of the crate alone.
+//! durable store for all of them, and `generate` makes tickets to try them on. What a command does is
+//! in the file of its name; here are the arguments that all share, and what becomes of a command that
+//! ends early. It uses the public face of the crate alone.
 //!
 //! # Invariants
 //!
@@ -156,9 +156,23 @@ fn parse_format(name: &str) -> Result<Format, String> {
     Format::from_name(name).ok_or_else(|| "the formats are xml, json and delimited".to_owned())
 }
 
+/// Prints what clap has to say: help on standard output, or wrong usage on standard error.
+fn print_usage(usage: &clap::Error) -> ExitCode {
+    let printed = usage.print().and_then(|()| io::stdout().flush());
+    if let Err(error) = printed
+        && !usage.use_stderr()
+    {
+        return Failure::output(error).report("");
+    }
+    u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
     limits::report_limits();
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(usage) => return print_usage(&usage),
+    };
     let (name, outcome) = match command {
         Command::Get(arguments) => ("get", get::run(&arguments)),
         Command::Pipe(arguments) => ("pipe", pipe::run(&arguments)),

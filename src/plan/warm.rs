@@ -1,0 +1,48 @@
+//! Orders made before the requests that use them come.
+
+use super::order::Order;
+use crate::query::Query;
+use crate::snapshot::Snapshot;
+
+impl Snapshot {
+    /// Makes the orders that answers to a query walk along, and returns whether all of them are there.
+    ///
+    /// Answers make an order themselves once those before them have lost enough time without it. The
+    /// order of a long text (`subject` or `summary`) is the
+    /// exception: among more than 100,000 rows no answer makes it, because that takes about a second
+    /// among a million, and each answer selects its rows from all matches instead, at 0.1 µs a match.
+    /// A service that is asked for such an order calls this once it has loaded its tickets, on a thread
+    /// that nobody waits for.
+    ///
+    /// The orders belong to the segments of the snapshot, so later snapshots that share them have
+    /// them too. A merge makes a new segment, which starts without. Where the store has a memory
+    /// budget without room for an order, the order is left out and `false` is returned.
+    ///
+    /// # Cost
+    ///
+    /// About 50 ns a row for an order of codes, 1 µs for one of long texts; nothing for what is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Query, Store, Ticket};
+    ///
+    /// let ticket = |tid| Ticket { tid, summary: format!("Report {}", 9 - tid), ..Ticket::default() };
+    /// let snapshot = Store::from_tickets((1..=9).map(ticket))?.snapshot();
+    /// let query: Query = "order=summary&count=1".parse()?;
+    /// assert!(snapshot.warm(&query));
+    /// assert_eq!(snapshot.answer(&query).records().next().unwrap().tid(), 9);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn warm(&self, query: &Query) -> bool {
+        let order = Order::resolve(query, self);
+        let segments = self.segments().iter().map(|live| &live.segment);
+        let mut is_warm = true;
+        for segment in segments {
+            if let Some(key) = order.within(segment).keys.first() {
+                is_warm &= segment.order(key.slot).is_some();
+            }
+        }
+        is_warm
+    }
+}
