@@ -197,6 +197,19 @@ pub use query::{
     Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };
 pub use response::{Chunks, error_response};
+/// The crate whose `RoaringTreemap` is a set of ticket numbers, in the version that fits.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::roaring::RoaringTreemap;
+/// use ticketdex::{Query, Store};
+///
+/// let nobody = RoaringTreemap::new();
+/// let answer = Store::default().snapshot().answer_within(&Query::default(), &nobody);
+/// assert_eq!(answer.total(), 0);
+/// ```
+pub use roaring;
 pub use snapshot::{Memory, Record, Snapshot};
 pub use store::{Commit, Loaded, Maintainer, MergeJob, Merged, Options, Reader, Store};
 

@@ -387,7 +387,10 @@ fn every_kind_of_error_tells_where_what_and_what_would_be_right() {
     let store_parts = [&*foreign, "not a ticketdex store"];
     let used = folder.join("kinds_in_use.redb");
     let _ = std::fs::remove_file(&used);
-    let holder = durable::Options::default().create(true).open(&used).unwrap();
+    let holder = durable::Options::default()
+        .create(true)
+        .open(&used)
+        .unwrap();
     let in_use = durable::open(&used).unwrap_err();
     drop(holder);
     let used = used.to_string_lossy().into_owned();

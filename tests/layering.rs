@@ -1,264 +1,209 @@
-//! The layers of the crate: a module imports modules of a lower rank and nothing else.
+//! The layers of the crate: a module imports modules of a lower rank and nothing else, and the files
+//! of a folder import each other in no circle.
 //!
-//! Reads `src` and finds every path that starts with `crate` or `super`, in `use` groups and
-//! in code, outside comments, literals and tests. The files of a folder share its rank and
-//! may see each other; `lib.rs` names every module, and a program knows only the library.
+//! Reads `src` as tokens and resolves the paths that start with `crate` or `super`, or with a file
+//! of the same module, outside what is compiled for tests only. A file may name what the `mod.rs`
+//! around it holds, and that names its files; `lib.rs` names every module, and a program knows only
+//! the library.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The rank of each module at the top of `src`.
-const RANKS: [(&str, u32); 16] = [
-    ("model", 0),
-    ("query", 1),
-    ("segment", 1),
-    ("import", 1),
-    ("journal", 1),
-    ("snapshot", 2),
-    ("synth", 2),
-    ("reference", 2),
-    ("plan", 3),
-    ("store", 3),
-    ("response", 4),
-    ("lib", 5),
-    ("testing", 6),
-    ("durable", 6),
-    ("http", 6),
-    ("bin", 6),
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// The modules at the top of `src` by rank; those of equal rank do not see each other.
+const RANKS: [&[&str]; 7] = [
+    &["model"],
+    &["query", "segment", "import", "journal"],
+    &["snapshot", "synth", "reference"],
+    &["plan", "store"],
+    &["response"],
+    &["lib"],
+    &["testing", "durable", "http", "bin"],
 ];
 
-fn rank(module: &str) -> Option<u32> {
-    let found = RANKS.iter().find(|(name, _)| *name == module);
-    found.map(|&(_, rank)| rank)
+type Module = Vec<String>;
+
+fn rank(module: &str) -> Option<usize> {
+    RANKS.iter().position(|modules| modules.contains(&module))
 }
 
-/// Returns the bytes of the comment or literal that the text starts with; 0 is none.
-fn count_skipped(text: &str) -> usize {
-    let find = |from: usize, end: &str| text[from..].find(end).map_or(text.len(), |at| from + at);
-    if text.starts_with("//") {
-        return find(0, "\n");
-    }
-    if text.starts_with("/*") {
-        let (mut depth, mut at) = (1, 2);
-        while depth > 0 && at < text.len() {
-            let (open, close) = (find(at, "/*"), find(at, "*/"));
-            depth = if open < close { depth + 1 } else { depth - 1 };
-            at = (open.min(close) + 2).min(text.len());
-        }
-        return at;
-    }
-    let prefix = text.len() - text.trim_start_matches(['b', 'c', 'r']).len();
-    let unhashed = text[prefix..].trim_start_matches('#');
-    let hashes = text.len() - prefix - unhashed.len();
-    match (unhashed.chars().next(), text[..prefix].ends_with('r')) {
-        (Some('"'), true) => {
-            let start = prefix + hashes + 1;
-            let end = format!("\"{}", &text[prefix..prefix + hashes]);
-            find(start, &end) + end.len()
-        }
-        (Some(quote @ ('"' | '\'')), false) if hashes == 0 => {
-            let mut chars = text[prefix + 1..].char_indices();
-            let is_lifetime = quote == '\''
-                && !text[prefix + 1..].starts_with('\\')
-                && chars.clone().nth(1).is_none_or(|(_, c)| c != '\'');
-            while let Some((at, c)) = chars.next().filter(|_| !is_lifetime) {
-                match c {
-                    '\\' => drop(chars.next()),
-                    c if c == quote => return prefix + 1 + at + 1,
-                    _ => {}
+/// Appends the tokens without literals, but for the items that are for tests only.
+fn flatten(stream: TokenStream, all: &mut Vec<String>) {
+    let mut is_for_tests = false;
+    for token in stream {
+        match token {
+            TokenTree::Group(group) => {
+                let shown = group.to_string();
+                is_for_tests |= shown.starts_with("[cfg") && shown.contains("test");
+                if !is_for_tests {
+                    all.push("{".to_owned());
+                    flatten(group.stream(), all);
+                    all.push("}".to_owned());
                 }
+                is_for_tests &= group.delimiter() != Delimiter::Brace;
             }
-            prefix + 1
+            TokenTree::Punct(punct) if is_for_tests => is_for_tests = punct.as_char() != ';',
+            _ if is_for_tests => {}
+            TokenTree::Literal(_) => all.push("literal".to_owned()),
+            other => all.push(other.to_string()),
         }
-        _ => 0,
     }
 }
 
-/// Splits source into words and marks, without comments, literals and what is for tests only.
-fn tokens(mut text: &str) -> Vec<&str> {
-    let mut all = Vec::new();
-    while let Some(first) = text.chars().next() {
-        let skipped = count_skipped(text);
-        let word = text.find(|c: char| !c.is_alphanumeric() && c != '_');
-        let count = match word.unwrap_or(text.len()) {
-            _ if skipped > 0 => skipped,
-            0 if text.starts_with("::") => 2,
-            0 => first.len_utf8(),
-            count => count,
-        };
-        if skipped == 0 && !first.is_whitespace() {
-            all.push(&text[..count]);
+/// Finds the paths that start at a token, with their groups taken apart; returns what follows.
+fn expand(tokens: &[String], mut at: usize, mut path: Module, found: &mut Vec<Module>) -> usize {
+    let token = |at: usize| tokens.get(at).map_or("", |it| it);
+    while !["", "{"].contains(&token(at)) {
+        path.push(token(at).to_owned());
+        if (token(at + 1), token(at + 2)) != (":", ":") {
+            found.push(path);
+            return at + 1;
         }
-        text = &text[count..];
+        at += 3;
     }
-    let (mut kept, mut rest) = (Vec::new(), &all[..]);
-    while let [first, after @ ..] = rest {
-        if let ["#", "[", "cfg", "(", "test", ..] | ["#", "[", "cfg", "(", "all", "(", "test", ..] =
-            rest
-        {
-            rest = after_item(after);
-        } else {
-            kept.push(*first);
-            rest = after;
+    while !["", "}"].contains(&token(at)) {
+        at = expand(tokens, at + 1, path.clone(), found);
+        // What may stand here is `as` with a name.
+        while !["", ",", "}"].contains(&token(at)) {
+            at += 1;
         }
     }
-    kept
+    at + 1
 }
 
-/// Returns what follows the item that starts here, its attributes included.
-fn after_item<'s, 'a>(mut rest: &'s [&'a str]) -> &'s [&'a str] {
-    let mut depth = 0;
-    while let [token, after @ ..] = rest {
-        rest = after;
-        depth += i32::from(["(", "[", "{"].contains(token));
-        depth -= i32::from([")", "]", "}"].contains(token));
-        if depth == 0 && [";", "}"].contains(token) {
-            break;
-        }
-    }
-    rest
-}
-
-/// Finds the paths that start here, with their groups taken apart; returns what follows.
-fn expand<'s, 'a>(
-    mut rest: &'s [&'a str],
-    mut path: Vec<&'a str>,
-    found: &mut Vec<Vec<&'a str>>,
-) -> &'s [&'a str] {
-    while let [first, after @ ..] = rest {
-        rest = after;
-        if *first == "{" {
-            while !matches!(rest, [] | ["}", ..]) {
-                rest = expand(rest, path.clone(), found);
-                // What may stand here is `as` with a name.
-                while !matches!(rest, [] | ["}" | ",", ..]) {
-                    rest = &rest[1..];
-                }
-                rest = rest.strip_prefix(&[","]).unwrap_or(rest);
-            }
-            return rest.get(1..).unwrap_or_default();
-        }
-        path.push(first);
-        let Some(after) = rest.strip_prefix(&["::"]) else {
-            break;
-        };
-        rest = after;
-    }
-    found.push(path);
-    rest
-}
-
-/// Returns the imports of a module that do not point down.
-fn upward(module: &[&str], source: &str) -> Vec<String> {
-    let own = module.first().copied().unwrap_or("lib");
-    let tokens = tokens(source);
-    let mut found = Vec::new();
-    let mut inner = Vec::new();
-    let mut depth = 0;
+/// Returns the files whose modules a file names.
+fn imports(module: &Module, source: &str, files: &BTreeMap<Module, String>) -> BTreeSet<Module> {
+    let mut tokens = Vec::new();
+    flatten(source.parse().unwrap(), &mut tokens);
+    let mut paths = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
-        depth += i32::from(*token == "{");
-        depth -= i32::from(*token == "}");
-        inner.retain(|(_, inside)| *inside <= depth);
-        if let ["mod", name, "{"] = tokens[at.saturating_sub(2)..=at] {
-            inner.push((name, depth));
-        }
-        let is_start = at == 0 || tokens[at - 1] != "::";
-        if is_start && ["crate", "super"].contains(token) && tokens.get(at + 1) == Some(&"::") {
-            let mut paths = Vec::new();
-            expand(&tokens[at..], Vec::new(), &mut paths);
-            let names = inner.iter().map(|(name, _)| *name);
-            let here: Vec<&str> = module.iter().copied().chain(names).collect();
-            found.extend(paths.into_iter().map(|path| (here.clone(), path)));
+        let child = [&module[..], &[token.clone()]].concat();
+        let is_start = (at == 0 || tokens[at - 1] != ":")
+            && tokens.get(at + 1).is_some_and(|next| next == ":");
+        if is_start && (["crate", "super"].contains(&&**token) || files.contains_key(&child)) {
+            expand(&tokens, at, Vec::new(), &mut paths);
         }
     }
-    let mut wrong = Vec::new();
-    for (mut at, path) in found {
-        for segment in &path {
-            match *segment {
+    let target = |path: Module| {
+        let mut at = module.clone();
+        for name in path {
+            match &*name {
                 "crate" => at.clear(),
                 "super" => drop(at.pop()),
                 "self" => {}
-                name => at.push(name),
+                _ => at.push(name),
             }
         }
-        // What the crate's root holds beside modules is the front page's.
-        let target = at.first().filter(|name| rank(name).is_some());
-        let target = target.copied().unwrap_or("lib");
-        if target != own && rank(target) >= rank(own) {
-            wrong.push(format!("{} imports {}", module.join("::"), path.join("::")));
+        // What is no file is an item of the deepest module on the way that is one.
+        while !files.contains_key(&at) {
+            at.pop();
         }
-    }
-    wrong
+        at
+    };
+    paths.into_iter().map(target).collect()
 }
 
-fn files(folder: &Path, all: &mut Vec<PathBuf>) {
+/// Returns what is wrong with the imports of some files.
+fn faults(files: &BTreeMap<Module, String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut edges = BTreeSet::new();
+    let top = |module: &Module| module.first().map_or("lib", |it| it).to_owned();
+    for (module, source) in files {
+        let own = top(module);
+        if rank(&own).is_none() {
+            faults.push(format!("{own} has no rank"));
+        }
+        for target in imports(module, source, files) {
+            let other = top(&target);
+            if !["lib", "bin", &other].contains(&&*own) && rank(&other) >= rank(&own) {
+                faults.push(format!(
+                    "{} imports {}",
+                    module.join("::"),
+                    target.join("::")
+                ));
+            } else if own == other && !module.starts_with(&target) && !target.starts_with(module) {
+                edges.insert((module.clone(), target));
+            }
+        }
+    }
+    // An import of what imports nothing that is left, or by what nothing imports, is in no circle.
+    let mut count = 0;
+    while count != edges.len() {
+        count = edges.len();
+        let all = edges.clone();
+        let is_inner = |(from, to): &(Module, Module)| {
+            all.iter().any(|it| it.0 == *to) && all.iter().any(|it| it.1 == *from)
+        };
+        edges.retain(is_inner);
+    }
+    let circles = edges
+        .iter()
+        .map(|(from, to)| [from.join("::"), to.join("::")]);
+    faults.extend(circles.map(|[from, to]| format!("{from} imports {to}, in a circle")));
+    faults
+}
+
+fn read(folder: &Path, module: &Module, all: &mut BTreeMap<Module, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, all);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            all.push(path);
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let own = [&module[..], &[name.clone()]].concat();
+        match &*name {
+            "tests" | "interleavings" => {}
+            _ if path.is_dir() => read(&path, &own, all),
+            "mod" | "lib" => drop(all.insert(module.clone(), fs::read_to_string(&path).unwrap())),
+            _ if path.extension().is_some_and(|it| it == "rs") => {
+                all.insert(own, fs::read_to_string(&path).unwrap());
+            }
+            _ => {}
         }
     }
 }
 
 #[test]
-fn imports_point_down() {
+fn imports_point_down_and_in_no_circle() {
+    let mut files = BTreeMap::new();
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut paths = Vec::new();
-    files(&src, &mut paths);
-    assert!(paths.len() > 30, "only {} files", paths.len());
-    let mut wrong = Vec::new();
-    for path in paths {
-        let local = path.strip_prefix(&src).unwrap().with_extension("");
-        let mut module: Vec<&str> = local.iter().map(|part| part.to_str().unwrap()).collect();
-        if rank(module[0]).is_none() {
-            wrong.push(format!("{} has no rank", local.display()));
-        } else if !matches!(module[..], ["lib"] | ["bin", ..] | [.., "tests"]) {
-            module.pop_if(|last| *last == "mod");
-            wrong.extend(upward(&module, &fs::read_to_string(&path).unwrap()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    read(&src, &Module::new(), &mut files);
+    assert!(files.len() > 30, "only {} files", files.len());
+    let faults = faults(&files);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
-fn a_planted_upward_import_is_found() {
-    let bad = [
-        (1, "use crate::query::Query;"),
-        (
-            2,
-            "use super::super::{query::{Query as Q, parse}, model::Field};",
-        ),
-        (
-            1,
-            "fn f<'a>(c: char) -> bool { c == '\\'' && crate::store::is_good('\"') }",
-        ),
-        (1, "const S: &str = r#\"\"#; use crate::Ticket;"),
-        (
-            1,
-            "mod inner { fn f() { super::super::super::plan::run(\"\\\"\") } }",
-        ),
-    ];
-    for (count, source) in bad {
-        let found = upward(&["model", "value"], source);
-        assert_eq!(found.len(), count, "{source}: {found:?}");
+fn planted_imports_are_found() {
+    let with = |value: &str| {
+        let files = [
+            ("", "mod model; mod query;"),
+            ("query", "pub struct Query;"),
+            ("model", "mod value; mod draft; pub struct Ticket;"),
+            ("model/draft", "use super::value::Value; use super::Ticket;"),
+            ("model/value", value),
+        ];
+        let own = |(path, source): (&str, &str)| {
+            let names = path.split('/').filter(|name| !name.is_empty());
+            (names.map(str::to_owned).collect(), source.to_owned())
+        };
+        faults(&files.map(own).into_iter().collect())
+    };
+    for bad in [
+        "use crate::query::Query;",
+        "use super::super::{Ticket, query::{Query as Q, parse}};",
+        "fn f<'a>(c: char) -> bool { c == '\\'' && crate::query::is_good('\"') }",
+        "const S: &str = r#\"\"#; fn f() { assert!(crate::query::is_good()) }",
+        "use super::draft::Draft;",
+        "fn f() { super::draft::read() }",
+    ] {
+        assert!(!with(bad).is_empty(), "{bad}");
     }
-    let good = "// use crate::query::Query;\n/* /* */ crate::store::x */
-        use super::draft::{self, Draft};\n/// [`crate::plan::Plan`]
-        fn f() { let _ = (\"crate::plan::x\", b'\\'', r#\"crate::plan::y\"#); }
-        #[cfg(test)]\n#[allow(x)]\nmod tests { use crate::store::Store; fn f() {} }
-        #[cfg(all(test, feature = \"x\"))] fn f() -> [u8; 3] { crate::plan::x() }
-        #[cfg(test)] use crate::plan::{A, B};\nmod inner { use super::super::error; }
-        pub(crate) fn g(field: crate::model::Field) {}";
-    assert_eq!(upward(&["model", "value"], good), [""; 0]);
-    assert_eq!(
-        upward(&["plan"], "use crate::{store::Store, query::Query};").len(),
-        1
-    );
-    assert_eq!(
-        upward(&["response", "xml"], "use crate::plan::Answer;"),
-        [""; 0]
-    );
-    assert_eq!(rank("nowhere"), None);
+    let good = "// use crate::query::Query;\n/// [`crate::query::Query`]
+        fn f() { let _ = (\"crate::query::x\", b'\\'', r#\"crate::query::y\"#); }
+        use super::Ticket;
+        #[cfg(test)]\n#[allow(x)]\nmod tests { use crate::query::Query; fn f() {} }
+        #[cfg(all(test, feature = \"x\"))] fn f() -> [u8; 3] { crate::query::x() }
+        #[cfg(test)] use crate::query::{A, B};
+        pub(crate) fn g(ticket: crate::model::Ticket) {}";
+    assert_eq!(with(good), [""; 0]);
 }

@@ -328,7 +328,12 @@ fn engine_and_reference_agree() {
         ),
         names(
             "strategy",
-            Strategy::ALL.map(|strategy| strategy.to_string()).to_vec(),
+            // Zones take more rows than these stores have.
+            Strategy::ALL
+                .into_iter()
+                .filter(|&strategy| strategy != Strategy::Zones)
+                .map(|strategy| strategy.to_string())
+                .collect(),
         ),
         names("store", stores.collect()),
         names(
@@ -351,4 +356,6 @@ fn engine_and_reference_agree_across_blocks() {
     for (seed, shape) in [(1, Shape::One), (2, Shape::Several), (3, Shape::Merged)] {
         run_store(seed << 32, shape, 5_000, 10, &mut tally);
     }
+    let by_zones = format!("strategy {}", Strategy::Zones);
+    assert!(tally.occurred.contains_key(&by_zones), "no order by zones");
 }

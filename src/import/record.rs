@@ -14,8 +14,8 @@ use serde::de::DeserializeSeed;
 
 use super::ImportFormat;
 use super::source::{decode_utf8, place_after, syntax_found};
-use crate::model::draft::{Draft, Encoding, invalid_value, unknown_variable};
-use crate::model::error::Error;
+use crate::model::draft::{Draft, Encoding};
+use crate::model::error::{Error, invalid_value, unknown_variable};
 use crate::model::json::{TicketSeed, Trace};
 use crate::model::value::{Plus, decode};
 use crate::model::{Field, Ticket};

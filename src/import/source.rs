@@ -21,8 +21,7 @@ use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::RECORDS_MAX;
 use super::start::Started;
-use crate::model::draft::unknown_variable;
-use crate::model::error::{Error, ErrorKind, Position};
+use crate::model::error::{Error, ErrorKind, Position, unknown_variable};
 
 /// A block is full at so many bytes.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;

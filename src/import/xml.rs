@@ -27,8 +27,8 @@ use super::markup::{
 };
 use super::source::{Counted, syntax, too_long};
 use super::start::Started;
-use crate::model::draft::{Draft, Encoding, RECORD_NAMES, unknown_variable};
-use crate::model::error::{Error, ErrorKind, Position, shorten};
+use crate::model::draft::{Draft, Encoding, RECORD_NAMES};
+use crate::model::error::{Error, ErrorKind, Position, shorten, unknown_variable};
 use crate::model::{Field, Ticket};
 
 /// Where in the response the next event stands.

@@ -7,8 +7,8 @@ use std::fmt;
 
 use chrono::{NaiveDate, NaiveDateTime};
 
-use super::draft::{expected, invalid_value};
-use super::error::Error;
+use super::cell::expected;
+use super::error::{Error, invalid_value};
 use super::{CellMut, Field, Ticket};
 
 /// Changes that a store applies in order and as a whole.

@@ -17,9 +17,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::batch::{Patch, Value};
-use super::error::{Error, ErrorKind, shorten};
-use super::value::{Moment, Plus, decode, parse_integer};
-use super::{CUSTOM_NAMES_MAX, Cell, CellMut, Field, FieldKind, Ticket};
+use super::error::{Error, ErrorKind, invalid_value, shorten};
+use super::value::{Plus, decode};
+use super::{CUSTOM_NAMES_MAX, Cell, Field, Ticket};
 
 /// How the values of a record are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum Encoding {
     Delimited,
 }
 
-/// Up to so many custom names a scan is cheaper than a hash set.
+/// The most custom names for which a scan is cheaper than a hash set.
 const SCANNED_NAMES_MAX: usize = 16;
 
 /// A ticket of which some variables have been read.
@@ -178,82 +178,6 @@ impl Draft {
     }
 }
 
-impl Ticket {
-    /// Gives a field the value of a decoded text (spec section 5): dates in any form,
-    /// integers as digits, flags in any case. An empty text is none or empty.
-    pub(crate) fn set_text(&mut self, field: Field, text: &str) -> Result<(), Error> {
-        let wrong = || invalid_value(field.name(), text, expected(field));
-        let is_flag = field.kind() == FieldKind::Flag;
-        match self.cell_mut(field) {
-            CellMut::Text(cell) => {
-                cell.clear();
-                cell.push_str(text);
-                // What is no flag is refused, and shown as it stands.
-                if is_flag && cell.len() == 1 {
-                    cell.make_ascii_uppercase();
-                }
-            }
-            CellMut::Integer(cell) if text.is_empty() => *cell = 0,
-            CellMut::Integer(cell) => *cell = parse_integer(text).ok_or_else(wrong)?,
-            CellMut::OptionalInteger(cell) if text.is_empty() => *cell = None,
-            CellMut::OptionalInteger(cell) => {
-                *cell = Some(parse_integer(text).ok_or_else(wrong)?);
-            }
-            CellMut::Date(cell) if text.is_empty() => *cell = None,
-            CellMut::Date(cell) => {
-                *cell = Some(Moment::parse(text).ok_or_else(wrong)?.first_second());
-            }
-            CellMut::CustomFields(_) => return Err(wrong()),
-        }
-        Ok(())
-    }
-
-    /// Gives an integer field a number; an error for any other field.
-    pub(crate) fn set_integer(&mut self, field: Field, number: u64) -> Result<(), Error> {
-        match self.cell_mut(field) {
-            CellMut::Integer(cell) => *cell = number,
-            CellMut::OptionalInteger(cell) => *cell = Some(number),
-            CellMut::Text(_) | CellMut::Date(_) | CellMut::CustomFields(_) => {
-                let number = number.to_string();
-                return Err(invalid_value(field.name(), &number, expected(field)));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a field's value must be in a record, as a noun phrase.
-pub(crate) fn expected(field: Field) -> &'static str {
-    match field.kind() {
-        FieldKind::Text | FieldKind::Identifier | FieldKind::Flag => "a text",
-        FieldKind::Integer | FieldKind::OptionalInteger => {
-            "an integer below 2^64 without sign, fraction or exponent"
-        }
-        FieldKind::Date => "a date like 2014-04-24T10:42:43 or 4/24/2014 10:42:43 AM",
-        FieldKind::CustomFields => "custom names with texts",
-    }
-}
-
-/// Makes the error of a value that a variable cannot have.
-pub(crate) fn invalid_value(variable: &str, value: &str, expected: &'static str) -> Error {
-    ErrorKind::InvalidValue {
-        variable: shorten(variable),
-        value: shorten(value),
-        expected,
-    }
-    .into()
-}
-
-/// Makes the error of a name that stands for nothing where it stands.
-pub(crate) fn unknown_variable(name: &str, expected: &'static str) -> Error {
-    ErrorKind::UnknownVariable {
-        variable: shorten(name),
-        value: None,
-        expected,
-    }
-    .into()
-}
-
 /// The names that a record may have.
 pub(crate) const RECORD_NAMES: &str = "one of the 38 output variables of a ticket, from tid to \
     summary, or a custom field inside custom_fields";
@@ -261,6 +185,7 @@ pub(crate) const RECORD_NAMES: &str = "one of the 38 output variables of a ticke
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::value::Moment;
 
     #[test]
     fn the_first_custom_name_counts_among_few_and_many() {

@@ -625,6 +625,26 @@ impl ErrorKind {
     }
 }
 
+/// Makes the error of a value that a variable cannot have.
+pub(crate) fn invalid_value(variable: &str, value: &str, expected: &'static str) -> Error {
+    ErrorKind::InvalidValue {
+        variable: shorten(variable),
+        value: shorten(value),
+        expected,
+    }
+    .into()
+}
+
+/// Makes the error of a name that stands for nothing where it stands.
+pub(crate) fn unknown_variable(name: &str, expected: &'static str) -> Error {
+    ErrorKind::UnknownVariable {
+        variable: shorten(name),
+        value: None,
+        expected,
+    }
+    .into()
+}
+
 /// Cuts a value at 100 characters, so that an error is never out of proportion.
 pub(crate) fn shorten(value: &str) -> String {
     const CHARS_MAX: usize = 100;

@@ -16,8 +16,9 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::draft::{Draft, Encoding, RECORD_NAMES, expected, invalid_value, unknown_variable};
-use super::error::{Error, shorten};
+use super::cell::expected;
+use super::draft::{Draft, Encoding, RECORD_NAMES};
+use super::error::{Error, invalid_value, shorten, unknown_variable};
 use super::{Cell, Field, Ticket};
 
 /// Writes the JSON Lines form of spec section 5, which reads back as an equal ticket.

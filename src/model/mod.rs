@@ -13,6 +13,7 @@
 //!   discriminant is its index there.
 
 pub(crate) mod batch;
+mod cell;
 pub(crate) mod digits;
 pub(crate) mod draft;
 pub(crate) mod error;
@@ -27,6 +28,8 @@ use std::str::FromStr;
 
 use chrono::NaiveDateTime;
 
+pub use cell::Cell;
+pub(crate) use cell::CellMut;
 use error::{Error, ErrorKind, shorten};
 
 /// The form of a response, and of an import that mirrors one.
@@ -161,42 +164,6 @@ pub enum FieldKind {
     Date,
     /// The custom fields: names and texts.
     CustomFields,
-}
-
-/// One value of a ticket, borrowed.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::{Cell, Field, Ticket};
-///
-/// let ticket = Ticket { tid: 34, status: "Open".into(), ..Ticket::default() };
-/// assert_eq!(ticket.cell(Field::Status), Cell::Text("Open"));
-/// assert_eq!(ticket.cell(Field::Tid), Cell::Integer(34));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cell<'a> {
-    /// A text, an identifier or a flag.
-    Text(&'a str),
-    /// An integer that uses 0 for none.
-    Integer(u64),
-    /// An integer or none.
-    OptionalInteger(Option<u64>),
-    /// A date/time or none.
-    Date(Option<NaiveDateTime>),
-    /// The custom fields that the ticket holds itself, in its own order.
-    CustomFields(&'a [(String, String)]),
-}
-
-/// One value of a ticket, to be changed.
-#[derive(Debug)]
-pub(crate) enum CellMut<'a> {
-    Text(&'a mut String),
-    Integer(&'a mut u64),
-    OptionalInteger(&'a mut Option<u64>),
-    Date(&'a mut Option<NaiveDateTime>),
-    CustomFields(&'a mut Vec<(String, String)>),
 }
 
 /// The Rust type, the borrowed cell and the changeable cell of each kind.

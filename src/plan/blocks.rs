@@ -6,9 +6,8 @@
 
 use std::ops::Range;
 
-use super::conjunction::Conjunction;
+use super::conjunction::{Conjunction, Scope};
 use super::explain::Work;
-use super::found::Scope;
 use crate::model::Field;
 use crate::segment::block::{BLOCK_ROWS, Block, for_each_row, rank_in_block, select_in_block};
 use crate::segment::rowset::RowSet;

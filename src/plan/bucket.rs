@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::blocks::Blocks;
+use super::conjunction::Scope;
 use super::explain::Work;
-use super::found::Scope;
 use super::order::{Key, Value};
 use crate::model::Field;
 

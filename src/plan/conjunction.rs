@@ -15,10 +15,10 @@
 //! * Tombstones are subtracted here and nowhere else.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::explain::{FilterPlan, Work};
 use super::filter::{Filter, Filters, Probe, SegmentFilter, sorted};
-use super::found::{Counted, Scope};
 use super::{FilterMode, PlanMode};
 use crate::model::Field;
 use crate::segment::block::{
@@ -67,6 +67,34 @@ pub(super) struct Conjunction {
     blocks_cost: u64,
 }
 
+/// How the matches of a conjunction in one segment were counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// One index has the number, or none is needed.
+    Known,
+    /// By adding up cells of a cube.
+    Cube,
+    /// By listing them.
+    Listed,
+    /// By combining bitmaps.
+    Blocks,
+}
+
+/// A segment and the filters in it: what a cursor is handed at each step.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) live: &'a LiveSegment,
+    pub(super) conjunction: &'a Conjunction,
+    pub(super) mode: FilterMode,
+}
+
+impl Scope<'_> {
+    /// Returns the matching rows of one block.
+    pub(super) fn block(self, index: u32, work: &mut Work) -> Block {
+        self.conjunction.block(self, index, None, work)
+    }
+}
+
 /// What probing one row's texts for a term costs, in units of a posting.
 const TEXT_PROBE_COST: u64 = 500;
 
@@ -103,8 +131,13 @@ const LISTED_BLOCK_COST: u64 = 40;
 const MIXED_BLOCK_COST: u64 = 2500;
 
 impl Conjunction {
-    /// Compiles the filters of a request for a segment.
-    pub(super) fn compile(filters: &Filters, live: &LiveSegment, mode: PlanMode) -> Conjunction {
+    /// Compiles the filters of a request for a segment, given which of the snapshot's it is.
+    pub(super) fn compile(
+        filters: &Filters,
+        segment_index: usize,
+        live: &LiveSegment,
+        mode: PlanMode,
+    ) -> Conjunction {
         let segment = &*live.segment;
         let rows = tid_rows(filters.tids, segment);
         let mut conjunction = Conjunction {
@@ -117,6 +150,13 @@ impl Conjunction {
             drive_cost: None,
             blocks_cost: 0,
         };
+        if let Some(rows) = filters.within.get(segment_index) {
+            let estimate = rows.count().into();
+            let filter = SegmentFilter::Rows(Arc::clone(rows));
+            if conjunction.add(Filters::WITHIN, filter, estimate) {
+                return conjunction;
+            }
+        }
         let mut terms = Vec::new();
         for (index, filter) in filters.all.iter().enumerate() {
             let (filter, estimate) = match filter {

@@ -4,9 +4,9 @@
 //! ratios matter. `benches/regret.rs` holds the choices made by them to the best ones.
 
 use super::Strategy;
-use super::cursor::{Need, Task, walk_span};
 use super::found::Found;
 use super::order::Key;
+use super::task::{Need, Task};
 use crate::segment::{Segment, Slot};
 
 const VISIT_COST: u64 = 4;
@@ -29,6 +29,8 @@ const CACHED_ROWS: u64 = 4_000_000;
 /// Measured: the first bytes of a long text take 50 to 90 ns a row, most of it waiting for memory.
 const TEXT_KEY_COST: u64 = 80;
 const MAKE_BY_CODES_COST: u64 = 50;
+/// Of putting the zone of a block where it belongs among the others.
+const ZONE_ORDERED_COST: u64 = 5;
 /// Measured: 0.9 µs a row among a hundred thousand.
 const MAKE_BY_TEXTS_COST: u64 = 1_000;
 /// An order is made once answers have missed it by this part of what it costs. The order of a long
@@ -51,10 +53,12 @@ pub(super) fn cost(strategy: Strategy, found: &Found, task: Task<'_>) -> Option<
     let need = task.need;
     match (strategy, task.order.keys.first()) {
         (Strategy::RowOrder, None) => Some(row_order_cost(found, need).0),
-        (Strategy::RowOrder, Some(_)) | (Strategy::Walk | Strategy::Bucket, None) => None,
+        (Strategy::RowOrder, Some(_))
+        | (Strategy::Walk | Strategy::Bucket | Strategy::Zones, None) => None,
         (Strategy::Walk, Some(key)) => walk_cost(found, task, *key),
         (Strategy::Bucket, Some(key)) => bucket_cost(found, task, *key),
         (Strategy::TopK, first) => Some(top_cost(found, task, first)),
+        (Strategy::Zones, Some(key)) => zones_cost(found, task, key),
         (Strategy::Sort, first) => {
             let row_cost = VISIT_COST + key_cost(task, first) + COMPARE_COST;
             Some(list_cost(found) + matches * row_cost + sort_cost(need.take))
@@ -86,6 +90,29 @@ fn top_cost(found: &Found, task: Task<'_>, first: Option<&Key>) -> u64 {
     };
     let row_cost = VISIT_COST + key_cost(task, first);
     list_cost(found) + matches * row_cost + cut + sort_cost(task.need.take)
+}
+
+/// Returns the estimated cost of finding the best of all matches by the zones of the first key.
+///
+/// As far as the zones tell, each block has its share of the matches, and those are spread evenly over
+/// what the block has of the key. Then the best are in as many blocks as hold them, and in those that
+/// overlap these.
+fn zones_cost(found: &Found, task: Task<'_>, key: &Key) -> Option<u64> {
+    let column = task.live.segment.column(key.slot)?;
+    let overlap = column.zones_overlap()?;
+    let all_blocks = (found.conjunction.block_indexes().len() as u64).max(1);
+    let (matches, most) = (found.count().max(1), task.need.most);
+    let filled = (most * all_blocks).div_ceil(matches);
+    let blocks = (filled + overlap).min(all_blocks);
+    let rows = (matches * blocks).div_ceil(all_blocks);
+    let found_cost = match found.rows {
+        Some(_) => 0,
+        None => found.conjunction.bits_cost() * blocks / all_blocks,
+    };
+    let row_cost = VISIT_COST + key_cost(task, Some(key)) + COMPARE_COST;
+    let cut = most.min(rows) * COMPARE_COST * blocks;
+    let ordered = all_blocks * ZONE_ORDERED_COST;
+    Some(found_cost + rows * row_cost + cut + ordered + sort_cost(task.need.take))
 }
 
 /// Returns the estimated cost of packing the keys of a row.
@@ -143,7 +170,7 @@ fn walk_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
     }
     let conjunction = &found.conjunction;
     let span = if has_order {
-        walk_span(found, segment, key.slot)
+        found.span(segment, key.slot)
     } else {
         0..segment.rows_count() as usize
     };

@@ -13,51 +13,26 @@
 //!
 //! # Cost
 //!
-//! Row order and bucket cost their blocks; walk the rows visited, page ÷ selectivity; top-k and
-//! sort all matches.
+//! Row order and bucket cost their blocks; walk the rows visited, page ÷ selectivity; zones the matches
+//! of the blocks that can have the best; top-k and sort all matches.
 
-use std::ops::Range;
 use std::sync::Arc;
 
+use super::FilterMode;
 use super::Strategy;
 use super::blocks::Blocks;
 use super::bucket::Bucket;
-use super::conjunction::Conjunction;
-use super::cost::{ASKED_COST, row_order_cost};
+use super::conjunction::{Conjunction, Scope};
+use super::cost::row_order_cost;
 use super::explain::Work;
-use super::found::{Found, Scope};
+use super::found::Found;
 use super::keys::{KeyedRow, RowKeys};
-use super::order::{Key, Order};
-use super::walk::{Asked, Matcher, Walk, bits_of_matches, bits_of_rows};
-use super::{FilterMode, PlanMode};
-use crate::segment::block::blocks_count;
-use crate::segment::{Segment, Slot};
+use super::matcher::make_matcher;
+use super::order::Order;
+use super::task::Task;
+use super::top::{top_rows, zone_rows};
+use super::walk::Walk;
 use crate::snapshot::LiveSegment;
-
-/// What a page needs of one segment.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Need {
-    /// About how many of the segment's matches come before the page.
-    pub(super) skip: u64,
-    /// How many matches the page takes of the segment at most.
-    pub(super) take: u64,
-    /// How many of these there are if matches are spread alike over the segments.
-    pub(super) share: u64,
-    /// How many matches come before the page or are in it at most.
-    pub(super) most: u64,
-    /// Whether the page lies deep in several segments, so that matches must be countable by place.
-    pub(super) is_shared: bool,
-}
-
-/// What a strategy is to do in one segment.
-#[derive(Clone, Copy)]
-pub(super) struct Task<'a> {
-    pub(super) live: &'a LiveSegment,
-    /// The order within the segment.
-    pub(super) order: &'a Order,
-    pub(super) need: Need,
-    pub(super) mode: PlanMode,
-}
 
 /// The matching rows of one segment, in order.
 #[derive(Clone, Debug)]
@@ -127,13 +102,18 @@ impl Cursor {
                     }
                 }
             }
-            (Strategy::Walk, Some(&key)) => Source::Walk(make_walk(&found, task, key, work)),
+            (Strategy::Walk, Some(&key)) => {
+                let span = found.span(&task.live.segment, key.slot);
+                let matcher = make_matcher(&found, task, key, &span, work);
+                Source::Walk(Walk::new(key, span, matcher))
+            }
             (Strategy::Bucket, Some(&key)) => {
                 let scope = found.scope(task.live);
                 Bucket::new(scope, key).map_or(Source::Done, Source::Bucket)
             }
             (Strategy::TopK, _) => Source::Keyed(top_rows(&found, task, work)),
-            (Strategy::Walk | Strategy::Bucket, None) | (Strategy::Sort, _) => {
+            (Strategy::Zones, Some(&key)) => Source::Keyed(zone_rows(&found, task, key, work)),
+            (Strategy::Walk | Strategy::Bucket | Strategy::Zones, None) | (Strategy::Sort, _) => {
                 let mut all = Vec::with_capacity(usize::try_from(found.count()).unwrap_or(0));
                 found.for_each(task.live, work, |row| all.push(row));
                 work.rows_touched += all.len() as u64;
@@ -356,133 +336,5 @@ impl Cursor {
             }
         }
         true
-    }
-}
-
-/// Makes a walk along a key's order.
-fn make_walk(found: &Found, task: Task<'_>, key: Key, work: &mut Work) -> Walk {
-    let span = walk_span(found, &task.live.segment, key.slot);
-    let matcher = make_matcher(found, task, key, &span, work);
-    Walk::new(key, span, matcher)
-}
-
-/// Returns the positions of a slot's order that matches can be at.
-///
-/// A range filter on the slot says so; and if tids or other ranges leave only some blocks, the
-/// zones of these.
-pub(super) fn walk_span(found: &Found, segment: &Segment, slot: Slot) -> Range<usize> {
-    let Some(sorted) = segment.order(slot) else {
-        return 0..0;
-    };
-    let Some(column) = segment.column(slot) else {
-        return 0..sorted.rows().len();
-    };
-    let conjunction = &found.conjunction;
-    let range = conjunction.class_range(slot);
-    let blocks = conjunction.block_indexes();
-    let is_cut = blocks.len() < blocks_count(segment.rows_count()) as usize;
-    let zones = is_cut.then(|| column.zone_classes(blocks)).flatten();
-    let classes = match (range, zones) {
-        (Some(range), Some(zones)) => range.start.max(zones.start)..range.end.min(zones.end),
-        (Some(classes), None) | (None, Some(classes)) => classes,
-        (None, None) => return 0..sorted.rows().len(),
-    };
-    sorted.positions(column, &classes)
-}
-
-/// Chooses how a walk knows which rows match, and makes what that takes.
-fn make_matcher(
-    found: &Found,
-    task: Task<'_>,
-    key: Key,
-    span: &Range<usize>,
-    work: &mut Work,
-) -> Matcher {
-    let Need {
-        skip, is_shared, ..
-    } = task.need;
-    let (live, conjunction) = (task.live, &found.conjunction);
-    let is_countable = live.dead.count() == 0 || task.mode.may_build();
-    if conjunction.is_class_range(key.slot, &live.segment)
-        && (is_countable || skip == 0 && !is_shared)
-    {
-        return Matcher::Live;
-    }
-    if found.mode != FilterMode::Scan && conjunction.words(live).is_some() {
-        return Matcher::Set;
-    }
-    if let Some(rows) = &found.rows {
-        return Matcher::Bits(bits_of_rows(live.segment.rows_count(), rows));
-    }
-    let passed = span.len() as u64 * skip / found.count().max(1);
-    let scope = found.scope(live);
-    let is_counted = is_shared || passed * ASKED_COST > conjunction.blocks_cost();
-    if is_counted {
-        Matcher::Bits(bits_of_matches(scope, work))
-    } else {
-        Matcher::Asked(Asked::new(scope))
-    }
-}
-
-/// Returns the best of all matches through a bounded buffer, and perhaps some more.
-fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
-    let keys = RowKeys::new(&task.live.segment, task.order);
-    let needed = usize::try_from(task.need.most).unwrap_or(usize::MAX);
-    let room = needed.saturating_mul(2).max(64);
-    let mut buffer: Vec<KeyedRow> = Vec::new();
-    // Once the buffer was cut, only what packs to no more than its worst can still enter. What ties
-    // with that stays: the other keys are looked at once, at the end.
-    let mut worst: Option<u64> = None;
-    let mut room_left = room;
-    let mut touched = 0;
-    found.for_each(task.live, work, |row| {
-        touched += 1;
-        let packed = keys.packed(row);
-        if worst.is_some_and(|worst| packed > worst) {
-            return;
-        }
-        buffer.push((packed, row));
-        if buffer.len() >= room_left && needed > 0 {
-            worst = keys.cut(&mut buffer, needed);
-            // What ties is looked at a few times in all, however much of it there is.
-            room_left = room.max(buffer.len().saturating_mul(2));
-        }
-    });
-    work.rows_touched += touched;
-    buffer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Field, Ticket};
-    use crate::plan::tests::{find_all, give_first, live_of, order_by};
-
-    #[test]
-    fn the_best_rows_are_found_in_a_bounded_buffer() {
-        const ROWS_COUNT: u64 = 5_000;
-        let ticket = |tid: u64| Ticket {
-            tid,
-            // Each once, in no order.
-            cid: format!("{:04}", tid * 2_347 % ROWS_COUNT),
-            ..Ticket::default()
-        };
-        let tickets: Vec<Ticket> = (1..=ROWS_COUNT).map(ticket).collect();
-        let live = live_of(&tickets);
-        let found = find_all(&live);
-        let order = order_by(Field::Cid);
-        for most in [1, 31, 32, 33, 100] {
-            let task = give_first(&live, &order, most);
-            let mut rows = top_rows(&found, task, &mut Work::default());
-            assert!(
-                rows.len() < 64.max(2 * most as usize),
-                "{} rows",
-                rows.len()
-            );
-            rows.sort_unstable();
-            let cids = rows.iter().map(|(_, row)| &*tickets[*row as usize].cid);
-            let expected: Vec<String> = (0..most).map(|at| format!("{at:04}")).collect();
-            assert_eq!(cids.take(most as usize).collect::<Vec<_>>(), expected);
-        }
     }
 }

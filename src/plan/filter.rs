@@ -47,9 +47,15 @@ pub(super) struct Filters {
     pub(super) tids: Option<(u64, u64)>,
     /// The others: by value, then by range, then those that are dear to apply.
     pub(super) all: Vec<Filter>,
+    /// The rows of each segment that are in the set of tickets that the caller gave; none where
+    /// no set was given.
+    pub(super) within: Vec<Arc<RowSet>>,
 }
 
 impl Filters {
+    /// The index of the set of tickets among the filters.
+    pub(super) const WITHIN: usize = usize::MAX;
+
     /// Reads the filters of a query.
     pub(super) fn of(query: &Query) -> Filters {
         let mut all = Vec::new();
@@ -91,12 +97,16 @@ impl Filters {
         Filters {
             tids: (first <= last).then_some((first, last)),
             all,
+            within: Vec::new(),
         }
     }
 
     /// Returns how `explain` calls a filter.
     pub(super) fn name(&self, index: usize) -> Cow<'static, str> {
-        let name = match &self.all[index] {
+        let Some(filter) = self.all.get(index) else {
+            return "tickets given".into();
+        };
+        let name = match filter {
             Filter::Value(field, _) | Filter::Values(field, _) => field.request_name(),
             Filter::Cids(..) => Field::Cid.name(),
             Filter::Numbers(field, ..) => field.name(),

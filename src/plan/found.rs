@@ -1,45 +1,18 @@
 //! What the filters of a request came to in one segment.
 //!
-//! [`Found`] says how many rows match and, if they were visited on the way, which. A
-//! [`Scope`] is what a cursor is handed to find more of them.
+//! [`Found`] says how many rows match and, if they were visited on the way, which.
 
 use std::cell::OnceCell;
+use std::ops::Range;
 
-use super::conjunction::{Access, Conjunction};
+use super::conjunction::{Access, Conjunction, Counted, Scope};
 use super::explain::Work;
 use super::order::Key;
 use super::sample::Sample;
 use super::{FilterMode, PlanMode};
-use crate::segment::block::{Block, for_each_row};
+use crate::segment::block::{blocks_count, for_each_row};
+use crate::segment::{Segment, Slot};
 use crate::snapshot::LiveSegment;
-
-/// A segment and the filters in it: what a cursor is handed at each step.
-#[derive(Clone, Copy)]
-pub(super) struct Scope<'a> {
-    pub(super) live: &'a LiveSegment,
-    pub(super) conjunction: &'a Conjunction,
-    pub(super) mode: FilterMode,
-}
-
-impl Scope<'_> {
-    /// Returns the matching rows of one block.
-    pub(super) fn block(self, index: u32, work: &mut Work) -> Block {
-        self.conjunction.block(self, index, None, work)
-    }
-}
-
-/// How the matches of a conjunction in one segment were counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counted {
-    /// One index has the number, or none is needed.
-    Known,
-    /// By adding up cells of a cube.
-    Cube,
-    /// By listing them.
-    Listed,
-    /// By combining bitmaps.
-    Blocks,
-}
 
 /// The matches of a conjunction in one segment: counted, and listed if that was the way.
 #[derive(Clone, Debug)]
@@ -97,7 +70,10 @@ impl Found {
 
     /// Returns a sample of the matches in the order's first key, if one can be had.
     pub(super) fn sample(&self, live: &LiveSegment, key: Key) -> Option<&Sample> {
-        let sample = self.sample.get_or_init(|| Sample::of(self, live, key));
+        let sample = self.sample.get_or_init(|| {
+            let rows = self.rows.as_deref();
+            Sample::of(rows, self.count, self.scope(live), key)
+        });
         sample.as_ref()
     }
 
@@ -123,5 +99,29 @@ impl Found {
             let block = self.scope(live).block(index, work);
             for_each_row(&block, index, &mut each);
         }
+    }
+
+    /// Returns the positions of a slot's order that matches can be at.
+    ///
+    /// A range filter on the slot says so; and if tids or other ranges leave only some blocks, the
+    /// zones of these.
+    pub(super) fn span(&self, segment: &Segment, slot: Slot) -> Range<usize> {
+        let Some(sorted) = segment.order(slot) else {
+            return 0..0;
+        };
+        let Some(column) = segment.column(slot) else {
+            return 0..sorted.rows().len();
+        };
+        let conjunction = &self.conjunction;
+        let range = conjunction.class_range(slot);
+        let blocks = conjunction.block_indexes();
+        let is_cut = blocks.len() < blocks_count(segment.rows_count()) as usize;
+        let zones = is_cut.then(|| column.zone_classes(blocks)).flatten();
+        let classes = match (range, zones) {
+            (Some(range), Some(zones)) => range.start.max(zones.start)..range.end.min(zones.end),
+            (Some(classes), None) | (None, Some(classes)) => classes,
+            (None, None) => return 0..sorted.rows().len(),
+        };
+        sorted.positions(column, &classes)
     }
 }

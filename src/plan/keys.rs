@@ -9,8 +9,9 @@ use std::ops::Range;
 
 use super::order::{Key, Order, Value, directed, is_constant};
 use crate::segment::Segment;
-use crate::segment::column::{Column, TextColumn};
+use crate::segment::column::Column;
 use crate::segment::folded;
+use crate::segment::text_column::TextColumn;
 use crate::segment::ties::{self, KeyKind, TiedRow, order_ties};
 
 /// A row with what its first keys pack to.
@@ -123,6 +124,20 @@ impl<'a> RowKeys<'a> {
                 packed
             }
         }
+    }
+
+    /// Returns the least that a row can pack to which has a class in the first key, one of codes.
+    pub(super) fn least_packed(&self, class: u64) -> u64 {
+        let (Some((_, key)), Some(&bits)) = (self.keys.first(), self.packed_bits.first()) else {
+            return 0;
+        };
+        let digit = if key.descends {
+            greatest_digit(bits) - class
+        } else {
+            class
+        };
+        let rest: u32 = self.packed_bits[1..].iter().sum();
+        digit << rest
     }
 
     /// Returns the rows with what they pack to.

@@ -22,10 +22,14 @@ mod explain;
 mod filter;
 mod found;
 mod keys;
+mod matcher;
 mod order;
 mod rows;
 mod sample;
 mod selection;
+mod sets;
+mod task;
+mod top;
 mod walk;
 mod warm;
 
@@ -37,13 +41,14 @@ use serde::Serialize;
 
 use crate::query::Query;
 use crate::snapshot::{LiveSegment, Record, RowId, Snapshot};
-use conjunction::{Access, Conjunction};
+use conjunction::{Access, Conjunction, Counted};
 use cost::{cost, order_cost};
-use cursor::{Cursor, Need, Task};
+use cursor::Cursor;
 use filter::Filters;
-use found::{Counted, Found};
+use found::Found;
 use order::Order;
 use selection::{MERGED_ROWS_MAX, Member};
+use task::{Need, Task};
 
 pub use explain::{Explain, FilterPlan, SegmentPlan, Work};
 pub(crate) use rows::Rows;
@@ -61,17 +66,20 @@ pub enum Strategy {
     Bucket,
     /// A bounded buffer of the best of all matches.
     TopK,
+    /// The same, block by block as the zones of the first key allow, until no block has better.
+    Zones,
     /// All matches, sorted.
     Sort,
 }
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Strategy; 5] = [
+    pub const ALL: [Strategy; 6] = [
         Strategy::RowOrder,
         Strategy::Walk,
         Strategy::Bucket,
         Strategy::TopK,
+        Strategy::Zones,
         Strategy::Sort,
     ];
 }
@@ -83,6 +91,7 @@ impl fmt::Display for Strategy {
             Strategy::Walk => "walk",
             Strategy::Bucket => "bucket",
             Strategy::TopK => "top-k",
+            Strategy::Zones => "top-k by zones",
             Strategy::Sort => "sort",
         })
     }
@@ -177,17 +186,21 @@ impl Snapshot {
     /// Answers a query by a demanded plan.
     #[doc(hidden)]
     pub fn answer_with(&self, query: &Query, mode: PlanMode) -> Answer {
-        let filters = Filters::of(query);
+        self.answer_of(query, Filters::of(query), mode)
+    }
+
+    /// Answers a query whose filters were read.
+    fn answer_of(&self, query: &Query, filters: Filters, mode: PlanMode) -> Answer {
         if query.is_count_only() {
-            return self.count(&filters, mode);
+            return self.count(filters, mode);
         }
         let mut work = Work::default();
         let order = Order::resolve(query, self);
-        let find = |live| {
-            let conjunction = Conjunction::compile(&filters, live, mode);
+        let find = |(index, live)| {
+            let conjunction = Conjunction::compile(&filters, index, live, mode);
             Found::new(conjunction, live, mode, &mut work)
         };
-        let found: Vec<Found> = self.segments().iter().map(find).collect();
+        let found: Vec<Found> = self.segments().iter().enumerate().map(find).collect();
         let total = found.iter().map(Found::count).sum::<u64>();
         let (skip, take) = query.window();
         let count = total.saturating_sub(skip).min(take);
@@ -246,27 +259,29 @@ impl Snapshot {
             snapshot: self.clone(),
             count,
             is_count_only: false,
+            filters,
             rows,
             explain: Explained::new(total, plans, work),
         }
     }
 
     /// Counts what matches: no order is resolved, and no row asked for.
-    fn count(&self, filters: &Filters, mode: PlanMode) -> Answer {
+    fn count(&self, filters: Filters, mode: PlanMode) -> Answer {
         let mut work = Work::default();
         let mut total = 0;
-        let plan = |live: &LiveSegment| {
-            let conjunction = Conjunction::compile(filters, live, mode);
+        let plan = |(index, live): (usize, &LiveSegment)| {
+            let conjunction = Conjunction::compile(&filters, index, live, mode);
             let mut found = Found::new(conjunction, live, mode, &mut work);
             total += found.count();
-            let described = found.conjunction.take_described(filters, &live.segment);
+            let described = found.conjunction.take_described(&filters, &live.segment);
             Choice::NOTHING.plan(&found, live, described)
         };
-        let plans = self.segments().iter().map(plan).collect();
+        let plans = self.segments().iter().enumerate().map(plan).collect();
         Answer {
             snapshot: self.clone(),
             count: 0,
             is_count_only: true,
+            filters,
             rows: Rows::none(),
             explain: Explained::new(total, plans, work),
         }
@@ -423,6 +438,7 @@ pub struct Answer {
     snapshot: Snapshot,
     count: u64,
     is_count_only: bool,
+    filters: Filters,
     rows: Rows,
     /// Shared by all clones, and with it what they write.
     explain: Arc<Explained>,
@@ -579,7 +595,7 @@ mod tests {
     /// Finds every row of a segment.
     pub(super) fn find_all(live: &LiveSegment) -> Found {
         let (filters, mode) = (Filters::of(&Query::default()), PlanMode::default());
-        let conjunction = Conjunction::compile(&filters, live, mode);
+        let conjunction = Conjunction::compile(&filters, 0, live, mode);
         Found::new(conjunction, live, mode, &mut Work::default())
     }
 
@@ -614,9 +630,19 @@ mod tests {
     #[test]
     fn every_mode_is_there_once_and_every_strategy_has_a_name() {
         let modes: HashSet<PlanMode> = PlanMode::all().collect();
-        assert_eq!((modes.len(), PlanMode::all().count()), (36, 36));
+        assert_eq!((modes.len(), PlanMode::all().count()), (42, 42));
         assert!(modes.contains(&PlanMode::default()));
         let names = Strategy::ALL.map(|strategy| strategy.to_string());
-        assert_eq!(names, ["row order", "walk", "bucket", "top-k", "sort"]);
+        assert_eq!(
+            names,
+            [
+                "row order",
+                "walk",
+                "bucket",
+                "top-k",
+                "top-k by zones",
+                "sort",
+            ]
+        );
     }
 }

@@ -10,8 +10,8 @@
 //! * A sample is taken of rows in the order in which they lie, never by chance: the same
 //!   request of the same segment has the same plan.
 
+use super::conjunction::Scope;
 use super::explain::Work;
-use super::found::Found;
 use super::order::Key;
 use crate::segment::block::{block_count, for_each_row};
 use crate::snapshot::LiveSegment;
@@ -41,21 +41,28 @@ pub(super) struct Place {
 }
 
 impl Sample {
-    /// Takes a sample of the matches in the order of a key; none where that would be dear, or
-    /// where they are too few to tell anything.
-    pub(super) fn of(found: &Found, live: &LiveSegment, key: Key) -> Option<Sample> {
-        let column = live.segment.column(key.slot)?;
+    /// Takes a sample of the matches in the order of a key; none where that would be
+    /// expensive, or where they are too few to tell anything.
+    ///
+    /// `rows` are the matches where they are listed, `matches` is how many there are.
+    pub(super) fn of(
+        rows: Option<&[u32]>,
+        matches: u64,
+        scope: Scope<'_>,
+        key: Key,
+    ) -> Option<Sample> {
+        let column = scope.live.segment.column(key.slot)?;
         let mut classes: Vec<u64> = Vec::with_capacity(BLOCKS_MAX * BLOCK_ROWS_MAX as usize);
-        if let Some(rows) = &found.rows {
+        if let Some(rows) = rows {
             let step = rows.len().div_ceil(classes.capacity()).max(1);
             classes.extend(rows.iter().step_by(step).map(|&row| column.class(row)));
-        } else if !found.conjunction.is_asked() {
-            let indexes = found.conjunction.block_indexes();
+        } else if !scope.conjunction.is_asked() {
+            let indexes = scope.conjunction.block_indexes();
             let step = indexes.len().div_ceil(BLOCKS_MAX).max(1);
             // Estimating is no work on the answer.
             let mut work = Work::default();
             for index in indexes.skip(step / 2).step_by(step) {
-                let block = found.scope(live).block(index, &mut work);
+                let block = scope.block(index, &mut work);
                 let every = block_count(&block).div_ceil(BLOCK_ROWS_MAX).max(1);
                 let mut nth = 0;
                 for_each_row(&block, index, |row| {
@@ -73,8 +80,10 @@ impl Sample {
         if key.descends {
             classes.reverse();
         }
-        let matches = found.count().max(1);
-        Some(Sample { classes, matches })
+        Some(Sample {
+            classes,
+            matches: matches.max(1),
+        })
     }
 
     /// Returns where the nth match lies.

@@ -19,105 +19,17 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::conjunction::Probes;
+use super::conjunction::Scope;
 use super::explain::Work;
-use super::found::Scope;
+use super::matcher::Matcher;
 use super::order::{Key, Value};
-use crate::segment::block::{BLOCK_ROWS, BLOCK_WORDS, Block, blocks_count, empty_words, is_set};
+use crate::segment::block::is_set;
 use crate::segment::column::Column;
 use crate::segment::sorted::SortedRows;
 use crate::segment::tombstones::Tombstones;
 
-/// So many positions lie between two that the matches are known through.
+/// The positions between two up to which the matches are counted.
 const SAMPLE_POSITIONS: usize = 256;
-
-/// How a walk knows which rows match.
-#[derive(Clone, Debug)]
-pub(super) enum Matcher {
-    /// Every live row does.
-    Live,
-    /// The only filter's set of rows says so.
-    Set,
-    /// One bit a row says so.
-    Bits(Vec<u64>),
-    /// The filters say so, or bits of some blocks.
-    Asked(Asked),
-}
-
-/// Returns one bit a row, set for those that are listed.
-pub(super) fn bits_of_rows(rows_count: u32, rows: &[u32]) -> Vec<u64> {
-    let mut words = empty_words(rows_count);
-    for row in rows {
-        words[(row / 64) as usize] |= 1 << (row % 64);
-    }
-    words
-}
-
-/// Returns one bit a row, set for the matches.
-pub(super) fn bits_of_matches(scope: Scope<'_>, work: &mut Work) -> Vec<u64> {
-    let mut words = empty_words(scope.live.segment.rows_count());
-    for index in scope.conjunction.block_indexes() {
-        let start = index as usize * BLOCK_WORDS;
-        words[start..start + BLOCK_WORDS].copy_from_slice(&scope.block(index, work));
-    }
-    words
-}
-
-/// What is known of the matches in each block.
-///
-/// A walk may ask rows of few blocks often, or of many blocks once. So the first rows of a
-/// block are asked by its filters, and only when that has cost as much as combining the block
-/// are the bits of all its rows made. Room is taken for these alone: clearing a bit for each of
-/// ten million rows was 83 of 100 samples of a walk of 87.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    blocks: Vec<AskedBlock>,
-    /// The bits that were made, block after block.
-    made: Vec<Block>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum AskedBlock {
-    /// So many more rows may be asked.
-    Chances(u8),
-    /// The bits are this one of those made.
-    Made(u32),
-}
-
-impl Asked {
-    /// Starts with no row asked.
-    pub(super) fn new(scope: Scope<'_>) -> Asked {
-        let conjunction = scope.conjunction;
-        let block_cost = conjunction.bits_cost() / conjunction.block_indexes().len().max(1) as u64;
-        let chances = block_cost / conjunction.probes_cost(1).max(1);
-        let chances = AskedBlock::Chances(chances.clamp(1, 255) as u8);
-        Asked {
-            blocks: vec![chances; blocks_count(scope.live.segment.rows_count()) as usize],
-            made: Vec::new(),
-        }
-    }
-
-    /// Returns whether a row matches.
-    #[inline]
-    fn holds(&mut self, scope: Scope<'_>, probes: &Probes<'_>, row: u32, work: &mut Work) -> bool {
-        let index = row / BLOCK_ROWS;
-        let made = match &mut self.blocks[index as usize] {
-            AskedBlock::Chances(chances @ 2..) => {
-                *chances -= 1;
-                work.rows_probed += 1;
-                return probes.hold(row);
-            }
-            block @ AskedBlock::Chances(_) => {
-                let made = self.made.len() as u32;
-                *block = AskedBlock::Made(made);
-                self.made.push(scope.block(index, work));
-                made
-            }
-            AskedBlock::Made(made) => *made,
-        };
-        is_set(&self.made[made as usize], row % BLOCK_ROWS)
-    }
-}
 
 /// Where a walk leads: positions of a key's order, and which of their rows match.
 #[derive(Clone, Debug)]

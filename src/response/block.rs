@@ -27,8 +27,8 @@ use std::ops::Range;
 
 use super::template::{GLUE_BYTES_MAX, Piece, Template, Writing, put_number};
 use super::{Escapes, Window};
+use crate::segment::blob::Blob;
 use crate::segment::column::Column;
-use crate::segment::dictionary::Blob;
 use crate::segment::{Segment, Slot};
 
 /// The most rows of a block.

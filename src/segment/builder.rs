@@ -19,11 +19,12 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
+use super::blob::Blob;
 use super::budget::Budget;
-use super::column::{Column, TextColumn, zones_pay};
-use super::dictionary::Blob;
+use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
 use super::parts::SegmentParts;
+use super::text_column::TextColumn;
 use super::words::WordsFeed;
 use super::{FieldColumn, LONG_FIELDS, Segment};
 use crate::model::names::CustomNames;

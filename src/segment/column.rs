@@ -1,252 +1,28 @@
 //! Typed columns: one field's values in one segment.
 //!
-//! Every column but the long texts is a vector of *codes* whose order is the order of
-//! the values, and a way from codes to values: a dictionary for texts, a frame of
-//! reference or the distinct values for numbers and dates. So filters, orders and
-//! zone maps work on small integers and need not know what they stand for. The long
-//! texts (subject, summary) are kept URL-encoded, the form in which all three formats
-//! write them.
+//! Every column but the long texts, which are a [`TextColumn`](super::text_column::TextColumn), is
+//! a vector of *codes* whose order is the order of the values, and a way from codes to values: a
+//! dictionary for texts, a frame of reference or the distinct values for numbers and dates. So
+//! filters, orders and zone maps work on small integers and need not know what they stand for.
 //!
 //! # Invariants
 //!
 //! * Code order is value order; none and empty have the least code. Texts that fold
 //!   alike have different codes but one [`class`](Column::class).
-//! * [`Codes`] take the narrowest form that holds them; a column of one value throughout takes
-//!   no memory a row.
 //! * A column of some rows of another shares what codes stand for, so some of it may be unused.
 //!
 //! # Cost
 //!
-//! A code is found in constant time, but for columns where fewer than one row in 256
-//! has a value: there by a binary search among those rows.
+//! That of [`Codes`].
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::blob::Blob;
 use super::block::{BLOCK_ROWS, blocks_count};
-use super::dictionary::{Blob, Dictionary};
+use super::codes::Codes;
+use super::dictionary::Dictionary;
 use crate::model::memory::ARC_BYTES;
-use crate::model::value::{Plus, decode};
-
-/// A vector of integers in the narrowest form that holds them.
-#[derive(Clone, Debug)]
-pub(crate) enum Codes {
-    /// The same everywhere.
-    Constant(u64, u32),
-    U8(Box<[u8]>),
-    U16(Box<[u16]>),
-    U32(Box<[u32]>),
-    U64(Box<[u64]>),
-    /// Mostly zero: one bit a row, and the codes of the rows whose bit is set.
-    Ranked {
-        bits: Box<[u64]>,
-        ranks: Box<[u32]>,
-        codes: Box<Codes>,
-        rows_count: u32,
-    },
-    /// Nearly all zero: the other rows, and their codes.
-    Listed {
-        rows: Box<[u32]>,
-        codes: Box<Codes>,
-        rows_count: u32,
-    },
-}
-
-/// At most one row in so many has a code, for bits and ranks to pay.
-const RANKED_SPARSITY: usize = 8;
-
-/// At most one row in so many has a code, for a list of rows to pay.
-const LISTED_SPARSITY: usize = 256;
-
-impl Codes {
-    /// Packs integers, one a row.
-    pub(crate) fn pack(values: &[u64]) -> Codes {
-        let first = values.first().copied().unwrap_or(0);
-        if values.iter().all(|&value| value == first) {
-            return Codes::Constant(first, values.len() as u32);
-        }
-        let held = values.iter().filter(|&&value| value != 0).count();
-        if held * RANKED_SPARSITY > values.len() || values.len() < 64 {
-            return Codes::pack_narrow(values);
-        }
-        let rows = || (0u32..).zip(values).filter(|&(_, &value)| value != 0);
-        let codes = Box::new(Codes::pack(
-            &rows().map(|(_, &value)| value).collect::<Vec<_>>(),
-        ));
-        let rows_count = values.len() as u32;
-        if held * LISTED_SPARSITY <= values.len() {
-            return Codes::Listed {
-                rows: rows().map(|(row, _)| row).collect(),
-                codes,
-                rows_count,
-            };
-        }
-        let mut bits = vec![0u64; values.len().div_ceil(64)];
-        rows().for_each(|(row, _)| bits[(row / 64) as usize] |= 1 << (row % 64));
-        let mut before = 0;
-        let ranks = bits.iter().map(|word| {
-            let rank = before;
-            before += word.count_ones();
-            rank
-        });
-        Codes::Ranked {
-            ranks: ranks.collect(),
-            bits: bits.into(),
-            codes,
-            rows_count,
-        }
-    }
-
-    fn pack_narrow(values: &[u64]) -> Codes {
-        match values.iter().copied().max().unwrap_or(0) {
-            0..=0xFF => Codes::U8(values.iter().map(|&value| value as u8).collect()),
-            0x100..=0xFFFF => Codes::U16(values.iter().map(|&value| value as u16).collect()),
-            0x1_0000..=0xFFFF_FFFF => {
-                Codes::U32(values.iter().map(|&value| value as u32).collect())
-            }
-            _ => Codes::U64(values.into()),
-        }
-    }
-
-    /// Returns how many rows there are.
-    pub(crate) fn rows_count(&self) -> u32 {
-        match self {
-            Codes::Constant(_, rows_count)
-            | Codes::Ranked { rows_count, .. }
-            | Codes::Listed { rows_count, .. } => *rows_count,
-            Codes::U8(codes) => codes.len() as u32,
-            Codes::U16(codes) => codes.len() as u32,
-            Codes::U32(codes) => codes.len() as u32,
-            Codes::U64(codes) => codes.len() as u32,
-        }
-    }
-
-    /// Returns the code of a row, which must be below the row count.
-    #[inline]
-    pub(crate) fn get(&self, row: u32) -> u64 {
-        let index = row as usize;
-        match self {
-            Codes::Constant(code, _) => *code,
-            Codes::U8(codes) => u64::from(codes[index]),
-            Codes::U16(codes) => u64::from(codes[index]),
-            Codes::U32(codes) => u64::from(codes[index]),
-            Codes::U64(codes) => codes[index],
-            Codes::Ranked {
-                bits, ranks, codes, ..
-            } => {
-                let word = bits[index / 64];
-                if word >> (row % 64) & 1 == 0 {
-                    return 0;
-                }
-                let below = (word & ((1 << (row % 64)) - 1)).count_ones();
-                codes.get(ranks[index / 64] + below)
-            }
-            Codes::Listed { rows, codes, .. } => rows
-                .binary_search(&row)
-                .map_or(0, |at| codes.get(at as u32)),
-        }
-    }
-
-    /// Writes the codes of some rows, in any order.
-    ///
-    /// The form is looked at once, so that one row's memory is asked for while another's is
-    /// on its way.
-    #[inline]
-    fn gather(&self, rows: &[u32], out: &mut [u64]) {
-        #[inline]
-        fn widen<T: Copy + Into<u64>>(codes: &[T], rows: &[u32], out: &mut [u64]) {
-            for (out, &row) in out.iter_mut().zip(rows) {
-                *out = codes[row as usize].into();
-            }
-        }
-        match self {
-            Codes::Constant(code, _) => out.fill(*code),
-            Codes::U8(codes) => widen(codes, rows, out),
-            Codes::U16(codes) => widen(codes, rows, out),
-            Codes::U32(codes) => widen(codes, rows, out),
-            Codes::U64(codes) => widen(codes, rows, out),
-            Codes::Listed { rows: listed, .. } => {
-                out.fill(0);
-                let (first, last) = (rows.iter().min(), rows.iter().max());
-                let (Some(first), Some(last)) = (first, last) else {
-                    return;
-                };
-                let next = listed.partition_point(|row| row < first);
-                if listed.get(next).is_some_and(|row| row <= last) {
-                    for (out, &row) in out.iter_mut().zip(rows) {
-                        *out = self.get(row);
-                    }
-                }
-            }
-            Codes::Ranked { .. } => {
-                for (out, &row) in out.iter_mut().zip(rows) {
-                    *out = self.get(row);
-                }
-            }
-        }
-    }
-
-    /// Appends the codes of some rows.
-    fn append_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
-        fn widen<T: Copy + Into<u64>>(codes: &[T], out: &mut Vec<u64>) {
-            out.extend(codes.iter().map(|&code| code.into()));
-        }
-        let span = rows.start as usize..rows.end as usize;
-        match self {
-            Codes::Constant(code, _) => out.resize(out.len() + span.len(), *code),
-            Codes::U8(codes) => widen(&codes[span], out),
-            Codes::U16(codes) => widen(&codes[span], out),
-            Codes::U32(codes) => widen(&codes[span], out),
-            Codes::U64(codes) => out.extend_from_slice(&codes[span]),
-            Codes::Ranked { .. } | Codes::Listed { .. } => {
-                out.extend(rows.map(|row| self.get(row)));
-            }
-        }
-    }
-
-    /// Sets in `out` the bits of the rows of `rows` whose code is in `codes`.
-    ///
-    /// `rows` is at most 64 rows from a multiple of 64 on. Written so that the
-    /// compiler vectorises the narrow forms.
-    fn word_in(&self, rows: Range<u32>, codes: &Range<u64>) -> u64 {
-        fn word<T: Copy + Into<u64>>(values: &[T], codes: &Range<u64>) -> u64 {
-            let mut bits = 0;
-            for (at, &value) in values.iter().enumerate() {
-                let value: u64 = value.into();
-                bits |= u64::from(codes.start <= value && value < codes.end) << at;
-            }
-            bits
-        }
-        let span = rows.start as usize..rows.end as usize;
-        match self {
-            Codes::U8(values) => word(&values[span], codes),
-            Codes::U16(values) => word(&values[span], codes),
-            Codes::U32(values) => word(&values[span], codes),
-            Codes::U64(values) => word(&values[span], codes),
-            _ => rows.enumerate().fold(0, |bits, (at, row)| {
-                bits | u64::from(codes.contains(&self.get(row))) << at
-            }),
-        }
-    }
-
-    /// Returns the heap bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Codes::Constant(..) => 0,
-            Codes::U8(codes) => codes.len(),
-            Codes::U16(codes) => codes.len() * 2,
-            Codes::U32(codes) => codes.len() * 4,
-            Codes::U64(codes) => codes.len() * 8,
-            Codes::Ranked {
-                bits, ranks, codes, ..
-            } => bits.len() * 8 + ranks.len() * 4 + size_of::<Codes>() + codes.bytes(),
-            Codes::Listed { rows, codes, .. } => {
-                rows.len() * 4 + size_of::<Codes>() + codes.bytes()
-            }
-        }
-    }
-}
 
 /// What the codes of a column stand for.
 #[derive(Clone, Debug)]
@@ -269,7 +45,16 @@ pub(crate) struct Column {
     /// Whether values and classes are another column's, whose bytes they count to.
     is_shared: bool,
     /// The least and the greatest class of each block; only where they can exclude blocks.
-    zones: Option<Box<[(u64, u64)]>>,
+    zones: Option<Zones>,
+}
+
+/// What is known of the classes in each block.
+#[derive(Clone, Debug)]
+struct Zones {
+    /// The least and the greatest.
+    spans: Box<[(u64, u64)]>,
+    /// See [`Column::zones_overlap`].
+    overlap: u64,
 }
 
 impl Column {
@@ -475,7 +260,7 @@ impl Column {
         let Some(zones) = &self.zones else {
             return Zone::Some;
         };
-        let (least, greatest) = zones[block_index as usize];
+        let (least, greatest) = zones.spans[block_index as usize];
         if greatest < classes.start || least >= classes.end {
             Zone::None
         } else if classes.contains(&least) && classes.contains(&greatest) {
@@ -488,7 +273,7 @@ impl Column {
     /// Returns the blocks from the first to the last that can hold a row of the classes, and
     /// how many of them may hold others too; none where there are no zones.
     pub(crate) fn zone_span(&self, classes: &Range<u64>) -> Option<(Range<u32>, u32)> {
-        let zones = self.zones.as_ref()?;
+        let zones = &self.zones.as_ref()?.spans;
         let mut span = 0..0;
         let mut mixed_count = 0;
         for index in 0..zones.len() as u32 {
@@ -506,11 +291,18 @@ impl Column {
 
     /// Returns the least and the greatest class of some blocks; none where there are no zones.
     pub(crate) fn zone_classes(&self, blocks: Range<u32>) -> Option<Range<u64>> {
-        let zones = self.zones.as_ref()?;
+        let zones = &self.zones.as_ref()?.spans;
         let zones = zones.get(blocks.start as usize..blocks.end as usize)?;
         let least = zones.iter().map(|zone| zone.0).min()?;
         let greatest = zones.iter().map(|zone| zone.1).max()?;
         Some(least..greatest + 1)
+    }
+
+    /// Returns about how many blocks can hold a value that one has; none where there are no zones.
+    ///
+    /// 1 where the zones do not overlap, so that the column ascends or descends block by block.
+    pub(crate) fn zones_overlap(&self) -> Option<u64> {
+        self.zones.as_ref().map(|zones| zones.overlap)
     }
 
     /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose class is in a range.
@@ -547,7 +339,7 @@ impl Column {
         let zones = self
             .zones
             .as_ref()
-            .map_or(0, |zones| size_of_val::<[(u64, u64)]>(zones));
+            .map_or(0, |zones| size_of_val::<[(u64, u64)]>(&zones.spans));
         self.codes.bytes() + values + zones + classes
     }
 
@@ -568,84 +360,30 @@ pub(crate) enum Zone {
     All,
 }
 
-/// Long texts, one a row, kept URL-encoded.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TextColumn {
-    encoded: Arc<Blob>,
-    /// Where the texts are another column's: the row there of each row here.
-    rows: Option<Arc<[u32]>>,
-}
-
-impl TextColumn {
-    /// Makes a column of texts that are URL-encoded.
-    pub(super) fn of_encoded(mut encoded: Blob) -> TextColumn {
-        encoded.shrink();
-        TextColumn {
-            encoded: Arc::new(encoded),
-            rows: None,
-        }
-    }
-
-    /// Makes a column of some rows, which shares the texts.
-    pub(super) fn with_rows(&self, rows: &Arc<[u32]>) -> TextColumn {
-        debug_assert!(
-            self.rows.is_none(),
-            "only a column with own texts is shared"
-        );
-        TextColumn {
-            encoded: Arc::clone(&self.encoded),
-            rows: Some(Arc::clone(rows)),
-        }
-    }
-
-    /// Returns how many rows there are.
-    pub(crate) fn rows_count(&self) -> u32 {
-        match &self.rows {
-            Some(rows) => rows.len() as u32,
-            None => self.encoded.count() as u32,
-        }
-    }
-
-    /// Returns the texts by [`index`](TextColumn::index) as responses write them.
-    pub(crate) fn encoded_texts(&self) -> &Blob {
-        &self.encoded
-    }
-
-    /// Returns the index of a row's text.
-    #[inline]
-    pub(crate) fn index(&self, row: u32) -> usize {
-        let own = self.rows.as_ref().map_or(row, |rows| rows[row as usize]);
-        own as usize
-    }
-
-    /// Returns the text of a row as responses write it.
-    pub(crate) fn encoded(&self, row: u32) -> &str {
-        self.encoded.get(self.index(row))
-    }
-
-    /// Returns the text of a row.
-    pub(crate) fn text(&self, row: u32) -> Cow<'_, str> {
-        // What was encoded from a text decodes to it.
-        decode(self.encoded(row), Plus::Space).unwrap_or_default()
-    }
-
-    /// Returns the heap bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        match &self.rows {
-            // The texts and the list of rows are others'.
-            Some(_) => 0,
-            None => ARC_BYTES + size_of::<Blob>() + self.encoded.bytes(),
-        }
-    }
-}
-
-/// Returns the least and the greatest code of each block.
-fn zones_of(codes: &[u64]) -> Box<[(u64, u64)]> {
+/// Finds the zones of a column of codes that are classes.
+fn zones_of(codes: &[u64]) -> Zones {
     let zone = |block: &[u64]| {
         let least = block.iter().copied().min().unwrap_or(0);
         (least, block.iter().copied().max().unwrap_or(0))
     };
-    codes.chunks(BLOCK_ROWS as usize).map(zone).collect()
+    let spans: Box<[(u64, u64)]> = codes.chunks(BLOCK_ROWS as usize).map(zone).collect();
+    // None is the least everywhere that it stands, which says nothing of how the others lie.
+    let held = codes.chunks(BLOCK_ROWS as usize).zip(&spans);
+    let held = held.filter_map(|(block, span)| {
+        let least = block.iter().copied().filter(|&code| code > 0).min()?;
+        Some((least, span.1))
+    });
+    let (mut widths, mut least, mut greatest) = (0, u64::MAX, 0);
+    for span in held {
+        widths += u128::from(span.1 - span.0) + 1;
+        least = least.min(span.0);
+        greatest = greatest.max(span.1);
+    }
+    let whole = u128::from(greatest.saturating_sub(least)) + 1;
+    Zones {
+        overlap: (widths.div_ceil(whole) as u64).max(1),
+        spans,
+    }
 }
 
 /// Returns whether zone maps can pay: there is more than one block to exclude.
@@ -656,48 +394,6 @@ pub(crate) fn zones_pay(rows_count: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn codes_read_back_in_every_form() {
-        for rows_count in [0usize, 1, 63, 64, 65, 1000, 5000] {
-            for step in [1usize, 2, 9, 100, 400] {
-                for scale in [1u64, 200, 70_000, 1 << 40] {
-                    let values: Vec<u64> = (0..rows_count)
-                        .map(|row| {
-                            if row % step == 0 {
-                                (row as u64 % 3 + 1) * scale
-                            } else {
-                                0
-                            }
-                        })
-                        .collect();
-                    let codes = Codes::pack(&values);
-                    assert_eq!(codes.rows_count() as usize, rows_count);
-                    if let Codes::Ranked {
-                        bits,
-                        ranks,
-                        codes: inner,
-                        ..
-                    } = &codes
-                    {
-                        let lists = size_of_val(&bits[..]) + size_of_val(&ranks[..]);
-                        assert_eq!(codes.bytes() - inner.bytes(), lists + size_of::<Codes>());
-                    }
-                    for (row, &value) in values.iter().enumerate() {
-                        assert_eq!(codes.get(row as u32), value);
-                    }
-                    for start in (0..rows_count).step_by(64) {
-                        let end = rows_count.min(start + 64);
-                        let word = codes.word_in(start as u32..end as u32, &(1..scale * 2 + 1));
-                        for (bit, value) in values[start..end].iter().enumerate() {
-                            let expected = (1..scale * 2 + 1).contains(value);
-                            assert_eq!(word >> bit & 1 == 1, expected);
-                        }
-                    }
-                }
-            }
-        }
-    }
 
     #[test]
     fn numbers_read_back_and_ranges_hold() {
@@ -736,22 +432,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn long_texts_are_kept_encoded() {
-        let mut encoded = Blob::default();
-        let mut scratch = Vec::new();
-        for text in ["a b", "", "100% é\r\n", "plain"] {
-            encoded.push_encoded(text, &mut scratch);
-        }
-        let column = TextColumn::of_encoded(encoded.clone());
-        assert_eq!(column.encoded(2), "100%25+%C3%A9%0D%0A");
-        assert_eq!(column.text(2), "100% é\r\n");
-        let reordered = encoded.reordered(&[3, 0]);
-        assert_eq!((reordered.get(0), reordered.get(1)), ("plain", "a+b"));
-        let some = column.with_rows(&Arc::from([0, 3]));
-        assert_eq!((&*some.text(0), &*some.text(1)), ("a b", "plain"));
-        assert_eq!((some.rows_count(), some.bytes()), (2, 0));
     }
 }

@@ -8,7 +8,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::dictionary::{Blob, Dictionary};
+use super::blob::Blob;
+use super::dictionary::Dictionary;
 use super::spread;
 
 /// Texts by provisional ordinal, and a table that finds them.

@@ -31,12 +31,14 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
+use super::blob::Blob;
 use super::budget::Budget;
-use super::column::{Column, TextColumn, zones_pay};
-use super::dictionary::{Blob, Dictionary};
+use super::column::{Column, zones_pay};
+use super::dictionary::Dictionary;
 use super::distinct::DistinctTexts;
 use super::parts::SegmentParts;
 use super::revision::{Changes, Revision};
+use super::text_column::TextColumn;
 use super::tombstones::Tombstones;
 use super::words::{MOVE_DROPPED, MergeInput, Words};
 use super::{FieldColumn, Segment, Slot};

@@ -18,9 +18,11 @@
 //! Memory is a few bytes a row and field, the distinct texts once, the long texts once,
 //! and the words with their rows.
 
+pub(crate) mod blob;
 pub(crate) mod block;
 pub(crate) mod budget;
 pub(crate) mod builder;
+mod codes;
 pub(crate) mod column;
 pub(crate) mod cube;
 pub(crate) mod dictionary;
@@ -32,6 +34,7 @@ pub(crate) mod revision;
 pub(crate) mod rowset;
 pub(crate) mod sorted;
 pub(crate) mod terms;
+pub(crate) mod text_column;
 mod text_order;
 mod text_rows;
 pub(crate) mod ties;
@@ -44,13 +47,14 @@ use crate::model::Field;
 use crate::model::memory::ARC_BYTES;
 use crate::model::value::fold;
 use budget::Budget;
-use column::{Column, TextColumn};
+use column::Column;
 use cube::{Cube, Selected};
 use parts::make_postings;
 use revision::Revision;
 use rowset::RowSet;
 use sorted::{LazyRows, SortedRows};
 use terms::TermSets;
+use text_column::TextColumn;
 use tombstones::Tombstones;
 use words::{Matches, TermRows, Words};
 

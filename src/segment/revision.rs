@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
+use super::blob::Blob;
 use super::builder::number_of;
 use super::column::{Column, zones_pay};
-use super::dictionary::Blob;
 use super::distinct::DistinctTexts;
 use super::rowset::RowSet;
 use super::tombstones::Tombstones;

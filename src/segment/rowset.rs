@@ -3,7 +3,8 @@
 //! A [`RowSet`] is what a filter with an index evaluates to: the rows of one segment that
 //! satisfy it. How a set is stored follows from how dense it is, and this is the only file
 //! that knows: few rows are a sorted list, many a plain bitmap of `u64` words, those
-//! between places of two bytes, found by block. A plan combines sets a [`Block`] at a time.
+//! between a [`RoaringBitmap`]. Dense sets stay plain words because a conjunction of them costs a tenth
+//! of what it does through roaring's containers. A plan combines sets a [`Block`] at a time.
 //!
 //! # Invariants
 //!
@@ -15,11 +16,12 @@
 //! # Cost
 //!
 //! Combining a dense set into a block is 64 word operations; a sparse one costs its
-//! rows inside the block. A probe is constant on dense sets and logarithmic elsewhere, in the
-//! rows of one block where there are many. A row takes a bit a row of the segment where
-//! one in 32 or more are in the set, else two bytes.
+//! rows inside the block. A probe is constant on dense sets and logarithmic elsewhere. A set takes
+//! a bit a row of the segment where one row in 32 or more is in it, else two bytes a row of its own.
 
 use std::ops::Range;
+
+use roaring::RoaringBitmap;
 
 use super::block::{
     BLOCK_ROWS, BLOCK_WORDS, Block, EMPTY_BLOCK, block_of, blocks_count, empty_words,
@@ -36,60 +38,23 @@ pub(crate) enum RowSet {
     /// Many rows: one bit a row, a multiple of [`BLOCK_WORDS`] words.
     Words { words: Box<[u64]>, count: u32 },
     /// Rows too many for a list and too few for one bit a row.
-    Sparse(SparseRows),
+    Roaring(RoaringBitmap),
 }
 
-/// Ascending rows, found by block, in two bytes each.
-#[derive(Clone, Debug)]
-pub(crate) struct SparseRows {
-    /// Where the rows of each block start, and the end.
-    starts: Box<[u32]>,
-    /// The places of rows within their blocks.
-    places: Box<[u16]>,
-}
-
-impl SparseRows {
-    fn new(rows: &[u32], rows_count: u32) -> SparseRows {
-        let mut starts = vec![0; blocks_count(rows_count) as usize + 1];
-        for row in rows {
-            starts[(row / BLOCK_ROWS) as usize + 1] += 1;
-        }
-        for index in 1..starts.len() {
-            starts[index] += starts[index - 1];
-        }
-        SparseRows {
-            starts: starts.into(),
-            places: rows.iter().map(|row| (row % BLOCK_ROWS) as u16).collect(),
-        }
-    }
-
-    /// Returns the places of the rows of one block, ascending.
-    fn block(&self, block_index: u32) -> &[u16] {
-        let index = block_index as usize;
-        match self.starts.get(index..index + 2) {
-            Some(&[start, end]) => &self.places[start as usize..end as usize],
-            _ => &[],
-        }
-    }
-
-    fn for_each(&self, mut each: impl FnMut(u32)) {
-        for (index, ends) in (0u32..).zip(self.starts.windows(2)) {
-            let base = index * BLOCK_ROWS;
-            for &place in &self.places[ends[0] as usize..ends[1] as usize] {
-                each(base + u32::from(place));
-            }
-        }
-    }
-}
-
-/// At most so many rows are kept as a list, whatever the segment's size.
+/// The most rows that are kept as a list, whatever the segment's size.
 const SORTED_ROWS_MAX: usize = 64;
 
-/// At most so many rows a block are kept as a list: then it is no larger than places by block.
+/// The most rows a block that are kept as a list, which is then no larger than containers are.
 const SORTED_ROWS_A_BLOCK_MAX: usize = 2;
 
-/// A set of at least one row in so many is kept as words: then they cost no more than a list.
+/// A set that has at least one row in this many is kept as words, which then cost no more than a list.
 const WORDS_SPARSITY: u32 = 32;
+
+/// What roaring keeps of a container beside its rows: its key, its form, and where the rows are.
+const CONTAINER_BYTES: usize = 40;
+
+/// The rows that are read from a [`RoaringBitmap`] at once.
+const READ_ROWS: usize = 128;
 
 impl RowSet {
     /// Makes a set of ascending rows of a segment with so many rows.
@@ -115,7 +80,9 @@ impl RowSet {
         if rows.len() <= listed.max(SORTED_ROWS_MAX) {
             return RowSet::Sorted(rows.into());
         }
-        RowSet::Sparse(SparseRows::new(rows, rows_count))
+        // A container that grows keeps room to spare, and a copy has none.
+        let set: RoaringBitmap = rows.iter().copied().collect();
+        RowSet::Roaring(set.clone())
     }
 
     /// Makes a set of a bitmap, one bit a row, which may end early.
@@ -150,7 +117,7 @@ impl RowSet {
             RowSet::Range(range) => range.len() as u32,
             RowSet::Sorted(rows) => rows.len() as u32,
             RowSet::Words { count, .. } => *count,
-            RowSet::Sparse(rows) => rows.places.len() as u32,
+            RowSet::Roaring(rows) => rows.len() as u32,
         }
     }
 
@@ -160,7 +127,7 @@ impl RowSet {
             RowSet::Range(_) => "row range",
             RowSet::Sorted(_) => "sorted rows",
             RowSet::Words { .. } => "words",
-            RowSet::Sparse(_) => "places by block",
+            RowSet::Roaring(_) => "roaring",
         }
     }
 
@@ -183,10 +150,7 @@ impl RowSet {
             RowSet::Range(range) => range.contains(&row),
             RowSet::Sorted(rows) => rows.binary_search(&row).is_ok(),
             RowSet::Words { words, .. } => is_set(words, row),
-            RowSet::Sparse(rows) => {
-                let place = (row % BLOCK_ROWS) as u16;
-                rows.block(row / BLOCK_ROWS).binary_search(&place).is_ok()
-            }
+            RowSet::Roaring(rows) => rows.contains(row),
         }
     }
 
@@ -201,9 +165,23 @@ impl RowSet {
                     each(place);
                 }
             }
-            RowSet::Sparse(rows) => {
-                for &place in rows.block(block_index) {
-                    each(u32::from(place));
+            RowSet::Roaring(rows) => {
+                let mut iter = rows.iter();
+                iter.advance_to(base);
+                let mut buffer = [0; READ_ROWS];
+                loop {
+                    let read = iter.next_many(&mut buffer);
+                    let is_end = read.len() < READ_ROWS;
+                    for row in read {
+                        let place = *row - base;
+                        if place >= BLOCK_ROWS {
+                            return;
+                        }
+                        each(place);
+                    }
+                    if is_end {
+                        return;
+                    }
                 }
             }
             RowSet::Range(_) | RowSet::Words { .. } => {}
@@ -215,7 +193,7 @@ impl RowSet {
         match self {
             RowSet::Range(range) => unite_blocks(out, &range_block(range, block_index)),
             RowSet::Words { words, .. } => unite_blocks(out, block_of(words, block_index)),
-            RowSet::Sorted(_) | RowSet::Sparse(_) => self.for_each_place(block_index, |place| {
+            RowSet::Sorted(_) | RowSet::Roaring(_) => self.for_each_place(block_index, |place| {
                 out[(place / 64) as usize] |= 1 << (place % 64);
             }),
         }
@@ -226,7 +204,7 @@ impl RowSet {
         match self {
             RowSet::Range(range) => intersect_blocks(out, &range_block(range, block_index)),
             RowSet::Words { words, .. } => intersect_blocks(out, block_of(words, block_index)),
-            RowSet::Sorted(_) | RowSet::Sparse(_) => {
+            RowSet::Sorted(_) | RowSet::Roaring(_) => {
                 let mut both = EMPTY_BLOCK;
                 self.for_each_place(block_index, |place| {
                     let index = (place / 64) as usize;
@@ -242,7 +220,17 @@ impl RowSet {
         match self {
             RowSet::Range(range) => range.clone().for_each(each),
             RowSet::Sorted(rows) => rows.iter().copied().for_each(each),
-            RowSet::Sparse(rows) => rows.for_each(each),
+            RowSet::Roaring(rows) => {
+                let mut iter = rows.iter();
+                let mut buffer = [0; READ_ROWS];
+                loop {
+                    let read = iter.next_many(&mut buffer);
+                    if read.is_empty() {
+                        return;
+                    }
+                    read.iter().copied().for_each(&mut each);
+                }
+            }
             RowSet::Words { words, .. } => {
                 for (index, &word) in words.iter().enumerate() {
                     let mut rest = word;
@@ -261,8 +249,12 @@ impl RowSet {
             RowSet::Range(_) => 0,
             RowSet::Sorted(rows) => size_of_val::<[u32]>(rows),
             RowSet::Words { words, .. } => size_of_val::<[u64]>(words),
-            RowSet::Sparse(rows) => {
-                size_of_val::<[u32]>(&rows.starts) + size_of_val::<[u16]>(&rows.places)
+            RowSet::Roaring(rows) => {
+                let own = rows.statistics();
+                let containers = own.n_containers as usize * CONTAINER_BYTES;
+                let listed = own.n_values_array_containers as usize * size_of::<u16>();
+                let others = own.n_bytes_bitset_containers + own.n_bytes_run_containers;
+                containers + listed + others as usize
             }
         }
     }
@@ -333,7 +325,7 @@ mod tests {
         assert_eq!(RowSet::from_sorted(&every(2), 100_000).kind_name(), "words");
         assert_eq!(
             RowSet::from_sorted(&every(100), 100_000).kind_name(),
-            "places by block"
+            "roaring"
         );
         assert_eq!(
             RowSet::from_sorted(&every(5000), 100_000).kind_name(),

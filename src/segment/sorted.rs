@@ -26,8 +26,9 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwapOption;
 
 use super::budget::Budget;
-use super::column::{Column, TextColumn};
+use super::column::Column;
 use super::folded;
+use super::text_column::TextColumn;
 use super::text_rows::sort_rows;
 use super::tombstones::Tombstones;
 use crate::model::memory::ARC_BYTES;
@@ -368,7 +369,7 @@ fn has_few_classes(column: &Column) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dictionary::Blob;
+    use super::super::blob::Blob;
     use super::*;
 
     #[test]

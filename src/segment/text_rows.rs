@@ -14,8 +14,8 @@
 
 use std::ops::Range;
 
-use super::column::TextColumn;
 use super::folded::{next_two, skip_common};
+use super::text_column::TextColumn;
 use super::ties::{KeyKind, Keys, TiedRow, order_ties};
 
 /// The end of a text, and any two bytes.
@@ -125,7 +125,7 @@ impl Keys for ByText<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dictionary::Blob;
+    use super::super::blob::Blob;
     use super::*;
     use crate::model::value::fold;
 

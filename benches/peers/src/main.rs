@@ -19,7 +19,7 @@ use ticketdex_peers::record_http::Http;
 use ticketdex_peers::record_writes::Writes;
 use ticketdex_peers::table::{Row, more_pages, rows};
 use ticketdex_peers::writes::{self, Changes};
-use ticketdex_peers::{http_client, http_server, measure};
+use ticketdex_peers::{http_client, http_server, measure, plot};
 
 const TICKETS_COUNT: usize = 100_000;
 
@@ -47,7 +47,7 @@ fn main() -> Result<(), Failure> {
     let (record, picture) = match kind {
         "" => {
             let record = compare(&data)?;
-            (record.to_markdown()?, Some(record.to_svg()?))
+            (record.to_markdown()?, Some(plot::draw(&record)?))
         }
         "-http" => (load(&data)?.to_markdown()?, None),
         _ => (write(&data)?.to_markdown()?, None),

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 
 use crate::peer::Failure;
-use crate::record::Measured;
+use crate::record::{Record, thousands};
 
 /// Pixels of a line, of the names at its left, and of the whole picture.
 const LINE: usize = 22;
@@ -13,7 +13,7 @@ const WIDTH: u32 = 960;
 /// Pixels above and below the lines.
 const MARGIN: usize = 60;
 
-/// From and to how many microseconds.
+/// The microseconds at the two ends of the axis.
 const SPAN: std::ops::Range<f64> = 0.2..20_000_000.0;
 
 /// The engines that are run, with their colours: the first is the subject.
@@ -25,7 +25,10 @@ const ENGINES: [(&str, RGBColor); 4] = [
 ];
 
 /// Draws the answers of the engine and of the peers that were run, as SVG.
-pub fn draw(rows: &[Measured], title: &str) -> Result<String, Failure> {
+pub fn draw(record: &Record) -> Result<String, Failure> {
+    let rows = &record.rows;
+    let tickets = thousands(record.tickets_count as f64);
+    let title = format!("An answer over {tickets} tickets");
     let mut svg = String::new();
     let height = u32::try_from(rows.len() * LINE + 2 * MARGIN)?;
     {

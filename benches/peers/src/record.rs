@@ -9,7 +9,6 @@ use crate::data::Load;
 use crate::engine::Figures;
 use crate::measure::geometric_mean;
 use crate::peer::Failure;
-use crate::plot;
 use crate::table::Row;
 
 /// What may be added to an answer's aim for writing the page in XML, in microseconds.
@@ -96,12 +95,6 @@ impl Record {
         self.others(&mut out)?;
         self.missed(&mut out)?;
         Ok(out)
-    }
-
-    /// Returns the rows as a picture.
-    pub fn to_svg(&self) -> Result<String, Failure> {
-        let tickets = thousands(self.tickets_count as f64);
-        plot::draw(&self.rows, &format!("An answer over {tickets} tickets"))
     }
 
     fn head(&self, out: &mut String) -> std::fmt::Result {

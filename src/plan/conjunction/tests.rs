@@ -34,8 +34,9 @@ fn compile_in(live: &LiveSegment, tids: (u64, u64), all: &[Filter]) -> Conjuncti
     let filters = Filters {
         tids: Some(tids),
         all: all.to_vec(),
+        within: Vec::new(),
     };
-    Conjunction::compile(&filters, live, PlanMode::default())
+    Conjunction::compile(&filters, 0, live, PlanMode::default())
 }
 
 /// Filters, tids, blocks; what driving costs, in half nanoseconds, and what blocks cost.
@@ -140,6 +141,7 @@ fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
     let filters = Filters {
         tids: Some((0, u64::MAX)),
         all: vec![Filter::Value(Field::Cid, "05000".to_owned()), term.clone()],
+        within: Vec::new(),
     };
     let cold = PlanMode {
         is_cold: true,
@@ -147,7 +149,7 @@ fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
     };
     // One row is asked for the term, as long as its rows are not at hand.
     let reads_texts = |mode| {
-        let conjunction = Conjunction::compile(&filters, &live, mode);
+        let conjunction = Conjunction::compile(&filters, 0, &live, mode);
         conjunction
             .parts
             .iter()
@@ -156,11 +158,12 @@ fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
     let only = Filters {
         tids: Some((0, u64::MAX)),
         all: vec![term],
+        within: Vec::new(),
     };
-    Conjunction::compile(&only, &live, cold);
+    Conjunction::compile(&only, 0, &live, cold);
     assert!(live.segment.kept_term("rare").is_none());
     assert!(reads_texts(PlanMode::default()));
-    Conjunction::compile(&only, &live, PlanMode::default());
+    Conjunction::compile(&only, 0, &live, PlanMode::default());
     assert!(live.segment.kept_term("rare").is_some());
     assert!(!reads_texts(PlanMode::default()));
     assert!(reads_texts(cold));

@@ -1,0 +1,144 @@
+//! Where a walk leads, and how it knows which of the rows there match.
+//!
+//! The positions of an order that matches can be at are its span. A row of it is known to match by a
+//! bitmap of all matches, which is made where the walk is long or its matches are counted, or else by
+//! asking the filters.
+
+use std::ops::Range;
+
+use super::FilterMode;
+use super::conjunction::{Probes, Scope};
+use super::cost::ASKED_COST;
+use super::explain::Work;
+use super::found::Found;
+use super::order::Key;
+use super::task::{Need, Task};
+use crate::segment::block::{BLOCK_ROWS, BLOCK_WORDS, Block, blocks_count, empty_words, is_set};
+
+/// Chooses how a walk knows which rows match, and makes what that takes.
+pub(super) fn make_matcher(
+    found: &Found,
+    task: Task<'_>,
+    key: Key,
+    span: &Range<usize>,
+    work: &mut Work,
+) -> Matcher {
+    let Need {
+        skip, is_shared, ..
+    } = task.need;
+    let (live, conjunction) = (task.live, &found.conjunction);
+    let is_countable = live.dead.count() == 0 || task.mode.may_build();
+    if conjunction.is_class_range(key.slot, &live.segment)
+        && (is_countable || skip == 0 && !is_shared)
+    {
+        return Matcher::Live;
+    }
+    if found.mode != FilterMode::Scan && conjunction.words(live).is_some() {
+        return Matcher::Set;
+    }
+    if let Some(rows) = &found.rows {
+        return Matcher::Bits(bits_of_rows(live.segment.rows_count(), rows));
+    }
+    let passed = span.len() as u64 * skip / found.count().max(1);
+    let scope = found.scope(live);
+    let is_counted = is_shared || passed * ASKED_COST > conjunction.blocks_cost();
+    if is_counted {
+        Matcher::Bits(bits_of_matches(scope, work))
+    } else {
+        Matcher::Asked(Asked::new(scope))
+    }
+}
+
+/// How a walk knows which rows match.
+#[derive(Clone, Debug)]
+pub(super) enum Matcher {
+    /// Every live row does.
+    Live,
+    /// The only filter's set of rows says so.
+    Set,
+    /// One bit a row says so.
+    Bits(Vec<u64>),
+    /// The filters say so, or bits of some blocks.
+    Asked(Asked),
+}
+
+/// Returns one bit a row, set for those that are listed.
+fn bits_of_rows(rows_count: u32, rows: &[u32]) -> Vec<u64> {
+    let mut words = empty_words(rows_count);
+    for row in rows {
+        words[(row / 64) as usize] |= 1 << (row % 64);
+    }
+    words
+}
+
+/// Returns one bit a row, set for the matches.
+fn bits_of_matches(scope: Scope<'_>, work: &mut Work) -> Vec<u64> {
+    let mut words = empty_words(scope.live.segment.rows_count());
+    for index in scope.conjunction.block_indexes() {
+        let start = index as usize * BLOCK_WORDS;
+        words[start..start + BLOCK_WORDS].copy_from_slice(&scope.block(index, work));
+    }
+    words
+}
+
+/// What is known of the matches in each block.
+///
+/// A walk may ask rows of few blocks often, or of many blocks once. So the first rows of a
+/// block are asked by its filters, and only when that has cost as much as combining the block
+/// are the bits of all its rows made. Room is taken for these blocks alone, since clearing a bit for
+/// each of ten million rows takes longer than most walks.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    blocks: Vec<AskedBlock>,
+    /// The bits that were made, block after block.
+    made: Vec<Block>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AskedBlock {
+    /// The rows that may yet be asked.
+    Chances(u8),
+    /// The bits are this one of those made.
+    Made(u32),
+}
+
+impl Asked {
+    /// Starts with no row asked.
+    fn new(scope: Scope<'_>) -> Asked {
+        let conjunction = scope.conjunction;
+        let block_cost = conjunction.bits_cost() / conjunction.block_indexes().len().max(1) as u64;
+        let chances = block_cost / conjunction.probes_cost(1).max(1);
+        let chances = AskedBlock::Chances(chances.clamp(1, 255) as u8);
+        Asked {
+            blocks: vec![chances; blocks_count(scope.live.segment.rows_count()) as usize],
+            made: Vec::new(),
+        }
+    }
+
+    /// Returns whether a row matches.
+    #[inline]
+    pub(super) fn holds(
+        &mut self,
+        scope: Scope<'_>,
+        probes: &Probes<'_>,
+        row: u32,
+        work: &mut Work,
+    ) -> bool {
+        let index = row / BLOCK_ROWS;
+        let made = match &mut self.blocks[index as usize] {
+            AskedBlock::Chances(chances @ 2..) => {
+                *chances -= 1;
+                work.rows_probed += 1;
+                return probes.hold(row);
+            }
+            block @ AskedBlock::Chances(_) => {
+                let made = self.made.len() as u32;
+                *block = AskedBlock::Made(made);
+                self.made.push(scope.block(index, work));
+                made
+            }
+            AskedBlock::Made(made) => *made,
+        };
+        is_set(&self.made[made as usize], row % BLOCK_ROWS)
+    }
+}

@@ -1,0 +1,189 @@
+//! Top-k: the best of all matches, through a bounded buffer.
+//!
+//! Where the first key has zones, blocks are taken by the best value that each can have, and the search
+//! ends where the last of the buffer beats the next block: an order that nearly follows tid, as that
+//! by a date mostly does, has the best rows in a few blocks.
+//!
+//! # Cost
+//!
+//! Top-k costs all matches. By zones it costs the matches of the blocks that are looked into, and some
+//! nanoseconds for each other block.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::explain::Work;
+use super::found::Found;
+use super::keys::{KeyedRow, RowKeys};
+use super::order::Key;
+use super::task::Task;
+use crate::segment::block::{BLOCK_ROWS, for_each_row};
+
+/// The least rows that the buffer has room for.
+const ROOM_MIN: usize = 64;
+
+/// The best rows so far, and perhaps some more.
+struct Best<'a> {
+    keys: RowKeys<'a>,
+    rows: Vec<KeyedRow>,
+    /// The rows that are asked for.
+    needed: usize,
+    /// What the last of the rows asked for packs to, once there were enough. Only what packs to no
+    /// more can still enter. What ties with it stays: the other keys are looked at once, at the end.
+    worst: Option<u64>,
+    /// The rows at which the buffer is cut.
+    room: usize,
+    touched: u64,
+}
+
+impl<'a> Best<'a> {
+    fn new(task: Task<'a>) -> Best<'a> {
+        let needed = usize::try_from(task.need.most).unwrap_or(usize::MAX);
+        Best {
+            keys: RowKeys::new(&task.live.segment, task.order),
+            rows: Vec::new(),
+            needed,
+            worst: None,
+            room: needed.saturating_mul(2).max(ROOM_MIN),
+            touched: 0,
+        }
+    }
+
+    /// Takes a row, unless as many others are better as are asked for.
+    fn push(&mut self, row: u32) {
+        self.touched += 1;
+        let packed = self.keys.packed(row);
+        if self.worst.is_some_and(|worst| packed > worst) {
+            return;
+        }
+        self.rows.push((packed, row));
+        if self.rows.len() >= self.room {
+            self.cut();
+        }
+    }
+
+    /// Drops what is not among the best.
+    fn cut(&mut self) {
+        if self.needed == 0 || self.rows.len() < self.needed {
+            return;
+        }
+        self.worst = self.keys.cut(&mut self.rows, self.needed);
+        // What ties is looked at a few times in all, however much of it there is.
+        let room = self.needed.saturating_mul(2).max(ROOM_MIN);
+        self.room = room.max(self.rows.len().saturating_mul(2));
+    }
+}
+
+/// Returns the best of all matches, and perhaps some more.
+pub(super) fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
+    let mut best = Best::new(task);
+    found.for_each(task.live, work, |row| best.push(row));
+    work.rows_touched += best.touched;
+    best.rows
+}
+
+/// Returns the best of all matches, and perhaps some more, by the zones of the first key.
+pub(super) fn zone_rows(found: &Found, task: Task<'_>, key: Key, work: &mut Work) -> Vec<KeyedRow> {
+    let mut best = Best::new(task);
+    let Some(column) = task.live.segment.column(key.slot) else {
+        return top_rows(found, task, work);
+    };
+    let blocks = found.conjunction.block_indexes().map(|index| {
+        // Where there are no zones every block can have the best.
+        let zone = column.zone_classes(index..index + 1);
+        let first = match zone {
+            Some(classes) if key.descends => classes.end - 1,
+            Some(classes) => classes.start,
+            None => return Reverse((0, index)),
+        };
+        Reverse((best.keys.least_packed(first), index))
+    });
+    let mut blocks: BinaryHeap<_> = blocks.collect();
+    while let Some(Reverse((first, index))) = blocks.pop() {
+        best.cut();
+        if best.worst.is_some_and(|worst| worst < first) {
+            break;
+        }
+        if let Some(rows) = &found.rows {
+            let start = rows.partition_point(|&row| row / BLOCK_ROWS < index);
+            let rows = rows[start..].iter();
+            for &row in rows.take_while(|&&row| row / BLOCK_ROWS == index) {
+                best.push(row);
+            }
+        } else {
+            let block = found.scope(task.live).block(index, work);
+            for_each_row(&block, index, |row| best.push(row));
+        }
+    }
+    work.rows_touched += best.touched;
+    best.rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::value::seconds_to_date;
+    use crate::model::{Field, Ticket};
+    use crate::plan::order::Order;
+    use crate::plan::tests::{find_all, give_first, live_of, order_by};
+
+    #[test]
+    fn the_best_rows_are_found_in_a_bounded_buffer() {
+        const ROWS_COUNT: u64 = 5_000;
+        let ticket = |tid: u64| Ticket {
+            tid,
+            // Each once, in no order.
+            cid: format!("{:04}", tid * 2_347 % ROWS_COUNT),
+            ..Ticket::default()
+        };
+        let tickets: Vec<Ticket> = (1..=ROWS_COUNT).map(ticket).collect();
+        let live = live_of(&tickets);
+        let found = find_all(&live);
+        let order = order_by(Field::Cid);
+        for most in [1, 31, 32, 33, 100] {
+            let task = give_first(&live, &order, most);
+            let mut rows = top_rows(&found, task, &mut Work::default());
+            assert!(
+                rows.len() < 64.max(2 * most as usize),
+                "{} rows",
+                rows.len()
+            );
+            rows.sort_unstable();
+            let cids = rows.iter().map(|(_, row)| &*tickets[*row as usize].cid);
+            let expected: Vec<String> = (0..most).map(|at| format!("{at:04}")).collect();
+            assert_eq!(cids.take(most as usize).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn blocks_that_cannot_have_the_best_are_not_looked_at() {
+        const ROWS_COUNT: u64 = 10 * 4096;
+        // Dates follow tids but for a day or so, and every fourth ticket has none.
+        let ticket = |tid: u64| Ticket {
+            tid,
+            status: ["Open", "Closed"][tid as usize % 2].to_owned(),
+            date_opened: (tid % 4 != 1).then(|| seconds_to_date(tid * 60 + tid * 7919 % 86_400)),
+            ..Ticket::default()
+        };
+        let tickets: Vec<Ticket> = (1..=ROWS_COUNT).map(ticket).collect();
+        let live = live_of(&tickets);
+        let found = find_all(&live);
+        for descends in [false, true] {
+            let mut order: Order = order_by(Field::DateOpened);
+            let key = Key {
+                descends,
+                ..order.keys[0]
+            };
+            order.keys = [key].into();
+            let task = give_first(&live, &order, 50);
+            let mut work = Work::default();
+            let mut zones = zone_rows(&found, task, key, &mut work);
+            let mut all = top_rows(&found, task, &mut Work::default());
+            zones.sort_unstable();
+            all.sort_unstable();
+            assert_eq!(zones[..50], all[..50]);
+            // None comes first ascending, and every block has some.
+            assert_eq!(work.blocks, if descends { 1 } else { 10 });
+        }
+    }
+}
