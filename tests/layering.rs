@@ -79,7 +79,7 @@ fn imports(module: &Module, source: &str, files: &BTreeMap<Module, String>) -> B
     flatten(source.parse().unwrap(), &mut tokens);
     let mut paths = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
-        let child = [&module[..], &[token.clone()]].concat();
+        let child = [&module[..], std::slice::from_ref(token)].concat();
         let is_start = (at == 0 || tokens[at - 1] != ":")
             && tokens.get(at + 1).is_some_and(|next| next == ":");
         if is_start && (["crate", "super"].contains(&&**token) || files.contains_key(&child)) {
@@ -149,7 +149,7 @@ fn read(folder: &Path, module: &Module, all: &mut BTreeMap<Module, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let own = [&module[..], &[name.clone()]].concat();
+        let own = [&module[..], std::slice::from_ref(&name)].concat();
         match &*name {
             "tests" | "interleavings" => {}
             _ if path.is_dir() => read(&path, &own, all),

@@ -11,7 +11,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::CUSTOM_NAMES_MAX;
+use super::{CUSTOM_NAMES_MAX, suggest};
 
 /// An error from reading a request, taking in tickets, or writing a response.
 ///
@@ -266,6 +266,26 @@ impl Error {
         }
     }
 
+    /// Returns the name or the word that was probably meant, where one is close to what stands there.
+    ///
+    /// Variables, fields, keys of an order and the words of the API have suggestions; texts that tickets
+    /// hold have none. Cost: the length of what stands there times that of what is known.
+    ///
+    /// ```
+    /// use ticketdex::Query;
+    ///
+    /// let suggestion = |request: &str| {
+    ///     let error = request.parse::<Query>().unwrap_err();
+    ///     error.suggestion().map(str::to_owned)
+    /// };
+    /// assert_eq!(suggestion("statsu=Open").as_deref(), Some("status"));
+    /// assert_eq!(suggestion("order=tid,priorty+desc").as_deref(), Some("priority"));
+    /// assert_eq!(suggestion("colour=red"), None);
+    /// ```
+    pub fn suggestion(&self) -> Option<&str> {
+        self.kind().suggestion()
+    }
+
     /// Returns where in an import the error was found.
     pub fn position(&self) -> Option<Position> {
         let alone = self.0.within.map(|(line, column)| Position {
@@ -496,6 +516,46 @@ impl ErrorKind {
         )
     }
 
+    /// Returns the word of a list of fields that makes it invalid, if it is one word.
+    fn unknown_word(&self) -> Option<&str> {
+        match self {
+            ErrorKind::InvalidValue {
+                variable, value, ..
+            } if LISTS.contains(&&**variable) => suggest::unknown_word(value),
+            _ => None,
+        }
+    }
+
+    /// Returns the name or word that was probably meant.
+    fn suggestion(&self) -> Option<&str> {
+        match self {
+            ErrorKind::UnknownVariable {
+                variable,
+                value: Some(_),
+                expected,
+            } => suggest::closest(variable, expected.split(", ")),
+            ErrorKind::UnknownVariable { variable, .. } => {
+                suggest::closest(variable, suggest::field_names())
+            }
+            ErrorKind::InvalidValue {
+                value, expected, ..
+            } => match self.unknown_word() {
+                Some(word) => {
+                    let directions = ["ASC", "DESC"].into_iter();
+                    suggest::closest(word, suggest::field_names().chain(directions))
+                }
+                None => {
+                    // Only a list of words says how each is written: "Y or N".
+                    let words = expected.split(", ").flat_map(|it| it.split(" or "));
+                    let is_list = words.clone().all(|word| !word.contains(' '));
+                    let words = words.filter(|_| is_list);
+                    suggest::closest(value, words)
+                }
+            },
+            _ => None,
+        }
+    }
+
     /// Writes what went wrong, without the place.
     #[expect(clippy::too_many_lines, reason = "one message a kind")]
     fn fmt_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -506,10 +566,14 @@ impl ErrorKind {
                 expected,
             } => {
                 write!(f, "unknown variable \"{}\"", Shown(variable))?;
+                if let Some(value) = value {
+                    write!(f, " with value \"{}\"", Shown(value))?;
+                }
+                if let Some(name) = self.suggestion() {
+                    write!(f, " (did you mean \"{name}\"?)")?;
+                }
                 match value {
-                    Some(value) => {
-                        write!(f, " with value \"{}\"; known are {expected}", Shown(value))
-                    }
+                    Some(_) => write!(f, "; known are {expected}"),
                     None => write!(f, "; expected {expected}"),
                 }
             }
@@ -518,8 +582,15 @@ impl ErrorKind {
                 value,
                 expected,
             } => {
-                let (variable, value) = (Shown(variable), Shown(value));
-                write!(f, "{variable} is \"{value}\" but must be {expected}")
+                let shown = (Shown(variable), Shown(value));
+                write!(f, "{} is \"{}\" but must be {expected}", shown.0, shown.1)?;
+                if let Some(word) = self.unknown_word().filter(|word| word != value) {
+                    write!(f, "; unknown is \"{}\"", Shown(word))?;
+                }
+                match self.suggestion() {
+                    Some(name) => write!(f, " (did you mean \"{name}\"?)"),
+                    None => Ok(()),
+                }
             }
             ErrorKind::DuplicateVariable { variable, value } if value.is_empty() => {
                 write!(f, "{variable} is given again but may stand once")
@@ -644,6 +715,9 @@ pub(crate) fn unknown_variable(name: &str, expected: &'static str) -> Error {
     }
     .into()
 }
+
+/// The variables whose values are lists of fields.
+const LISTS: [&str; 5] = ["order", "fields", "empty", "present", "by"];
 
 /// Cuts a value at 100 characters, so that an error is never out of proportion.
 pub(crate) fn shorten(value: &str) -> String {

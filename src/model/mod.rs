@@ -20,6 +20,7 @@ pub(crate) mod error;
 pub(crate) mod json;
 pub(crate) mod memory;
 pub(crate) mod names;
+mod suggest;
 pub(crate) mod sync;
 pub(crate) mod value;
 
