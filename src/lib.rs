@@ -181,6 +181,8 @@ pub mod testing;
 /// assert!(ticket.check().is_ok());
 /// ```
 pub use chrono;
+#[cfg(feature = "csv")]
+pub use import::{CsvOptions, CsvOthers};
 pub use import::{Import, ImportFormat, Imported, Progress, Tickets};
 pub use journal::{Change, Journal};
 pub use model::batch::{Batch, BatchChange, Patch, Value};

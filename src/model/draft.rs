@@ -78,6 +78,14 @@ impl Draft {
         self.ticket.set_integer(field, number)
     }
 
+    /// Gives a date field a date/time, which [`finish`](Draft::finish) checks.
+    #[cfg(feature = "csv")]
+    pub(crate) fn set_date(&mut self, field: Field, date: chrono::NaiveDateTime) {
+        if let CellMut::Date(cell) = self.ticket.cell_mut(field) {
+            *cell = Some(date);
+        }
+    }
+
     /// Adds a custom field, and returns its place; none where the name was there before.
     pub(crate) fn add_custom(&mut self, name: &str) -> Result<Option<usize>, Error> {
         let pairs = &mut self.ticket.custom_fields;

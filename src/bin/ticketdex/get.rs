@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     input: Input,
 
-    /// The format of the response, unless the request names one: xml, json or delimited
+    /// The format of the response, unless the request names one: xml, json, delimited or csv
     #[arg(long, value_parser = parse_format, default_value = "xml")]
     format: Format,
 

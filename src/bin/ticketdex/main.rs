@@ -153,7 +153,7 @@ fn counted(count: u64, thing: &str) -> String {
 
 /// Reads the argument of `--format`.
 fn parse_format(name: &str) -> Result<Format, String> {
-    Format::from_name(name).ok_or_else(|| "the formats are xml, json and delimited".to_owned())
+    Format::from_name(name).ok_or_else(|| "the formats are xml, json, delimited and csv".to_owned())
 }
 
 fn main() -> ExitCode {
