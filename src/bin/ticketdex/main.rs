@@ -18,6 +18,7 @@
     reason = "the docs of arguments are help texts, which are shown as they stand"
 )]
 
+mod csv;
 mod decompress;
 mod generate;
 mod get;
