@@ -487,14 +487,14 @@ fn exit_statuses_tell_bad_data_from_wrong_usage() {
             "once",
         ),
         (
-            &["get", "--data", &good, "--input", "csv"],
+            &["get", "--data", &good, "--input", "yaml"],
             2,
-            "jsonl, xml, json and delimited",
+            "jsonl, xml, json, delimited and csv",
         ),
         (
             &["get", "--data", &good, "--format", "yaml"],
             2,
-            "xml, json and delimited",
+            "xml, json, delimited and csv",
         ),
         (&["get", "--no-such"], 2, "--no-such"),
         (&["get", "tid=7", "tid=8"], 2, "tid=8"),
