@@ -44,6 +44,7 @@ fn every_form_reads_the_same_with_every_compression() {
         ("xml", "xml", body("xml")),
         ("json", "json", body("json")),
         ("txt", "delimited", body("delimited")),
+        ("csv", "csv", body("csv")),
     ] {
         let packed = [
             ("", bytes.clone()),

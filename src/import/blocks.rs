@@ -101,7 +101,7 @@ pub(super) enum Parser {
 /// The tickets of an input, a block at a time, on one thread.
 #[derive(Debug)]
 pub(super) enum Blocks<R> {
-    Framed(Parser, Framer<R>, Block),
+    Framed(Parser, Box<Framer<R>>, Block),
     Xml(Box<XmlTickets<R>>),
     /// An input that is not of its format, with its error until that is told.
     Refused(Option<Error>),

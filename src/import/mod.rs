@@ -336,7 +336,7 @@ impl<R: BufRead> Import<R> {
                 let blocks = match framer.read_header(&self.csv_options) {
                     Ok(columns) => {
                         let parser = Parser::Csv(columns);
-                        Blocks::Framed(parser, framer, Block::default())
+                        Blocks::Framed(parser, Box::new(framer), Block::default())
                     }
                     Err(error) => Blocks::Refused(Some(error)),
                 };
@@ -349,7 +349,11 @@ impl<R: BufRead> Import<R> {
             }
         };
         let framer = Framer::new(reader, framing, skips_bad, bytes_max);
-        let blocks = Blocks::Framed(Parser::Alone(self.format), framer, Block::default());
+        let blocks = Blocks::Framed(
+            Parser::Alone(self.format),
+            Box::new(framer),
+            Block::default(),
+        );
         (blocks, self.listener)
     }
 }

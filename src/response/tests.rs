@@ -412,8 +412,8 @@ fn a_safe_response_is_the_plain_one_with_apostrophes() {
         let cells = read_back(Format::Csv, str::from_utf8(&body).unwrap());
         assert_eq!(cells, expected_cells(&tickets));
         for format in [Format::Xml, Format::Json, Format::Delimited] {
-            let safe = answer.clone().into_chunks(format).csv_safe(true);
-            assert!(safe.eq(answer.clone().into_chunks(format)));
+            let others = answer.clone().into_chunks(format).csv_safe(true);
+            assert!(others.eq(answer.clone().into_chunks(format)));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! the values, and a way from codes to values: a dictionary for texts, a frame of
 //! reference or the distinct values for numbers and dates. So filters, orders and
 //! zone maps work on small integers and need not know what they stand for. The long
-//! texts (subject, summary) are kept URL-encoded, the form in which all three formats
+//! texts (subject, summary) are kept URL-encoded, the form in which all formats but CSV
 //! write them.
 //!
 //! # Invariants

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use ticketdex::{
-    CsvOptions, CsvOthers, Error, Field, Import, ImportFormat, Moment, Patch, Ticket,
+    CsvOptions, CsvOthers, Error, Field, FieldKind, Import, ImportFormat, Moment, Patch, Ticket,
     is_custom_name,
 };
 
@@ -83,24 +83,30 @@ fn records(input: &[u8], delimiter: u8) -> (Vec<Record>, bool) {
     (records, true)
 }
 
-/// What a column of a header stands for; none is not read.
-fn target(name: &str, others: CsvOthers) -> Option<Option<(Option<Field>, String)>> {
+/// What a column of a header stands for.
+enum Target {
+    Field(Field),
+    Custom(String),
+    Skipped,
+}
+
+/// Returns what a column is; none where it is an error.
+fn target(name: &str, others: CsvOthers) -> Option<Target> {
     let lower = name.to_ascii_lowercase();
     let field = Field::ALL.into_iter().find(|field| field.name() == lower);
     if let Some(field) = field {
-        let is_column = field != Field::CustomFields;
-        return is_column.then(|| Some((Some(field), lower)));
+        return (field != Field::CustomFields).then_some(Target::Field(field));
     }
-    let own = lower
-        .starts_with("custom_fields.")
-        .then(|| &name["custom_fields.".len()..]);
-    match own.filter(|own| is_custom_name(own)) {
-        Some(own) => Some(Some((None, own.to_owned()))),
-        None if others == CsvOthers::Skip => Some(None),
-        None if others == CsvOthers::Custom && is_custom_name(name) => {
-            Some(Some((None, name.to_owned())))
+    if lower.starts_with("custom_fields.") {
+        let own = &name["custom_fields.".len()..];
+        if is_custom_name(own) {
+            return Some(Target::Custom(own.to_owned()));
         }
-        None => None,
+    }
+    match others {
+        CsvOthers::Skip => Some(Target::Skipped),
+        CsvOthers::Custom if is_custom_name(name) => Some(Target::Custom(name.to_owned())),
+        _ => None,
     }
 }
 
@@ -117,13 +123,19 @@ pub fn read_plainly(input: &[u8], delimiter: u8, others: CsvOthers) -> Plain {
         return plain;
     };
     let mut seen = BTreeSet::new();
-    for (field, name) in columns.iter().flatten() {
-        if !seen.insert((field.is_some(), name.to_ascii_lowercase())) {
+    let mut custom_count = 0;
+    for column in &columns {
+        let name = match column {
+            Target::Field(field) => field.name().to_owned(),
+            Target::Custom(name) => {
+                custom_count += 1;
+                format!("custom_fields.{}", name.to_ascii_lowercase())
+            }
+            Target::Skipped => continue,
+        };
+        if !seen.insert(name) || custom_count > 4096 {
             return plain;
         }
-    }
-    if seen.iter().filter(|(is_field, _)| !is_field).count() > 4096 {
-        return plain;
     }
     plain.is_whole = is_closed;
     for record in records {
@@ -136,26 +148,27 @@ pub fn read_plainly(input: &[u8], delimiter: u8, others: CsvOthers) -> Plain {
     plain
 }
 
-fn ticket(columns: &[Option<(Option<Field>, String)>], values: &[String]) -> Option<Ticket> {
+fn ticket(columns: &[Target], values: &[String]) -> Option<Ticket> {
     let mut ticket = Ticket::default();
     let mut patch = Patch::new();
     for (column, value) in columns.iter().zip(values) {
-        let Some((field, name)) = column else {
-            continue;
+        let field = match column {
+            Target::Custom(name) => {
+                ticket.custom_fields.push((name.clone(), value.clone()));
+                continue;
+            }
+            Target::Field(field) if !value.is_empty() => *field,
+            Target::Field(_) | Target::Skipped => continue,
         };
-        match field {
-            None => ticket.custom_fields.push((name.clone(), value.clone())),
-            Some(_) if value.is_empty() => {}
-            Some(Field::Tid) => {
+        patch = match field.kind() {
+            _ if field == Field::Tid => {
                 let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
                 ticket.tid = value.parse().ok().filter(|_| is_number)?;
+                patch
             }
-            Some(Field::DateOpened | Field::DateClosed | Field::DueDate | Field::LastUpdated) => {
-                let date = Moment::parse(value)?.first_second();
-                patch = patch.set((*field)?, date);
-            }
-            Some(field) => patch = patch.set(*field, value.as_str()),
-        }
+            FieldKind::Date => patch.set(field, Moment::parse(value)?.first_second()),
+            _ => patch.set(field, value.as_str()),
+        };
     }
     patch.apply(&mut ticket).ok()?;
     ticket.check().ok()?;

@@ -41,7 +41,7 @@ fn custom_name(name: &str) -> Option<String> {
 /// The columns of an input.
 #[derive(Debug)]
 pub(in crate::import) struct Columns {
-    columns: Vec<Column>,
+    targets: Vec<Column>,
     delimiter: u8,
     date_patterns: Vec<String>,
 }
@@ -65,7 +65,7 @@ impl Columns {
         }
         reading.check_mapped()?;
         Ok(Columns {
-            columns,
+            targets: columns,
             delimiter,
             date_patterns: options.date_patterns().to_vec(),
         })
@@ -82,16 +82,16 @@ impl Columns {
         splitter: &mut Splitter,
         record: &[u8],
     ) -> Result<Ticket, Error> {
-        splitter.split(record, self.columns.len())?;
+        splitter.split(record, self.targets.len())?;
         let values_count = splitter.values().len();
-        if values_count < self.columns.len() {
+        if values_count < self.targets.len() {
             return Err(place_after(
-                too_few(values_count, self.columns.len()),
+                too_few(values_count, self.targets.len()),
                 record,
             ));
         }
         let mut draft = Draft::new(Encoding::Plain);
-        for ((start, text), column) in splitter.values().zip(&self.columns) {
+        for ((start, text), column) in splitter.values().zip(&self.targets) {
             let outcome = self.set(&mut draft, column, text);
             let outcome = outcome.map_err(|error| place_after(error, &record[..start]));
             outcome.map_err(|error| error.of_ticket(draft.tid()))?;

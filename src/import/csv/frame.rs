@@ -176,7 +176,10 @@ mod tests {
         Framer::new(Started::new(reader), framing, false, bytes_max)
     }
 
-    fn frame(input: &str, piece: usize) -> (Vec<(String, u64)>, Option<(u64, u64)>) {
+    /// The records with their lines, and line and column of the fault at the end.
+    type Framed = (Vec<(String, u64)>, Option<(u64, u64)>);
+
+    fn frame(input: &str, piece: usize) -> Framed {
         let reader = BufReader::with_capacity(piece, input.as_bytes());
         let mut framer = framer(reader, 1 << 20);
         let mut block = Block::default();
