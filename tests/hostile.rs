@@ -162,7 +162,8 @@ impl Read for Cycle<'_> {
 /// decoded, and what growing either by doubling leaves behind.
 const RECORD_MULTIPLE: u64 = 8;
 
-/// The same for a delimited record, whose shortest pair of four bytes is held as two slices.
+/// The same for a delimited record, whose shortest pair of four bytes is held as two slices, and for
+/// one of CSV, of which the start and the end of each value are held.
 const PAIRS_MULTIPLE: u64 = 24;
 
 #[test]
@@ -171,10 +172,9 @@ fn huge_records_cost_their_length() {
         let start: String = input.chars().take(60).collect();
         let (outcome, bytes) = measure(&start, || read(format, input.as_bytes()));
         assert_eq!(outcome, expected, "{start}");
-        let multiple = if format == Delimited {
-            PAIRS_MULTIPLE
-        } else {
-            RECORD_MULTIPLE
+        let multiple = match format {
+            JsonLines | Json | Xml => RECORD_MULTIPLE,
+            _ => PAIRS_MULTIPLE,
         };
         let most = input.len() as u64 * multiple + FIXED_BYTES;
         assert!(
@@ -192,6 +192,11 @@ fn custom_names_past_the_limit_are_refused_early() {
     let pairs = numbered(100_000, "a", "=x&");
     let list = numbered(100_000, "a", ",");
     for (format, input) in [
+        #[cfg(feature = "csv")]
+        (
+            ticketdex::ImportFormat::Csv,
+            numbered(100_000, "custom_fields.a", ",") + "\n",
+        ),
         (
             JsonLines,
             format!("{{\"tid\":1,\"custom_fields\":{{{members}}}}}"),

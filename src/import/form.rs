@@ -21,7 +21,8 @@ pub enum ImportFormat {
     Json,
     /// A delimited response, one ticket a line.
     Delimited,
-    /// CSV under a header, values as they are; how it is read is [`CsvOptions`](crate::CsvOptions)'.
+    /// CSV under a header, values as they are; [`CsvOptions`](crate::CsvOptions) tell what its columns
+    /// are.
     #[cfg(feature = "csv")]
     Csv,
 }

@@ -91,9 +91,10 @@ impl Fault {
 ///
 /// The first error ends the import, unless [`skip_bad`](Import::skip_bad) is set. A bad
 /// record is then skipped and counted, also one whose syntax is broken: reading goes on at the next
-/// line, at the next `<ticket>`, or in a JSON response at the next `{` where a ticket may stand. An
-/// input without such a place ends with an error, as do a failing reader, a record past the bound on
-/// its bytes, and an input that is of another form, an HTML page or an error response.
+/// line (in CSV, the one after that on which the record ends), at the next `<ticket>`, or in a JSON
+/// response at the next `{` where a ticket may stand. An input without such a place ends with an
+/// error, as do a failing reader, a record past the bound on its bytes, a bad header of CSV, and an
+/// input that is of another form, an HTML page or an error response.
 ///
 /// An error tells the line, column and record at which it was found, and the ticket, as far as these
 /// are known ([`Error::position`], [`Error::tid`]).

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use memchr::memchr_iter;
+
 use super::options::{CsvOptions, CsvOthers, read_date};
 use super::split::{Splitter, too_few};
 use crate::import::source::place_after;
@@ -51,7 +53,8 @@ impl Columns {
     pub(super) fn read(header: &[u8], options: &CsvOptions) -> Result<Columns, Error> {
         let delimiter = options.delimiter_byte();
         let mut splitter = Splitter::new(delimiter);
-        splitter.split(header, usize::MAX)?;
+        let values_max = 1 + memchr_iter(delimiter, header).count();
+        splitter.split(header, values_max)?;
         let mut reading = Reading {
             options,
             are_mapped: vec![false; options.mapped.len()],

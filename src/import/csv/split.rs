@@ -78,6 +78,7 @@ impl Splitter {
             Err(place_after(error, &record[..at]))
         };
         self.starts.clear();
+        self.starts.reserve_exact(values_max);
         let mut at = 0;
         loop {
             if self.starts.len() == values_max {
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     fn split(splitter: &mut Splitter, record: &str) -> Result<Vec<(usize, String)>, (u64, String)> {
-        match splitter.split(record.as_bytes(), usize::MAX) {
+        match splitter.split(record.as_bytes(), 9) {
             Ok(()) => Ok(splitter
                 .values()
                 .map(|(start, value)| (start, value.to_owned()))
