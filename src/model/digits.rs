@@ -170,7 +170,7 @@ pub(crate) fn write_date_seconds(seconds: u64, out: &mut [u8; DIGITS_BYTES]) -> 
     ((date.bits + time.bits) / 8) as usize
 }
 
-/// Writes a date/time of so many seconds since the first second of year 1 as CSV shows it, like
+/// Writes a date/time, given in seconds since the first second of year 1, as CSV shows it, like
 /// `2014-04-24 10:42:43`; returns how many bytes that is. The rest is of no meaning.
 #[inline]
 pub(crate) fn write_iso_date_seconds(seconds: u64, out: &mut [u8; DIGITS_BYTES]) -> usize {

@@ -1,9 +1,9 @@
 //! Records of CSV, cut out of an input without being understood.
 //!
-//! A record ends at the first line feed outside of quotes. What is forbidden inside of it is found
-//! when it is taken apart; until then a quote inside an unquoted value, or text behind a closing
-//! quote, only does not change where the record ends. So the next record is the next line, and
-//! only a quote that is never closed leaves none.
+//! A record ends at the first line feed outside of quotes. Forbidden quotes and carriage returns are
+//! found later, when the record is taken apart; here they are characters like any other. So the
+//! record after a broken one starts on the next line, and only a quote that is never closed leaves
+//! no next record.
 
 use std::io::BufRead;
 
@@ -46,7 +46,7 @@ impl<R: BufRead> Framer<R> {
     ) -> Result<bool, Error> {
         let mut scan = RecordScan::new(delimiter);
         let mut scanned = 0;
-        // From here on a failure is on the line on which the record starts.
+        // A failure is told on the line on which the record starts.
         self.line += 1;
         let (end, is_last) = loop {
             let rest = &self.buffer[self.at + scanned..];

@@ -9,6 +9,22 @@ use crate::model::draft::invalid_value;
 use crate::model::error::Error;
 
 /// What becomes of a column that is no variable and is not mapped to one.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{CsvOptions, CsvOthers, Import, ImportFormat};
+///
+/// let read = |others| {
+///     let options = CsvOptions::new().others(others);
+///     let import = Import::new(ImportFormat::Csv, &b"tid,Floor\n7,3\n"[..]);
+///     import.csv_options(options).into_iter().next()
+/// };
+/// assert_eq!(read(CsvOthers::Custom).unwrap()?.custom("Floor"), "3");
+/// assert_eq!(read(CsvOthers::Skip).unwrap()?.custom("Floor"), "");
+/// assert_eq!(read(CsvOthers::Error).unwrap().unwrap_err().code(), "unknown_variable");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CsvOthers {
@@ -165,6 +181,8 @@ impl CsvOptions {
     /// comes first, the day or the month, is never guessed. A pattern without a time of day reads
     /// the first second of the day, one without seconds second 0; an offset (`%z`) is read and
     /// passed over, as a ticket's dates have no time zone.
+    ///
+    /// Cost: a date tries the patterns in turn.
     ///
     /// # Errors
     ///

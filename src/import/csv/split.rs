@@ -1,8 +1,9 @@
 //! A record of CSV, taken apart into values.
 //!
-//! The parser takes whatever comes: a quote inside an unquoted value is a part of it, and so is
-//! text behind a closing quote. Such a record may mean something else to the program that wrote
-//! it, so it is looked for what is forbidden first; that look finds where each value starts too.
+//! The parser accepts any bytes: it takes a quote inside an unquoted value, or text behind a closing
+//! quote, for a part of the value. The program that wrote such a record may have meant something
+//! else, so the record is checked first. The check also finds where each value starts, which errors
+//! tell.
 
 use memchr::{memchr, memchr3};
 
