@@ -39,7 +39,9 @@ const MORE_TICKETS: &str = "shared_cases_more/more_tickets.jsonl";
 /// The batch that puts every ticket of a file.
 fn tickets(name: &str) -> Batch {
     let mut batch = Batch::new();
-    for record in lines(name) {
+    let text = std::fs::read_to_string(folder().join(name)).unwrap();
+    for line in text.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
         let tid = record["tid"].as_u64().unwrap();
         let mut patch = Patch::new();
         let mut custom_fields = Vec::new();
@@ -53,6 +55,9 @@ fn tickets(name: &str) -> Batch {
                         (name.clone(), text.as_str().unwrap_or_default().to_owned())
                     };
                     custom_fields = pairs.iter().map(pair).collect();
+                    // A parsed object has its members in the order of their names.
+                    let place = |name: &str| line.find(&format!("\"{name}\":")).unwrap();
+                    custom_fields.sort_by_key(|(name, _)| place(name));
                 }
                 (FieldKind::Date, Value::String(text)) if !text.is_empty() => {
                     let date = Moment::parse(text).unwrap().first_second();

@@ -44,7 +44,7 @@ const BAD_RECORDS: &[(&[u8], &str, &[u64])] = &[
     (b"tid,cid\n1,a\"\n2,\n", "line 2, column 4, record 1: expected a value in quotes, with each quote in it doubled: found \"\"\"", &[2]),
     (b"tid,cid\n\"1\"x,a\n2,\n", "line 2, column 4, record 1: expected the end of the value behind its closing quote: found \"x,a\"", &[2]),
     (b"tid,cid\n1,\"a\" \n2,\n", "line 2, column 6, record 1: expected the end of the value behind its closing quote: found \" \"", &[2]),
-    (b"tid,cid\n1,\"a\nb\"c,\"d\n2,\n\n\"3\",\n", "line 3, column 3, record 1: expected the end of the value behind its closing quote: found \"c,\"d\u{a}2,\u{a}\u{a}\"3\"\"", &[]),
+    (b"tid,cid\n1,\"a\nb\"c,\"d\n2,\n\n\"3\",\n", "line 3, column 3, record 1: expected the end of the value behind its closing quote: found \"c,\"d\\n2,\\n\\n\"3\",\"", &[]),
     (b"tid,cid\n1,\"a\"\"\"b\n2,\n", "line 2, column 8, record 1: expected the end of the value behind its closing quote: found \"b\"", &[2]),
     (b"tid,cid\n1,a\rb\n2,\n", "line 2, column 4, record 1: expected LF behind CR outside of quotes: found \"\\rb\"", &[2]),
     (b"tid,cid\n1,\r\r\n2,\n", "line 2, column 3, record 1: expected LF behind CR outside of quotes: found \"\\r\"", &[2]),
@@ -70,7 +70,7 @@ const BAD_RECORDS: &[(&[u8], &str, &[u64])] = &[
     (b"summary,tid,due_date\n\"a\nb\",1,24.04.2014\n,2,\n", "line 3, column 6, record 1, ticket 1: due_date is \"24.04.2014\" but must be a date like 2014-04-24T10:42:43 or 4/24/2014 10:42:43 AM", &[2]),
     (b"tid,due_date\n1,2014-02-01 10:00:00.5\n2,\n", "line 2, column 3, record 1, ticket 1: due_date is \"2014-02-01 10:00:00.5\" but must be a date like 2014-04-24T10:42:43 or 4/24/2014 10:42:43 AM", &[2]),
     (b"tid,locked\n1,yes\n2,\n", "line 2, column 1, record 1: ticket 1: locked is \"yes\" but must be empty, N or Y", &[2]),
-    (b"tid,opened_by\n1,\"a\nb\"\n2,\n", "line 2, column 1, record 1: ticket 1: opened_by is \"a\\nb\" but must hold no control character, U+FFFE or U+FFFF", &[2]),
+    (b"tid,opened_by\n1,\"a\nb\"\n2,\n", "line 2, column 1, record 1: ticket 1: opened_by is \"a\\nb\" but must hold no control character", &[2]),
     (b"tid,cid\ntid,cid\n2,\n", "line 2, column 1, record 1: tid is \"tid\" but must be an integer below 2^64 without sign, fraction or exponent", &[2]),
 ];
 
@@ -114,7 +114,6 @@ fn a_bad_record_is_told_exactly_and_can_be_skipped() {
         let shown = String::from_utf8_lossy(input);
         let error = read(&options(), input).unwrap_err();
         assert_eq!(error.to_string(), message, "{shown}");
-        // A quote behind text may open a value there that is never closed.
         match skip(&options(), input) {
             Ok((kept, skipped)) => assert_eq!((&*kept, skipped > 0), (tids, true), "{shown}"),
             Err(error) => panic!("{shown}: {error}"),

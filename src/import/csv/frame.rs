@@ -22,26 +22,34 @@ impl<R: BufRead> Framer<R> {
         let mut block = Block::default();
         while block.records().next().is_none() && !self.is_ended {
             let delimiter = options.delimiter_byte();
-            let framed = self.frame_csv(delimiter, &mut block);
+            let framed = self.frame_record(delimiter, 0, &mut block);
             self.is_ended = !framed.map_err(|error| error.at(self.position()))?;
         }
-        self.record = 0;
         let Some((header, position)) = block.records().next() else {
-            return Err(syntax_found(HEADER_EXPECTED, "", b"").at(self.position()));
+            let end = Position {
+                column: Some(1),
+                ..self.position()
+            };
+            return Err(syntax_found(HEADER_EXPECTED, "", b"").at(end));
         };
         let columns = Columns::read(header, options);
-        columns.map_err(|error| {
-            error.at(Position {
-                record: 0,
-                ..position
-            })
-        })
+        columns.map_err(|error| error.at(position))
     }
 
     /// Adds the next record to the block, if its line holds something; false at the end.
     pub(in crate::import) fn frame_csv(
         &mut self,
         delimiter: u8,
+        block: &mut Block,
+    ) -> Result<bool, Error> {
+        self.frame_record(delimiter, self.record + 1, block)
+    }
+
+    /// The same for a record of a number, which is 0 for the header.
+    fn frame_record(
+        &mut self,
+        delimiter: u8,
+        number: u64,
         block: &mut Block,
     ) -> Result<bool, Error> {
         let mut scan = RecordScan::new(delimiter);
@@ -65,7 +73,7 @@ impl<R: BufRead> Framer<R> {
         let position = Position {
             line: Some(self.line),
             column: Some(1),
-            record: self.record + 1,
+            record: number,
         };
         if let Some(opened) = scan.open_quote().filter(|_| is_last) {
             let error = syntax("the closing quote of the value that begins here");
@@ -79,7 +87,7 @@ impl<R: BufRead> Framer<R> {
             return Err(too_long(self.record_bytes_max).at(position));
         }
         if !record.is_empty() {
-            self.record += 1;
+            self.record = number;
             block.push(record, position);
         }
         self.at = if is_last { end } else { end + 1 };

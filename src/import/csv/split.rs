@@ -46,9 +46,9 @@ impl Splitter {
     pub(super) fn split(&mut self, record: &[u8], values_max: usize) -> Result<(), Error> {
         decode_utf8(record)?;
         self.find_starts(record, values_max)?;
-        // A value is never longer than what stands for it.
-        if self.text.len() < record.len() {
-            self.text.resize(record.len(), 0);
+        // A value is never longer than what stands for it; the parser stops where no room is left.
+        if self.text.len() <= record.len() {
+            self.text.resize(record.len() + 1, 0);
         }
         self.ends.clear();
         self.ends.resize(self.starts.len(), 0);
@@ -56,7 +56,8 @@ impl Splitter {
             self.parser
                 .read_record(record, &mut self.text, &mut self.ends);
         let (text, ends) = (&mut self.text[written..], &mut self.ends[ended..]);
-        self.parser.read_record(b"\n", text, ends);
+        let (outcome, ..) = self.parser.read_record(b"\n", text, ends);
+        debug_assert_eq!(outcome, csv_core::ReadRecordResult::Record);
         Ok(())
     }
 
