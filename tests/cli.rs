@@ -443,7 +443,7 @@ fn a_reader_that_goes_is_no_error() {
 fn exit_statuses_tell_bad_data_from_wrong_usage() {
     let good = file("status.jsonl", TICKETS);
     let bad = file("status_bad.jsonl", "{\"tid\":1}\n{\"tid\":\"\\u001b\"}\n");
-    let unnamed = file("status.csv", "a,b\n");
+    let unnamed = file("status.dat", "a,b\n");
     for (arguments, status, message) in [
         (
             &["get", "tid=7", "--data", &good][..],

@@ -16,7 +16,7 @@ use crate::model::{CUSTOM_NAMES_MAX, Field, FieldKind, Ticket, is_custom_name};
 pub(super) enum Column {
     Field(Field),
     /// The custom field of a name.
-    Custom(String),
+    Custom(Box<str>),
     /// It is not read.
     Skipped,
 }
@@ -34,10 +34,10 @@ impl Column {
 }
 
 /// Returns NAME of `custom_fields.NAME`, if a custom field can have it.
-fn custom_name(name: &str) -> Option<String> {
+fn custom_name(name: &str) -> Option<Box<str>> {
     let (list, own) = name.split_once('.')?;
     let is_custom = list.eq_ignore_ascii_case(Field::CustomFields.name()) && is_custom_name(own);
-    is_custom.then(|| own.to_owned())
+    is_custom.then(|| own.into())
 }
 
 /// The columns of an input.
@@ -184,7 +184,7 @@ impl Reading<'_> {
         }
         match self.options.others {
             CsvOthers::Skip => Ok(Column::Skipped),
-            CsvOthers::Custom if is_custom_name(name) => Ok(Column::Custom(name.to_owned())),
+            CsvOthers::Custom if is_custom_name(name) => Ok(Column::Custom(name.into())),
             CsvOthers::Custom => Err(unknown_variable(name, CUSTOM_EXPECTED)),
             CsvOthers::Error => Err(unknown_variable(name, COLUMNS_EXPECTED)),
         }
