@@ -72,6 +72,7 @@ fn assert_names_tickets(body: &[u8], ticket: &Ticket, format: Format, is_everyth
         let first = match format {
             Format::Xml => format!("<tid>{tid}</tid>"),
             Format::Json => format!("\"tid\" : \"{tid}\""),
+            Format::Csv => format!("\n{tid},"),
             _ => format!("tid={tid}&"),
         };
         assert!(body.contains(&first));

@@ -1,8 +1,8 @@
 //! An embedded, in-memory query engine for help-desk tickets.
 //!
 //! One call takes a `get_tickets` request (nine filters, ranges, a keyword, an order, a page)
-//! and gives the tickets that match, as values or as the bytes of a response in XML, JSON or
-//! delimited form.
+//! and gives the tickets that match, as values or as the bytes of a response in XML, JSON, delimited
+//! form or CSV.
 //!
 //! It is:
 //!
@@ -54,7 +54,8 @@
 //! * [`Ticket`] is one ticket as plain data, a member for each of the 38 variables, dates as those
 //!   of [`chrono`]; [`Field`] is the table of them, [`Cell`] one value.
 //! * [`Batch`] says what shall change: tickets put whole, [`Patch`]es of some values, removals.
-//! * [`Import`] reads tickets from a stream: JSON Lines, or responses in any of three formats.
+//! * [`Import`] reads tickets from a stream: JSON Lines, responses in any format, or the CSV of
+//!   other programs (with the feature `csv`).
 //! * [`Store`] owns the tickets and is the one who changes them; [`Reader`] takes snapshots of
 //!   it from any thread.
 //! * [`Query`] is a request as data, parsed or [built](Query::builder), and always valid;
@@ -139,7 +140,8 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | `cli` | the command `ticketdex`, with `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook |
+//! | `cli` | the command `ticketdex`, with `csv`, `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook |
+//! | `csv` | tickets from CSV, with a mapping of its columns; csv-core |
 //! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex |
 //! | `http` | `get_tickets` over HTTP, with `cli` the command `serve`; axum, hyper, tokio |
 //! | `reference` | the specification, executable: the slow twin that tests compare with |
@@ -181,6 +183,8 @@ pub mod testing;
 /// assert!(ticket.check().is_ok());
 /// ```
 pub use chrono;
+#[cfg(feature = "csv")]
+pub use import::{CsvOptions, CsvOthers};
 pub use import::{Import, ImportFormat, Imported, Progress, Tickets};
 pub use journal::{Change, Journal};
 pub use model::batch::{Batch, BatchChange, Patch, Value};

@@ -78,7 +78,7 @@ fn snapshot(tickets: impl IntoIterator<Item = Ticket>) -> Snapshot {
 }
 
 /// Two tickets in each form.
-fn inputs() -> [(ImportFormat, Vec<u8>); 4] {
+fn inputs() -> Vec<(ImportFormat, Vec<u8>)> {
     let tickets = [ticket(7), ticket(30)];
     let lines = tickets
         .each_ref()
@@ -89,11 +89,13 @@ fn inputs() -> [(ImportFormat, Vec<u8>); 4] {
         answer.write_to(format, &mut body).unwrap();
         body
     };
-    [
+    vec![
         (JsonLines, lines.concat().into_bytes()),
         (Json, body(Format::Json)),
         (Delimited, body(Format::Delimited)),
         (Xml, body(Format::Xml)),
+        #[cfg(feature = "csv")]
+        (ImportFormat::Csv, body(Format::Csv)),
     ]
 }
 

@@ -564,6 +564,10 @@ fn a_record_may_be_as_long_as_the_bound_and_no_longer() {
             "<tickets><ticket><tid>1</tid></ticket>",
             "</tickets>",
         ),
+        #[cfg(feature = "csv")]
+        (ImportFormat::Csv, "tid\n", "\"12345\"", ""),
+        #[cfg(feature = "csv")]
+        (ImportFormat::Csv, "tid\n\r\n", "\"12345\"", "\r\n\r\n2\r\n"),
     ] {
         let input = format!("{start}{record}{end}");
         // Whole, and in pieces: the bound holds wherever the reader stops.

@@ -12,7 +12,7 @@ const ORDER: &str = "a list of output variables or custom_fields.NAME, each with
     or DESC, parted by commas";
 const DIRECTION: &str = "ASC or DESC";
 const FLAG: &str = "Y or N";
-const FORMAT: &str = "xml, json or delimited";
+const FORMAT: &str = "xml, json, delimited or csv";
 const ACTION: &str = "get_tickets";
 
 /// Values that a variable cannot have: request, variable, value as decoded, what is valid.

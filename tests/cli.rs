@@ -44,6 +44,7 @@ fn every_form_reads_the_same_with_every_compression() {
         ("xml", "xml", body("xml")),
         ("json", "json", body("json")),
         ("txt", "delimited", body("delimited")),
+        ("csv", "csv", body("csv")),
     ] {
         let packed = [
             ("", bytes.clone()),
@@ -442,7 +443,7 @@ fn a_reader_that_goes_is_no_error() {
 fn exit_statuses_tell_bad_data_from_wrong_usage() {
     let good = file("status.jsonl", TICKETS);
     let bad = file("status_bad.jsonl", "{\"tid\":1}\n{\"tid\":\"\\u001b\"}\n");
-    let unnamed = file("status.csv", "a,b\n");
+    let unnamed = file("status.dat", "a,b\n");
     for (arguments, status, message) in [
         (
             &["get", "tid=7", "--data", &good][..],
@@ -487,14 +488,14 @@ fn exit_statuses_tell_bad_data_from_wrong_usage() {
             "once",
         ),
         (
-            &["get", "--data", &good, "--input", "csv"],
+            &["get", "--data", &good, "--input", "yaml"],
             2,
-            "jsonl, xml, json and delimited",
+            "jsonl, xml, json, delimited and csv",
         ),
         (
             &["get", "--data", &good, "--format", "yaml"],
             2,
-            "xml, json and delimited",
+            "xml, json, delimited and csv",
         ),
         (&["get", "--no-such"], 2, "--no-such"),
         (&["get", "tid=7", "tid=8"], 2, "tid=8"),

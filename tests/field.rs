@@ -119,7 +119,7 @@ fn every_reason_is_told_up_to_a_hundred() {
 
 #[test]
 fn another_form_of_input_is_named_whatever_it_was_taken_for() {
-    let inputs: [(&[u8], &str, &str); 12] = [
+    let inputs: [(&[u8], &str, &str); 15] = [
         (b"<?xml version=\"1.0\"?>\n<tickets>\n</tickets>\n", "invalid_syntax", "an XML response"),
         (b" <Tickets/>", "invalid_syntax", "an XML response"),
         (b"{ \"tickets\" : [] }", "invalid_syntax", "a JSON response"),
@@ -128,6 +128,9 @@ fn another_form_of_input_is_named_whatever_it_was_taken_for() {
         (b"<!-- proxy -->\n<BODY>Bad gateway", "invalid_syntax", "an HTML page"),
         (b"{\n\t\"error\" : {\n\t\t\"code\" : \"a\",\n\t\t\"message\" : \"b \\\"c\\\"\"\n\t}\n}\n", "error_response", "a: b \"c\""),
         (b"error=a&message=b+%22c%22\n", "error_response", "a: b \"c\""),
+        (b"error,message\r\na,\"b \"\"c\"\"\"\r\n", "error_response", "a: b \"c\""),
+        (b"tid,cid,custom_fields.Room\r\n1,a,b\r\n", "invalid_syntax", "CSV under a header"),
+        (b"\"TID\",\"Subject\"\n\"1\",\"a\"\n", "invalid_syntax", "CSV under a header"),
         (b"<error><code>a</code><message>b &quot;c&quot;</message></error>", "error_response", "a: b \"c\""),
         (b"\x1F\x8B\x08\0\0\0", "invalid_syntax", "a gzip file"),
         (b"PK\x03\x04rest", "invalid_syntax", "a zip file"),

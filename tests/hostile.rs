@@ -165,16 +165,22 @@ const RECORD_MULTIPLE: u64 = 8;
 /// The same for a delimited record, whose shortest pair of four bytes is held as two slices.
 const PAIRS_MULTIPLE: u64 = 24;
 
+/// The same for CSV, where a value may be one byte: its start and its end are held, and of a header
+/// what each column stands for.
+#[cfg(feature = "csv")]
+const VALUES_MULTIPLE: u64 = 40;
+
 #[test]
 fn huge_records_cost_their_length() {
     for (format, expected, input) in huge_documents(4).into_iter().chain(huge_lines(4)) {
         let start: String = input.chars().take(60).collect();
         let (outcome, bytes) = measure(&start, || read(format, input.as_bytes()));
         assert_eq!(outcome, expected, "{start}");
-        let multiple = if format == Delimited {
-            PAIRS_MULTIPLE
-        } else {
-            RECORD_MULTIPLE
+        let multiple = match format {
+            #[cfg(feature = "csv")]
+            ticketdex::ImportFormat::Csv => VALUES_MULTIPLE,
+            Delimited => PAIRS_MULTIPLE,
+            _ => RECORD_MULTIPLE,
         };
         let most = input.len() as u64 * multiple + FIXED_BYTES;
         assert!(
@@ -192,6 +198,11 @@ fn custom_names_past_the_limit_are_refused_early() {
     let pairs = numbered(100_000, "a", "=x&");
     let list = numbered(100_000, "a", ",");
     for (format, input) in [
+        #[cfg(feature = "csv")]
+        (
+            ticketdex::ImportFormat::Csv,
+            numbered(100_000, "custom_fields.a", ",") + "\n",
+        ),
         (
             JsonLines,
             format!("{{\"tid\":1,\"custom_fields\":{{{members}}}}}"),

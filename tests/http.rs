@@ -25,10 +25,11 @@ use serde_json::Value;
 use ticketdex::http::{Api, ChunkStream, Key, Served, SetupError};
 use ticketdex::{Format, Import, ImportFormat, Query, Snapshot, Store, Ticket};
 
-const MEDIA_TYPES: [(Format, &str); 3] = [
+const MEDIA_TYPES: [(Format, &str); 4] = [
     (Format::Xml, "application/xml"),
     (Format::Json, "application/json"),
     (Format::Delimited, "text/plain"),
+    (Format::Csv, "text/csv"),
 ];
 
 fn folder() -> PathBuf {

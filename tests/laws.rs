@@ -216,6 +216,8 @@ proptest! {
                 (Format::Xml, ImportFormat::Xml),
                 (Format::Json, ImportFormat::Json),
                 (Format::Delimited, ImportFormat::Delimited),
+                #[cfg(feature = "csv")]
+                (Format::Csv, ImportFormat::Csv),
             ];
             for (written, read) in formats {
                 let mut body = Vec::new();

@@ -57,6 +57,14 @@ fn bytes_import() {
     });
 }
 
+#[cfg(feature = "csv")]
+#[test]
+fn csv_imports() {
+    let (inputs_count, tickets_count) = replay("import_csv", common::csv_checks::import_csv);
+    // Inputs of which nothing is read would find nothing.
+    assert!(tickets_count >= inputs_count, "{tickets_count} tickets");
+}
+
 #[test]
 fn queries_answer() {
     let (inputs_count, records_count) = replay("query_vs_reference", checks::query_vs_reference);

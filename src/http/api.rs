@@ -81,6 +81,8 @@ pub(super) struct Shared {
     /// Where a trusted proxy tells the address of the client.
     pub(super) address_header: Option<HeaderName>,
     pub(super) log: Option<Log>,
+    /// Whether texts of CSV are made harmless.
+    pub(super) csv_safe: bool,
     pub(super) limits: Limits,
     /// The requests that may still begin.
     pub(super) requests: Arc<Semaphore>,
@@ -253,6 +255,7 @@ impl Shared {
             reader: self.reader.clone(),
             query: request.query,
             format: exchange.format,
+            csv_safe: self.csv_safe,
             coding: negotiate::coding(&exchange.parts.headers),
             records_max: self.limits.records_max,
         };

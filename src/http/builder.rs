@@ -22,6 +22,7 @@ pub struct Builder {
     path: String,
     address_header: Option<HeaderName>,
     log: Option<Log>,
+    csv_safe: bool,
     limits: Limits,
 }
 
@@ -67,6 +68,13 @@ impl Builder {
     /// is no limit unless set: an export of everything costs time and a chunk of memory.
     pub fn records_max(mut self, count: u64) -> Builder {
         self.limits.records_max = Some(count);
+        self
+    }
+
+    /// Sets whether CSV is made harmless to spreadsheets, as
+    /// [`Chunks::csv_safe`](crate::Chunks::csv_safe) does; it is not unless set.
+    pub fn csv_safe(mut self, is_safe: bool) -> Builder {
+        self.csv_safe = is_safe;
         self
     }
 
@@ -117,6 +125,7 @@ impl Builder {
             path: self.path,
             address_header: self.address_header,
             log: self.log,
+            csv_safe: self.csv_safe,
             limits: self.limits,
             requests: Arc::new(Semaphore::new(requests_max)),
         }))
@@ -144,6 +153,7 @@ impl Api {
             path: DEFAULT_PATH.to_owned(),
             address_header: None,
             log: None,
+            csv_safe: false,
             limits: Limits {
                 request_bytes_max: 64 << 10,
                 records_max: None,

@@ -58,8 +58,8 @@
 //!   them. One may be limited to networks; the client's address is that of the connection, unless a
 //!   proxy is [trusted](Builder::address_header) to tell it.
 //! * The **format** is the request's `format`, else the one that the header `Accept` would rather
-//!   have (`application/xml`, `application/json`, `text/plain`, and what else these are called), else
-//!   XML. An error document comes in it too.
+//!   have (`application/xml`, `application/json`, `text/plain`, `text/csv`, and what else these are
+//!   called), else XML. An error document comes in it too.
 //! * The **coding** is gzip or zstd where `Accept-Encoding` names it, of two alike the first.
 //!
 //! # Responses

@@ -114,6 +114,7 @@ fn names_format(media_type: &str, format: Format) -> bool {
         Format::Xml => &["application/xml", "text/xml"],
         Format::Json => &["application/json", "text/json"],
         Format::Delimited => &["text/plain", "application/x-www-form-urlencoded"],
+        Format::Csv => &["text/csv", "application/csv"],
     };
     names.contains(&media_type)
 }
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn the_format_is_the_heaviest_that_is_there() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        let cases: [(&[&str], Format); 18] = [
+        let cases: [(&[&str], Format); 21] = [
             (&[], Format::Xml),
             (&["*/*"], Format::Xml),
             (&[browser], Format::Xml),
@@ -161,6 +162,9 @@ mod tests {
             (&["application/json;q=0.1", "text/plain"], Format::Delimited),
             (&["application/x-www-form-urlencoded"], Format::Delimited),
             (&["text/*"], Format::Delimited),
+            (&["text/csv"], Format::Csv),
+            (&["text/csv;q=0.9, application/csv"], Format::Csv),
+            (&["text/plain;q=0, text/*"], Format::Csv),
             (&["application/*"], Format::Xml),
             (&["application/xml;q=0, */*"], Format::Json),
             (&["image/png, application/json;q=0.2"], Format::Json),

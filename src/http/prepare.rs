@@ -21,6 +21,8 @@ pub(super) struct Task {
     pub(super) reader: Reader,
     pub(super) query: Query,
     pub(super) format: Format,
+    /// Whether texts of CSV are made harmless.
+    pub(super) csv_safe: bool,
     pub(super) coding: Option<Coding>,
     pub(super) records_max: Option<u64>,
 }
@@ -67,7 +69,8 @@ impl Task {
             ready: Vec::new(),
             rest: None,
         };
-        let source = Source::new(answer.into_chunks(self.format), coding);
+        let chunks = answer.into_chunks(self.format).csv_safe(self.csv_safe);
+        let source = Source::new(chunks, coding);
         match prepared.begin(source) {
             Ok(()) => Ok(prepared),
             Err(_) => Err(Refusal::internal()),

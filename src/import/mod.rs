@@ -1,4 +1,4 @@
-//! Reading tickets in: XML, JSON and delimited responses, and JSON Lines (spec section 5).
+//! Reading tickets in: XML, JSON and delimited responses, JSON Lines, and CSV.
 //!
 //! [`Import`] joins a reader, a format and the caller's choices, and yields tickets in
 //! the order of the input: one by one ([`Import::into_iter`]), or in blocks
@@ -16,74 +16,35 @@
 //! Linear in the input. Memory is, for each thread, two blocks of about 1 MiB with their
 //! tickets, or the longest records where those are longer.
 
+mod blocks;
 mod change;
+#[cfg(feature = "csv")]
+mod csv;
+mod form;
 mod markup;
 mod record;
 mod source;
 mod start;
+mod workers;
 mod xml;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::BufRead;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 
 use crate::model::Ticket;
 use crate::model::error::{Error, Position};
-use record::read_record;
+use blocks::{Blocks, Parsed, Parser};
+#[cfg(feature = "csv")]
+pub use csv::{CsvOptions, CsvOthers};
+pub use form::ImportFormat;
 use source::{Block, Framer, Framing};
 use start::Started;
+use workers::run_workers;
 use xml::XmlTickets;
 
 /// The most tickets of a block.
 const RECORDS_MAX: usize = 4096;
-
-/// The form of an input.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::ImportFormat;
-///
-/// assert_eq!(ImportFormat::from_name("JSONL"), Some(ImportFormat::JsonLines));
-/// assert_eq!(ImportFormat::from_extension("txt"), Some(ImportFormat::Delimited));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ImportFormat {
-    /// One JSON object a line, values as they are.
-    JsonLines,
-    /// An XML response.
-    Xml,
-    /// A JSON response.
-    Json,
-    /// A delimited response, one ticket a line.
-    Delimited,
-}
-
-impl ImportFormat {
-    /// Returns the format of `jsonl`, `xml`, `json` or `delimited`, in any ASCII case.
-    pub fn from_name(name: &str) -> Option<ImportFormat> {
-        match name.to_ascii_lowercase().as_str() {
-            "jsonl" => Some(ImportFormat::JsonLines),
-            "xml" => Some(ImportFormat::Xml),
-            "json" => Some(ImportFormat::Json),
-            "delimited" => Some(ImportFormat::Delimited),
-            _ => None,
-        }
-    }
-
-    /// Returns the format of a file extension: `jsonl`, `ndjson`, `xml`, `json` or `txt`.
-    pub fn from_extension(extension: &str) -> Option<ImportFormat> {
-        match extension.to_ascii_lowercase().as_str() {
-            "ndjson" => Some(ImportFormat::JsonLines),
-            "txt" => Some(ImportFormat::Delimited),
-            "delimited" => None,
-            other => ImportFormat::from_name(other),
-        }
-    }
-}
 
 /// How far an import has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,9 +91,10 @@ impl Fault {
 ///
 /// The first error ends the import, unless [`skip_bad`](Import::skip_bad) is set. A bad
 /// record is then skipped and counted, also one whose syntax is broken: reading goes on at the next
-/// line, at the next `<ticket>`, or in a JSON response at the next `{` where a ticket may stand. An
-/// input without such a place ends with an error, as do a failing reader, a record past the bound on
-/// its bytes, and an input that is of another form, an HTML page or an error response.
+/// line (in CSV, the one after that on which the record ends), at the next `<ticket>`, or in a JSON
+/// response at the next `{` where a ticket may stand. An input without such a place ends with an
+/// error, as do a failing reader, a record past the bound on its bytes, a bad header of CSV, and an
+/// input that is of another form, an HTML page or an error response.
 ///
 /// An error tells the line, column and record at which it was found, and the ticket, as far as these
 /// are known ([`Error::position`], [`Error::tid`]).
@@ -160,6 +122,8 @@ pub struct Import<R> {
     reader: R,
     threads: usize,
     record_bytes_max: usize,
+    #[cfg(feature = "csv")]
+    csv_options: CsvOptions,
     listener: Listener,
 }
 
@@ -195,6 +159,8 @@ impl<R: BufRead> Import<R> {
             reader,
             threads: 1,
             record_bytes_max: 1 << 30,
+            #[cfg(feature = "csv")]
+            csv_options: CsvOptions::default(),
             listener: Listener::default(),
         }
     }
@@ -230,7 +196,7 @@ impl<R: BufRead> Import<R> {
 
     /// Sets the most bytes of one record; 1 GiB unless set.
     ///
-    /// A record is a line without its end, a JSON ticket, or an XML ticket with what stands
+    /// A record is a line without its end, a record of CSV, a JSON ticket, or an XML ticket with what stands
     /// between the one before and it.
     ///
     /// A longer one ends the import in either mode, before it is held in memory.
@@ -238,6 +204,31 @@ impl<R: BufRead> Import<R> {
     pub fn record_bytes_max(mut self, bytes: usize) -> Import<R> {
         // Past half the address space no record can be held anyway.
         self.record_bytes_max = bytes.clamp(1, usize::MAX / 2);
+        self
+    }
+
+    /// Sets how CSV is read; of no effect on the other formats.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{CsvOptions, CsvOthers, Import, ImportFormat};
+    ///
+    /// let export = "Issue id;Summary;Votes\n7;Printer;3\n";
+    /// let options = CsvOptions::new()
+    ///     .delimiter(';')?
+    ///     .map("Issue id", "tid")?
+    ///     .map("Summary", "subject")?
+    ///     .others(CsvOthers::Skip);
+    /// let import = Import::new(ImportFormat::Csv, export.as_bytes()).csv_options(options);
+    /// let ticket = import.into_iter().next().unwrap()?;
+    /// assert_eq!((ticket.tid, &*ticket.subject), (7, "Printer"));
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[cfg(feature = "csv")]
+    #[must_use]
+    pub fn csv_options(mut self, options: CsvOptions) -> Import<R> {
+        self.csv_options = options;
         self
     }
 
@@ -305,24 +296,11 @@ impl<R: BufRead> Import<R> {
         self,
         mut sink: impl FnMut(ImportBlock<'_>) -> Result<(), Error>,
     ) -> Result<Imported, Error> {
-        let workers = self.threads.saturating_sub(1).min(WORKERS_MAX);
+        let workers_count = self.threads.saturating_sub(1);
         let (mut blocks, mut listener) = self.open();
         let skips_bad = listener.skips_bad;
-        if let (Blocks::Framed(format, framer, _), 1..) = (&mut blocks, workers) {
-            let format = *format;
-            let outcome = thread::scope(|scope| {
-                let start = |_| {
-                    let (jobs, inbox) = channel();
-                    let (outbox, results) = channel();
-                    let worker = move || work(format, skips_bad, &inbox, &outbox);
-                    let started = thread::Builder::new().spawn_scoped(scope, worker);
-                    started.ok().map(|_| Lane { jobs, results })
-                };
-                // As many as the system lets there be.
-                let lanes: Vec<Lane> = (0..workers).map_while(start).collect();
-                let is_driven = !lanes.is_empty();
-                is_driven.then(|| drive(framer, &lanes, &mut listener, &mut sink))
-            });
+        if let (Blocks::Framed(parser, framer, _), 1..) = (&mut blocks, workers_count) {
+            let outcome = run_workers(workers_count, parser, framer, &mut listener, &mut sink);
             if let Some(outcome) = outcome {
                 return outcome.map(|()| listener.imported);
             }
@@ -352,6 +330,19 @@ impl<R: BufRead> Import<R> {
         }
         let framing = match self.format {
             ImportFormat::JsonLines | ImportFormat::Delimited => Framing::Lines,
+            #[cfg(feature = "csv")]
+            ImportFormat::Csv => {
+                let framing = self.csv_options.framing();
+                let mut framer = Framer::new(reader, framing, skips_bad, bytes_max);
+                let blocks = match framer.read_header(&self.csv_options) {
+                    Ok(columns) => {
+                        let parser = Parser::Csv(columns);
+                        Blocks::Framed(parser, Box::new(framer), Block::default())
+                    }
+                    Err(error) => Blocks::Refused(Some(error)),
+                };
+                return (blocks, self.listener);
+            }
             ImportFormat::Json => Framing::Document,
             ImportFormat::Xml => {
                 let tickets = XmlTickets::new(reader, skips_bad, bytes_max);
@@ -359,16 +350,14 @@ impl<R: BufRead> Import<R> {
             }
         };
         let framer = Framer::new(reader, framing, skips_bad, bytes_max);
-        let blocks = Blocks::Framed(self.format, framer, Block::default());
+        let blocks = Blocks::Framed(
+            Parser::Alone(self.format),
+            Box::new(framer),
+            Block::default(),
+        );
         (blocks, self.listener)
     }
 }
-
-/// More workers than this are not started: the reader could not feed them.
-const WORKERS_MAX: usize = 64;
-
-/// So many blocks may be with one worker: one being parsed, one waiting.
-const BLOCKS_PER_WORKER: usize = 2;
 
 /// Tickets on their way from an import to who takes them.
 pub(crate) struct ImportBlock<'a> {
@@ -377,159 +366,6 @@ pub(crate) struct ImportBlock<'a> {
     pub(crate) positions: &'a [Position],
     /// The errors of tickets that the taker refuses and that are skipped.
     pub(crate) refused: &'a mut Vec<Error>,
-}
-
-/// The tickets of one block and what befell the others.
-#[derive(Debug, Default)]
-struct Parsed {
-    tickets: Vec<Ticket>,
-    /// Where the record of each ticket starts.
-    positions: Vec<Position>,
-    /// The errors of skipped records, in order.
-    skipped: Vec<Error>,
-    /// What ended the import after these tickets.
-    end: Option<Error>,
-    bytes_read: u64,
-}
-
-impl Parsed {
-    fn clear(&mut self) {
-        self.tickets.clear();
-        self.positions.clear();
-        self.skipped.clear();
-        self.end = None;
-    }
-
-    /// Takes in what a record came to; false where the import ends with it.
-    fn take(
-        &mut self,
-        outcome: Result<Ticket, Fault>,
-        position: Position,
-        skips_bad: bool,
-    ) -> bool {
-        match outcome {
-            Ok(ticket) => {
-                self.tickets.push(ticket);
-                self.positions.push(position);
-            }
-            Err(Fault::Record(error)) if skips_bad => self.skipped.push(error.at(position)),
-            Err(fault) => self.end = Some(fault.into_error().at(position)),
-        }
-        self.end.is_none()
-    }
-
-    fn parse(&mut self, format: ImportFormat, block: &mut Block, skips_bad: bool) {
-        self.clear();
-        self.bytes_read = block.bytes_read;
-        for (bytes, position) in block.records() {
-            let outcome = read_record(format, bytes).map_err(Fault::Record);
-            if !self.take(outcome, position, skips_bad) {
-                return;
-            }
-        }
-        self.end = block.end.take();
-    }
-}
-
-/// The tickets of an input, a block at a time, on one thread.
-#[derive(Debug)]
-enum Blocks<R> {
-    Framed(ImportFormat, Framer<R>, Block),
-    Xml(Box<XmlTickets<R>>),
-    /// An input that is not of its format, with its error until that is told.
-    Refused(Option<Error>),
-}
-
-impl<R: BufRead> Blocks<R> {
-    /// Parses the next block; false at the end of the input.
-    fn next(&mut self, skips_bad: bool, parsed: &mut Parsed) -> bool {
-        match self {
-            Blocks::Framed(format, framer, block) => {
-                let has_more = framer.fill(block);
-                if has_more {
-                    parsed.parse(*format, block, skips_bad);
-                }
-                has_more
-            }
-            Blocks::Xml(tickets) => {
-                parsed.clear();
-                let bytes_max = tickets.bytes_read() + source::BLOCK_BYTES as u64;
-                let mut records_count = 0;
-                while records_count < RECORDS_MAX && tickets.bytes_read() < bytes_max {
-                    let Some((position, outcome)) = tickets.next_ticket() else {
-                        break;
-                    };
-                    records_count += 1;
-                    if !parsed.take(outcome, position, skips_bad) {
-                        break;
-                    }
-                }
-                parsed.bytes_read = tickets.bytes_read();
-                records_count > 0
-            }
-            Blocks::Refused(error) => {
-                parsed.clear();
-                parsed.end = error.take();
-                parsed.end.is_some()
-            }
-        }
-    }
-}
-
-/// The way to one worker and back.
-struct Lane {
-    jobs: Sender<(Block, Parsed)>,
-    results: Receiver<(Block, Parsed)>,
-}
-
-/// Parses blocks until no more come or nobody wants them.
-fn work(
-    format: ImportFormat,
-    skips_bad: bool,
-    inbox: &Receiver<(Block, Parsed)>,
-    outbox: &Sender<(Block, Parsed)>,
-) {
-    for (mut block, mut parsed) in inbox {
-        parsed.parse(format, &mut block, skips_bad);
-        if outbox.send((block, parsed)).is_err() {
-            return;
-        }
-    }
-}
-
-/// Reads blocks, deals them out to the lanes in turn, and delivers them in that order.
-fn drive<R: BufRead>(
-    framer: &mut Framer<R>,
-    lanes: &[Lane],
-    listener: &mut Listener,
-    sink: &mut impl FnMut(ImportBlock<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let blocks_max = lanes.len() * BLOCKS_PER_WORKER;
-    let mut spare = Vec::new();
-    let mut lanes_in = lanes.iter().cycle();
-    let mut lanes_out = lanes.iter().cycle();
-    let mut blocks_out = 0;
-    let mut has_more = true;
-    loop {
-        while has_more && blocks_out < blocks_max {
-            let (mut block, parsed): (Block, Parsed) = spare.pop().unwrap_or_default();
-            has_more = framer.fill(&mut block);
-            if has_more && let Some(lane) = lanes_in.next() {
-                // A worker is gone only where it panicked, and then the scope does too.
-                let _ = lane.jobs.send((block, parsed));
-                blocks_out += 1;
-            }
-        }
-        if blocks_out == 0 {
-            return Ok(());
-        }
-        let Some(Ok((block, mut parsed))) = lanes_out.next().map(|lane| lane.results.recv()) else {
-            return Ok(());
-        };
-        blocks_out -= 1;
-        listener.deliver(&mut parsed, sink)?;
-        spare.push((block, parsed));
-    }
 }
 
 impl Listener {
@@ -670,23 +506,6 @@ impl<R: BufRead> Iterator for Tickets<R> {
 mod tests {
     use super::*;
     use std::fmt::Write as _;
-
-    #[test]
-    fn formats_have_names_and_extensions() {
-        use ImportFormat::{Delimited, Json, JsonLines, Xml};
-        for (name, extension, format) in [
-            ("jsonl", "jsonl", JsonLines),
-            ("JSONL", "ndjson", JsonLines),
-            ("xml", "XML", Xml),
-            ("Json", "json", Json),
-            ("delimited", "txt", Delimited),
-        ] {
-            assert_eq!(ImportFormat::from_name(name), Some(format));
-            assert_eq!(ImportFormat::from_extension(extension), Some(format));
-        }
-        assert_eq!(ImportFormat::from_name("txt"), None);
-        assert_eq!(ImportFormat::from_extension("delimited"), None);
-    }
 
     #[test]
     fn threads_keep_the_order_and_the_counts() {

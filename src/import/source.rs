@@ -1,6 +1,6 @@
 //! Bytes of an input, cut into records without being understood.
 //!
-//! A [`Framer`] finds where each record of a JSON Lines, delimited or JSON input
+//! A [`Framer`] finds where each record of a JSON Lines, delimited, CSV or JSON input
 //! begins and ends, and hands out [`Block`]s of whole records, which can be parsed on
 //! any thread. XML is not framed: its reader works event by event.
 //!
@@ -54,7 +54,7 @@ impl Block {
         self.end = None;
     }
 
-    fn push(&mut self, record: &[u8], position: Position) {
+    pub(super) fn push(&mut self, record: &[u8], position: Position) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(record);
         self.records.push((start..self.bytes.len(), position));
@@ -70,6 +70,10 @@ impl Block {
 pub(super) enum Framing {
     Lines,
     Document,
+    #[cfg(feature = "csv")]
+    Csv {
+        delimiter: u8,
+    },
 }
 
 /// Where in a JSON response the next byte stands.
@@ -87,18 +91,18 @@ pub(super) struct Framer<R> {
     reader: Started<R>,
     framing: Framing,
     skips_bad: bool,
-    record_bytes_max: usize,
-    buffer: Vec<u8>,
+    pub(super) record_bytes_max: usize,
+    pub(super) buffer: Vec<u8>,
     /// The bytes of the buffer before this one are done with.
-    at: usize,
+    pub(super) at: usize,
     /// The lines and characters of a document up to a byte of the buffer.
     counted: Counted,
     counted_to: usize,
     /// The lines that were framed.
-    line: u64,
-    record: u64,
+    pub(super) line: u64,
+    pub(super) record: u64,
     place: Place,
-    is_ended: bool,
+    pub(super) is_ended: bool,
 }
 
 impl<R: BufRead> Framer<R> {
@@ -134,6 +138,8 @@ impl<R: BufRead> Framer<R> {
             let step = match self.framing {
                 Framing::Lines => self.frame_line(block),
                 Framing::Document => self.frame_ticket(block),
+                #[cfg(feature = "csv")]
+                Framing::Csv { delimiter } => self.frame_csv(delimiter, block),
             };
             match step {
                 Ok(true) => {}
@@ -150,8 +156,8 @@ impl<R: BufRead> Framer<R> {
     }
 
     /// Returns where the next byte stands, or in lines which line was the last.
-    fn position(&mut self) -> Position {
-        if self.framing == Framing::Lines {
+    pub(super) fn position(&mut self) -> Position {
+        if self.framing != Framing::Document {
             return Position {
                 line: Some(self.line),
                 column: None,
@@ -170,7 +176,7 @@ impl<R: BufRead> Framer<R> {
     }
 
     /// Reads on; false at the end of the input. Only `at` moves what is in the buffer.
-    fn read_on(&mut self) -> Result<bool, Error> {
+    pub(super) fn read_on(&mut self) -> Result<bool, Error> {
         if self.at > 0 {
             if self.framing == Framing::Document {
                 self.count();

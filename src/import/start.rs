@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::ImportFormat;
 use crate::model::error::{Error, ErrorKind, Position, shorten};
-use crate::model::{Field, Format};
+use crate::model::{Field, Format, is_custom_name};
 
 /// The bytes that are looked at.
 const START_BYTES: usize = 1 << 10;
@@ -121,6 +121,8 @@ impl<R: BufRead> BufRead for Started<R> {
 enum Looks {
     /// Tickets in a form.
     Like(ImportFormat),
+    /// CSV, whether or not it can be read.
+    Csv,
     /// An error response in a form.
     Error(Format),
     /// Something else, by name; no line of it is a ticket.
@@ -144,7 +146,7 @@ impl Looks {
             b'[' if start[1..].trim_ascii_start().starts_with(b"{") => {
                 Some(Looks::Other("a JSON array"))
             }
-            _ => Looks::of_pairs(start),
+            _ => Looks::of_pairs(start).or_else(|| Looks::of_header(start)),
         }
     }
 
@@ -202,6 +204,29 @@ impl Looks {
         Some(Looks::Like(ImportFormat::Delimited))
     }
 
+    /// Returns what a first line of names looks like.
+    fn of_header(start: &[u8]) -> Option<Looks> {
+        let text = start.utf8_chunks().next()?.valid();
+        let line = text.lines().next()?;
+        if line.eq_ignore_ascii_case("error,message") {
+            return Some(Looks::Error(Format::Csv));
+        }
+        let mut names: Vec<&str> = line.split(',').collect();
+        if line.len() == text.len() {
+            // The last name may be cut.
+            names.pop();
+        }
+        let is_column = |name: &&str| {
+            let name = name.trim_matches('"');
+            let own = name
+                .split_once('.')
+                .filter(|(list, _)| list.eq_ignore_ascii_case(Field::CustomFields.name()));
+            Field::from_output_name(name).is_some()
+                || own.is_some_and(|(_, own)| is_custom_name(own))
+        };
+        (names.len() > 1 && names.iter().all(is_column)).then_some(Looks::Csv)
+    }
+
     /// Returns the error of reading what looks so as a format, if it cannot be of it.
     fn fault(self, format: ImportFormat, skips_bad: bool) -> Option<Error> {
         use ImportFormat::{Delimited, Json, JsonLines, Xml};
@@ -214,6 +239,9 @@ impl Looks {
             Looks::Other(name) => name,
             Looks::Error(_) => return None,
             Looks::Like(own) if own == format => return None,
+            #[cfg(feature = "csv")]
+            Looks::Csv if format == ImportFormat::Csv => return None,
+            Looks::Csv => "CSV under a header",
             // The first line may be broken, and be skipped.
             Looks::Like(JsonLines | Delimited)
                 if skips_bad && matches!(format, JsonLines | Delimited) =>
@@ -227,6 +255,8 @@ impl Looks {
             Json => "a JSON response with tickets",
             JsonLines => "JSON Lines, one ticket a line",
             Delimited => "a delimited response, one ticket a line",
+            #[cfg(feature = "csv")]
+            ImportFormat::Csv => "CSV under a header",
         };
         let detail = format!("the input looks like {looks}");
         Some(first(ErrorKind::InvalidSyntax { expected, detail }))
@@ -239,6 +269,8 @@ fn describe(format: ImportFormat) -> &'static str {
         ImportFormat::Json => "a JSON response",
         ImportFormat::JsonLines => "JSON Lines",
         ImportFormat::Delimited => "a delimited response",
+        #[cfg(feature = "csv")]
+        ImportFormat::Csv => "CSV under a header",
     }
 }
 
@@ -283,6 +315,15 @@ fn read_error(form: Format, bytes: &[u8]) -> Option<(String, String)> {
                 Some(value.into_owned())
             };
             (find("error")?, find("message")?)
+        }
+        Format::Csv => {
+            let mut lines = str::from_utf8(bytes).ok()?.lines().skip(1);
+            let (code, message) = lines.next()?.split_once(',')?;
+            let message = match message.strip_prefix('"') {
+                Some(message) => message.strip_suffix('"')?.replace("\"\"", "\""),
+                None => message.to_owned(),
+            };
+            (code.to_owned(), message)
         }
     };
     let message = message.chars().take(MESSAGE_CHARS_MAX).collect();
@@ -352,6 +393,12 @@ mod tests {
             ("<errors>", None),
             ("{\"error\":{\"code\":1", Some(Looks::Error(Format::Json))),
             ("error=a&message=b", Some(Looks::Error(Format::Delimited))),
+            ("error,message\r\na,b\r\n", Some(Looks::Error(Format::Csv))),
+            ("tid,cid\r\n", Some(Looks::Csv)),
+            ("\"TID\",custom_fields.a,subj", Some(Looks::Csv)),
+            ("tid,cid,other\n", None),
+            ("tid\n1\n", None),
+            ("tid,custom_fields.é\n", None),
         ] {
             assert_eq!(Looks::of(start.as_bytes()), looks, "{start}");
         }

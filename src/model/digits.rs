@@ -170,6 +170,32 @@ pub(crate) fn write_date_seconds(seconds: u64, out: &mut [u8; DIGITS_BYTES]) -> 
     ((date.bits + time.bits) / 8) as usize
 }
 
+/// Writes a date/time, given in seconds since the first second of year 1, as CSV shows it, like
+/// `2014-04-24 10:42:43`; returns how many bytes that is. The rest is of no meaning.
+#[inline]
+pub(crate) fn write_iso_date_seconds(seconds: u64, out: &mut [u8; DIGITS_BYTES]) -> usize {
+    const DAY_SECONDS: u64 = 86_400;
+    let (day, second) = (seconds / DAY_SECONDS, (seconds % DAY_SECONDS) as u32);
+    let (year, month, day) = split_day((day as u32).min(3_652_058));
+    let parts = [
+        (year / 100, 0),
+        (year, b'-'),
+        (month, b'-'),
+        (day, b' '),
+        (second / 3600, b':'),
+        (second / 60 % 60, b':'),
+        (second % 60, 0),
+    ];
+    let mut count = 0;
+    for (number, after) in parts {
+        let pair = PAIRS[number as usize % 100].to_le_bytes();
+        out[count..count + 2].copy_from_slice(&pair);
+        out[count + 2] = after;
+        count += 2 + usize::from(after > 0);
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +225,9 @@ mod tests {
             let mut text = [0; DIGITS_BYTES];
             let count = write_date_seconds(seconds, &mut text);
             assert_eq!(&text[..count], expected, "{seconds}");
+            let count = write_iso_date_seconds(seconds, &mut text);
+            let iso = seconds_to_date(seconds).to_string();
+            assert_eq!(str::from_utf8(&text[..count]), Ok(&*iso));
         }
     }
 
@@ -207,6 +236,7 @@ mod tests {
         for seconds in [u64::MAX, u64::MAX / 2, 3_652_059 * 86_400] {
             let count = write_date_seconds(seconds, &mut [0; DIGITS_BYTES]);
             assert!(count <= 22);
+            assert_eq!(write_iso_date_seconds(seconds, &mut [0; DIGITS_BYTES]), 19);
         }
     }
 

@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use super::batch::{Patch, Value};
 use super::error::{Error, ErrorKind, invalid_value, shorten};
 use super::value::{Plus, decode};
-use super::{CUSTOM_NAMES_MAX, Cell, Field, Ticket};
+use super::{CUSTOM_NAMES_MAX, Cell, CellMut, Field, Ticket};
 
 /// How the values of a record are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,14 @@ impl Draft {
     /// Gives an integer field a number; an error for any other field.
     pub(crate) fn set_integer(&mut self, field: Field, number: u64) -> Result<(), Error> {
         self.ticket.set_integer(field, number)
+    }
+
+    /// Gives a date field a date/time, which [`finish`](Draft::finish) checks.
+    #[cfg(feature = "csv")]
+    pub(crate) fn set_date(&mut self, field: Field, date: chrono::NaiveDateTime) {
+        if let CellMut::Date(cell) = self.ticket.cell_mut(field) {
+            *cell = Some(date);
+        }
     }
 
     /// Adds a custom field, and returns its place; none where the name was there before.

@@ -535,7 +535,7 @@ impl ErrorKind {
                 expected,
             } => suggest::closest(variable, expected.split(", ")),
             ErrorKind::UnknownVariable { variable, .. } => {
-                suggest::closest(variable, suggest::field_names())
+                suggest::output_name(variable).filter(|name| !name.eq_ignore_ascii_case(variable))
             }
             ErrorKind::InvalidValue {
                 value, expected, ..

@@ -36,19 +36,26 @@ use error::{Error, ErrorKind, shorten};
 /// The form of a response, and of an import that mirrors one.
 ///
 /// Each holds the tickets in order, and each ticket its 38 variables in the order of
-/// [`Field::ALL`]. A variable that is URL-encoded ([`Field::is_url_encoded`]) is so in all three
-/// forms: a blank is `+`, ASCII letters, digits and `*-._` stand as they are, and any other byte of
+/// [`Field::ALL`]. A variable that is URL-encoded ([`Field::is_url_encoded`]) is so in all forms but
+/// CSV: a blank is `+`, ASCII letters, digits and `*-._` stand as they are, and any other byte of
 /// the UTF-8 is `%XX`. None and empty are an empty value; an integer that uses 0 for none is `0`; a
-/// date is `M/D/YYYY h:mm:ss AM`. Every custom field of the store stands in every ticket.
+/// date is `M/D/YYYY h:mm:ss AM`, in CSV `YYYY-MM-DD HH:MM:SS`. Every custom field of the store
+/// stands in every ticket.
 ///
 /// | form | a ticket | no ticket | custom fields | other escapes |
 /// |---|---|---|---|---|
 /// | XML | an element `ticket` of an element a line, tabs before them | `tickets` opens and closes on two lines | an element each, inside `custom_fields` | `&amp;` `&lt;` `&gt;` |
 /// | JSON | an object of strings in the array `tickets` | an empty array | an array of one object | those of `serde_json` |
 /// | delimited | a line of pairs `name=value` joined by `&` | nothing | a pair each, then their names in `custom_fields` | `%XX` for `%&=+#` and control characters |
+/// | CSV | a record under a header of names | the header | a column each, named `custom_fields.NAME` | quotes |
+///
+/// A value of CSV stands in quotes, and its own quotes are doubled, where it holds a comma, a quote,
+/// CR or LF, or begins or ends with a blank or tab. It is the text as it is, also where a spreadsheet
+/// would run it as a formula: [`Chunks::csv_safe`](crate::Chunks::csv_safe) makes such texts harmless.
 ///
 /// Where only the number of tickets is asked for, it stands in `count` in place of the tickets; an
-/// error is [`Error::to_response`](crate::Error::to_response). Every line ends with a line feed.
+/// error is [`Error::to_response`](crate::Error::to_response). Every line ends with a line feed, every
+/// record of CSV with CR and LF.
 ///
 /// # Examples
 ///
@@ -68,11 +75,13 @@ pub enum Format {
     Json,
     /// One ticket a line, as URL-delimited pairs.
     Delimited,
+    /// One ticket a record, as a spreadsheet reads it.
+    Csv,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 3] = [Format::Xml, Format::Json, Format::Delimited];
+    pub const ALL: [Format; 4] = [Format::Xml, Format::Json, Format::Delimited, Format::Csv];
 
     /// Returns the name that a request's `format` gives it.
     pub const fn name(self) -> &'static str {
@@ -80,6 +89,7 @@ impl Format {
             Format::Xml => "xml",
             Format::Json => "json",
             Format::Delimited => "delimited",
+            Format::Csv => "csv",
         }
     }
 
@@ -95,6 +105,7 @@ impl Format {
             Format::Xml => "application/xml; charset=utf-8",
             Format::Json => "application/json; charset=utf-8",
             Format::Delimited => "text/plain; charset=utf-8",
+            Format::Csv => "text/csv; charset=utf-8",
         }
     }
 
@@ -120,7 +131,7 @@ impl fmt::Display for Format {
 ///
 /// assert_eq!("XML".parse::<Format>()?, Format::Xml);
 /// let error = "yaml".parse::<Format>().unwrap_err();
-/// assert_eq!(error.to_string(), "format is \"yaml\" but must be xml, json or delimited");
+/// assert_eq!(error.to_string(), "format is \"yaml\" but must be xml, json, delimited or csv");
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
 impl FromStr for Format {
@@ -131,7 +142,7 @@ impl FromStr for Format {
             ErrorKind::InvalidValue {
                 variable: "format".to_owned(),
                 value: shorten(name),
-                expected: "xml, json or delimited",
+                expected: "xml, json, delimited or csv",
             }
             .into()
         })

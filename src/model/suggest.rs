@@ -52,6 +52,12 @@ pub(super) fn field_names() -> impl Iterator<Item = &'static str> {
     Field::ALL.into_iter().flat_map(names)
 }
 
+/// Returns the output variable that a name of a record probably means.
+pub(super) fn output_name(word: &str) -> Option<&'static str> {
+    let named = Field::from_name(word).map(Field::name);
+    named.or_else(|| closest(word, Field::ALL.map(Field::name)))
+}
+
 /// Returns the first word of a list of fields, with directions where it is an order, that is none.
 pub(super) fn unknown_word(list: &str) -> Option<&str> {
     const PREFIX: &str = "custom_fields.";

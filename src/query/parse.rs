@@ -206,7 +206,7 @@ impl Reading {
             Single::Key => self.key = Some(value.to_owned()),
             Single::Format => {
                 let format = Format::from_name(value);
-                self.format = Some(format.ok_or_else(|| fail("xml, json or delimited"))?);
+                self.format = Some(format.ok_or_else(|| fail("xml, json, delimited or csv"))?);
             }
             Single::Tid => {
                 let filter = TidFilter::parse(value);

@@ -1,4 +1,4 @@
-//! The three formats of spec section 4, written the plain way.
+//! The four formats of a response, written the plain way.
 //!
 //! A value is made a `String`, a record a list of names with values, a body one `format!`
 //! after another; nothing is shared with the writers of `response`, so that the two can
@@ -40,6 +40,11 @@ pub(super) fn tickets(tickets: &[&Ticket], names: &[String], format: Format) -> 
             .iter()
             .map(|ticket| delimited_ticket(ticket, names))
             .collect(),
+        Format::Csv => {
+            let records = tickets.iter().map(|ticket| csv_ticket(ticket, names));
+            let lines = std::iter::once(csv_header(names)).chain(records);
+            lines.map(|values| csv_record(&values)).collect()
+        }
     }
 }
 
@@ -51,6 +56,7 @@ pub(super) fn count(total: u64, format: Format) -> String {
         }
         Format::Json => format!("{{\n\t\"count\" : \"{total}\"\n}}\n"),
         Format::Delimited => format!("count={total}\n"),
+        Format::Csv => csv_record(&["count".into()]) + &csv_record(&[total.to_string()]),
     }
 }
 
@@ -74,6 +80,10 @@ pub(super) fn error(code: &str, message: &str, format: Format) -> String {
             quote_json(&shown)
         ),
         Format::Delimited => format!("error={code}&message={}\n", encode(&shown)),
+        Format::Csv => {
+            let header = csv_record(&["error".into(), "message".into()]);
+            header + &csv_record(&[code.to_owned(), shown])
+        }
     }
 }
 
@@ -145,7 +155,54 @@ fn delimited_ticket(ticket: &Ticket, names: &[String]) -> String {
     pairs.join("&") + "\n"
 }
 
-/// A value as every format shows it, before the format's own escaping.
+/// The names of the columns.
+fn csv_header(names: &[String]) -> Vec<String> {
+    let mut columns = Vec::new();
+    for field in Field::ALL {
+        if field == Field::CustomFields {
+            columns.extend(names.iter().map(|own| format!("custom_fields.{own}")));
+        } else {
+            columns.push(field.name().to_owned());
+        }
+    }
+    columns
+}
+
+/// The values of a ticket, one for each column.
+fn csv_ticket(ticket: &Ticket, names: &[String]) -> Vec<String> {
+    let mut values = Vec::new();
+    for field in Field::ALL {
+        match ticket.cell(field) {
+            Cell::Text(text) => values.push(text.to_owned()),
+            Cell::Date(date) => {
+                values.push(date.map(show_iso_date).unwrap_or_default());
+            }
+            Cell::CustomFields(_) => {
+                let texts = names.iter().map(|own| super::custom(ticket, own));
+                values.extend(texts.map(str::to_owned));
+            }
+            Cell::Integer(_) | Cell::OptionalInteger(_) => values.push(value(ticket, field)),
+        }
+    }
+    values
+}
+
+/// A record with its end, each value in quotes where it must be.
+fn csv_record(values: &[String]) -> String {
+    let mut shown = Vec::new();
+    for value in values {
+        let is_alone = values.len() == 1 && value.is_empty();
+        let is_padded = value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']);
+        if is_alone || is_padded || value.contains([',', '"', '\r', '\n']) {
+            shown.push(format!("\"{}\"", value.replace('"', "\"\"")));
+        } else {
+            shown.push(value.clone());
+        }
+    }
+    shown.join(",") + "\r\n"
+}
+
+/// A value as every format but CSV shows it, before the format's own escaping.
 fn value(ticket: &Ticket, field: Field) -> String {
     match ticket.cell(field) {
         Cell::Text(text) if field.is_url_encoded() => encode(text),
@@ -164,6 +221,12 @@ fn show_date(date: NaiveDateTime) -> String {
     let (is_after_noon, hour) = date.hour12();
     let half = if is_after_noon { "PM" } else { "AM" };
     format!("{month}/{day}/{year:04} {hour}:{minute:02}:{second:02} {half}")
+}
+
+fn show_iso_date(date: NaiveDateTime) -> String {
+    let (year, month, day) = (date.year(), date.month(), date.day());
+    let (hour, minute, second) = (date.hour(), date.minute(), date.second());
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
 fn encode(text: &str) -> String {

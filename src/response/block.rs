@@ -25,8 +25,9 @@
 
 use std::ops::Range;
 
+use super::csv::Frame;
 use super::template::{GLUE_BYTES_MAX, Piece, Template, Writing, put_number};
-use super::{Escapes, Window};
+use super::{Escapes, Style, Window};
 use crate::segment::blob::Blob;
 use crate::segment::column::Column;
 use crate::segment::{Segment, Slot};
@@ -50,7 +51,7 @@ const TOUCHED_BYTES: usize = 1024;
 pub(super) struct Place {
     /// Twice the rests that are through; one more where the lane's bytes before the next are.
     part_index: usize,
-    /// Bytes of the part; of an escaped value, as it is kept.
+    /// Bytes of the part; of an escaped or decoded value, as it is kept.
     offset: usize,
 }
 
@@ -71,6 +72,8 @@ struct Rest {
     lane_end: usize,
     slot: Slot,
     writing: Writing,
+    /// What stands around it.
+    frame: Frame,
     /// Where among the texts of the column it lies.
     range: Range<usize>,
 }
@@ -102,7 +105,7 @@ impl Block {
         template: &Template,
         segment: &Segment,
         rows: &[u32],
-        escapes: &Escapes,
+        style: &Style,
     ) {
         let values_count = template.values_count();
         let lane_bytes = template.glue_bytes() + values_count * CELL_BYTES + GLUE_BYTES_MAX;
@@ -122,9 +125,9 @@ impl Block {
             let glue = template.glue(piece);
             match glue.first_chunk::<32>() {
                 Some(short) if piece.glue_bytes <= 32 => {
-                    self.gather_piece(short, piece, segment, escapes);
+                    self.gather_piece(short, piece, segment, style);
                 }
-                _ => self.gather_piece(glue, piece, segment, escapes),
+                _ => self.gather_piece(glue, piece, segment, style),
             }
         }
     }
@@ -135,7 +138,7 @@ impl Block {
         glue: &[u8; G],
         piece: Piece,
         segment: &Segment,
-        escapes: &Escapes,
+        style: &Style,
     ) {
         let glue = (glue, piece.glue_bytes);
         let Some(value @ (slot, writing)) = piece.value else {
@@ -147,6 +150,10 @@ impl Block {
                 *code = column.index(row) as u64;
             }
             let texts = column.encoded_texts();
+            if writing == Writing::Decoded {
+                self.append(glue, |_, _| 0);
+                return self.push_framed(value, texts, &codes, style);
+            }
             return self.append_places(glue, value, texts, &self.places(texts, &codes));
         }
         let Some(column) = segment.column(slot) else {
@@ -155,25 +162,29 @@ impl Block {
         column.gather_codes(&self.rows, &mut codes);
         match writing {
             Writing::Date => self.append_numbers(glue, Writing::Date, column, &codes),
+            Writing::IsoDate => self.append_numbers(glue, Writing::IsoDate, column, &codes),
             Writing::Integer | Writing::OptionalInteger => {
                 self.append_numbers(glue, writing, column, &codes);
             }
-            Writing::Escaped => {
+            Writing::Escaped | Writing::Quoted => {
                 let Some(texts) = column.texts() else { return };
                 let mut places = self.places(texts, &codes);
-                let mut are_cut = [false; BLOCK_ROWS_MAX];
-                for (place, is_cut) in places.iter_mut().zip(&mut are_cut) {
+                let mut frames = [None; BLOCK_ROWS_MAX];
+                for (place, frame) in places.iter_mut().zip(&mut frames) {
                     let text = &texts.bytes_from(place.0)[..place.1];
-                    *is_cut = !is_plain(text, escapes);
+                    *frame = frame_of(text, style);
                     // Nothing of what is escaped is put into a lane.
-                    place.1 *= usize::from(!*is_cut);
+                    place.1 *= usize::from(frame.is_none());
                 }
-                self.append_places(glue, value, texts, &places);
-                for lane in (0..self.rows.len()).filter(|&lane| are_cut[lane]) {
-                    self.push_rest(lane, value, texts.range(codes[lane] as usize));
+                self.append_places(glue, (slot, Writing::Plain), texts, &places);
+                for lane in 0..self.rows.len() {
+                    if let Some(frame) = frames[lane] {
+                        let range = texts.range(codes[lane] as usize);
+                        self.push_rest(lane, (slot, Writing::Escaped), range, frame);
+                    }
                 }
             }
-            Writing::Encoded | Writing::Plain | Writing::Long => {
+            Writing::Encoded | Writing::Plain | Writing::Long | Writing::Decoded => {
                 let Some(texts) = texts_of(column, writing) else {
                     return;
                 };
@@ -226,19 +237,43 @@ impl Block {
         }
         if count_max > CELL_BYTES {
             for (lane, &(start, count)) in places.iter().enumerate() {
-                self.push_rest(lane, value, start + CELL_BYTES..start + count);
+                let range = start + CELL_BYTES..start + count;
+                self.push_rest(lane, value, range, Frame::default());
             }
             touch(texts, places);
         }
     }
 
+    /// Notes the texts of the rows' codes, which are kept URL-encoded, with what stands around each.
+    fn push_framed(
+        &mut self,
+        value: (Slot, Writing),
+        texts: &Blob,
+        codes: &[u64; BLOCK_ROWS_MAX],
+        style: &Style,
+    ) {
+        for (lane, &code) in codes.iter().enumerate().take(self.rows.len()) {
+            let range = texts.range(code as usize);
+            let text = &texts.bytes_from(range.start)[..range.len()];
+            let frame = style.quoting.map(|quoting| quoting.frame_encoded(text));
+            self.push_rest(lane, value, range, frame.unwrap_or_default());
+        }
+    }
+
     /// Notes what a lane does not hold of the value at its end, if there is such.
-    fn push_rest(&mut self, lane: usize, (slot, writing): (Slot, Writing), range: Range<usize>) {
+    fn push_rest(
+        &mut self,
+        lane: usize,
+        (slot, writing): (Slot, Writing),
+        range: Range<usize>,
+        frame: Frame,
+    ) {
         if !range.is_empty() {
             self.rests[lane].push(Rest {
                 lane_end: self.ends[lane],
                 slot,
                 writing,
+                frame,
                 range,
             });
         }
@@ -268,7 +303,7 @@ impl Block {
         &self,
         (index, place): (usize, Place),
         segment: &Segment,
-        escapes: &Escapes,
+        style: &Style,
         window: &mut Window<'_>,
     ) -> Option<Place> {
         let rests = &self.rests[index];
@@ -281,7 +316,7 @@ impl Block {
                 let end = rest.map_or(self.ends[index], |rest| rest.lane_end);
                 window.put(&self.bytes[start..end], offset)
             } else {
-                rest.and_then(|rest| rest.write(offset, segment, escapes, window))
+                rest.and_then(|rest| rest.write(offset, segment, style, window))
             };
             if let Some(offset) = cut {
                 return Some(Place { part_index, offset });
@@ -300,7 +335,15 @@ fn texts_of(column: &Column, writing: Writing) -> Option<&Blob> {
     }
 }
 
-/// Returns whether a format writes a text as it is.
+/// Returns what a format writes around a text; none where the text is written as it is.
+fn frame_of(text: &[u8], style: &Style) -> Option<Frame> {
+    match style.quoting {
+        Some(quoting) => Some(quoting.frame(text)).filter(|&frame| frame != Frame::default()),
+        None => (!is_plain(text, style.escapes)).then(Frame::default),
+    }
+}
+
+/// Returns whether a format writes a text without escapes.
 fn is_plain(text: &[u8], escapes: &Escapes) -> bool {
     text.iter()
         .all(|&byte| escapes[usize::from(byte)].is_empty())
@@ -345,11 +388,40 @@ fn touch(texts: &Blob, places: &Places) {
 }
 
 impl Rest {
+    /// Writes from an offset on, which counts the bytes before the text, of it, and behind it.
     fn write(
         &self,
         offset: usize,
         segment: &Segment,
-        escapes: &Escapes,
+        style: &Style,
+        window: &mut Window<'_>,
+    ) -> Option<usize> {
+        let (before, after) = (
+            self.frame.before().as_bytes(),
+            self.frame.after().as_bytes(),
+        );
+        let text_end = before.len() + self.range.len();
+        if offset < before.len()
+            && let Some(cut) = window.put(before, offset)
+        {
+            return Some(cut);
+        }
+        let from = offset.max(before.len()) - before.len();
+        if from < self.range.len()
+            && let Some(cut) = self.write_text(from, segment, style, window)
+        {
+            return Some(before.len() + cut);
+        }
+        let cut = window.put(after, offset.max(text_end) - text_end);
+        cut.map(|cut| text_end + cut)
+    }
+
+    /// Writes the text from a byte on.
+    fn write_text(
+        &self,
+        offset: usize,
+        segment: &Segment,
+        style: &Style,
         window: &mut Window<'_>,
     ) -> Option<usize> {
         let texts = match segment.text_column(self.slot) {
@@ -360,7 +432,8 @@ impl Rest {
         };
         let text = &texts?.bytes_from(self.range.start)[..self.range.len()];
         match self.writing {
-            Writing::Escaped => window.put_escaped(text, offset, escapes),
+            Writing::Escaped => window.put_escaped(text, offset, style.escapes),
+            Writing::Decoded => window.put_decoded(text, offset),
             _ => window.put(text, offset),
         }
     }

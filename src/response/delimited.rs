@@ -11,10 +11,11 @@ use crate::model::value::encode_into;
 use crate::segment::Slot;
 
 pub(super) static STYLE: Style = Style {
-    head: "",
+    head: |_| String::new(),
     between: "",
     foot: "",
     escapes: &ESCAPES,
+    quoting: None,
     record,
     count,
     error,

@@ -10,10 +10,11 @@ use crate::model::Field;
 use crate::segment::Slot;
 
 pub(super) static STYLE: Style = Style {
-    head: "{\n\t\"tickets\": [",
+    head: |_| "{\n\t\"tickets\": [".to_owned(),
     between: ",",
     foot: "\n\t]\n}\n",
     escapes: &ESCAPES,
+    quoting: None,
     record,
     count,
     error,

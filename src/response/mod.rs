@@ -19,6 +19,7 @@
 //! touches a template: the names of the fields and some 1 KiB.
 
 mod block;
+mod csv;
 mod delimited;
 mod json;
 mod template;
@@ -35,6 +36,7 @@ use crate::model::{Format, is_identifier_char};
 use crate::plan::{Answer, Rows};
 use crate::snapshot::RowId;
 use block::{BLOCK_ROWS_MAX, Block, Place};
+use csv::{Quoting, decode_some};
 use template::{Layout, Template};
 
 /// The most bytes that one chunk holds.
@@ -70,15 +72,17 @@ fn escape(text: &str, escapes: &Escapes) -> String {
     out
 }
 
-/// What makes a format: all that the three files differ in.
+/// What makes a format: all that its files differ in.
 struct Style {
-    /// What stands before the first record.
-    head: &'static str,
+    /// Makes what stands before the first record, for a store with these custom names.
+    head: fn(&[String]) -> String,
     /// What stands between two records.
     between: &'static str,
     /// What stands after the last record, or after the head where there is none.
     foot: &'static str,
     escapes: &'static Escapes,
+    /// How texts are quoted; none where they are URL-encoded or escaped.
+    quoting: Option<Quoting>,
     /// Lays out glue and values of a record with these custom names.
     record: fn(&mut Layout<'_>, &[String]),
     /// Makes the body of a count.
@@ -93,6 +97,7 @@ impl Style {
             Format::Xml => &xml::STYLE,
             Format::Json => &json::STYLE,
             Format::Delimited => &delimited::STYLE,
+            Format::Csv => &csv::STYLE,
         }
     }
 }
@@ -137,6 +142,22 @@ impl Window<'_> {
                 self.put(escape, 0);
                 from += 1;
             }
+        }
+        None
+    }
+
+    /// Appends a URL-encoded text decoded, with its quotes doubled; likewise.
+    fn put_decoded(&mut self, text: &[u8], mut from: usize) -> Option<usize> {
+        const PIECE_BYTES: usize = 256;
+        let mut piece = [0; PIECE_BYTES];
+        while from < text.len() {
+            let room = self.left().min(PIECE_BYTES);
+            let (read, written) = decode_some(&text[from..], &mut piece[..room]);
+            if read == 0 {
+                return Some(from);
+            }
+            self.chunk.extend_from_slice(&piece[..written]);
+            from += read;
         }
         None
     }
@@ -206,7 +227,8 @@ impl Chunks {
         let (head, foot) = if answer.is_count_only() {
             ((style.count)(answer.total()).into_bytes(), "")
         } else {
-            (style.head.as_bytes().to_vec(), style.foot)
+            let names = answer.snapshot().custom_names();
+            ((style.head)(names).into_bytes(), style.foot)
         };
         let segments = answer.snapshot().segments();
         Chunks {
@@ -225,6 +247,73 @@ impl Chunks {
             stage: Stage::Head(0),
             chunk_bytes: FIRST_CHUNK_BYTES,
         }
+    }
+
+    /// Sets whether CSV is made harmless to spreadsheets; to be called before the first chunk.
+    ///
+    /// A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`, or with a tab or CR before
+    /// one of them, and tickets come from strangers. An apostrophe before each such text keeps it a
+    /// text; what is read back has it too, so the default is to write texts as they are. Of no
+    /// effect on the other formats. A spreadsheet that parts cells by semicolons takes a record
+    /// apart elsewhere: import the file with the comma as its separator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Format, Options, Query, Store, Ticket};
+    ///
+    /// let mut store = Store::new(Options::default());
+    /// let mut batch = Batch::new();
+    /// batch.put(Ticket { tid: 7, summary: "=1+1".into(), ..Ticket::default() });
+    /// store.commit(batch)?;
+    ///
+    /// let answer = store.snapshot().answer(&Query::default());
+    /// let mut body = Vec::new();
+    /// answer.into_chunks(Format::Csv).csv_safe(true).write_to(&mut body)?;
+    /// assert!(body.ends_with(b",'=1+1\r\n"));
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn csv_safe(mut self, is_safe: bool) -> Chunks {
+        if self.style.quoting.is_some() {
+            self.style = if is_safe {
+                &csv::SAFE_STYLE
+            } else {
+                &csv::STYLE
+            };
+        }
+        self
+    }
+
+    /// Writes all chunks that are left; returns how many bytes they have.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) where the writer fails; some chunks are written then.
+    ///
+    /// # Cost
+    ///
+    /// Linear in the chunks. Memory is one of them, so a writer needs no buffer of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Format, Options, Query, Store};
+    ///
+    /// let answer = Store::new(Options::default()).snapshot().answer(&Query::default());
+    /// let mut body = Vec::new();
+    /// assert_eq!(answer.into_chunks(Format::Json).write_to(&mut body)?, 22);
+    /// assert_eq!(body, b"{\n\t\"tickets\": [\n\t]\n}\n");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn write_to<W: io::Write>(&mut self, mut writer: W) -> Result<u64, Error> {
+        let mut chunk = Vec::new();
+        let mut written = 0;
+        while self.fill(&mut chunk) {
+            writer.write_all(&chunk)?;
+            written += chunk.len() as u64;
+        }
+        Ok(written)
     }
 
     /// Overwrites the buffer with the next chunk; false, with an empty buffer, at the end.
@@ -281,8 +370,7 @@ impl Chunks {
             }
             let live = &self.answer.snapshot().segments()[self.block_segment as usize];
             let record = (self.block_written, place);
-            let escapes = self.style.escapes;
-            let cut = self.block.write(record, &live.segment, escapes, window);
+            let cut = self.block.write(record, &live.segment, self.style, window);
             if cut.is_some() {
                 return cut;
             }
@@ -311,8 +399,7 @@ impl Chunks {
         let template = self.templates[self.block_segment as usize]
             .get_or_insert_with(|| Template::make(segment, self.style, snapshot.custom_names()));
         let rows = &rows[..rows_count];
-        self.block
-            .gather(template, segment, rows, self.style.escapes);
+        self.block.gather(template, segment, rows, self.style);
         self.ids_gathered += self.block.rows_count();
         self.block_written = 0;
         true
@@ -379,15 +466,8 @@ impl Answer {
     /// assert_eq!(body, b"<?xml version=\"1.0\"?>\n<tickets>\n</tickets>\n");
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
-    pub fn write_to<W: io::Write>(&self, format: Format, mut writer: W) -> Result<u64, Error> {
-        let mut chunks = Chunks::new(self.clone(), format);
-        let mut chunk = Vec::new();
-        let mut written = 0;
-        while chunks.fill(&mut chunk) {
-            writer.write_all(&chunk)?;
-            written += chunk.len() as u64;
-        }
-        Ok(written)
+    pub fn write_to<W: io::Write>(&self, format: Format, writer: W) -> Result<u64, Error> {
+        Chunks::new(self.clone(), format).write_to(writer)
     }
 
     /// Returns the response in a format as chunks that own the answer's snapshot.

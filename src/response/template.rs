@@ -9,9 +9,11 @@
 //! * The glue before a value has at most [`GLUE_BYTES_MAX`] bytes; a longer run is several
 //!   pieces, and only the last of them has a value.
 
-use super::{Escapes, Style, escape};
+use super::{Style, escape};
 use crate::model::FieldKind;
-use crate::model::digits::{DIGITS_BYTES, write_date_seconds, write_number};
+use crate::model::digits::{
+    DIGITS_BYTES, write_date_seconds, write_iso_date_seconds, write_number,
+};
 use crate::segment::column::Column;
 use crate::segment::dictionary::Dictionary;
 use crate::segment::{Segment, Slot};
@@ -23,7 +25,7 @@ pub(super) const GLUE_BYTES_MAX: usize = 64;
 const FUSED_BYTES_MAX: usize = 1 << 10;
 
 /// How a value is made into bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writing {
     /// A dictionary's URL-encoded text.
     Encoded,
@@ -31,13 +33,19 @@ pub(super) enum Writing {
     Plain,
     /// A dictionary's text, escaped as the format does.
     Escaped,
+    /// A dictionary's text, in quotes where it must be.
+    Quoted,
     /// A number; none is 0.
     Integer,
     /// A number; none is empty.
     OptionalInteger,
     Date,
+    /// The same in the form that sorts as text.
+    IsoDate,
     /// A long text, which is kept URL-encoded.
     Long,
+    /// The same decoded, in quotes where it must be.
+    Decoded,
 }
 
 /// A run of glue, and the value behind it.
@@ -59,10 +67,10 @@ impl Template {
     /// Makes the template of a segment's records, for a store with these custom names.
     ///
     /// Cost: linear in the names of the fields and the custom names.
-    pub(super) fn make(segment: &Segment, style: &Style, names: &[String]) -> Template {
+    pub(super) fn make(segment: &Segment, style: &'static Style, names: &[String]) -> Template {
         let mut layout = Layout {
             segment,
-            escapes: style.escapes,
+            style,
             template: Template {
                 text: Vec::new(),
                 pieces: Vec::new(),
@@ -99,7 +107,7 @@ impl Template {
 /// A [`Template`] being made: what a format writes a record into, once a segment.
 pub(super) struct Layout<'a> {
     segment: &'a Segment,
-    escapes: &'static Escapes,
+    style: &'static Style,
     template: Template,
     /// Where the run that is being written starts.
     run_start: usize,
@@ -121,13 +129,17 @@ impl Layout<'_> {
     /// Appends the value of a slot.
     pub(super) fn value(&mut self, slot: Slot) {
         if self.segment.text_column(slot).is_some() {
-            return self.end_run(Some((slot, Writing::Long)));
+            let writing = match self.style.quoting {
+                Some(_) => Writing::Decoded,
+                None => Writing::Long,
+            };
+            return self.end_run(Some((slot, writing)));
         }
         // A name that no ticket of the segment has is empty throughout.
         let Some(column) = self.segment.column(slot) else {
             return;
         };
-        let writing = writing_of(slot, column);
+        let writing = writing_of(slot, column, self.style);
         if !column.is_constant() || !self.fuse(column, writing) {
             self.end_run(Some((slot, writing)));
         }
@@ -137,7 +149,7 @@ impl Layout<'_> {
     fn fuse(&mut self, column: &Column, writing: Writing) -> bool {
         let out = &mut self.template.text;
         match writing {
-            Writing::Encoded | Writing::Plain | Writing::Escaped => {
+            Writing::Encoded | Writing::Plain | Writing::Escaped | Writing::Quoted => {
                 let texts = match writing {
                     Writing::Encoded => column.encoded_texts(),
                     _ => column.texts(),
@@ -146,20 +158,23 @@ impl Layout<'_> {
                 if text.len() > FUSED_BYTES_MAX {
                     return false;
                 }
-                match writing {
-                    Writing::Escaped => {
-                        out.extend_from_slice(escape(text, self.escapes).as_bytes());
+                match (writing, self.style.quoting) {
+                    (Writing::Escaped, _) => {
+                        out.extend_from_slice(escape(text, self.style.escapes).as_bytes());
+                    }
+                    (Writing::Quoted, Some(quoting)) => {
+                        out.extend_from_slice(quoting.quote(text).as_bytes());
                     }
                     _ => out.extend_from_slice(text.as_bytes()),
                 }
             }
-            Writing::Date | Writing::Integer | Writing::OptionalInteger => {
+            Writing::Date | Writing::IsoDate | Writing::Integer | Writing::OptionalInteger => {
                 let mut text = [0; DIGITS_BYTES];
                 let count = put_number(column.number(0), writing, &mut text);
                 out.extend_from_slice(&text[..count]);
             }
             // Long texts are in no column of codes.
-            Writing::Long => {}
+            Writing::Long | Writing::Decoded => {}
         }
         true
     }
@@ -191,18 +206,24 @@ pub(super) fn put_number(
 ) -> usize {
     match (writing, number) {
         (Writing::Date, Some(seconds)) => write_date_seconds(seconds, out),
+        (Writing::IsoDate, Some(seconds)) => write_iso_date_seconds(seconds, out),
         (Writing::Integer, number) => write_number(number.unwrap_or(0), out),
         (_, Some(number)) => write_number(number, out),
         (_, None) => 0,
     }
 }
 
-fn writing_of(slot: Slot, column: &Column) -> Writing {
+fn writing_of(slot: Slot, column: &Column, style: &Style) -> Writing {
     let kind = match slot {
         Slot::Field(field) => field.kind(),
         Slot::Custom(_) => FieldKind::Text,
     };
     match kind {
+        FieldKind::Text | FieldKind::CustomFields | FieldKind::Identifier | FieldKind::Flag
+            if style.quoting.is_some() =>
+        {
+            Writing::Quoted
+        }
         FieldKind::Text | FieldKind::CustomFields => Writing::Encoded,
         FieldKind::Identifier | FieldKind::Flag => {
             let is_plain = column.dictionary().is_some_and(Dictionary::is_plain);
@@ -214,6 +235,7 @@ fn writing_of(slot: Slot, column: &Column) -> Writing {
         }
         FieldKind::Integer => Writing::Integer,
         FieldKind::OptionalInteger => Writing::OptionalInteger,
+        FieldKind::Date if style.quoting.is_some() => Writing::IsoDate,
         FieldKind::Date => Writing::Date,
     }
 }

@@ -1,9 +1,13 @@
 //! Responses byte for byte, read back by foreign parsers, and cut at every place.
 
+mod readers;
+
 use std::io;
 use std::sync::Arc;
 
 use chrono::{Datelike, Timelike};
+
+use readers::read_back;
 
 use super::*;
 use crate::model::error::ErrorKind;
@@ -58,6 +62,10 @@ macro_rules! golden {
             (
                 Format::Delimited,
                 include_str!(concat!("../../tests/golden/", $name, ".txt")),
+            ),
+            (
+                Format::Csv,
+                include_str!(concat!("../../tests/golden/", $name, ".csv")),
             ),
         ]
     };
@@ -141,7 +149,7 @@ fn escapes() -> Vec<Ticket> {
 }
 
 /// Checks the golden files of a subject, in one segment and in several, and reads them back.
-fn check_golden(tickets: &[Ticket], golden: [(Format, &str); 3]) {
+fn check_golden(tickets: &[Ticket], golden: [(Format, &str); 4]) {
     for (format, expected) in golden {
         for segments_count in [1, 2, 3] {
             let body = String::from_utf8(body(tickets, segments_count, format)).unwrap();
@@ -153,6 +161,15 @@ fn check_golden(tickets: &[Ticket], golden: [(Format, &str); 3]) {
 
 /// Name and decoded text of every value of every ticket.
 type Cells = Vec<Vec<(String, String)>>;
+
+/// Returns a date as XML, JSON and delimited form show it.
+fn show_date(date: chrono::NaiveDateTime) -> String {
+    let (day, (after_noon, hour)) = (date.date(), date.hour12());
+    let half = if after_noon { "PM" } else { "AM" };
+    let (month, day, year) = (day.month(), day.day(), day.year());
+    let (minute, second) = (date.minute(), date.second());
+    format!("{month}/{day}/{year:04} {hour}:{minute:02}:{second:02} {half}")
+}
 
 fn expected_cells(tickets: &[Ticket]) -> Cells {
     let mut names: Vec<&String> = Vec::new();
@@ -171,13 +188,7 @@ fn expected_cells(tickets: &[Ticket]) -> Cells {
                 CellMut::OptionalInteger(integer) => {
                     integer.map_or(String::new(), |integer| integer.to_string())
                 }
-                CellMut::Date(date) => date.map_or(String::new(), |date| {
-                    let (day, (after_noon, hour)) = (date.date(), date.hour12());
-                    let half = if after_noon { "PM" } else { "AM" };
-                    let (month, day, year) = (day.month(), day.day(), day.year());
-                    let (minute, second) = (date.minute(), date.second());
-                    format!("{month}/{day}/{year:04} {hour}:{minute:02}:{second:02} {half}")
-                }),
+                CellMut::Date(date) => date.map(show_date).unwrap_or_default(),
                 CellMut::CustomFields(pairs) => {
                     for name in &names {
                         let pair = pairs.iter().find(|pair| pair.0 == **name);
@@ -192,94 +203,6 @@ fn expected_cells(tickets: &[Ticket]) -> Cells {
         cells
     };
     tickets.iter().map(cells).collect()
-}
-
-fn decoded(name: &str, raw: String) -> (String, String) {
-    let is_raw = Field::from_output_name(name).is_some_and(|field| !field.is_url_encoded());
-    let text = if is_raw {
-        raw
-    } else {
-        let pair = format!("v={raw}");
-        let mut pairs = form_urlencoded::parse(pair.as_bytes());
-        pairs.next().unwrap().1.into_owned()
-    };
-    (name.to_owned(), text)
-}
-
-fn read_back(format: Format, body: &str) -> Cells {
-    match format {
-        Format::Xml => read_xml(body),
-        Format::Json => read_json(body),
-        Format::Delimited => body.lines().map(read_pairs).collect(),
-    }
-}
-
-fn read_xml(body: &str) -> Cells {
-    use quick_xml::events::Event;
-    let mut reader = quick_xml::Reader::from_str(body);
-    let (mut cells, mut text, mut is_leaf) = (Cells::new(), String::new(), false);
-    loop {
-        match reader.read_event().unwrap() {
-            Event::Start(start) => {
-                if start.name().as_ref() == "ticket" {
-                    cells.push(Vec::new());
-                }
-                text.clear();
-                is_leaf = true;
-            }
-            Event::Text(part) => text.push_str(&part),
-            Event::GeneralRef(name) => text.push(match &*name {
-                "amp" => '&',
-                "lt" => '<',
-                "gt" => '>',
-                other => panic!("entity {other:?}"),
-            }),
-            Event::End(end) => {
-                let name = end.name().as_ref().to_owned();
-                if is_leaf && name != "custom_fields" && name != "tickets" {
-                    let cell = decoded(&name, std::mem::take(&mut text));
-                    cells.last_mut().unwrap().push(cell);
-                }
-                is_leaf = false;
-            }
-            Event::Eof => return cells,
-            _ => {}
-        }
-    }
-}
-
-fn read_json(body: &str) -> Cells {
-    // `serde_json` sorts members, so cells are looked up in the order of the fields.
-    let root: serde_json::Value = serde_json::from_str(body).unwrap();
-    let members = |value: &serde_json::Value| -> Vec<(String, String)> {
-        let order = |name: &str| body.find(&format!("\"{name}\" : ")).unwrap();
-        let mut members: Vec<_> = value.as_object().unwrap().iter().collect();
-        members.sort_by_key(|(name, _)| order(name));
-        let mut cells = Vec::new();
-        for (name, value) in members {
-            if let Some(custom) = value.as_array() {
-                for object in custom {
-                    let mut pairs: Vec<_> = object.as_object().unwrap().iter().collect();
-                    pairs.sort_by_key(|(name, _)| order(name));
-                    let texts = pairs.into_iter();
-                    cells.extend(
-                        texts.map(|(name, text)| decoded(name, text.as_str().unwrap().to_owned())),
-                    );
-                }
-            } else {
-                cells.push(decoded(name, value.as_str().unwrap().to_owned()));
-            }
-        }
-        cells
-    };
-    let tickets = root["tickets"].as_array().unwrap();
-    tickets.iter().map(members).collect()
-}
-
-fn read_pairs(line: &str) -> Vec<(String, String)> {
-    // A plus of a raw value is escaped, so the standard's parser reads raw values too.
-    let pairs = form_urlencoded::parse(line.as_bytes()).into_owned();
-    pairs.filter(|(name, _)| name != "custom_fields").collect()
 }
 
 #[test]
@@ -448,6 +371,54 @@ fn chunks_may_end_anywhere() {
 }
 
 #[test]
+fn a_safe_response_is_the_plain_one_with_apostrophes() {
+    let texts = [
+        "=1", "+1,2", "-\"", "@\r\n", "\t=1", "\r=1", "1=", " =1", "'=1", "", "- ",
+    ];
+    let ticket = |tid: u64, summary: &str| Ticket {
+        tid,
+        cid: summary.into(),
+        opened_by: if summary.contains(['\t', '\r']) {
+            "=".into()
+        } else {
+            summary.into()
+        },
+        custom_fields: vec![("A".into(), summary.into())],
+        subject: summary.repeat(20_000),
+        summary: summary.into(),
+        ..Ticket::default()
+    };
+    let harmless = |text: &str| match text.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
+        _ => text.to_owned(),
+    };
+    // All of a segment may be one text, or each another.
+    let same = (1..=3).map(|tid| ticket(tid, "=1,\"")).collect();
+    let different = (1..).zip(texts).map(|(tid, text)| ticket(tid, text));
+    for mut tickets in [same, different.collect::<Vec<Ticket>>()] {
+        let answer = snapshot(&tickets, 1).answer(&Query::default());
+        let mut body = Vec::new();
+        let mut chunks = answer.clone().into_chunks(Format::Csv).csv_safe(true);
+        chunks.write_to(&mut body).unwrap();
+        for ticket in &mut tickets {
+            for field in Field::ALL {
+                match ticket.cell_mut(field) {
+                    CellMut::Text(text) => *text = harmless(text),
+                    CellMut::CustomFields(pairs) => pairs[0].1 = harmless(&pairs[0].1),
+                    _ => {}
+                }
+            }
+        }
+        let cells = read_back(Format::Csv, str::from_utf8(&body).unwrap());
+        assert_eq!(cells, expected_cells(&tickets));
+        for format in [Format::Xml, Format::Json, Format::Delimited] {
+            let others = answer.clone().into_chunks(format).csv_safe(true);
+            assert!(others.eq(answer.clone().into_chunks(format)));
+        }
+    }
+}
+
+#[test]
 fn huge_texts_are_split_over_chunks() {
     let huge = "é&".repeat(300_000);
     let tickets: Vec<Ticket> = (1..=3)
@@ -500,11 +471,12 @@ fn a_record_is_the_same_whatever_is_beside_it() {
             }
         })
         .collect();
-    for format in [Format::Xml, Format::Delimited] {
+    for format in [Format::Xml, Format::Delimited, Format::Csv] {
         let records = |tickets: &[Ticket]| {
             let body = String::from_utf8(body(tickets, 1, format)).unwrap();
             let style = Style::of(format);
-            body[style.head.len()..body.len() - style.foot.len()].to_owned()
+            let head = (style.head)(&[]);
+            body[head.len()..body.len() - style.foot.len()].to_owned()
         };
         let alone = tickets
             .iter()

@@ -9,10 +9,11 @@ use crate::model::Field;
 use crate::segment::Slot;
 
 pub(super) static STYLE: Style = Style {
-    head: "<?xml version=\"1.0\"?>\n<tickets>\n",
+    head: |_| "<?xml version=\"1.0\"?>\n<tickets>\n".to_owned(),
     between: "",
     foot: "</tickets>\n",
     escapes: &ESCAPES,
+    quoting: None,
     record,
     count,
     error,

@@ -1,7 +1,7 @@
 //! Columns of long texts, which nobody filters by value.
 //!
-//! The texts (subject, summary) are kept URL-encoded, the form in which XML, JSON and delimited
-//! responses write them. Few are equal, so they have no dictionary.
+//! The texts (subject, summary) are kept URL-encoded, the form in which all formats but CSV write
+//! them. Few are equal, so they have no dictionary.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Responses read by parsers of others: `quick-xml`, `serde_json` and `form_urlencoded`.
+//! Responses read by parsers of others: `quick-xml`, `serde_json`, `form_urlencoded` and `csv`.
 //!
 //! What the engine writes and its own import reads could be wrong in both; these share
 //! nothing with either.
@@ -19,6 +19,7 @@ pub fn check<'a>(
     let parsed = match format {
         Format::Xml => parse_xml(&body),
         Format::Json => parse_json(&body),
+        Format::Csv => parse_csv(&body, names),
         _ => parse_delimited(&body),
     };
     assert_eq!(parsed.len(), tickets.len());
@@ -125,6 +126,35 @@ fn parse_delimited(body: &str) -> Vec<Foreign> {
         .collect()
 }
 
+fn parse_csv(body: &str, names: &[String]) -> Vec<Foreign> {
+    assert!(body.ends_with("\r\n"));
+    let mut reader = csv::Reader::from_reader(body.as_bytes());
+    let columns = reader.headers().unwrap().clone();
+    assert_eq!(columns.len(), Field::ALL.len() - 1 + names.len());
+    let records = reader.records().map(Result::unwrap);
+    records
+        .map(|record| {
+            let mut foreign = Foreign::default();
+            for (column, value) in columns.iter().zip(&record) {
+                match column.strip_prefix("custom_fields.") {
+                    Some(name) => foreign.custom.push((name.to_owned(), value.to_owned())),
+                    None => foreign.fields.push((column.to_owned(), value.to_owned())),
+                }
+            }
+            // The columns stand where the others have a variable that holds them all.
+            let place = Field::CustomFields.index();
+            let own = (Field::CustomFields.name().to_owned(), String::new());
+            foreign.fields.insert(place, own);
+            foreign
+        })
+        .collect()
+}
+
+/// Reads `2014-04-24 10:42:43`.
+fn is_iso_date(text: &str, date: NaiveDateTime) -> bool {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S") == Ok(date) && text.len() == 19
+}
+
 /// Reads `4/24/2014 10:42:43 AM`.
 fn is_date(text: &str, date: NaiveDateTime) -> bool {
     let parts: Vec<&str> = text.split(['/', ' ', ':']).collect();
@@ -155,8 +185,9 @@ fn compare(ticket: &Ticket, foreign: &Foreign, names: &[String], format: Format)
         fields.iter().map(|field| field.name()).collect::<Vec<_>>()
     );
     for (field, (name, value)) in fields.into_iter().zip(&foreign.fields) {
-        // The foreign parser of delimited pairs has decoded them already.
-        let is_encoded = field.kind() == FieldKind::Text && format != Format::Delimited;
+        // The foreign parser of delimited pairs has decoded them already; those of CSV are plain.
+        let is_encoded =
+            field.kind() == FieldKind::Text && !matches!(format, Format::Delimited | Format::Csv);
         let value = if is_encoded {
             decode(value)
         } else {
@@ -167,6 +198,9 @@ fn compare(ticket: &Ticket, foreign: &Foreign, names: &[String], format: Format)
             Cell::Integer(integer) => assert_eq!(value, integer.to_string(), "{name}"),
             Cell::OptionalInteger(None) | Cell::Date(None) => assert_eq!(value, "", "{name}"),
             Cell::OptionalInteger(Some(integer)) => assert_eq!(value, integer.to_string()),
+            Cell::Date(Some(date)) if format == Format::Csv => {
+                assert!(is_iso_date(&value, date), "{value} for {date}");
+            }
             Cell::Date(Some(date)) => assert!(is_date(&value, date), "{value} for {date}"),
             _ => {}
         }

@@ -253,7 +253,8 @@ pub fn huge_lines(quarters: usize) -> Vec<Huge> {
         many(1 << 20, "[{\"a\":")
     );
     let long = format!("{{\"tid\":1,\"summary\":\"{}\"}}", many(50 << 20, "x"));
-    vec![
+    #[cfg_attr(not(feature = "csv"), expect(unused_mut))]
+    let mut inputs = vec![
         (
             JsonLines,
             Err("invalid_value"),
@@ -278,5 +279,28 @@ pub fn huge_lines(quarters: usize) -> Vec<Huge> {
             Err("unknown_variable"),
             format!("tid=1{}", many(200_000, "&x=1")),
         ),
+    ];
+    #[cfg(feature = "csv")]
+    inputs.extend(huge_csv(quarters));
+    inputs
+}
+
+/// CSV, whose records may be of any number of lines.
+#[cfg(feature = "csv")]
+fn huge_csv(quarters: usize) -> [Huge; 7] {
+    let many = |count: usize, part: &str| part.repeat(count / 4 * quarters);
+    let (ok, syntax) = (Ok(1), Err("invalid_syntax"));
+    let csv = |outcome, input: String| (ImportFormat::Csv, outcome, input);
+    let long = format!("tid,summary\n1,\"{}\"", many(50 << 20, "x"));
+    let quotes = format!("tid,summary\n1,\"{}\"", many(1 << 20, "\"\""));
+    let names = format!("tid{}", many(1 << 20, ","));
+    [
+        csv(Err("invalid_ticket"), long),
+        csv(ok, quotes),
+        csv(ok, format!("tid\n{}1", many(1 << 20, "\n"))),
+        csv(ok, format!("tid,cid\n1,\"{}\"", many(1 << 20, "\n"))),
+        csv(syntax, format!("tid\n1{}", many(1 << 20, ","))),
+        csv(syntax, format!("tid\n\"{}", many(1 << 20, "\n"))),
+        csv(Err("unknown_variable"), names),
     ]
 }

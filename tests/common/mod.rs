@@ -10,6 +10,8 @@ pub mod allocations;
 pub mod checks;
 #[cfg(feature = "cli")]
 pub mod command;
+#[cfg(all(feature = "csv", feature = "testing"))]
+pub mod csv_checks;
 #[cfg(feature = "testing")]
 pub mod foreign;
 #[cfg(feature = "testing")]

@@ -26,7 +26,7 @@ pub(crate) struct Input {
     /// A file of tickets, or - for standard input; may stand several times
     ///
     /// .jsonl or .ndjson is JSON Lines; .xml, .json and .txt (delimited) are get_tickets
-    /// responses; each may have .gz or .zst behind. The files load in turn, and a later ticket
+    /// responses; .csv is CSV under a header; each may have .gz or .zst behind. The files load in turn, and a later ticket
     /// replaces an earlier one of the same tid. Without --data, 100,000 tickets are made up.
     #[arg(long = "data", value_name = "FILE")]
     files: Vec<PathBuf>,

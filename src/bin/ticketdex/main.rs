@@ -18,6 +18,7 @@
     reason = "the docs of arguments are help texts, which are shown as they stand"
 )]
 
+mod csv;
 mod decompress;
 mod generate;
 mod get;
@@ -153,7 +154,7 @@ fn counted(count: u64, thing: &str) -> String {
 
 /// Reads the argument of `--format`.
 fn parse_format(name: &str) -> Result<Format, String> {
-    Format::from_name(name).ok_or_else(|| "the formats are xml, json and delimited".to_owned())
+    Format::from_name(name).ok_or_else(|| "the formats are xml, json, delimited and csv".to_owned())
 }
 
 /// Prints what clap has to say: help on standard output, or wrong usage on standard error.

@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     /// The most records of one answer; none is no limit
     #[arg(long, value_name = "COUNT")]
     records_max: Option<u64>,
+
+    /// Put an apostrophe before texts of CSV that a spreadsheet would run, as get --csv-safe does
+    #[arg(long)]
+    csv_safe: bool,
 }
 
 /// Runs the command.
@@ -91,7 +95,9 @@ fn build(
         let message = format!("{} tells how the service is", arguments.path);
         return Err(Failure::Usage(message));
     }
-    let mut builder = Api::builder(reader).path(&arguments.path);
+    let mut builder = Api::builder(reader)
+        .path(&arguments.path)
+        .csv_safe(arguments.csv_safe);
     if let Some(log) = log {
         builder = builder.on_answer(log.writer());
     }

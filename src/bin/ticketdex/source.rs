@@ -11,6 +11,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ticketdex::{Error, Import, ImportFormat, Imported, Progress};
 
+use crate::csv::CsvReading;
 use crate::decompress::{self, Compression};
 use crate::{Failure, counted, describe, say};
 
@@ -20,18 +21,21 @@ const REASONS_MAX: usize = 100;
 /// How inputs are read.
 #[derive(Args)]
 pub(crate) struct Reading {
-    /// The form of the tickets, whatever the names say: jsonl, xml, json or delimited
+    /// The form of the tickets, whatever the names say: jsonl, xml, json, delimited or csv
     #[arg(long = "input", value_name = "FORMAT", value_parser = parse_import_format)]
     form: Option<ImportFormat>,
 
     /// Skip and count bad records, and say why; otherwise the first one ends the command
     #[arg(long)]
     pub(crate) skip_bad: bool,
+
+    #[command(flatten)]
+    csv: CsvReading,
 }
 
 fn parse_import_format(name: &str) -> Result<ImportFormat, String> {
     ImportFormat::from_name(name)
-        .ok_or_else(|| "the forms are jsonl, xml, json and delimited".to_owned())
+        .ok_or_else(|| "the forms are jsonl, xml, json, delimited and csv".to_owned())
 }
 
 /// One input, as the arguments describe it.
@@ -53,7 +57,16 @@ impl Reading {
         if stdin_count > 1 {
             return Err(Failure::Usage("- may stand once".to_owned()));
         }
-        files.iter().map(|path| self.source(path)).collect()
+        let sources: Result<Vec<_>, _> = files.iter().map(|path| self.source(path)).collect();
+        let sources = sources?;
+        let options = self.csv.options();
+        options.map_err(|error| Failure::Usage(error.to_string()))?;
+        let is_csv = |source: &Source<'_>| source.format == ImportFormat::Csv;
+        if self.csv.is_given() && !sources.iter().any(is_csv) {
+            let message = "--map, --others, --dates and --delimiter need tickets as CSV";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        Ok(sources)
     }
 
     fn source<'a>(&self, path: &'a Path) -> Result<Source<'a>, Failure> {
@@ -76,8 +89,8 @@ impl Reading {
                 "- needs --input FORMAT, the form of the tickets".to_owned(),
             )),
             None => Err(Failure::Usage(format!(
-                "the name of {} tells no form of tickets: name it .jsonl, .ndjson, .xml, .json \
-                 or .txt, or give --input FORMAT",
+                "the name of {} tells no form of tickets: name it .jsonl, .ndjson, .xml, .json, \
+                 .txt or .csv, or give --input FORMAT",
                 name.display()
             ))),
         }
@@ -97,6 +110,7 @@ impl Reading {
         let reasons = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&reasons);
         let import = Import::new(source.format, input)
+            .csv_options(self.csv.options()?)
             .threads(threads())
             .skip_bad(self.skip_bad)
             .on_progress(move |progress| shown.set_message(rate(&progress, start.elapsed())))

@@ -1,0 +1,210 @@
+//! What the columns of a CSV input stand for, and the tickets that its records are.
+
+use std::collections::HashSet;
+
+use memchr::memchr_iter;
+
+use super::options::{CsvOptions, CsvOthers, read_date};
+use super::split::{Splitter, too_few};
+use crate::import::source::place_after;
+use crate::model::draft::{Draft, Encoding};
+use crate::model::error::{Error, ErrorKind, invalid_value, shorten, unknown_variable};
+use crate::model::{CUSTOM_NAMES_MAX, Field, FieldKind, Ticket, is_custom_name};
+
+/// What a column stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    Field(Field),
+    /// The custom field of a name.
+    Custom(Box<str>),
+    /// It is not read.
+    Skipped,
+}
+
+impl Column {
+    /// Returns the column of an output variable, of the request's name for it, or of
+    /// `custom_fields.NAME`.
+    pub(super) fn of_variable(name: &str) -> Option<Column> {
+        match Field::from_name(name) {
+            Some(Field::CustomFields) => None,
+            Some(field) => Some(Column::Field(field)),
+            None => custom_name(name).map(Column::Custom),
+        }
+    }
+}
+
+/// Returns NAME of `custom_fields.NAME`, if a custom field can have it.
+fn custom_name(name: &str) -> Option<Box<str>> {
+    let (list, own) = name.split_once('.')?;
+    let is_custom = list.eq_ignore_ascii_case(Field::CustomFields.name()) && is_custom_name(own);
+    is_custom.then(|| own.into())
+}
+
+/// The columns of an input.
+#[derive(Debug)]
+pub(in crate::import) struct Columns {
+    targets: Vec<Column>,
+    delimiter: u8,
+    date_patterns: Vec<String>,
+}
+
+impl Columns {
+    /// Reads a header.
+    pub(super) fn read(header: &[u8], options: &CsvOptions) -> Result<Columns, Error> {
+        let delimiter = options.delimiter_byte();
+        let mut splitter = Splitter::new(delimiter);
+        let values_max = 1 + memchr_iter(delimiter, header).count();
+        splitter.split(header, values_max)?;
+        let mut reading = Reading {
+            options,
+            are_mapped: vec![false; options.mapped.len()],
+            seen: HashSet::new(),
+            custom_count: 0,
+        };
+        let mut columns = Vec::with_capacity(splitter.values().len());
+        for (start, name) in splitter.values() {
+            let column = reading.column(name);
+            columns.push(column.map_err(|error| place_after(error, &header[..start]))?);
+        }
+        reading.check_mapped()?;
+        Ok(Columns {
+            targets: columns,
+            delimiter,
+            date_patterns: options.date_patterns().to_vec(),
+        })
+    }
+
+    /// Makes what takes the records apart.
+    pub(in crate::import) fn splitter(&self) -> Splitter {
+        Splitter::new(self.delimiter)
+    }
+
+    /// Reads a record.
+    pub(in crate::import) fn read_record(
+        &self,
+        splitter: &mut Splitter,
+        record: &[u8],
+    ) -> Result<Ticket, Error> {
+        splitter.split(record, self.targets.len())?;
+        let values_count = splitter.values().len();
+        if values_count < self.targets.len() {
+            return Err(place_after(
+                too_few(values_count, self.targets.len()),
+                record,
+            ));
+        }
+        let mut draft = Draft::new(Encoding::Plain);
+        for ((start, text), column) in splitter.values().zip(&self.targets) {
+            let outcome = self.set(&mut draft, column, text);
+            let outcome = outcome.map_err(|error| place_after(error, &record[..start]));
+            outcome.map_err(|error| error.of_ticket(draft.tid()))?;
+        }
+        let tid = draft.tid();
+        draft.finish().map_err(|error| error.of_ticket(tid))
+    }
+
+    fn set(&self, draft: &mut Draft, column: &Column, text: &str) -> Result<(), Error> {
+        match column {
+            Column::Skipped => {}
+            Column::Custom(name) => {
+                if let Some(place) = draft.add_custom(name)? {
+                    draft.set_custom(place, text)?;
+                }
+            }
+            &Column::Field(field) => {
+                let is_date = field.kind() == FieldKind::Date && !text.is_empty();
+                if !is_date || self.date_patterns.is_empty() {
+                    return draft.set_text(field, text);
+                }
+                let date = read_date(text, &self.date_patterns);
+                let expected = "a date in a pattern that was given";
+                let date = date.ok_or_else(|| invalid_value(field.name(), text, expected))?;
+                draft.set_date(field, date);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A header being read.
+struct Reading<'a> {
+    options: &'a CsvOptions,
+    /// By mapping, whether its column is there.
+    are_mapped: Vec<bool>,
+    /// The variables that have a column, in lower case.
+    seen: HashSet<String>,
+    custom_count: usize,
+}
+
+impl Reading<'_> {
+    /// Returns what the next column stands for.
+    fn column(&mut self, name: &str) -> Result<Column, Error> {
+        let mut mapped = self.options.mapped.iter();
+        let column = match mapped.position(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            Some(at) => {
+                self.are_mapped[at] = true;
+                self.options.mapped[at].1.clone()
+            }
+            None => self.unmapped(name)?,
+        };
+        let (variable, key) = match &column {
+            Column::Skipped => return Ok(column),
+            Column::Field(field) => (*field, field.name().to_owned()),
+            Column::Custom(own) => {
+                self.custom_count += 1;
+                let key = format!("custom_fields.{}", own.to_ascii_lowercase());
+                (Field::CustomFields, key)
+            }
+        };
+        if self.custom_count > CUSTOM_NAMES_MAX {
+            let name = shorten(name);
+            return Err(ErrorKind::TooManyCustomFields { name, tid: None }.into());
+        }
+        if !self.seen.insert(key) {
+            return Err(ErrorKind::DuplicateVariable {
+                variable: variable.name(),
+                value: shorten(name),
+            }
+            .into());
+        }
+        Ok(column)
+    }
+
+    fn unmapped(&self, name: &str) -> Result<Column, Error> {
+        match Field::from_output_name(name) {
+            Some(Field::CustomFields) => {
+                let expected = "a column for each custom field, named custom_fields.NAME";
+                return Err(unknown_variable(name, expected));
+            }
+            Some(field) => return Ok(Column::Field(field)),
+            None => {}
+        }
+        if let Some(own) = custom_name(name) {
+            return Ok(Column::Custom(own));
+        }
+        match self.options.others {
+            CsvOthers::Skip => Ok(Column::Skipped),
+            CsvOthers::Custom if is_custom_name(name) => Ok(Column::Custom(name.into())),
+            CsvOthers::Custom => Err(unknown_variable(name, CUSTOM_EXPECTED)),
+            CsvOthers::Error => Err(unknown_variable(name, COLUMNS_EXPECTED)),
+        }
+    }
+
+    fn check_mapped(&self) -> Result<(), Error> {
+        let Some(at) = self.are_mapped.iter().position(|is_there| !is_there) else {
+            return Ok(());
+        };
+        let name = shorten(&self.options.mapped[at].0);
+        Err(ErrorKind::InvalidSyntax {
+            expected: "a header with every column that is mapped",
+            detail: format!("no column is named \"{name}\""),
+        }
+        .into())
+    }
+}
+
+const COLUMNS_EXPECTED: &str = "an output variable of a ticket, custom_fields.NAME, or a column that \
+    is mapped to one";
+
+const CUSTOM_EXPECTED: &str = "a name that a custom field can have: letters, digits, _ . and -, a \
+    letter or _ first";

@@ -1,0 +1,273 @@
+//! Responses as CSV: RFC 4180, a header, every record ended by CRLF.
+//!
+//! Its own file because this is all that CSV is here: which columns there are, when a text stands
+//! in quotes, and the two bodies without records. Texts are plain, so a long one, which is kept
+//! URL-encoded, is decoded on its way out ([`decode_some`]).
+//!
+//! # Invariants
+//!
+//! * The header and every record walk the same [`columns`].
+//! * What frames a text is decided once, when its record is gathered: the end of a text may ask for
+//!   quotes, and a text may be longer than a chunk.
+
+use super::template::Layout;
+use super::{Escapes, Style, escape, make_escapes};
+use crate::model::Field;
+use crate::segment::Slot;
+
+pub(super) static STYLE: Style = style(false);
+
+/// The same, with texts that a spreadsheet would run made harmless.
+pub(super) static SAFE_STYLE: Style = style(true);
+
+const fn style(is_safe: bool) -> Style {
+    Style {
+        head,
+        between: "",
+        foot: "",
+        escapes: &ESCAPES,
+        quoting: Some(Quoting { is_safe }),
+        record,
+        count,
+        error,
+    }
+}
+
+/// What makes a text stand in quotes; only the quote itself is written otherwise.
+static ESCAPES: Escapes =
+    make_escapes(&[(b'"', "\"\""), (b',', ","), (b'\r', "\r"), (b'\n', "\n")]);
+
+/// Returns what stands in a record of a store with these custom names, in order.
+fn columns(names: &[String]) -> impl Iterator<Item = Slot> {
+    let custom = 0..names.len() as u32;
+    Field::ALL.into_iter().flat_map(move |field| {
+        let (own, custom) = match field {
+            Field::CustomFields => (None, custom.clone()),
+            _ => (Some(Slot::Field(field)), 0..0),
+        };
+        own.into_iter().chain(custom.map(Slot::Custom))
+    })
+}
+
+fn head(names: &[String]) -> String {
+    let mut head = String::new();
+    let mut before = "";
+    for slot in columns(names) {
+        head.push_str(before);
+        match slot {
+            Slot::Field(field) => head.push_str(field.name()),
+            Slot::Custom(index) => {
+                head.push_str(Field::CustomFields.name());
+                head.push('.');
+                head.push_str(&names[index as usize]);
+            }
+        }
+        before = ",";
+    }
+    head + "\r\n"
+}
+
+fn record(layout: &mut Layout<'_>, names: &[String]) {
+    let mut before = "";
+    for slot in columns(names) {
+        layout.glue(before);
+        layout.value(slot);
+        before = ",";
+    }
+    layout.glue("\r\n");
+}
+
+fn count(count: u64) -> String {
+    format!("count\r\n{count}\r\n")
+}
+
+fn error(code: &str, message: &str) -> String {
+    let message = Quoting { is_safe: false }.quote(message);
+    format!("error,message\r\n{code},{message}\r\n")
+}
+
+/// How texts are written that are not URL-encoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quoting {
+    /// Whether a text that a spreadsheet would run gets an apostrophe before it.
+    is_safe: bool,
+}
+
+/// What stands around a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Frame {
+    has_quotes: bool,
+    has_apostrophe: bool,
+}
+
+impl Frame {
+    pub(super) fn before(self) -> &'static str {
+        match (self.has_quotes, self.has_apostrophe) {
+            (false, false) => "",
+            (true, false) => "\"",
+            (false, true) => "'",
+            (true, true) => "\"'",
+        }
+    }
+
+    pub(super) fn after(self) -> &'static str {
+        if self.has_quotes { "\"" } else { "" }
+    }
+}
+
+impl Quoting {
+    /// Returns what stands around a text.
+    pub(super) fn frame(self, text: &[u8]) -> Frame {
+        let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        let runs = matches!(
+            text.first(),
+            Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')
+        );
+        let has_apostrophe = self.is_safe && runs;
+        let begins_blank = !has_apostrophe && is_blank(text.first());
+        let has_special = |byte: &u8| !ESCAPES[usize::from(*byte)].is_empty();
+        Frame {
+            has_quotes: begins_blank || is_blank(text.last()) || text.iter().any(has_special),
+            has_apostrophe,
+        }
+    }
+
+    /// Returns what stands around a text that is kept URL-encoded.
+    ///
+    /// The serializer writes each byte in one way, so the text need not be decoded for it.
+    pub(super) fn frame_encoded(self, text: &[u8]) -> Frame {
+        let runs = ["%3D", "%2B", "-", "%40", "%09", "%0D"];
+        let runs = || runs.iter().any(|start| text.starts_with(start.as_bytes()));
+        let has_apostrophe = self.is_safe && runs();
+        let begins_blank = text.starts_with(b"+") || text.starts_with(b"%09");
+        let ends_blank = text.ends_with(b"+") || text.ends_with(b"%09");
+        let mut escapes = memchr::memchr_iter(b'%', text).filter_map(|at| text.get(at + 1..at + 3));
+        let mut has_special =
+            || escapes.any(|escape| matches!(escape, b"2C" | b"22" | b"0D" | b"0A"));
+        Frame {
+            has_quotes: (begins_blank && !has_apostrophe) || ends_blank || has_special(),
+            has_apostrophe,
+        }
+    }
+
+    /// Returns a text as it stands in a record.
+    pub(super) fn quote(self, text: &str) -> String {
+        let frame = self.frame(text.as_bytes());
+        let text = escape(text, &ESCAPES);
+        format!("{}{text}{}", frame.before(), frame.after())
+    }
+}
+
+/// Decodes a URL-encoded text with its quotes doubled, as far as there is room.
+///
+/// Returns how many bytes were read, and how many were written; none where fewer than two have
+/// room. No escape is cut.
+pub(super) fn decode_some(text: &[u8], out: &mut [u8]) -> (usize, usize) {
+    let (mut read, mut written) = (0, 0);
+    while let Some(&first) = text.get(read)
+        && let Some(room) = out.get_mut(written..written + 2)
+    {
+        let (byte, bytes) = match (first, text.get(read + 1..read + 3)) {
+            (b'+', _) => (b' ', 1),
+            (b'%', Some(&[high, low])) => (hex(high) << 4 | hex(low), 3),
+            _ => (first, 1),
+        };
+        room[0] = byte;
+        room[1] = b'"';
+        written += 1 + usize::from(byte == b'"');
+        read += bytes;
+    }
+    (read, written)
+}
+
+/// Returns the value of a digit or of a letter from `A` to `F`.
+fn hex(digit: u8) -> u8 {
+    (digit & 0xF) + 9 * (digit >> 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::value::encode_into;
+
+    const TEXTS: [&str; 24] = [
+        "",
+        "a",
+        "a b",
+        " a",
+        "a ",
+        "\ta",
+        "a\t",
+        "\t",
+        " ",
+        "a,b",
+        "\"",
+        "a\"\"b",
+        "\r",
+        "a\nb",
+        "=1",
+        "+1",
+        "-1",
+        "@a",
+        "'=1",
+        "=\"a\"",
+        "-1 ",
+        "é=😀",
+        "%2C%22",
+        "\u{a0}x\u{a0}",
+    ];
+
+    #[test]
+    fn both_forms_of_a_text_get_the_same_frame() {
+        for is_safe in [false, true] {
+            let quoting = Quoting { is_safe };
+            for text in TEXTS {
+                let mut encoded = Vec::new();
+                encode_into(text, &mut encoded);
+                let frame = quoting.frame(text.as_bytes());
+                assert_eq!(quoting.frame_encoded(&encoded), frame, "{text:?}");
+                let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+                assert_eq!(frame.has_apostrophe, is_safe && runs, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_decoded_in_pieces_is_the_text() {
+        for text in TEXTS {
+            let mut encoded = Vec::new();
+            encode_into(text, &mut encoded);
+            for room in 2..9 {
+                let (mut at, mut decoded) = (0, Vec::new());
+                while at < encoded.len() {
+                    let mut out = vec![0; room];
+                    let (read, written) = decode_some(&encoded[at..], &mut out);
+                    assert!(read > 0);
+                    at += read;
+                    decoded.extend_from_slice(&out[..written]);
+                }
+                assert_eq!(decoded, text.replace('"', "\"\"").as_bytes());
+            }
+        }
+        assert_eq!(decode_some(b"a", &mut [0; 1]), (0, 0));
+    }
+
+    #[test]
+    fn texts_stand_in_quotes_where_they_must() {
+        for (text, plain, safe) in [
+            ("", "", ""),
+            ("a b", "a b", "a b"),
+            ("a,b", "\"a,b\"", "\"a,b\""),
+            ("say \"a\"", "\"say \"\"a\"\"\"", "\"say \"\"a\"\"\""),
+            (" a", "\" a\"", "\" a\""),
+            ("a\t", "\"a\t\"", "\"a\t\""),
+            ("\ta", "\"\ta\"", "'\ta"),
+            ("\r", "\"\r\"", "\"'\r\""),
+            ("=1", "=1", "'=1"),
+            ("-1,5", "\"-1,5\"", "\"'-1,5\""),
+        ] {
+            assert_eq!(Quoting { is_safe: false }.quote(text), plain);
+            assert_eq!(Quoting { is_safe: true }.quote(text), safe);
+        }
+    }
+}

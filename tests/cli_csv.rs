@@ -1,0 +1,162 @@
+//! CSV through the command: the arguments that say how it is read, and `--csv-safe`.
+
+mod common;
+
+use common::command::{Reply, file, pipe, run, run_well, stderr};
+
+const EXPORT: &str = "Issue id;Summary;Floor;Created;Team, all\n\
+                      7;=1+1;3;03/02/2014 9:05;Web\n\
+                      x;broken;;;\n\
+                      8;\"a;\nb\";;;\n";
+
+/// The arguments that read [`EXPORT`].
+const READING: [&str; 9] = [
+    "--map",
+    "Issue id=tid,Summary=subject",
+    "--map",
+    "Team, all=assigned_group_name,Created=date_opened",
+    "--dates",
+    "%d/%m/%Y %H:%M",
+    "--delimiter=;",
+    "--others=custom",
+    "--skip-bad",
+];
+
+fn with<'a>(first: &[&'a str], last: &[&'a str]) -> Vec<&'a str> {
+    [first, &READING, last].concat()
+}
+
+#[test]
+fn an_export_reads_in_by_the_arguments() {
+    let path = file("export.csv", EXPORT);
+    let arguments = with(&["get", "--data", &path, "--format", "csv"], &[]);
+    let output = run(&arguments, b"");
+    let body = str::from_utf8(&output.stdout).unwrap();
+    let (header, records) = body.split_once("\r\n").unwrap();
+    assert!(header.starts_with("tid,cid,company_id,") && header.contains(",custom_fields.Floor,"));
+    let first = "7,,0,,,,,,2014-02-03 09:05:00,,,,,,,,,,,,,,0,Web,0,,,,,,,,,0,,3,=1+1,\r\n";
+    let second = "8,,0,,,,,,,,,,,,,,,,,,,,0,,0,,,,,,,,,0,,,\"a;\nb\",\r\n";
+    assert_eq!(records, [first, second].concat());
+    let reason = "skipped: invalid_value: line 3, column 1, record 2: tid is \"x\"";
+    assert!(stderr(&output).contains(reason), "{}", stderr(&output));
+
+    let arguments = with(&["get", "--input", "csv", "--data", "-"], &["--format=csv"]);
+    assert_eq!(run_well(&arguments, EXPORT.as_bytes()), output.stdout);
+    // What is written reads in again without a word about it.
+    let again = file("export_again.csv", &output.stdout);
+    let read = run_well(&["get", "--data", &again, "--format", "CSV"], b"");
+    assert_eq!(read, output.stdout);
+}
+
+#[test]
+fn an_export_fills_a_store() {
+    let path = file("fill.csv", EXPORT);
+    let store = file("fill.redb", "");
+    std::fs::remove_file(&store).unwrap();
+    let arguments = with(&["import", &path, "--store", &store], &[]);
+    let output = run(&arguments, b"");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let count = [
+        "get",
+        "keyword=a;&count_only=Y",
+        "--format=csv",
+        "--store",
+        &store,
+    ];
+    assert_eq!(run_well(&count, b""), b"count\r\n1\r\n");
+    // A bad header leaves nothing, not even the file.
+    let none = file("none.redb", "");
+    std::fs::remove_file(&none).unwrap();
+    let output = run(&["import", &path, "--store", &none], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("unknown_variable: line 1, column 1: "),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!std::path::Path::new(&none).exists());
+}
+
+#[test]
+fn csv_is_made_harmless_where_that_is_asked_for() {
+    let path = file(
+        "harmless.jsonl",
+        "{\"tid\":7,\"cid\":\"@a\",\"summary\":\"-1,2\"}\n",
+    );
+    let get = |arguments: &[&str]| {
+        let arguments = [&["get", "--data", &path, "--format"], arguments].concat();
+        String::from_utf8(run_well(&arguments, b"")).unwrap()
+    };
+    assert!(get(&["csv"]).ends_with("\r\n7,@a,0,,,,,,,,,,,,,,,,,,,,0,,0,,,,,,,,,0,,,\"-1,2\"\r\n"));
+    let safe = get(&["csv", "--csv-safe"]);
+    assert!(
+        safe.contains("\r\n7,'@a,0,") && safe.ends_with(",\"'-1,2\"\r\n"),
+        "{safe}"
+    );
+    assert_eq!(get(&["xml", "--csv-safe"]), get(&["xml"]));
+    let replies = pipe(
+        &["--data", &path, "--csv-safe"],
+        b"format=csv\nformat=csv&page=1\n",
+    );
+    let [
+        Reply::Ok { total: 1, body },
+        Reply::Error { code, body: error },
+    ] = &replies[..]
+    else {
+        panic!("{replies:?}");
+    };
+    assert_eq!(
+        (str::from_utf8(body).unwrap(), &**code),
+        (&*safe, "page_needs_count")
+    );
+    assert!(error.starts_with(b"error,message\r\npage_needs_count,\"page is \"\"1\"\" but"));
+}
+
+#[test]
+fn what_the_arguments_cannot_mean_is_wrong_usage() {
+    let csv = file("usage.csv", "tid\n1\n");
+    let lines = file("usage.jsonl", "{\"tid\":1}\n");
+    for (path, arguments, told) in [
+        (&csv, &["--map", "a=number"][..], "map is \"number\""),
+        (&csv, &["--map", "tid"], "map is \"\""),
+        (
+            &csv,
+            &["--map", "a=tid,A=cid"],
+            "a column that is mapped once",
+        ),
+        (&csv, &["--others", "drop"], "custom, skip or error"),
+        (&csv, &["--dates", "%!"], "a pattern like"),
+        (
+            &csv,
+            &["--delimiter", "ab"],
+            "one character or the word tab",
+        ),
+        (&csv, &["--delimiter", "\""], "one ASCII character"),
+        (&lines, &["--others", "skip"], "need tickets as CSV"),
+    ] {
+        let output = run(&[&["get", "--data", path], arguments].concat(), b"");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            stderr(&output).contains(told),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+    }
+    let output = run(&["get", "--data", &csv, "--map", "Id=tid"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("no column is named \"Id\""),
+        "{}",
+        stderr(&output)
+    );
+    let tabs = file("tabs.csv", "tid\tcid\n1\ta,b\n");
+    let count = [
+        "get",
+        "cid=a,b&count_only=Y",
+        "--format=csv",
+        "--data",
+        &tabs,
+    ];
+    let output = run_well(&[&count[..], &["--delimiter", "tab"]].concat(), b"");
+    assert_eq!(output, b"count\r\n1\r\n");
+}
