@@ -2,7 +2,7 @@
 //!
 //! Random stores of every shape (one segment, two, several, one a ticket, merged; with
 //! replaced and removed tickets in all but the first) are asked random requests under every
-//! plan; one store in four holds tickets of a world of `synth`, the others difficult ones. `TICKETDEX_PAIRS` is how many (store, request) pairs to compare, `TICKETDEX_SEED`
+//! plan; more than one store in four holds tickets of a world of `synth`, the others difficult ones. `TICKETDEX_PAIRS` is how many (store, request) pairs to compare, `TICKETDEX_SEED`
 //! the first store's seed, `TICKETDEX_THREADS` how many threads share the stores; a failure
 //! names the seed of its store and the request. What occurred how often is printed, and
 //! what is rare fails the test, so that no part of a request slips out of it unseen.
@@ -240,7 +240,7 @@ const WORLD_TICKETS_MAX: usize = 30;
 fn run_store(seed: u64, shape: Shape, tickets_count: usize, requests: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
     let may_be_of_world = shape != Shape::FewValues && tickets_count <= shape.tickets_max();
-    let sample = (may_be_of_world && random.is_one_in(4)).then(|| {
+    let sample = (may_be_of_world && random.is_one_in(3)).then(|| {
         let world = random.choose(&World::ALL);
         Sample::draw(&mut random, world, tickets_count.min(WORLD_TICKETS_MAX))
     });
@@ -349,6 +349,7 @@ fn engine_and_reference_agree() {
             Strategy::ALL.map(|strategy| strategy.to_string()).to_vec(),
         ),
         names("store", stores.collect()),
+        names("world", World::ALL.map(|world| world.to_string()).to_vec()),
         names(
             "counted by",
             ["index", "cube", "drive", "blocks"]
@@ -356,11 +357,6 @@ fn engine_and_reference_agree() {
                 .to_vec(),
         ),
     ];
-    for world in World::ALL {
-        let name = format!("world {world}");
-        let count = tally.occurred.get(&name).copied().unwrap_or_default();
-        assert!(count * 200 >= tally.pairs, "{name} only {count} times");
-    }
     for name in expected.concat() {
         let count = tally.occurred.get(&name).copied().unwrap_or_default();
         assert!(count * 100 >= tally.pairs, "{name} only {count} times");

@@ -15,7 +15,7 @@ use crate::model::{Field, Ticket};
 /// The rounds of changes, one batch each.
 pub(super) const ROUNDS: u64 = 7;
 
-/// Of a million tickets a round changes so many: 300,000 in all rounds.
+/// The tickets of a million that one round changes: 300,000 in all rounds.
 const CHANGES_OF_MILLION: u64 = 300_000 / ROUNDS;
 
 /// What a round does to one ticket.

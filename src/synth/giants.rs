@@ -9,7 +9,7 @@ use crate::model::Ticket;
 /// The number of the first tiny customer; those below are the giants.
 const FIRST_TINY: u64 = 3;
 
-/// So many tickets in a row share [`BLOCK_CUSTOMERS`] tiny customers, with one or two each.
+/// The tickets in a row that share [`BLOCK_CUSTOMERS`] tiny customers, with one or two each.
 const BLOCK_TICKETS: u64 = 3_072;
 
 const BLOCK_CUSTOMERS: u64 = BLOCK_TICKETS / 3 * 2;

@@ -77,7 +77,7 @@ pub(super) fn ticket(seed: u64, place: u64) -> Ticket {
     ticket
 }
 
-/// Appends a log of about so many bytes; most logs are of one kind, a long one of several.
+/// Appends a log of this length; most logs are of one kind, a long one is of several.
 fn write_log(random: &mut Random, bytes: usize, text: &mut String) {
     let end = text.len() + bytes;
     text.reserve(bytes);
@@ -121,7 +121,9 @@ fn write_requests(random: &mut Random, text: &mut String) -> fmt::Result {
     let time = random.below(86_400);
     write!(
         text,
-        "10.{}.{}.{} [{:02}:{:02}:{:02}] \"GET https://api.example.com/v2/{}/{}?session={:016x}&page={} HTTP/1.1\" {} {}\r\n",
+        "10.{}.{}.{} [{:02}:{:02}:{:02}] \
+        \"GET https://api.example.com/v2/{}/{}?session={:016x}&page={} HTTP/1.1\" \
+        {} {}\r\n",
         random.below(4),
         random.below(64),
         random.below(256),

@@ -10,7 +10,7 @@ use crate::model::Ticket;
 
 const YEAR_SECONDS: u64 = 365 * 86_400;
 
-/// One ticket in a hundred so often is a record of the first system.
+/// The tickets of a hundred that are records of the first system.
 const OLDEST_PERCENT: u64 = 3;
 
 /// Returns the ticket of a place in the sequence.

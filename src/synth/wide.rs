@@ -11,7 +11,7 @@ use crate::model::Ticket;
 
 const CUSTOM_FIELDS: u64 = 500;
 
-/// A ticket has from one custom field to so many.
+/// The most custom fields that one ticket has; each has one at least.
 const CUSTOM_FIELDS_MAX: u64 = 6;
 
 const TECHNICIANS: u64 = 100_000;

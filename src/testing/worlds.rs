@@ -8,7 +8,7 @@ use super::nasty::{Random, make_request};
 use crate::Ticket;
 use crate::synth::World;
 
-/// So many of a world's requests are drawn from.
+/// The first requests of a world's sequence, of which one is drawn.
 const REQUESTS_COUNT: usize = 32;
 
 /// The first tickets of one seed of a [`World`], with the requests that suit them.
