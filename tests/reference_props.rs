@@ -2,10 +2,11 @@
 //!
 //! Random stores of every shape (one segment, two, several, one a ticket, merged; with
 //! replaced and removed tickets in all but the first) are asked random requests under every
-//! plan; more than one store in four holds tickets of a world of `synth`, the others difficult ones. `TICKETDEX_PAIRS` is how many (store, request) pairs to compare, `TICKETDEX_SEED`
-//! the first store's seed, `TICKETDEX_THREADS` how many threads share the stores; a failure
-//! names the seed of its store and the request. What occurred how often is printed, and
-//! what is rare fails the test, so that no part of a request slips out of it unseen.
+//! plan; more than one store in four holds tickets of a world of `synth`, the others difficult
+//! ones. `TICKETDEX_PAIRS` is how many (store, request) pairs to compare, `TICKETDEX_SEED` the
+//! first store's seed, `TICKETDEX_THREADS` how many threads share the stores; a failure names
+//! the seed of its store and the request. What occurred how often is printed, and what is rare
+//! fails the test, so that no part of a request slips out of it unseen.
 
 mod common;
 

@@ -141,7 +141,7 @@ fn migrated_dates_say_nothing_of_numbers() {
         *counts.entry(gap).or_default() += 1;
         counts
     });
-    let expected = [(1, 5_850), (38, 147), (20_001, 0), (20_038, 2)];
+    let expected = [(1, 5_849), (38, 148), (20_001, 1), (20_038, 1)];
     for (gap, count) in expected {
         assert_eq!(gaps.get(&gap).copied().unwrap_or_default(), count, "{gap}");
     }
@@ -189,7 +189,7 @@ fn logs_are_long_and_mostly_of_their_own_words() {
     assert!((2_700..3_400).contains(&mean), "{mean} bytes on average");
     let longest = tickets.iter().map(bytes).max().unwrap();
     assert!((100_000..203_000).contains(&longest), "{longest} at most");
-    check_share(&tickets, 470..=530, "no log", |it| bytes(it) < 1_000);
+    check_share(&tickets, 470..=560, "no log", |it| bytes(it) < 1_000);
     check_share(&tickets, 8..=15, "above 20 KB", |it| bytes(it) > 20_500);
     let mut words: HashMap<&str, usize> = HashMap::new();
     for ticket in &tickets {
@@ -203,7 +203,7 @@ fn logs_are_long_and_mostly_of_their_own_words() {
     assert!(longest > 3_000, "{longest} bytes without a blank");
 }
 
-/// The script of a ticket, by the first letter of its summary that is not ASCII.
+/// The script of a ticket, by the letters of its summary.
 fn script(ticket: &Ticket) -> &'static str {
     let kinds = ticket.summary.chars().map(|c| match c {
         '\u{0E00}'..='\u{0E7F}' => "Thai",
@@ -214,11 +214,8 @@ fn script(ticket: &Ticket) -> &'static str {
         _ => "",
     });
     let kinds: BTreeSet<&str> = kinds.filter(|kind| !kind.is_empty()).collect();
-    // Japanese has the letters of Chinese among its own.
-    kinds.into_iter().next_back().map_or("", |last| match last {
-        "Latin or Cyrillic" | "Thai" | "Arabic or Hebrew" | "Japanese" => last,
-        _ => "Chinese",
-    })
+    // Japanese has the letters of Chinese among its own, and comes after it.
+    kinds.into_iter().next_back().unwrap_or_default()
 }
 
 #[test]
@@ -311,7 +308,7 @@ fn wide_is_sparse() {
 
 #[test]
 fn alarms_repeat_whole_texts() {
-    let tickets = tickets(World::Alarms, 8_000);
+    let tickets = tickets(World::Alarms, 30_000);
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for ticket in &tickets {
         *counts.entry(&ticket.summary).or_default() += 1;
@@ -352,7 +349,7 @@ fn churn_changes_three_tickets_of_ten() -> Result<(), ticketdex::Error> {
     assert_eq!(remaining, tickets(world, remaining.len()));
     let changed = |it: &Ticket| it.last_updated.is_some_and(|date| date.year() == 2034);
     check_share(&remaining, 210..=260, "changed", changed);
-    check_share(&remaining, 20..=36, "merged by a change", |it| {
+    check_share(&remaining, 26..=44, "merged by a change", |it| {
         changed(it) && it.merged_to.is_some()
     });
     let reference = Reference::from_tickets(remaining)?;
@@ -445,7 +442,7 @@ fn requests_hold_values_of_their_world() {
         pairs.collect::<Vec<(String, String)>>()
     };
     let keywords = |world| -> Vec<String> {
-        let pairs = texts(world, 1_000).into_iter();
+        let pairs = texts(world, 3_000).into_iter();
         pairs
             .filter(|(name, _)| name == "keyword")
             .map(|(_, text)| text)
@@ -463,13 +460,13 @@ fn requests_hold_values_of_their_world() {
     let logs = keywords(World::Logs);
     let is_hash = |text: &&String| text.len() >= 8 && text.bytes().all(|it| it.is_ascii_hexdigit());
     assert!(logs.iter().filter(is_hash).count() > 20, "{logs:?}");
-    let orders = texts(World::Wide, 1_000);
+    let orders = texts(World::Wide, 3_000);
     let customs: BTreeSet<&str> = orders
         .iter()
         .filter(|(name, text)| name == "order" && text.contains("custom_fields.Field_"))
         .map(|(_, text)| text.as_str())
         .collect();
-    assert!(customs.len() > 5, "{customs:?}");
+    assert!(customs.len() > 10, "{customs:?}");
     let giants = texts(World::Giants, 2_000);
     let cids: Vec<&str> = giants
         .iter()

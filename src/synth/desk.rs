@@ -25,7 +25,7 @@ pub const KEYWORD_SHORT: &str = "vpn";
 /// A keyword that one ticket in [`RARE_TICKETS`] holds: 19 of the first million.
 pub const KEYWORD_RARE: &str = "quarantine";
 
-/// One ticket in so many holds [`KEYWORD_RARE`].
+/// The tickets of which one holds [`KEYWORD_RARE`].
 pub const RARE_TICKETS: u64 = 52_000;
 
 /// Terms that tickets hold, the frequent ones first.
@@ -39,10 +39,10 @@ const COMPANIES: u64 = 4_000;
 
 const TECHNICIANS: u64 = 40;
 
-/// Tickets come in about so many seconds apart: a million in ten years.
+/// The seconds between two tickets, about: a million come in ten years.
 const SECONDS_APART: i64 = 315;
 
-/// One number in so many is skipped, as in any store that had tickets removed.
+/// The tickets after which a number is skipped, as in any store that had tickets removed.
 const GAP: u64 = 50;
 
 /// Returns the ticket of a place in the sequence, counted from 0.

@@ -31,7 +31,7 @@ impl Random {
         scale(scale(uniform, uniform), end)
     }
 
-    /// Returns true so many times in a million.
+    /// Returns true as often as given, in a million times.
     pub(super) fn is_one_of_million(&mut self, times: u64) -> bool {
         self.below(1_000_000) < times
     }

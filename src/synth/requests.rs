@@ -241,7 +241,14 @@ impl Making<'_> {
         let mut keyword = String::new();
         for _ in 0..self.random.weigh(&[(1, 7_000), (2, 3_000)]) {
             let word = self.random.pick(&words);
-            let part = part_of(word, self.random);
+            let chars_count = word.chars().count();
+            // Whoever looks for a hash or a name has copied all of it.
+            let is_whole = self.world != World::Desk && self.random.below(4) == 0;
+            let part = if is_whole && chars_count <= WORD_CHARS_MAX {
+                word.to_owned()
+            } else {
+                part_of(word, self.random)
+            };
             let _ = write!(keyword, "{part} ");
         }
         keyword.trim_end().to_owned()

@@ -78,7 +78,7 @@ pub enum World {
     ///
     /// In life: a hosting or telephone company; three resellers or a monitoring system write a
     /// tenth of all tickets each, all under one customer ID, and everyone else has one problem
-    /// or two ever. Of a million tickets, 300,000 belong to the three and the others to 460,000
+    /// or two ever. Of a million tickets, 300,000 belong to the three and the others to 540,000
     /// customers.
     ///
     /// Difficult about it: the customer is both a filter that selects next to nothing and one
@@ -263,7 +263,7 @@ impl World {
     /// ```
     /// use ticketdex::synth::World;
     ///
-    /// let requests: Vec<String> = World::Wide.requests(7, 1_000).take(50).collect();
+    /// let requests: Vec<String> = World::Wide.requests(7, 1_000).take(1_000).collect();
     /// assert!(requests.iter().any(|request| request.contains("custom_fields.Field_")));
     /// ```
     pub fn requests(self, seed: u64, tickets_count: u64) -> Requests {
