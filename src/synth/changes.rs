@@ -1,14 +1,15 @@
 //! The batches that follow the load of a world.
 
 use super::churn;
+use super::world::World;
 use crate::model::batch::Batch;
 
 /// A prime above any number of tickets of one load, so that its multiples reach every place.
 const STRIDE: u128 = 4_294_967_311;
 
-/// The batches that change the loaded tickets of a [`World`](super::World), in order.
+/// The batches that change the loaded tickets of a [`World`], in order.
 ///
-/// [`World::changes`](super::World::changes) makes it.
+/// [`World::changes`] makes it.
 ///
 /// # Examples
 ///
@@ -30,8 +31,40 @@ pub struct Changes {
     end: u64,
 }
 
+impl World {
+    /// Returns the batches that follow the load of the first tickets of a seed.
+    ///
+    /// There are seven for [`World::Churn`], and none for the others. A batch holds one change
+    /// for every 23 tickets that were loaded, all of which are made when the batch is asked for.
+    ///
+    /// Cost: a batch draws some numbers for every ticket that was loaded, and holds its changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::synth::World;
+    /// use ticketdex::{Options, Store};
+    ///
+    /// let mut store = Store::new(Options::default().commit_rows_max(0));
+    /// store.commit(World::Churn.loaded(7).take(1_000).collect())?;
+    /// for batch in World::Churn.changes(7, 1_000) {
+    ///     store.commit(batch)?;
+    /// }
+    /// let expected = World::Churn.remaining(7, 1_000).count() as u64;
+    /// assert_eq!(store.snapshot().tickets_count(), expected);
+    /// assert_eq!(store.snapshot().segments_count(), 8);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn changes(self, seed: u64, loaded_count: u64) -> Changes {
+        match self {
+            World::Churn => Changes::new(seed, loaded_count),
+            _ => Changes::none(),
+        }
+    }
+}
+
 impl Changes {
-    pub(super) fn new(seed: u64, tickets_count: u64) -> Changes {
+    fn new(seed: u64, tickets_count: u64) -> Changes {
         Changes {
             seed,
             tickets_count,
@@ -40,7 +73,7 @@ impl Changes {
         }
     }
 
-    pub(super) fn none() -> Changes {
+    fn none() -> Changes {
         Changes {
             seed: 0,
             tickets_count: 0,

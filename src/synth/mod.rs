@@ -22,8 +22,8 @@
 //!
 //! # Cost
 //!
-//! A few microseconds a ticket, whichever it is: no ticket depends on another. Nothing is held
-//! between two tickets.
+//! A few microseconds a ticket of an ordinary length, whichever it is: no ticket depends on
+//! another, and nothing is held between two of them.
 
 mod alarms;
 mod changes;

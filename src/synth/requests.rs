@@ -44,6 +44,22 @@ pub struct Requests {
     tickets_count: u64,
 }
 
+impl World {
+    /// Starts a sequence of requests for a store of the first tickets of a seed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::synth::World;
+    ///
+    /// let requests: Vec<String> = World::Wide.requests(7, 1_000).take(1_000).collect();
+    /// assert!(requests.iter().any(|request| request.contains("custom_fields.Field_")));
+    /// ```
+    pub fn requests(self, seed: u64, tickets_count: u64) -> Requests {
+        Requests::of(self, seed, tickets_count)
+    }
+}
+
 impl Requests {
     /// Starts the sequence of a seed, for a store of the first tickets of the same seed in
     /// [`World::Desk`].
@@ -53,7 +69,7 @@ impl Requests {
         Requests::of(World::Desk, seed, tickets_count)
     }
 
-    pub(super) fn of(world: World, seed: u64, tickets_count: u64) -> Requests {
+    fn of(world: World, seed: u64, tickets_count: u64) -> Requests {
         Requests {
             random: Random::new(seed, u64::MAX),
             world,

@@ -9,8 +9,8 @@ use crate::model::Ticket;
 /// Each ticket is a function of the world, the seed and its place, and the same on every
 /// machine; the first tickets of a longer sequence are those of a shorter one.
 ///
-/// Cost: a few microseconds a ticket, up to a millisecond for a pasted log of 200 KB. Skipping
-/// with [`nth`](Iterator::nth) is free, except in [`World::Churn`], where tickets were removed.
+/// Cost: linear in the bytes of a ticket. Skipping with [`nth`](Iterator::nth) is free, except in
+/// [`World::Churn`], where it makes what it skips, because tickets were removed.
 ///
 /// # Examples
 ///
@@ -37,12 +37,65 @@ impl Tickets {
         Tickets::of(World::Desk, seed)
     }
 
-    pub(super) fn of(world: World, seed: u64) -> Tickets {
+    fn of(world: World, seed: u64) -> Tickets {
         Tickets {
             world,
             seed,
             next: 0,
         }
+    }
+}
+
+impl World {
+    /// Starts the sequence of the world's tickets, as they stand in the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::synth::World;
+    ///
+    /// let logs = World::Logs.tickets(7).take(500);
+    /// let longest = logs.map(|ticket| ticket.summary.len()).max();
+    /// assert!(longest > Some(10_000));
+    /// ```
+    pub fn tickets(self, seed: u64) -> Tickets {
+        Tickets::of(self, seed)
+    }
+
+    /// Starts the sequence of the tickets that a store is first loaded with.
+    ///
+    /// They differ from [`tickets`](World::tickets) in [`World::Churn`] alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::synth::World;
+    ///
+    /// assert!(World::Churn.loaded(7).take(50).eq(World::Desk.tickets(7).take(50)));
+    /// assert!(World::Wide.loaded(7).take(50).eq(World::Wide.tickets(7).take(50)));
+    /// ```
+    pub fn loaded(self, seed: u64) -> Tickets {
+        match self {
+            World::Churn => World::Desk.tickets(seed),
+            world => world.tickets(seed),
+        }
+    }
+
+    /// Returns what is left of the first tickets of a seed after all changes, in their order.
+    ///
+    /// These are as many of [`tickets`](World::tickets) as were [`loaded`](World::loaded), and
+    /// about 3 % fewer in [`World::Churn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::synth::World;
+    ///
+    /// assert_eq!(World::Desk.remaining(7, 1_000).count(), 1_000);
+    /// assert!(World::Churn.remaining(7, 1_000).count() < 1_000);
+    /// ```
+    pub fn remaining(self, seed: u64, loaded_count: u64) -> impl Iterator<Item = Ticket> {
+        (0..loaded_count).filter_map(move |place| self.ticket(seed, place))
     }
 }
 

@@ -1,13 +1,12 @@
 //! The worlds: kinds of help desk that differ in what is difficult about their tickets.
 //!
-//! This is the one file that knows all of them; each is made in a file of its own name.
+//! This is the one file that knows all of them; each is made in a file of its own name. What
+//! becomes of a world's tickets is in `tickets`, `changes` and `requests`, with the methods of
+//! [`World`] that make it.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::changes::Changes;
-use super::requests::Requests;
-use super::tickets::Tickets;
 use super::{alarms, churn, desk, enterprise, giants, logs, migrated, tongues, wide};
 use crate::model::Ticket;
 use crate::model::error::{Error, ErrorKind, shorten};
@@ -133,7 +132,7 @@ pub enum World {
     /// An ordinary desk after months of changes.
     ///
     /// In life: each desk, between one rebuild and the next. After the load of a million tickets
-    /// come 300,000 changes in seven rounds: four in five set a status, the time and who
+    /// come some 300,000 changes in seven rounds: four in five set a status, the time and who
     /// did it, others merge the ticket into an earlier one or remove it. For more or fewer
     /// tickets there are more or fewer changes, in proportion.
     ///
@@ -177,97 +176,6 @@ impl World {
             World::Alarms => "alarms",
             World::Churn => "churn",
         }
-    }
-
-    /// Starts the sequence of the world's tickets, as they stand in the end.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ticketdex::synth::World;
-    ///
-    /// let logs = World::Logs.tickets(7).take(500);
-    /// let longest = logs.map(|ticket| ticket.summary.len()).max();
-    /// assert!(longest > Some(10_000));
-    /// ```
-    pub fn tickets(self, seed: u64) -> Tickets {
-        Tickets::of(self, seed)
-    }
-
-    /// Starts the sequence of the tickets that a store is first loaded with.
-    ///
-    /// They differ from [`tickets`](World::tickets) in [`World::Churn`] alone.
-    ///
-    /// # Examples
-    ///
-    /// See [`changes`](World::changes).
-    pub fn loaded(self, seed: u64) -> Tickets {
-        match self {
-            World::Churn => World::Desk.tickets(seed),
-            world => world.tickets(seed),
-        }
-    }
-
-    /// Returns what is left of the first tickets of a seed after all changes, in their order.
-    ///
-    /// These are as many of [`tickets`](World::tickets) as were [`loaded`](World::loaded), and
-    /// about 3 % fewer in [`World::Churn`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ticketdex::synth::World;
-    ///
-    /// assert_eq!(World::Desk.remaining(7, 1_000).count(), 1_000);
-    /// assert!(World::Churn.remaining(7, 1_000).count() < 1_000);
-    /// ```
-    pub fn remaining(self, seed: u64, loaded_count: u64) -> impl Iterator<Item = Ticket> {
-        (0..loaded_count).filter_map(move |place| self.ticket(seed, place))
-    }
-
-    /// Returns the batches that follow the load of the first tickets of a seed.
-    ///
-    /// There are seven for [`World::Churn`], and none for the others. A batch holds one change
-    /// for every 23 tickets that were loaded, all of which are made when the batch is asked for.
-    ///
-    /// Cost: a batch looks at every ticket's number, some 20 ns each, and makes its changes in
-    /// about a microsecond each.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ticketdex::synth::World;
-    /// use ticketdex::{Options, Store};
-    ///
-    /// let mut store = Store::new(Options::default().commit_rows_max(0));
-    /// store.commit(World::Churn.loaded(7).take(1_000).collect())?;
-    /// for batch in World::Churn.changes(7, 1_000) {
-    ///     store.commit(batch)?;
-    /// }
-    /// let expected = World::Churn.remaining(7, 1_000).count() as u64;
-    /// assert_eq!(store.snapshot().tickets_count(), expected);
-    /// assert_eq!(store.snapshot().segments_count(), 8);
-    /// # Ok::<(), ticketdex::Error>(())
-    /// ```
-    pub fn changes(self, seed: u64, loaded_count: u64) -> Changes {
-        match self {
-            World::Churn => Changes::new(seed, loaded_count),
-            _ => Changes::none(),
-        }
-    }
-
-    /// Starts a sequence of requests for a store of the first tickets of a seed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ticketdex::synth::World;
-    ///
-    /// let requests: Vec<String> = World::Wide.requests(7, 1_000).take(1_000).collect();
-    /// assert!(requests.iter().any(|request| request.contains("custom_fields.Field_")));
-    /// ```
-    pub fn requests(self, seed: u64, tickets_count: u64) -> Requests {
-        Requests::of(self, seed, tickets_count)
     }
 
     /// Returns terms that tickets of the world hold, the frequent ones first.

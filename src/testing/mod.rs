@@ -153,7 +153,7 @@ pub fn cases() -> impl Strategy<Value = Case> {
 
 /// Returns tickets of one of the worlds, up to a dozen, with a request about them.
 ///
-/// Cost: up to some milliseconds a case, where a ticket has a text of 200 KB.
+/// Cost: linear in the bytes of the tickets, of which a rare one has 200 KB.
 ///
 /// # Examples
 ///

@@ -13,8 +13,8 @@ const REQUESTS_COUNT: usize = 32;
 
 /// The first tickets of one seed of a [`World`], with the requests that suit them.
 ///
-/// Cost: some hundred microseconds a ticket at most; [`World::Logs`] has tickets of 200 KB, one
-/// in a thousand.
+/// Cost: linear in the bytes of the tickets, which are held. One in a thousand of
+/// [`World::Logs`] has up to 200 KB.
 ///
 /// # Examples
 ///
