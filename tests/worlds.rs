@@ -52,15 +52,15 @@ fn digest(tickets: impl Iterator<Item = Ticket>) -> u64 {
 fn worlds_make_the_same_bytes_as_ever() {
     // Figures on record are of these bytes: who changes them has to measure again.
     let expected = [
-        (World::Desk, 0),
-        (World::Enterprise, 0),
-        (World::Migrated, 0),
-        (World::Giants, 0),
-        (World::Logs, 0),
-        (World::Tongues, 0),
-        (World::Wide, 0),
-        (World::Alarms, 0),
-        (World::Churn, 0),
+        (World::Desk, 16_230_691_197_980_858_271),
+        (World::Enterprise, 16_004_212_027_040_222_184),
+        (World::Migrated, 13_463_151_364_293_290_926),
+        (World::Giants, 14_326_675_265_056_658_412),
+        (World::Logs, 17_619_627_170_207_098_350),
+        (World::Tongues, 17_684_388_538_624_752_945),
+        (World::Wide, 15_771_411_844_352_707_889),
+        (World::Alarms, 11_739_506_485_109_066_813),
+        (World::Churn, 5_175_422_749_105_841_455),
     ];
     let found = expected.map(|(world, _)| (world, digest(world.tickets(1).take(1_000))));
     assert_eq!(found, expected);
@@ -458,8 +458,9 @@ fn requests_hold_values_of_their_world() {
     let longest = tongues.iter().map(|text| text.chars().count()).max();
     assert!(longest < Some(140), "{longest:?}");
     let logs = keywords(World::Logs);
-    let is_hash = |text: &&String| text.len() >= 8 && text.bytes().all(|it| it.is_ascii_hexdigit());
-    assert!(logs.iter().filter(is_hash).count() > 20, "{logs:?}");
+    let is_hash = |word: &str| word.len() >= 8 && word.bytes().all(|it| it.is_ascii_hexdigit());
+    let hashes = logs.iter().filter(|text| text.split(' ').any(is_hash));
+    assert!(hashes.count() > 15, "{logs:?}");
     let orders = texts(World::Wide, 3_000);
     let customs: BTreeSet<&str> = orders
         .iter()

@@ -90,8 +90,8 @@ pub enum World {
     /// of a desk, one in a hundred is longer than 20 KB, and the longest have 200 KB. Most
     /// words are hashes, addresses and URLs that occur in one ticket only.
     ///
-    /// Difficult about it: there are more distinct words than the rest of the store has bytes,
-    /// and a word may be thousands of bytes long.
+    /// Difficult about it: an index of words has dozens of new ones for each ticket, nearly all of
+    /// which it never meets again, and a word may be thousands of bytes long.
     Logs,
     /// An international desk, where a fifth of all tickets each is in one kind of script.
     ///
@@ -121,9 +121,9 @@ pub enum World {
     ///
     /// In life: monitoring opens six tickets of ten, and writes the same subject and summary
     /// each time that a check fails on a machine; one ticket in four was answered by a macro,
-    /// whose text replaced the summary. There are 400 texts of alarms and 60 of macros, the
-    /// first of them far more frequent, and all from the same few customers. What is left,
-    /// three tickets in twenty, is an ordinary desk's.
+    /// whose text replaced the summary. There are 400 texts of alarms, from twelve customers, and
+    /// 60 of macros; of either a few are far more frequent than the others. What is left, three
+    /// tickets in twenty, is an ordinary desk's.
     ///
     /// Difficult about it: a word occurs in no ticket, or in thousands; orders by text consist
     /// of long ties; and whatever is proportional to tickets rather than to distinct texts wastes
