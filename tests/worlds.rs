@@ -475,8 +475,9 @@ fn requests_hold_values_of_their_world() {
         .map(|(_, text)| text.as_str())
         .collect();
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    cids.iter()
-        .for_each(|cid| *counts.entry(cid).or_default() += 1);
+    for cid in cids {
+        *counts.entry(cid).or_default() += 1;
+    }
     assert!(counts.values().any(|&count| count > 5), "{counts:?}");
     assert!(counts.values().filter(|&&count| count == 1).count() > 20);
 }

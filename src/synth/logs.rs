@@ -148,8 +148,7 @@ fn write_hex_dump(random: &mut Random, text: &mut String) -> fmt::Result {
     if random.below(200) == 0 {
         text.push_str("0xDEADBEEF");
     }
-    text.push_str("\r\n");
-    Ok(())
+    text.write_str("\r\n")
 }
 
 /// A run of base64 without white space, from one line to some thousand bytes.
@@ -163,8 +162,7 @@ fn write_base64(random: &mut Random, text: &mut String) -> fmt::Result {
             bits /= 64;
         }
     }
-    text.push_str("==\r\n");
-    Ok(())
+    text.write_str("==\r\n")
 }
 
 /// A line of a list of files with their hashes.
