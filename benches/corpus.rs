@@ -1,6 +1,7 @@
 //! The seeded tickets that benches share, and the checks that come before timing.
 //!
-//! `TICKETDEX_TICKETS` is how many tickets (100,000 unless given); as tests, by
+//! `TICKETDEX_TICKETS` is how many tickets (100,000 unless given) and `TICKETDEX_WORLD` the name
+//! of the [`World`] that they are of (`desk` unless given); as tests, by
 //! `cargo bench --benches --all-features -- --test`, benches run once over 1,000. Before a
 //! request is timed its answer is compared with a linear scan's, and over the tickets of a
 //! test also with the reference's: a fast wrong answer is no figure.
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use ticketdex::reference::Reference;
-use ticketdex::synth::Tickets;
+use ticketdex::synth::World;
 use ticketdex::{Answer, Import, ImportFormat, Options, PlanMode, Query, Snapshot, Store, Ticket};
 
 use crate::scan::Scan;
@@ -39,9 +40,38 @@ pub fn tickets_count() -> usize {
     })
 }
 
-/// Returns the tickets.
+/// Returns the world that the tickets are of.
+pub fn world() -> World {
+    let given = std::env::var("TICKETDEX_WORLD");
+    given.map_or(World::Desk, |name| {
+        name.parse().expect("TICKETDEX_WORLD names a world")
+    })
+}
+
+/// Returns the tickets as they stand after the changes of the world, by ascending tid.
+///
+/// In [`World::Churn`] they are fewer than were loaded.
 pub fn tickets() -> Vec<Ticket> {
-    Tickets::new(SEED).take(tickets_count()).collect()
+    let mut tickets: Vec<Ticket> = world().remaining(SEED, tickets_count() as u64).collect();
+    tickets.sort_by_key(|ticket| ticket.tid);
+    tickets
+}
+
+/// Returns a store that has lived as the world says: loaded as one segment, then changed.
+///
+/// [`World::Churn`] leaves eight segments; no other world has changes. The store holds what
+/// [`tickets`] returns.
+pub fn lived() -> Store {
+    let mut store = Store::new(Options::default().commit_rows_max(0));
+    let tickets: Vec<Ticket> = world().loaded(SEED).take(tickets_count()).collect();
+    store
+        .load(Import::new(ImportFormat::JsonLines, &*json_lines(&tickets)))
+        .expect("the tickets of the generator are valid");
+    drop(tickets);
+    for batch in world().changes(SEED, tickets_count() as u64) {
+        store.commit(batch).expect("the changes suit the tickets");
+    }
+    store
 }
 
 /// Returns tickets as JSON Lines.
@@ -85,8 +115,8 @@ pub struct Corpus {
 impl Corpus {
     /// Makes the corpus.
     pub fn new() -> Corpus {
+        let store = lived();
         let tickets = tickets();
-        let store = load(&json_lines(&tickets));
         let reference = is_test().then(|| Reference::from_tickets(tickets.clone()));
         Corpus {
             snapshot: store.snapshot(),

@@ -1,4 +1,5 @@
-//! Keywords: rare, medium and common ones, of one to three letters, and of no ticket.
+//! Keywords: rare, medium and common ones, of one to three letters, and of no ticket; in another
+//! world than `desk` those that the world names, and the short ones.
 //!
 //! Measured are the count and the first page by date, each *warm*, where the rows of a
 //! term may be kept from the time before, and *cold*, where nothing is kept. The yardstick
@@ -9,7 +10,7 @@ mod scan;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ticketdex::PlanMode;
-use ticketdex::synth::{KEYWORD_COMMON, KEYWORD_MEDIUM, KEYWORD_RARE, KEYWORD_SHORT};
+use ticketdex::synth::{KEYWORD_COMMON, KEYWORD_MEDIUM, KEYWORD_RARE, KEYWORD_SHORT, World};
 
 const KEYWORDS: [(&str, &str); 8] = [
     ("rare", KEYWORD_RARE),
@@ -22,9 +23,19 @@ const KEYWORDS: [(&str, &str); 8] = [
     ("two terms", "timeout vpn"),
 ];
 
+/// Returns the keywords of the world with what they are called.
+fn keywords() -> Vec<(&'static str, &'static str)> {
+    if corpus::world() == World::Desk {
+        return KEYWORDS.to_vec();
+    }
+    let named = corpus::world().keywords().iter().map(|&term| (term, term));
+    let short = KEYWORDS.into_iter().filter(|(_, term)| term.len() < 3);
+    named.chain(short).collect()
+}
+
 fn keyword(criterion: &mut Criterion) {
     let corpus = corpus::Corpus::new();
-    for (name, keyword) in KEYWORDS {
+    for (name, keyword) in keywords() {
         let keyword = keyword.replace(' ', "+");
         let requests = [
             ("count", format!("keyword={keyword}&count_only=Y")),

@@ -16,7 +16,6 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use ticketdex::synth::Requests;
 use ticketdex::{FilterMode, PlanMode, Query, SegmentPlan, Snapshot, Strategy};
 
 /// Below this the best plan is too short to be told from others.
@@ -188,10 +187,10 @@ fn report(snapshot: &Snapshot, measured: Vec<Measured>) {
 }
 
 fn main() {
-    let snapshot = corpus::load(&corpus::json_lines(&corpus::tickets())).snapshot();
+    let snapshot = corpus::lived().snapshot();
     let given = std::env::var("TICKETDEX_REQUESTS").ok();
     let given = given.map(|text| text.parse().expect("TICKETDEX_REQUESTS is a number"));
-    let requests = Requests::new(corpus::SEED, corpus::tickets_count() as u64);
+    let requests = corpus::world().requests(corpus::SEED, corpus::tickets_count() as u64);
     let usual = if corpus::is_test() {
         REQUESTS_COUNT / 10
     } else {

@@ -145,7 +145,7 @@
 //! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex |
 //! | `http` | `get_tickets` over HTTP, with `cli` the command `serve`; axum, hyper, tokio |
 //! | `reference` | the specification, executable: the slow twin that tests compare with |
-//! | `synth` | seeded tickets and requests that look like a help desk's |
+//! | `synth` | seeded tickets and requests that look like those of nine kinds of help desk |
 //! | `testing` | what fuzzes another implementation, with `reference` and `synth`; proptest |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

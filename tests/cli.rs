@@ -606,6 +606,24 @@ fn generated_tickets_load() {
 }
 
 #[test]
+fn a_world_is_generated_by_its_name() {
+    let desk = run_well(&["generate", "20"], b"");
+    assert_eq!(run_well(&["generate", "20", "--world", "desk"], b""), desk);
+    for world in ticketdex::synth::World::ALL {
+        let lines = run_well(&["generate", "20", "--world", world.name()], b"");
+        let mut expected = Vec::new();
+        for ticket in world.tickets(1).take(20) {
+            serde_json::to_writer(&mut expected, &ticket).unwrap();
+            expected.push(b'\n');
+        }
+        assert!(lines == expected, "{world}");
+    }
+    let output = run(&["generate", "20", "--world", "moon"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("alarms or churn"), "{output:?}");
+}
+
+#[test]
 fn without_data_there_are_100_000_tickets() {
     let output = run(&["get", "count=1&format=delimited"], b"");
     assert!(output.status.success(), "{output:?}");

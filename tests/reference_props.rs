@@ -2,10 +2,11 @@
 //!
 //! Random stores of every shape (one segment, two, several, one a ticket, merged; with
 //! replaced and removed tickets in all but the first) are asked random requests under every
-//! plan. `TICKETDEX_PAIRS` is how many (store, request) pairs to compare, `TICKETDEX_SEED`
-//! the first store's seed, `TICKETDEX_THREADS` how many threads share the stores; a failure
-//! names the seed of its store and the request. What occurred how often is printed, and
-//! what is rare fails the test, so that no part of a request slips out of it unseen.
+//! plan; more than one store in four holds tickets of a world of `synth`, the others difficult
+//! ones. `TICKETDEX_PAIRS` is how many (store, request) pairs to compare, `TICKETDEX_SEED` the
+//! first store's seed, `TICKETDEX_THREADS` how many threads share the stores; a failure names
+//! the seed of its store and the request. What occurred how often is printed, and what is rare
+//! fails the test, so that no part of a request slips out of it unseen.
 
 mod common;
 
@@ -13,7 +14,9 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use common::nasty::{Random, make_request, make_tickets, split};
+use common::worlds::Sample;
 use ticketdex::reference::Reference;
+use ticketdex::synth::World;
 use ticketdex::{
     Batch, Field, Format, Options, PlanMode, Query, Request, Snapshot, SortKey, Store, Strategy,
     Ticket,
@@ -232,12 +235,25 @@ fn make_few_values_request(random: &mut Random) -> String {
     request
 }
 
+/// The most tickets of a store of a world, each of which has far more bytes than a difficult one.
+const WORLD_TICKETS_MAX: usize = 30;
+
 fn run_store(seed: u64, shape: Shape, tickets_count: usize, requests: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
-    let mut tickets = make_tickets(&mut random, tickets_count);
-    if shape == Shape::FewValues {
-        tickets = with_few_values(&mut random, tickets);
-    }
+    let may_be_of_world = shape != Shape::FewValues && tickets_count <= shape.tickets_max();
+    let sample = (may_be_of_world && random.is_one_in(3)).then(|| {
+        let world = random.choose(&World::ALL);
+        Sample::draw(&mut random, world, tickets_count.min(WORLD_TICKETS_MAX))
+    });
+    let tickets = match &sample {
+        Some(sample) => sample.tickets().to_vec(),
+        None => make_tickets(&mut random, tickets_count),
+    };
+    let tickets = if shape == Shape::FewValues {
+        with_few_values(&mut random, tickets)
+    } else {
+        tickets
+    };
     let while_building = OnFailure(seed, "(building)");
     let (store, reference) = build(&mut random, &tickets, shape);
     drop(while_building);
@@ -248,6 +264,9 @@ fn run_store(seed: u64, shape: Shape, tickets_count: usize, requests: u64, tally
     for _ in 0..requests {
         let request = if shape == Shape::FewValues && !random.is_one_in(4) {
             make_few_values_request(&mut random)
+        } else if let Some(sample) = &sample {
+            tally.note("world", [sample.world().to_string()]);
+            sample.request(&mut random)
         } else {
             make_request(&mut random, &tickets)
         };
@@ -336,6 +355,7 @@ fn engine_and_reference_agree() {
                 .collect(),
         ),
         names("store", stores.collect()),
+        names("world", World::ALL.map(|world| world.to_string()).to_vec()),
         names(
             "counted by",
             ["index", "cube", "drive", "blocks"]

@@ -31,7 +31,7 @@ impl Random {
         scale(scale(uniform, uniform), end)
     }
 
-    /// Returns true so many times in a million.
+    /// Returns true as often as given, in a million times.
     pub(super) fn is_one_of_million(&mut self, times: u64) -> bool {
         self.below(1_000_000) < times
     }
@@ -59,7 +59,7 @@ impl Random {
     }
 }
 
-fn mix(mut bits: u64) -> u64 {
+pub(super) fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     bits ^ (bits >> 31)

@@ -1,4 +1,4 @@
-//! Requests that suit a store of the generator's tickets.
+//! Requests that suit a store of a world's tickets.
 //!
 //! Most filters take their values from one ticket that the store has, so that they agree
 //! with one another and the answer is not empty.
@@ -9,12 +9,22 @@ use chrono::{Datelike, NaiveDateTime};
 use form_urlencoded::byte_serialize;
 
 use super::random::Random;
-use super::tickets::{KEYWORD_COMMON, KEYWORD_MEDIUM, KEYWORD_RARE, KEYWORD_SHORT, Tickets};
+use super::world::World;
 use crate::model::{Cell, Field, Ticket};
+
+/// A keyword that no ticket of any world holds.
+const UNKNOWN_KEYWORD: &str = "nowhere-to-be-found";
+
+/// The most chars of what people take for a word; a longer run is a URL or a dump.
+const WORD_CHARS_MAX: usize = 64;
+
+/// More chars than this without one of ASCII among them are a script without blanks.
+const BLANKLESS_CHARS_MIN: usize = 12;
 
 /// An endless sequence of requests, as form-urlencoded text.
 ///
 /// Every variable of spec section 3 but `key` and `format` occurs, and every order field.
+/// Values are those of tickets that the store has, keywords parts of their texts.
 ///
 /// # Examples
 ///
@@ -29,24 +39,62 @@ use crate::model::{Cell, Field, Ticket};
 #[derive(Clone, Debug)]
 pub struct Requests {
     random: Random,
-    tickets: Tickets,
+    world: World,
+    seed: u64,
     tickets_count: u64,
 }
 
+impl World {
+    /// Starts a sequence of requests for a store of the first tickets of a seed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::synth::World;
+    ///
+    /// let requests: Vec<String> = World::Wide.requests(7, 1_000).take(1_000).collect();
+    /// assert!(requests.iter().any(|request| request.contains("custom_fields.Field_")));
+    /// ```
+    pub fn requests(self, seed: u64, tickets_count: u64) -> Requests {
+        Requests::of(self, seed, tickets_count)
+    }
+}
+
 impl Requests {
-    /// Starts the sequence of a seed, for a store of the first tickets of the same seed.
+    /// Starts the sequence of a seed, for a store of the first tickets of the same seed in
+    /// [`World::Desk`].
+    ///
+    /// [`World::requests`] starts that of any world.
     pub fn new(seed: u64, tickets_count: u64) -> Requests {
+        Requests::of(World::Desk, seed, tickets_count)
+    }
+
+    fn of(world: World, seed: u64, tickets_count: u64) -> Requests {
         Requests {
             random: Random::new(seed, u64::MAX),
-            tickets: Tickets::new(seed),
+            world,
+            seed,
             tickets_count: tickets_count.max(1),
         }
     }
 
+    /// Returns a ticket that the store has; where all were removed, one that it had.
+    fn target(&mut self) -> Ticket {
+        const TRIES: u32 = 64;
+        for _ in 0..TRIES {
+            let place = self.random.below(self.tickets_count);
+            if let Some(ticket) = self.world.ticket(self.seed, place) {
+                return ticket;
+            }
+        }
+        let mut loaded = self.world.loaded(self.seed);
+        loaded.next().unwrap_or_default()
+    }
+
     fn request(&mut self) -> String {
-        let place = self.random.below(self.tickets_count);
         let mut request = Making {
-            target: self.tickets.ticket(place),
+            world: self.world,
+            target: self.target(),
             random: &mut self.random,
             pairs: Vec::new(),
         };
@@ -86,6 +134,7 @@ enum Limit {
 
 /// One request being made.
 struct Making<'a> {
+    world: World,
     target: Ticket,
     random: &'a mut Random,
     pairs: Vec<(&'static str, String)>,
@@ -131,13 +180,12 @@ impl Making<'_> {
                 let cid = self.target.cid.clone();
                 let letters = [1, 3, cid.len()];
                 let (first, last) = (self.random.pick(&letters), self.random.pick(&letters));
+                let start = |chars_count| cid.chars().take(chars_count).collect();
                 if self.random.below(4) > 0 {
-                    self.pairs
-                        .push(("start_cid", cid[..first.min(cid.len())].to_owned()));
+                    self.pairs.push(("start_cid", start(first)));
                 }
                 if self.random.below(4) > 0 {
-                    self.pairs
-                        .push(("end_cid", cid[..last.min(cid.len())].to_owned()));
+                    self.pairs.push(("end_cid", start(last)));
                 }
             }
             Limit::Tids => {
@@ -147,8 +195,8 @@ impl Making<'_> {
                 self.pairs
                     .push(("start_tid", tid.saturating_sub(before).to_string()));
                 if self.random.below(3) > 0 {
-                    self.pairs
-                        .push(("end_tid", (tid + span - before).to_string()));
+                    let end = tid.saturating_add(span - before);
+                    self.pairs.push(("end_tid", end.to_string()));
                 }
             }
             Limit::Tid => {
@@ -197,22 +245,26 @@ impl Making<'_> {
 
     /// A known keyword, or a part of a word or two that the ticket has.
     fn keyword(&mut self) -> String {
-        let known = [
-            KEYWORD_COMMON,
-            KEYWORD_SHORT,
-            KEYWORD_MEDIUM,
-            KEYWORD_RARE,
-            "nowhere-to-be-found",
-        ];
+        let known = self.world.keywords();
         if self.random.below(4) == 0 {
-            return self.random.pick_skewed(&known).to_owned();
+            let at = self.random.below_skewed(known.len() as u64 + 1) as usize;
+            return (*known.get(at).unwrap_or(&UNKNOWN_KEYWORD)).to_owned();
         }
-        let words: Vec<&str> = self.target.summary.split_whitespace().collect();
+        let mut words: Vec<&str> = self.target.summary.split_whitespace().collect();
+        if words.is_empty() {
+            words = vec![&self.target.email];
+        }
         let mut keyword = String::new();
         for _ in 0..self.random.weigh(&[(1, 7_000), (2, 3_000)]) {
             let word = self.random.pick(&words);
-            let chars = 1 + self.random.below(word.chars().count() as u64) as usize;
-            let part: String = word.chars().take(chars).collect();
+            let chars_count = word.chars().count();
+            // Whoever looks for a hash or a name has copied all of it.
+            let is_whole = self.world != World::Desk && self.random.below(4) == 0;
+            let part = if is_whole && chars_count <= WORD_CHARS_MAX {
+                word.to_owned()
+            } else {
+                part_of(word, self.random)
+            };
             let _ = write!(keyword, "{part} ");
         }
         keyword.trim_end().to_owned()
@@ -240,6 +292,16 @@ impl Making<'_> {
         self.pairs.push(("page", page.to_string()));
     }
 
+    /// A custom field that orders: the desk's most frequent one, elsewhere one of the ticket's.
+    fn custom_key(&mut self) -> String {
+        let names = &self.target.custom_fields;
+        if self.world == World::Desk || names.is_empty() {
+            return "custom_fields.Location".to_owned();
+        }
+        let at = self.random.below(names.len() as u64) as usize;
+        format!("custom_fields.{}", names[at].0)
+    }
+
     fn order(&mut self) {
         if self.random.below(4) == 0 {
             return;
@@ -261,8 +323,8 @@ impl Making<'_> {
                 self.random.pick(&Field::ALL)
             };
             let name = match field {
-                Field::CustomFields => "custom_fields.Location",
-                field => field.name(),
+                Field::CustomFields => self.custom_key(),
+                field => field.name().to_owned(),
             };
             keys.push(format!(
                 "{name}{}",
@@ -274,6 +336,24 @@ impl Making<'_> {
             self.pairs.push(("order_direction", "DESC".to_owned()));
         }
     }
+}
+
+/// Returns a part of a word: its start, or any chars of it if it is as long as a sentence.
+fn part_of(word: &str, random: &mut Random) -> String {
+    let chars_count = word.chars().count();
+    let is_blankless = chars_count > BLANKLESS_CHARS_MIN && !word.chars().any(|c| c.is_ascii());
+    let (least, most) = match (is_blankless, chars_count > WORD_CHARS_MAX) {
+        (true, _) => (2, 8),
+        (_, true) => (2, WORD_CHARS_MAX),
+        _ => (1, chars_count),
+    };
+    let taken = least + random.below((most - least) as u64 + 1) as usize;
+    let skipped = if least == 1 {
+        0
+    } else {
+        random.below((chars_count - taken) as u64 + 1) as usize
+    };
+    word.chars().skip(skipped).take(taken).collect()
 }
 
 fn show_day(date: NaiveDateTime) -> String {

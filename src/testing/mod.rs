@@ -4,8 +4,9 @@
 //! [`reference`](crate::reference), on random [`Case`]s, and hands back the smallest case that it
 //! finds on which they differ. [`cases`], [`tickets`] and [`requests`] are the proptest strategies
 //! behind it; [`Ticket`], [`Query`] and [`Batch`] are [`Arbitrary`]. All of them draw through
-//! [`nasty`], which serves seeds and fuzzers too. For what looks like a help desk's tickets
-//! rather than like a tester's, see [`synth`](crate::synth).
+//! [`nasty`], which serves seeds and fuzzers too. [`world_cases`] and [`worlds`] draw what looks like
+//! a help desk's tickets rather than like a tester's, from each [`World`] of
+//! [`synth`](crate::synth).
 //!
 //! # Examples
 //!
@@ -35,6 +36,7 @@
 //! ```
 
 pub mod nasty;
+pub mod worlds;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -47,8 +49,10 @@ use proptest::strategy::{BoxedStrategy, Strategy};
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
 use crate::reference::Reference;
+use crate::synth::World;
 use crate::{Batch, Query, Ticket};
 use nasty::{Random, make_batch, make_request, make_ticket, make_tid};
+use worlds::Sample;
 
 /// So many bytes are drawn for a ticket or a batch; the first choices come after them.
 const BYTES_MAX: usize = 192;
@@ -143,6 +147,38 @@ pub fn cases() -> impl Strategy<Value = Case> {
     let drawn = (tickets(0..TICKETS_MAX), vec(any::<u8>(), 0..BYTES_MAX));
     drawn.prop_map(|(tickets, bytes)| {
         let request = make_request(&mut Random::chosen(&bytes), &tickets);
+        Case { tickets, request }
+    })
+}
+
+/// Returns tickets of one of the worlds, up to a dozen, with a request about them.
+///
+/// Cost: linear in the bytes of the tickets, of which a rare one has 200 KB.
+///
+/// # Examples
+///
+/// ```
+/// use proptest::strategy::{Strategy, ValueTree};
+/// use proptest::test_runner::TestRunner;
+/// use ticketdex::Query;
+/// use ticketdex::testing::world_cases;
+///
+/// let mut runner = TestRunner::deterministic();
+/// let case = world_cases().new_tree(&mut runner)?.current();
+/// assert!(case.request.parse::<Query>().is_ok());
+/// assert!(case.tickets.iter().all(|ticket| ticket.check().is_ok()));
+/// # Ok::<(), proptest::test_runner::Reason>(())
+/// ```
+pub fn world_cases() -> impl Strategy<Value = Case> {
+    let drawn = vec(any::<u8>(), 0..BYTES_MAX);
+    drawn.prop_map(|bytes| {
+        let mut random = Random::chosen(&bytes);
+        let world = random.choose(&World::ALL);
+        let count = random.below(TICKETS_MAX);
+        let sample = Sample::draw(&mut random, world, count);
+        let request = sample.request(&mut random);
+        let mut tickets = sample.tickets().to_vec();
+        tickets.sort_by_key(|ticket| ticket.tid);
         Case { tickets, request }
     })
 }
@@ -336,6 +372,9 @@ mod tests {
             assert!(ticket.check().is_ok(), "{ticket:?}");
             let query = draw(&any::<Query>(), &mut runner);
             assert_eq!(query.to_string().parse::<Query>().ok(), Some(query));
+            let case = draw(&world_cases(), &mut runner);
+            assert!(case.request.parse::<Query>().is_ok(), "{case}");
+            assert!(case.tickets.is_sorted_by(|a, b| a.tid < b.tid));
             let request = draw(&requests(vec![ticket]), &mut runner);
             assert!(request.parse::<Query>().is_ok(), "{request}");
             changed_count += usize::from(!draw(&any::<Batch>(), &mut runner).is_empty());

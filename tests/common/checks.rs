@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use ticketdex::reference::Reference;
+use ticketdex::synth::World;
 use ticketdex::{
     Batch, Error, Field, Format, Import, ImportFormat, Options, Patch, PlanMode, Query, Request,
     Snapshot, Store, Ticket,
@@ -16,6 +17,7 @@ use super::allocations::measure;
 use super::foreign;
 use super::model::Model;
 use super::nasty::{Random, make_request, make_tickets, split};
+use super::worlds::Sample;
 
 /// Prints what a check failed on, as text to paste, while its panic unwinds.
 pub struct OnFailure<F: Fn() -> String>(pub F);
@@ -240,6 +242,18 @@ fn is_spent(random: &Random) -> bool {
     matches!(random, Random::Chosen(bytes) if bytes.len() == 0)
 }
 
+/// Draws the options of a store, and one time in seven a world that its tickets come from.
+fn draw_kind(random: &mut Random) -> (Options, Option<World>) {
+    const FIRST_OF_WORLDS: usize = 256 - 4 * World::ALL.len();
+    let kind = random.below(256);
+    let options = match kind % 4 {
+        0 => Options::default(),
+        at => Options::default().commit_rows_max([0, 4, 16][at - 1]),
+    };
+    let world = kind.checked_sub(FIRST_OF_WORLDS);
+    (options, world.map(|at| World::ALL[at / 4]))
+}
+
 /// A store of any tickets, from one segment to one of each ticket, answers any request as the
 /// reference does; returns how many records the answers have.
 ///
@@ -247,15 +261,15 @@ fn is_spent(random: &Random) -> bool {
 pub fn query_vs_reference(input: &[u8]) -> usize {
     let (asked, stored) = input.split_at(input.len() / 4);
     let mut random = Random::chosen(stored);
-    let options = match random.below(4) {
-        0 => Options::default(),
-        at => Options::default().commit_rows_max([0, 4, 16][at - 1]),
-    };
+    let (options, world) = draw_kind(&mut random);
     let mut store = Store::new(options);
     let commits_count = random.choose(&[1, 2, 64]);
     let is_merged = random.is_one_in(4);
     let tickets_max = random.below(24);
-    let mut tickets = Vec::new();
+    let sample = world.map(|world| Sample::draw(&mut random, world, tickets_max));
+    let mut tickets = sample
+        .as_ref()
+        .map_or(Vec::new(), |sample| sample.tickets().to_vec());
     while tickets.len() < tickets_max && !is_spent(&random) {
         tickets.append(&mut make_tickets(&mut random, 1));
     }
@@ -270,7 +284,10 @@ pub fn query_vs_reference(input: &[u8]) -> usize {
     let mut random = Random::chosen(asked);
     let mut records_count = 0;
     for _ in 0..4 {
-        let request = make_request(&mut random, &tickets);
+        let request = match &sample {
+            Some(sample) => sample.request(&mut random),
+            None => make_request(&mut random, &tickets),
+        };
         records_count += compare(&store.snapshot(), &reference, &request);
         if is_spent(&random) {
             break;

@@ -21,7 +21,7 @@ pub mod http;
 #[cfg(feature = "testing")]
 pub mod model;
 #[cfg(feature = "testing")]
-pub use ticketdex::testing::nasty;
+pub use ticketdex::testing::{nasty, worlds};
 
 /// Lets a panic of a fuzz target unwind, so that the check prints what it failed on.
 ///

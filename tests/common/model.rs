@@ -6,10 +6,12 @@
 use std::fmt::Debug;
 
 use ticketdex::reference::Reference;
+use ticketdex::synth::World;
 use ticketdex::{Batch, ErrorKind, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
 
 use super::checks::compare;
 use super::nasty::{Random, make_batch, make_patch, make_request, make_tickets};
+use super::worlds::Sample;
 
 /// What a snapshot must answer for as long as it is held.
 struct Held {
@@ -76,7 +78,14 @@ impl Model {
 
     /// Takes one step, and checks what must be true after it.
     pub fn step(&mut self, random: &mut Random) {
-        match random.below(18) {
+        const STEPS: usize = 18;
+        let drawn = random.below(256);
+        if drawn >= 256 / STEPS * STEPS {
+            self.commit_world(random);
+            self.check();
+            return;
+        }
+        match drawn % STEPS {
             0..=4 => {
                 let batch = make_batch(random, &self.tids());
                 self.commit(&batch);
@@ -121,6 +130,14 @@ impl Model {
         let records_count = compare(snapshot, reference, &make_request(random, &tickets));
         self.check_budget();
         records_count
+    }
+
+    /// Commits a few tickets of a world, some of them in the place of others.
+    fn commit_world(&mut self, random: &mut Random) {
+        let world = random.choose(&World::ALL);
+        let count = 1 + random.below(6);
+        let sample = Sample::draw(random, world, count);
+        self.commit(&sample.tickets().iter().cloned().collect());
     }
 
     fn tids(&self) -> Vec<u64> {
