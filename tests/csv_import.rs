@@ -86,7 +86,7 @@ const BAD_INPUTS: &[(&[u8], &str, &[u64])] = &[
     (b"tid,\"a\nb\",x\n1,,\n", "line 1, column 5: unknown variable \"a\\nb\"; expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
     (b"tid,uid\n1,\n", "line 1, column 5: unknown variable \"uid\" (did you mean \"assigned_tech\"?); expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
     (b"tid,\n1,\n", "line 1, column 5: unknown variable \"\"; expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
-    (b"tid, cid\n1,\n", "line 1, column 5: unknown variable \" cid\"; expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
+    (b"tid, cid\n1,\n", "line 1, column 5: unknown variable \" cid\" (did you mean \"cid\"?); expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
     (b"tid;cid\n1;\n", "line 1, column 1: unknown variable \"tid;cid\"; expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
     (b"tid,custom_fields.a b\n1,\n", "line 1, column 5: unknown variable \"custom_fields.a b\"; expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
     (b"tid,custom_fields.cid\n1,\n", "line 1, column 5: unknown variable \"custom_fields.cid\"; expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),

@@ -168,7 +168,7 @@ const PAIRS_MULTIPLE: u64 = 24;
 /// The same for CSV, where a value may be one byte: its start and its end are held, and of a header
 /// what each column stands for.
 #[cfg(feature = "csv")]
-const VALUES_MULTIPLE: u64 = 40;
+const VALUES_MULTIPLE: u64 = 48;
 
 #[test]
 fn huge_records_cost_their_length() {

@@ -10,12 +10,14 @@ const WORD_BYTES_MAX: usize = 40;
 
 /// Returns the candidate that a word is closest to, letter case aside, if it is close to any.
 ///
+/// What holds a dot is a custom field's name or wants to be, and those are not known here.
+///
 /// Cost: the lengths of the word and of each candidate multiplied.
 pub(super) fn closest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    if word.is_empty() || word.len() > WORD_BYTES_MAX {
+    if word.is_empty() || word.len() > WORD_BYTES_MAX || word.contains('.') {
         return None;
     }
     let edits_max = (word.len() / EDITS_A_LETTER).max(1);

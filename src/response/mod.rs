@@ -302,7 +302,7 @@ impl Chunks {
     ///
     /// let answer = Store::new(Options::default()).snapshot().answer(&Query::default());
     /// let mut body = Vec::new();
-    /// assert_eq!(answer.into_chunks(Format::Json).write_to(&mut body)?, 22);
+    /// assert_eq!(answer.into_chunks(Format::Json).write_to(&mut body)?, 21);
     /// assert_eq!(body, b"{\n\t\"tickets\": [\n\t]\n}\n");
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
