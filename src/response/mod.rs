@@ -19,6 +19,7 @@
 //! touches a template: the names of the fields and some 1 KiB.
 
 mod block;
+mod columns;
 mod delimited;
 mod json;
 mod template;
@@ -35,6 +36,7 @@ use crate::model::{Format, is_identifier_char};
 use crate::plan::{Answer, Rows};
 use crate::snapshot::RowId;
 use block::{BLOCK_ROWS_MAX, Block, Place};
+use columns::Columns;
 use template::{Layout, Template};
 
 /// The most bytes that one chunk holds.
@@ -79,8 +81,9 @@ struct Style {
     /// What stands after the last record, or after the head where there is none.
     foot: &'static str,
     escapes: &'static Escapes,
-    /// Lays out glue and values of a record with these custom names.
-    record: fn(&mut Layout<'_>, &[String]),
+    /// Lays out glue and values of a record that shows some columns, in a store with these custom
+    /// names.
+    record: fn(&mut Layout<'_>, &Columns, &[String]),
     /// Makes the body of a count.
     count: fn(u64) -> String,
     /// Makes the body of an error, of its code and its message without control characters.
@@ -183,6 +186,7 @@ enum Stage {
 pub struct Chunks {
     answer: Answer,
     style: &'static Style,
+    columns: Columns,
     rows: Rows,
     /// Rows that are fetched, and how many of them have been in a block.
     ids: Vec<RowId>,
@@ -209,8 +213,10 @@ impl Chunks {
             (style.head.as_bytes().to_vec(), style.foot)
         };
         let segments = answer.snapshot().segments();
+        let columns = Columns::of(answer.fields(), answer.snapshot().names());
         Chunks {
             style,
+            columns,
             rows: answer.rows().clone(),
             templates: segments.iter().map(|_| None).collect(),
             ids: Vec::new(),
@@ -308,8 +314,10 @@ impl Chunks {
         }
         let snapshot = self.answer.snapshot();
         let segment = &snapshot.segments()[self.block_segment as usize].segment;
-        let template = self.templates[self.block_segment as usize]
-            .get_or_insert_with(|| Template::make(segment, self.style, snapshot.custom_names()));
+        let template = self.templates[self.block_segment as usize].get_or_insert_with(|| {
+            let names = snapshot.custom_names();
+            Template::make(segment, self.style, &self.columns, names)
+        });
         let rows = &rows[..rows_count];
         self.block
             .gather(template, segment, rows, self.style.escapes);
@@ -356,7 +364,10 @@ const _: () = {
 };
 
 impl Answer {
-    /// Writes the response in a format (spec section 4); returns how many bytes it has.
+    /// Writes the response in a format; returns how many bytes it has.
+    ///
+    /// Each record shows the variables that the query's [`fields`](crate::Query::fields) name, or
+    /// all of them.
     ///
     /// # Errors
     ///
@@ -365,7 +376,7 @@ impl Answer {
     ///
     /// # Cost
     ///
-    /// Linear in the response. Memory is one chunk of 64 KiB, so a writer needs no
+    /// Linear in the response: variables that are not shown are not looked at. Memory is one chunk of 64 KiB, so a writer needs no
     /// buffer of its own.
     ///
     /// # Examples

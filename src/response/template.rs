@@ -9,6 +9,7 @@
 //! * The glue before a value has at most [`GLUE_BYTES_MAX`] bytes; a longer run is several
 //!   pieces, and only the last of them has a value.
 
+use super::columns::Columns;
 use super::{Escapes, Style, escape};
 use crate::model::FieldKind;
 use crate::model::digits::{DIGITS_BYTES, write_date_seconds, write_number};
@@ -56,10 +57,16 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// Makes the template of a segment's records, for a store with these custom names.
+    /// Makes the template of a segment's records that show some columns, for a store with these
+    /// custom names.
     ///
-    /// Cost: linear in the names of the fields and the custom names.
-    pub(super) fn make(segment: &Segment, style: &Style, names: &[String]) -> Template {
+    /// Cost: linear in the names of the fields and custom fields that are shown.
+    pub(super) fn make(
+        segment: &Segment,
+        style: &Style,
+        columns: &Columns,
+        names: &[String],
+    ) -> Template {
         let mut layout = Layout {
             segment,
             escapes: style.escapes,
@@ -70,7 +77,7 @@ impl Template {
             run_start: 0,
         };
         layout.glue(style.between);
-        (style.record)(&mut layout, names);
+        (style.record)(&mut layout, columns, names);
         layout.end_run(None);
         let mut template = layout.template;
         template.text.extend_from_slice(&[0; GLUE_BYTES_MAX]);
