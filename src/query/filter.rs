@@ -120,6 +120,17 @@ impl FromStr for AnyField {
 ///
 /// A text is read as a request's would be where the field holds integers or dates, so
 /// `"2/1/2014"` is good for a date and `"7"` for an integer.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Field, Query};
+///
+/// let typed = Query::builder().any_of(Field::CompanyId, [7_u64]).build()?;
+/// let read = Query::builder().any_of(Field::CompanyId, ["007"]).build()?;
+/// assert_eq!(typed, read);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FilterValue {
@@ -177,7 +188,21 @@ impl fmt::Display for FilterValue {
     }
 }
 
-/// The values of a filter, all of the field's kind.
+/// The values of a filter, all of the field's kind, in the order in which they were given.
+///
+/// None comes twice, and there is at least one.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{FieldTest, FilterValues, Query};
+///
+/// let query: Query = "phone!=1&phone!=2&phone!=1".parse()?;
+/// let FieldTest::NoneOf(values) = &query.filters()[0].test else { panic!("a complement") };
+/// assert_eq!(values, &FilterValues::Texts(vec!["1".into(), "2".into()]));
+/// assert_eq!(values.count(), 2);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FilterValues {
@@ -199,7 +224,7 @@ impl FilterValues {
         }
     }
 
-    /// Returns how many values there are.
+    /// Returns how many values there are, 1 or more.
     pub fn count(&self) -> usize {
         match self {
             FilterValues::Texts(texts) => texts.len(),
@@ -208,7 +233,7 @@ impl FilterValues {
         }
     }
 
-    /// Returns the values.
+    /// Returns the values, each as a copy.
     pub fn iter(&self) -> impl Iterator<Item = FilterValue> {
         let (texts, integers, dates): (&[String], &[u64], &[Moment]) = match self {
             FilterValues::Texts(texts) => (texts, &[], &[]),
@@ -245,6 +270,18 @@ impl FilterValues {
 }
 
 /// What the value of a field must satisfy.
+///
+/// Texts compare folded, by code point; integers by value; dates by time.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{FieldTest, FilterValue, Query};
+///
+/// let query: Query = "merged_to>=7".parse()?;
+/// assert_eq!(query.filters()[0].test, FieldTest::AtLeast(FilterValue::Integer(7)));
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldTest {
@@ -351,7 +388,8 @@ impl FieldFilter {
 ///
 /// Cost: a sort.
 pub(super) fn settle(filters: &mut Vec<FieldFilter>) {
-    if filters.len() > 1 {
+    let ascends = |one: &FieldFilter, next: &FieldFilter| one.compare(next) == Ordering::Less;
+    if !filters.is_sorted_by(ascends) {
         filters.sort_by(FieldFilter::compare);
         let mut joined: Vec<FieldFilter> = Vec::with_capacity(filters.len());
         for filter in filters.drain(..) {

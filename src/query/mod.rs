@@ -115,9 +115,18 @@ impl Query {
 
     /// Returns the filters on fields, in the order of the fields; all of them must hold.
     ///
-    /// The page's filters by value and its ranges are among them. A pattern of ticket numbers and
-    /// one alone is [`tid`](Self::tid)'s, a keyword [`terms`](Self::terms)' and
-    /// [`excluded_terms`](Self::excluded_terms)'.
+    /// The page's filters by value and its ranges are among them. The variable `tid` is not: see
+    /// [`tid`](Self::tid); and neither are keywords: see [`terms`](Self::terms) and
+    /// [`excluded_terms`](Self::excluded_terms).
+    ///
+    /// ```
+    /// use ticketdex::{Field, Query};
+    ///
+    /// let query: Query = "uid!=guest&start_date=2/1/2014&status=Open".parse()?;
+    /// let fields: Vec<_> = query.filters().iter().filter_map(|it| it.field.field()).collect();
+    /// assert_eq!(fields, [Field::DateOpened, Field::Status, Field::AssignedTech]);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
     pub fn filters(&self) -> &[FieldFilter] {
         &self.filters
     }
@@ -168,6 +177,14 @@ impl Query {
     }
 
     /// Returns the terms as given of which none may occur, folded, in any searchable field.
+    ///
+    /// ```
+    /// use ticketdex::Query;
+    ///
+    /// let query: Query = "keyword!=spam+test&keyword!=auto".parse()?;
+    /// assert_eq!(query.excluded_terms(), ["spam", "test", "auto"]);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
     pub fn excluded_terms(&self) -> &[String] {
         &self.excluded_terms
     }

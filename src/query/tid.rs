@@ -105,7 +105,7 @@ impl From<u64> for TidFilter {
 }
 
 /// Reads what [`TidFilter::parse`] does; anything else is
-/// [`InvalidValue`](ErrorKind::InvalidValue).
+/// [`InvalidValue`](crate::ErrorKind::InvalidValue).
 ///
 /// ```
 /// use ticketdex::TidFilter;

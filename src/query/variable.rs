@@ -66,13 +66,18 @@ pub(super) const NAMES: [(&str, Single); 18] = [
 ];
 
 impl Variable {
-    /// Returns the variable of a pair's decoded name, with the name to show of it.
+    /// Returns the variable of a pair's decoded name.
     ///
     /// A `!`, `>` or `<` at the end of the name is an operator. None for what is no variable, and
     /// for an operator that the field before it does not have.
     pub(super) fn from_name(name: &str) -> Option<Variable> {
         let (base, operator) = Operator::split(name);
         if operator == Operator::Equal {
+            // What is asked for most comes first.
+            let is_own = |field: &Field| field.request_name().eq_ignore_ascii_case(base);
+            if let Some(field) = Field::FILTERS.into_iter().find(is_own) {
+                return Some(Variable::Filter(field.into(), operator));
+            }
             let single = NAMES.iter().find(|(own, _)| own.eq_ignore_ascii_case(base));
             if let Some(&(_, single)) = single {
                 return Some(Variable::Single(single));
