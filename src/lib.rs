@@ -1,8 +1,8 @@
 //! An embedded, in-memory query engine for help-desk tickets.
 //!
-//! One call takes a `get_tickets` request (nine filters, ranges, a keyword, an order, a page)
-//! and gives the tickets that match, as values or as the bytes of a response in XML, JSON, delimited
-//! form or CSV.
+//! One call takes a `get_tickets` request (filters on every field, ranges, a keyword, an order, a
+//! page, the variables to show) and gives the tickets that match, as values or as the bytes of a
+//! response in XML, JSON, delimited form or CSV.
 //!
 //! It is:
 //!
@@ -58,8 +58,9 @@
 //!   other programs (with the feature `csv`).
 //! * [`Store`] owns the tickets and is the one who changes them; [`Reader`] takes snapshots of
 //!   it from any thread.
-//! * [`Query`] is a request as data, parsed or [built](Query::builder), and always valid;
-//!   [`Request`] is one with the format and the key that came with it.
+//! * [`Query`] is a request as data, parsed or [built](Query::builder), and always valid: a list of
+//!   [`FieldFilter`]s, each a field and a [`FieldTest`] of its value, an order, a page and the
+//!   [`Fields`] to show; [`Request`] is one with the format and the key that came with it.
 //! * [`Snapshot`] is the tickets as of one commit, and never changes.
 //! * [`Answer`] is what a query matched: the total, the [`Record`]s in order, and the response
 //!   in a [`Format`], written at once or pulled as [`Chunks`].
@@ -107,8 +108,8 @@
 //! small segments first. **Large merges are yours to run**, with [`Store::merge_job`], where and
 //! when you like; until then more segments make reading slower. **The first request pays** for what
 //! is built when asked for: the rows in the order of a field, the rows of a common term; both are
-//! kept for the next. **What can be asked is fixed**: values or a range a variable, all variables
-//! must hold, and there is no other language beside it.
+//! kept for the next. **What can be asked is fixed**: of each field some values, all but
+//! some, a range, or whether it has one; all must hold, and there is no other language beside it.
 //!
 //! For that, answers come from indexes rather than from a look at every ticket, none is cached
 //! by its request and so none is stale, and memory stays flat however long a response is.
@@ -198,7 +199,8 @@ pub use plan::{Answer, Explain, FilterPlan, Records, SegmentPlan, Strategy, Work
 #[doc(hidden)]
 pub use plan::{FilterMode, PlanMode};
 pub use query::{
-    Direction, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
+    AnyField, Direction, FieldFilter, FieldTest, Fields, FilterValue, FilterValues, OrderKey,
+    Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };
 pub use response::{Chunks, error_response};
 /// The crate whose `RoaringTreemap` is a set of ticket numbers, in the version that fits.

@@ -1,7 +1,9 @@
 //! Bad requests, by hand: each gets its code and a message that names the variable, the value as
 //! decoded and what would be valid; every format carries it.
 
-use ticketdex::{Error, ErrorKind, Format, Query, Request};
+mod common;
+
+use common::refusals::{KNOWN, refuse, shown, variable};
 
 const INTEGER: &str = "an integer from 0 to 18446744073709551615";
 const POSITIVE: &str = "an integer from 1 to 18446744073709551615";
@@ -469,10 +471,6 @@ const INVALID: &[(&str, &str, &str, &str)] = &[
     ("ACTION=GET_TICKETS", "action", "GET_TICKETS", ACTION),
 ];
 
-const KNOWN: &str = "action, key, format, tid, keyword, due_date, start_tid, end_tid, start_cid, \
-    end_cid, start_date, end_date, count, page, count_only, order, order_direction, status, \
-    source, category, sub_category, priority, escalation, uid, group, cid";
-
 /// Names that no request has: request, name and value as decoded.
 const UNKNOWN: &[(&str, &str, &str)] = &[
     ("statuss=Open", "statuss", "Open"),
@@ -487,13 +485,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("%20tid=1", " tid", "1"),
     ("?tid=1", "?tid", "1"),
     ("%3Ftid=1", "?tid", "1"),
-    ("company_id=1", "company_id", "1"),
-    ("escalation_level=1", "escalation_level", "1"),
-    ("assigned_tech=x", "assigned_tech", "x"),
-    ("assigned_group_name=x", "assigned_group_name", "x"),
-    ("date_opened=2/1/2014", "date_opened", "2/1/2014"),
     ("subject=x", "subject", "x"),
-    ("custom_fields.Serial=x", "custom_fields.Serial", "x"),
     ("status[]=Open", "status[]", "Open"),
     ("status%00=Open", "status\0", "Open"),
     ("%EF%BB%BFtid=1", "\u{FEFF}tid", "1"),
@@ -603,85 +595,6 @@ const FIRST: &[(&str, &str, &str)] = &[
     ),
 ];
 
-fn variable(error: &Error) -> &str {
-    match error.kind() {
-        ErrorKind::InvalidValue { variable, .. } | ErrorKind::UnknownVariable { variable, .. } => {
-            variable
-        }
-        ErrorKind::DuplicateVariable { variable, .. } => variable,
-        ErrorKind::PageNeedsCount { .. } | ErrorKind::PageNeedsWildcard { .. } => "page",
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Parses a bad request in every spelling that must not matter, and returns its error.
-fn refuse(request: &str) -> Error {
-    let error = request.parse::<Request>().expect_err(request);
-    assert!(error.is_request(), "{request}");
-    assert!(error.position().is_none(), "{request}");
-    let message = error.to_string();
-    for spelling in [format!("?{request}"), format!("&&{request}&&")] {
-        // A request's own `?` would be the one that is dropped.
-        if !request.starts_with('?') {
-            let other = spelling.parse::<Request>().expect_err(&spelling);
-            assert_eq!(other.to_string(), message, "{spelling}");
-        }
-    }
-    let query = request.parse::<Query>().expect_err(request);
-    assert_eq!(query.to_string(), message);
-    check_bodies(&error);
-    error
-}
-
-/// Returns a text as a message shows it: what nobody would see is an escape.
-fn shown(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            c if c.is_control() => c.escape_default().to_string(),
-            '\u{FFFE}'
-            | '\u{FFFF}'
-            | '\u{FEFF}'
-            | '\u{A0}'
-            | '\u{AD}'
-            | '\u{1680}'
-            | '\u{2000}'..='\u{200F}'
-            | '\u{2028}'..='\u{202F}'
-            | '\u{205F}'..='\u{206F}'
-            | '\u{3000}' => c.escape_unicode().to_string(),
-            c => c.to_string(),
-        })
-        .collect()
-}
-
-/// Reads the error's three bodies with parsers of others.
-fn check_bodies(error: &Error) {
-    let message = error.to_string();
-    assert_eq!(shown(&message), message);
-    let body = |format| String::from_utf8(error.to_response(format)).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&body(Format::Json)).unwrap();
-    let expected = serde_json::json!({"error": {"code": error.code(), "message": message}});
-    assert_eq!(json, expected);
-    let delimited = body(Format::Delimited);
-    let pairs: Vec<(String, String)> = form_urlencoded::parse(delimited.trim_end().as_bytes())
-        .into_owned()
-        .collect();
-    let expected = [("error", error.code()), ("message", &message)];
-    assert_eq!(
-        pairs,
-        expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
-    );
-    let xml = body(Format::Xml);
-    let escaped = message
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    assert!(xml.contains(&format!("\t<code>{}</code>\n", error.code())));
-    assert!(
-        xml.contains(&format!("\t<message>{escaped}</message>\n")),
-        "{xml}"
-    );
-}
-
 #[test]
 fn there_are_at_least_two_hundred() {
     let count = INVALID.len() + UNKNOWN.len() + DUPLICATE.len() + JOINED.len() + FIRST.len();
@@ -783,7 +696,7 @@ fn a_long_value_is_cut_at_100_characters_before_it_is_escaped() {
     ] {
         let error = refuse(&request);
         assert!(error.to_string().starts_with(&start), "{error}");
-        assert!(error.to_string().len() < 1000);
+        assert!(error.to_string().len() < 1500);
     }
     let error = refuse(&format!("page={}1", "0".repeat(200)));
     assert!(

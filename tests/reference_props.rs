@@ -53,7 +53,7 @@ impl Tally {
     fn note_request(&mut self, request: &str, query: &Query) {
         let variables = form_urlencoded::parse(request.trim_start_matches('?').as_bytes())
             .filter(|(name, value)| !name.is_empty() && !value.is_empty())
-            .map(|(name, _)| name.to_lowercase());
+            .map(|(name, _)| shown_name(&name));
         self.note("variable", variables.collect::<Vec<_>>());
         let keys = query.order().iter().map(|key| match &key.key {
             SortKey::Field(field) => field.name().to_owned(),
@@ -61,6 +61,20 @@ impl Tally {
         });
         self.note("order", keys);
     }
+}
+
+/// The name of a variable as it is counted: that of the page where there are two, and of custom
+/// fields one for all.
+fn shown_name(name: &str) -> String {
+    let name = name.to_lowercase();
+    let base = name.trim_end_matches(['!', '<', '>']);
+    let operator = &name[base.len()..];
+    if base.starts_with("custom_fields.") {
+        return format!("custom_fields{operator}");
+    }
+    let field = Field::from_name(base);
+    let alias = field.and_then(Field::alias);
+    format!("{}{operator}", alias.unwrap_or(base))
 }
 
 /// How the tickets of a store came to lie in segments.
@@ -336,11 +350,14 @@ fn engine_and_reference_agree() {
         names.iter().map(|name| format!("{kind} {name}")).collect()
     };
     let variables = common::nasty::VARIABLES.into_iter().chain(["count_only"]);
+    let variables = variables
+        .map(str::to_owned)
+        .chain(common::nasty::more_variables());
     let stores = ["1 segment", "2 segments", "more segments", "tombstones"];
     let shapes = Shape::ALL.map(|shape| format!("{shape:?}"));
     let stores = stores.map(str::to_owned).into_iter().chain(shapes);
     let expected = [
-        names("variable", variables.map(str::to_owned).collect()),
+        names("variable", variables.collect()),
         names(
             "order",
             Field::ALL.map(|field| field.name().to_owned()).to_vec(),

@@ -35,12 +35,12 @@ use error::{Error, ErrorKind, shorten};
 
 /// The form of a response, and of an import that mirrors one.
 ///
-/// Each holds the tickets in order, and each ticket its 38 variables in the order of
-/// [`Field::ALL`]. A variable that is URL-encoded ([`Field::is_url_encoded`]) is so in all forms but
-/// CSV: a blank is `+`, ASCII letters, digits and `*-._` stand as they are, and any other byte of
-/// the UTF-8 is `%XX`. None and empty are an empty value; an integer that uses 0 for none is `0`; a
-/// date is `M/D/YYYY h:mm:ss AM`, in CSV `YYYY-MM-DD HH:MM:SS`. Every custom field of the store
-/// stands in every ticket.
+/// Each holds the tickets in order, and each ticket its 38 variables, or those that a request's
+/// `fields` names, in the order of [`Field::ALL`]. A variable that is URL-encoded
+/// ([`Field::is_url_encoded`]) is so in all forms but CSV: a blank is `+`, ASCII letters, digits and
+/// `*-._` stand as they are, and any other byte of the UTF-8 is `%XX`. None and empty are an empty
+/// value; an integer that uses 0 for none is `0`; a date is `M/D/YYYY h:mm:ss AM`, in CSV
+/// `YYYY-MM-DD HH:MM:SS`. Every custom field of the store that is shown stands in every ticket.
 ///
 /// | form | a ticket | no ticket | custom fields | other escapes |
 /// |---|---|---|---|---|
@@ -407,6 +407,23 @@ impl Field {
             Some(alias) => alias,
             None => self.name(),
         }
+    }
+
+    /// Returns whether the field's text is a list of identifiers, parted by commas.
+    ///
+    /// A filter by value compares the elements of a list, not its text.
+    ///
+    /// ```
+    /// use ticketdex::Field;
+    ///
+    /// assert!(Field::LinkedAsset.is_list());
+    /// assert!(!Field::CcAddresses.is_list());
+    /// ```
+    pub const fn is_list(self) -> bool {
+        matches!(
+            self,
+            Field::LinkedAsset | Field::LinkedCalls | Field::LinkedDevices | Field::ChildrenTickets
+        )
     }
 
     /// Returns the index of the field in [`Field::ALL`].

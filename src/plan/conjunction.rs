@@ -11,34 +11,30 @@
 //! # Invariants
 //!
 //! * Filters ascend by estimate. Every estimate is exact but for tombstones or, for a tid
-//!   pattern and a term that is probed, an upper bound.
+//!   pattern, for what is asked of each row, for a column without an order, and for the complement
+//!   of any of them, an upper bound.
 //! * Tombstones are subtracted here and nowhere else.
+
+mod asked;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::bind::{Binding, bind_filter};
 use super::explain::{FilterPlan, Work};
-use super::filter::{Filter, Filters, Probe, SegmentFilter, sorted};
+use super::filter::Filters;
+use super::part::{BLOCK_COST, MIXED_BLOCK_COST, Part, SORT_COST, VISIT_COST, WRITTEN_BLOCK_COST};
+use super::segment_filter::SegmentFilter;
 use super::{FilterMode, PlanMode};
-use crate::model::Field;
 use crate::segment::block::{
     BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, block_of, blocks_count, count_common, has_block,
     intersect_all, range_block,
 };
-use crate::segment::dictionary::Dictionary;
 use crate::segment::rowset::RowSet;
-use crate::segment::tombstones::Tombstones;
-use crate::segment::{Posting, Segment, Slot};
+use crate::segment::{Segment, Slot};
 use crate::snapshot::LiveSegment;
 
-/// A filter with how many rows it lets through.
-#[derive(Clone, Debug)]
-struct Part {
-    filter: SegmentFilter,
-    estimate: u64,
-    /// Of the request's filter.
-    index: usize,
-}
+pub(super) use super::probe::Probes;
 
 /// How the rows of a conjunction are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +53,12 @@ pub(super) struct Conjunction {
     /// The blocks that can hold matching rows, as far as tids and zones tell.
     blocks: Range<u32>,
     parts: Vec<Part>,
+    /// The least estimate of a part.
+    least: u64,
     /// How many of the parts leave rows out; the others, which do not, come after them.
     active_count: usize,
     /// Whether a filter may have to ask the rows of a block one by one.
-    is_dear: bool,
+    is_expensive: bool,
     /// What asking one row costs, in half nanoseconds.
     row_cost: u64,
     drive_cost: Option<u64>,
@@ -95,9 +93,6 @@ impl Scope<'_> {
     }
 }
 
-/// What probing one row's texts for a term costs, in units of a posting.
-const TEXT_PROBE_COST: u64 = 500;
-
 /// Of looking at the zone of a block, in nanoseconds. Measured: 2.4 µs for 2,444 of them.
 const ZONE_COST: u64 = 1;
 /// Of adding up a cell of a cube, in nanoseconds. Not measured apart.
@@ -105,30 +100,6 @@ const CELL_COST: u64 = 1;
 
 /// So many blocks are combined at once at most.
 const COMMON_MAX: usize = 8;
-
-/// Up to so many rows of an order are looked at one by one to see which are dead.
-const DEAD_LOOKED_AT_MAX: usize = 4096;
-
-// Costs of a row in half nanoseconds, and of a block in nanoseconds, of the machine that the
-// strategies were measured on; only their ratios matter.
-const VISIT_COST: u64 = 3;
-const BIT_PROBE_COST: u64 = 3;
-const PROBE_COST: u64 = 10;
-/// Of matching the decimal form of a tid with a pattern: 33 ns.
-const PATTERN_PROBE_COST: u64 = 66;
-const SORT_COST: u64 = 30;
-/// Beside what each filter costs. Measured: counting two dense sets takes 28 ns a block, three
-/// 39 to 41, also where memory is ten times the cache.
-const BLOCK_COST: u64 = 15;
-const DENSE_BLOCK_COST: u64 = 8;
-/// Of writing the rows that a block has in common, beside counting them. Not measured apart.
-const WRITTEN_BLOCK_COST: u64 = 40;
-/// Beside half a nanosecond a row. Measured: 30 ns a block with 16 rows, 56 with 49, 119 with
-/// 122; where rows are not parted by block, 71 to 82.
-const LISTED_BLOCK_COST: u64 = 40;
-/// Of comparing each code of a block with a range. Measured: 3,200 to 3,700 ns by column, where
-/// a dense set takes 17.
-const MIXED_BLOCK_COST: u64 = 2500;
 
 impl Conjunction {
     /// Compiles the filters of a request for a segment, given which of the snapshot's it is.
@@ -144,8 +115,9 @@ impl Conjunction {
             blocks: rows.start / BLOCK_ROWS..rows.end.div_ceil(BLOCK_ROWS),
             rows,
             parts: Vec::with_capacity(filters.all.len()),
+            least: u64::MAX,
             active_count: 0,
-            is_dear: false,
+            is_expensive: false,
             row_cost: 0,
             drive_cost: None,
             blocks_cost: 0,
@@ -157,33 +129,17 @@ impl Conjunction {
                 return conjunction;
             }
         }
-        let mut terms = Vec::new();
+        let (mut terms, mut tests) = (Vec::new(), Vec::new());
         for (index, filter) in filters.all.iter().enumerate() {
-            let (filter, estimate) = match filter {
-                Filter::Value(field, value) => {
-                    bind_values(*field, std::slice::from_ref(value), segment)
+            let bound = bind_filter(filter, segment, mode, conjunction.estimate());
+            let (filter, estimate) = match bound {
+                Binding::Filter(bound) => bound,
+                Binding::Rows(test, is_complement) => {
+                    tests.push((index, test, is_complement));
+                    continue;
                 }
-                Filter::Values(field, values) => bind_values(*field, values, segment),
-                Filter::Cids(start, end) => {
-                    let range = |it: &Dictionary| it.find_range(start.as_deref(), end.as_deref());
-                    let column = segment.column(Slot::Field(Field::Cid));
-                    let classes = column
-                        .and_then(|cids| cids.dictionary())
-                        .map_or(0..0, range);
-                    let classes = u64::from(classes.start)..u64::from(classes.end);
-                    bind_range(Field::Cid, classes, segment, mode)
-                }
-                Filter::Numbers(field, first, last) => {
-                    let column = segment.column(Slot::Field(*field));
-                    let classes = column.map_or(0..0, |it| it.number_classes(*first, *last));
-                    bind_range(*field, classes, segment, mode)
-                }
-                Filter::Pattern(pattern) => (
-                    SegmentFilter::Pattern(pattern.clone()),
-                    segment.rows_count().into(),
-                ),
-                Filter::Term(term) => {
-                    terms.push((index, term));
+                Binding::Term(term, is_excluded) => {
+                    terms.push((index, term, is_excluded));
                     continue;
                 }
             };
@@ -193,6 +149,11 @@ impl Conjunction {
         }
         if conjunction.rows.is_empty() {
             return conjunction;
+        }
+        for (index, test, is_complement) in tests {
+            if conjunction.add_test(index, test, is_complement, segment, mode) {
+                return conjunction;
+            }
         }
         if !terms.is_empty() {
             conjunction.add_terms(&terms, segment, mode);
@@ -209,48 +170,12 @@ impl Conjunction {
             index,
         };
         self.parts.push(part);
+        self.least = self.least.min(estimate);
         if estimate == 0 {
             self.rows = 0..0;
             self.blocks = 0..0;
         }
         estimate == 0
-    }
-
-    /// Adds the keyword's terms: as row sets, or as questions where few rows are left to ask.
-    fn add_terms(&mut self, terms: &[(usize, &String)], segment: &Segment, mode: PlanMode) {
-        let rows_count = u64::from(segment.rows_count());
-        let texts = |term: &String| SegmentFilter::Texts(term.as_str().into());
-        let kept = |term: &String| (!mode.is_cold).then(|| segment.kept_term(term)).flatten();
-        let mut sought = Vec::new();
-        for &(index, term) in terms {
-            if mode.filters == FilterMode::Scan {
-                self.add(index, texts(term), rows_count);
-            } else if let Some(rows) = kept(term) {
-                let estimate = u64::from(rows.count());
-                if self.add(index, SegmentFilter::Rows(rows), estimate) {
-                    return;
-                }
-            } else {
-                let matches = segment.find_term(term);
-                if matches.postings_count() == 0 {
-                    self.add(index, SegmentFilter::Nothing, 0);
-                    return;
-                }
-                sought.push((matches.rows_cost(), matches, index, term));
-            }
-        }
-        sought.sort_by_key(|(cost, ..)| *cost);
-        for (cost, matches, index, term) in sought {
-            let probe_cost = self.estimate().saturating_mul(TEXT_PROBE_COST);
-            if probe_cost < cost {
-                let estimate = matches.postings_count().min(rows_count);
-                self.add(index, texts(term), estimate);
-                continue;
-            }
-            let rows = segment.term_rows(term, &matches, !mode.is_cold);
-            let estimate = u64::from(rows.count());
-            self.add(index, SegmentFilter::Rows(rows), estimate);
-        }
     }
 
     /// Puts the filters in their order and estimates the ways to find the rows.
@@ -268,13 +193,13 @@ impl Conjunction {
         if mode.filters == FilterMode::Reversed {
             self.parts.reverse();
         }
-        self.is_dear = self.active().iter().any(|part| part.filter.is_dear());
+        self.is_expensive = self.active().iter().any(|part| part.filter.is_expensive());
         if mode.filters != FilterMode::Scan {
             self.estimate_drive(segment);
         }
         let mixed_count = match mode.filters {
             FilterMode::Scan => 0,
-            _ if !self.is_dear => 0,
+            _ if !self.is_expensive => 0,
             _ if self.is_driven_before_zones() => self.blocks.len() as u64,
             _ => self.narrow_by_zones(segment),
         };
@@ -308,10 +233,13 @@ impl Conjunction {
         let drive = active.filter(|(first, _)| first.filter.is_enumerable());
         self.drive_cost = drive.map(|(first, others)| {
             let probes: u64 = others.iter().map(|part| part.probe_cost(segment)).sum();
-            let sort = match first.filter {
-                SegmentFilter::Range { .. } | SegmentFilter::Classes(..) => {
+            let sort = match first.filter.inner() {
+                SegmentFilter::Range { .. } | SegmentFilter::Ranges { .. } => {
                     SORT_COST * self.expected(segment)
                 }
+                // The rows that are left of a block ascend; each block is looked at.
+                _ if first.filter.is_complement() => first.all_blocks_cost(segment) * 2,
+                SegmentFilter::Classes(..) => SORT_COST * self.expected(segment),
                 _ => 0,
             };
             // What is outside the tid range is not asked further.
@@ -400,8 +328,7 @@ impl Conjunction {
 
     /// Returns an upper bound of the rows that match.
     pub(super) fn estimate(&self) -> u64 {
-        let least = self.parts.iter().map(|part| part.estimate).min();
-        least.unwrap_or(u64::MAX).min(self.rows.len() as u64)
+        self.least.min(self.rows.len() as u64)
     }
 
     /// Returns the rows that the tid range leaves.
@@ -502,10 +429,11 @@ impl Conjunction {
         }
         let common = self.with_common(scope, index, set, work, intersect_all);
         let mut block = common.unwrap_or(EMPTY_BLOCK);
-        if self.is_dear {
+        if self.is_expensive {
             for part in self.active() {
-                if part.filter.is_dear() && block != EMPTY_BLOCK {
-                    part.filter.intersect_dear(segment, index, &mut block, work);
+                if part.filter.is_expensive() && block != EMPTY_BLOCK {
+                    part.filter
+                        .intersect_expensive(segment, index, &mut block, work);
                 }
             }
         }
@@ -520,14 +448,14 @@ impl Conjunction {
         set: Option<&RowSet>,
         work: &mut Work,
     ) -> u32 {
-        if self.is_dear || scope.mode == FilterMode::Scan {
+        if self.is_expensive || scope.mode == FilterMode::Scan {
             return block_count(&self.block(scope, index, set, work));
         }
         self.with_common(scope, index, set, work, count_common)
             .unwrap_or(0)
     }
 
-    /// Hands blocks to `act` whose common rows match, but for filters that are dear; none
+    /// Hands blocks to `act` whose common rows match, but for filters that are expensive; none
     /// where no row can match.
     ///
     /// What is kept as words is handed on as it is; all else is combined in one block.
@@ -552,7 +480,7 @@ impl Conjunction {
                 *block = block_of(words, index);
                 count += 1;
             } else if part.filter.intersect_into(segment, index, &mut own, work) {
-                is_own_needed |= !part.filter.is_dear();
+                is_own_needed |= !part.filter.is_expensive();
             } else {
                 return None;
             }
@@ -641,179 +569,12 @@ impl Conjunction {
     }
 }
 
-impl Part {
-    /// Returns the filter as `explain` shows it.
-    fn describe(&self, filters: &Filters, segment: &Segment) -> FilterPlan {
-        FilterPlan {
-            name: filters.name(self.index),
-            kind: self.filter.kind_name(segment),
-            estimate: self.estimate,
-        }
-    }
-
-    /// Returns the classes of a field that the filter is, where rows in the field's order are there.
-    fn class_range(&self, slot: Slot) -> Option<Range<u64>> {
-        match &self.filter {
-            SegmentFilter::Range {
-                field,
-                classes,
-                is_sorted: true,
-            } if Slot::Field(*field) == slot => Some(classes.clone()),
-            _ => None,
-        }
-    }
-
-    /// Returns the blocks that can hold rows of a range, and how many of them hold others too.
-    fn zone_span(&self, segment: &Segment) -> Option<(Range<u32>, u32)> {
-        match &self.filter {
-            SegmentFilter::Range { field, classes, .. } => {
-                let all = 0..blocks_count(segment.rows_count());
-                let column = segment.column(Slot::Field(*field))?;
-                column
-                    .zone_span(classes)
-                    .or(Some((all.clone(), all.len() as u32)))
-            }
-            _ => None,
-        }
-    }
-
-    /// Returns how many of the rows that an enumerable filter lets through are dead.
-    fn dead_count(&self, live: &LiveSegment, mode: PlanMode) -> u64 {
-        let (segment, dead) = (&*live.segment, &live.dead);
-        if dead.count() == 0 {
-            return 0;
-        }
-        if let Some(set) = self.filter.row_set(segment) {
-            return dead.count_in(set).into();
-        }
-        if let SegmentFilter::Range { field, classes, .. } = &self.filter
-            && let Some((order, column)) = sorted(segment, *field)
-        {
-            let positions = order.positions(column, classes);
-            if positions.len() > DEAD_LOOKED_AT_MAX && mode.may_build() {
-                let dead = segment.dead_positions(Slot::Field(*field), order, dead);
-                let (start, end) = (positions.start as u32, positions.end as u32);
-                return (dead.rank(end) - dead.rank(start)).into();
-            }
-        }
-        let mut count = 0;
-        self.filter
-            .for_each(segment, |row| count += u64::from(dead.contains(row)));
-        count
-    }
-
-    /// Returns the estimated cost of asking a row, in half nanoseconds.
-    fn probe_cost(&self, segment: &Segment) -> u64 {
-        match self.filter.row_set(segment) {
-            _ if self.filter.reads_texts() => TEXT_PROBE_COST * 2,
-            _ if self.filter.asks_rows() => PATTERN_PROBE_COST,
-            Some(set) if set.words().is_some() => BIT_PROBE_COST,
-            _ => PROBE_COST,
-        }
-    }
-
-    /// Returns the estimated cost of combining so many of all blocks with the filter, but for
-    /// those that hold a part of a range, and but for asking rows.
-    fn block_cost(&self, segment: &Segment, blocks: u64, all_blocks: u64) -> u64 {
-        let set_cost = |set: &RowSet| {
-            if set.is_dense() {
-                blocks * DENSE_BLOCK_COST
-            } else {
-                let rows = u64::from(set.count()) * blocks / all_blocks;
-                blocks * LISTED_BLOCK_COST + rows / 2
-            }
-        };
-        let class_cost = |field: &Field, class: u32| match segment.posting(*field, class) {
-            Posting::Set(set) => set_cost(set),
-            Posting::Rows(rows) => {
-                blocks * LISTED_BLOCK_COST * 2 + rows.len() as u64 * blocks / all_blocks * 2
-            }
-        };
-        match &self.filter {
-            SegmentFilter::Nothing | SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) => 0,
-            SegmentFilter::Class(field, class) => class_cost(field, *class),
-            SegmentFilter::Classes(field, classes) => {
-                classes.iter().map(|&class| class_cost(field, class)).sum()
-            }
-            SegmentFilter::Rows(rows) => set_cost(rows),
-            SegmentFilter::Range { .. } => blocks * DENSE_BLOCK_COST,
-        }
-    }
-}
-
-/// Finds the classes of folded texts.
-fn bind_values(field: Field, values: &[String], segment: &Segment) -> (SegmentFilter, u64) {
-    let column = segment.column(Slot::Field(field));
-    let Some(dictionary) = column.and_then(|column| column.dictionary()) else {
-        return (SegmentFilter::Nothing, 0);
-    };
-    let count = |class: u32| u64::from(segment.posting(field, class).count());
-    if let [value] = values {
-        return match dictionary.find(value) {
-            Some(class) => (SegmentFilter::Class(field, class), count(class)),
-            None => (SegmentFilter::Nothing, 0),
-        };
-    }
-    let found = values.iter().filter_map(|value| dictionary.find(value));
-    let mut classes: Vec<u32> = found.collect();
-    classes.sort_unstable();
-    classes.dedup();
-    let estimate = classes.iter().map(|&class| count(class)).sum();
-    match classes[..] {
-        [] => (SegmentFilter::Nothing, 0),
-        [class] => (SegmentFilter::Class(field, class), estimate),
-        _ => (SegmentFilter::Classes(field, classes.into()), estimate),
-    }
-}
-
-/// Counts the rows of a range of classes, if an order to count them in is there or may be made.
-fn bind_range(
-    field: Field,
-    classes: Range<u64>,
-    segment: &Segment,
-    mode: PlanMode,
-) -> (SegmentFilter, u64) {
-    let may_use = mode.filters != FilterMode::Scan && segment.has_order(Slot::Field(field));
-    let may_sort = mode.may_build() || may_use;
-    let sorted = may_sort.then(|| sorted(segment, field)).flatten();
-    let is_sorted = sorted.is_some();
-    let estimate = match sorted {
-        _ if classes.is_empty() => return (SegmentFilter::Nothing, 0),
-        Some((order, column)) => order.positions(column, &classes).len() as u64,
-        None => u64::from(segment.rows_count()),
-    };
-    let filter = SegmentFilter::Range {
-        field,
-        classes,
-        is_sorted,
-    };
-    (filter, estimate)
-}
-
 /// Returns the rows that a range of tids leaves.
 fn tid_rows(tids: Option<(u64, u64)>, segment: &Segment) -> Range<u32> {
     match tids {
         None => 0..0,
         Some((0, u64::MAX)) => 0..segment.rows_count(),
         Some((first, last)) => segment.tid_rows(first, last),
-    }
-}
-
-/// The question whether a row is live and satisfies some filters.
-pub(super) struct Probes<'a> {
-    /// The tid range, if it leaves rows out.
-    rows: Option<Range<u32>>,
-    dead: Option<&'a Tombstones>,
-    filters: Vec<Probe<'a>>,
-}
-
-impl Probes<'_> {
-    /// Asks one row.
-    #[inline]
-    pub(super) fn hold(&self, row: u32) -> bool {
-        self.rows.as_ref().is_none_or(|rows| rows.contains(&row))
-            && self.filters.iter().all(|filter| filter.holds(row))
-            && self.dead.is_none_or(|dead| !dead.contains(row))
     }
 }
 

@@ -7,7 +7,7 @@ use super::Strategy;
 use super::found::Found;
 use super::order::Key;
 use super::task::{Need, Task};
-use crate::segment::{Segment, Slot};
+use crate::segment::Slot;
 
 const VISIT_COST: u64 = 4;
 /// Of a position of a walk, beside asking its row.
@@ -28,17 +28,8 @@ const KEY_COST: u64 = 6;
 const CACHED_ROWS: u64 = 4_000_000;
 /// Measured: the first bytes of a long text take 50 to 90 ns a row, most of it waiting for memory.
 const TEXT_KEY_COST: u64 = 80;
-const MAKE_BY_CODES_COST: u64 = 50;
 /// Of putting the zone of a block where it belongs among the others.
 const ZONE_ORDERED_COST: u64 = 5;
-/// Measured: 0.9 µs a row among a hundred thousand.
-const MAKE_BY_TEXTS_COST: u64 = 1_000;
-/// An order is made once answers have missed it by this part of what it costs. The order of a long
-/// text takes the caller who makes it up to a tenth of a second, so answers bear all of that first.
-const MISSES: u64 = 16;
-/// No answer makes the order of a long text among more rows than this: it would take more than
-/// a tenth of a second. [`Snapshot::warm`](crate::Snapshot::warm) makes it.
-const TEXT_ORDER_ROWS_MAX: u32 = 100_000;
 
 /// A nanosecond clears the bits of so many rows. Measured: 900 in cache; memory that comes from
 /// elsewhere is cleared at its own pace, and is then read for the first time.
@@ -142,17 +133,6 @@ pub(super) fn row_order_cost(found: &Found, need: Need) -> (u64, bool) {
         Some(drive) if drive < blocks => (drive, true),
         _ => (blocks, false),
     }
-}
-
-/// Returns the time that answers must have lost without an order before one of them makes it; none
-/// where no answer does.
-pub(super) fn order_cost(segment: &Segment, slot: Slot) -> Option<u64> {
-    let row_cost = match segment.column(slot) {
-        Some(_) => MAKE_BY_CODES_COST / MISSES,
-        None if segment.rows_count() > TEXT_ORDER_ROWS_MAX => return None,
-        None => MAKE_BY_TEXTS_COST,
-    };
-    Some(u64::from(segment.rows_count()) * row_cost)
 }
 
 /// Returns the estimated cost of a walk along an order that is there.

@@ -37,7 +37,8 @@ pub struct Work {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FilterPlan {
-    /// The variable that it comes from; for a keyword's term with the term.
+    /// The variable that it comes from; for a keyword's term with the term, for a complement with
+    /// `!=`, and for a field that shall have a value or none with `present` or `empty` before it.
     pub name: Cow<'static, str>,
     /// How its rows are found or asked for.
     pub kind: &'static str,

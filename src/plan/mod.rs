@@ -13,19 +13,24 @@
 //!   export is found as it is read.
 //! * Nothing is kept by request: what is kept is row sets of terms and orders of fields.
 
+mod bind;
 mod blocks;
 mod bucket;
 mod conjunction;
 mod cost;
 mod cursor;
+mod due;
 mod explain;
 mod filter;
 mod found;
 mod keys;
 mod matcher;
 mod order;
+mod part;
+mod probe;
 mod rows;
 mod sample;
+mod segment_filter;
 mod selection;
 mod sets;
 mod task;
@@ -39,11 +44,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use crate::query::Query;
+use crate::query::{Fields, Query};
 use crate::snapshot::{LiveSegment, Record, RowId, Snapshot};
 use conjunction::{Access, Conjunction, Counted};
-use cost::{cost, order_cost};
+use cost::cost;
 use cursor::Cursor;
+use due::order_cost;
 use filter::Filters;
 use found::Found;
 use order::Order;
@@ -186,7 +192,7 @@ impl Snapshot {
     /// Answers a query by a demanded plan.
     #[doc(hidden)]
     pub fn answer_with(&self, query: &Query, mode: PlanMode) -> Answer {
-        self.answer_of(query, Filters::of(query), mode)
+        self.answer_of(query, Filters::of(query, self.names()), mode)
     }
 
     /// Answers a query whose filters were read.
@@ -260,6 +266,7 @@ impl Snapshot {
             count,
             is_count_only: false,
             filters,
+            fields: query.fields().cloned().map(Arc::new),
             rows,
             explain: Explained::new(total, plans, work),
         }
@@ -282,6 +289,7 @@ impl Snapshot {
             count: 0,
             is_count_only: true,
             filters,
+            fields: None,
             rows: Rows::none(),
             explain: Explained::new(total, plans, work),
         }
@@ -439,6 +447,8 @@ pub struct Answer {
     count: u64,
     is_count_only: bool,
     filters: Filters,
+    /// What each record shows in a response, where that is not all.
+    fields: Option<Arc<Fields>>,
     rows: Rows,
     /// Shared by all clones, and with it what they write.
     explain: Arc<Explained>,
@@ -501,6 +511,11 @@ impl Answer {
         let mut explain = self.explain.plan.clone();
         explain.work.bytes_written = self.explain.bytes_written.load(Ordering::Relaxed);
         explain
+    }
+
+    /// Returns the variables that each record shows in a response; none is all of them.
+    pub(crate) fn fields(&self) -> Option<&Fields> {
+        self.fields.as_deref()
     }
 
     pub(crate) fn is_count_only(&self) -> bool {
@@ -594,7 +609,10 @@ mod tests {
 
     /// Finds every row of a segment.
     pub(super) fn find_all(live: &LiveSegment) -> Found {
-        let (filters, mode) = (Filters::of(&Query::default()), PlanMode::default());
+        let (filters, mode) = (
+            Filters::of(&Query::default(), &CustomNames::default()),
+            PlanMode::default(),
+        );
         let conjunction = Conjunction::compile(&filters, 0, live, mode);
         Found::new(conjunction, live, mode, &mut Work::default())
     }

@@ -47,8 +47,10 @@ impl Order {
                     tid_descends = descends;
                     break;
                 }
-                // Where a filter leaves one value, all that matches ties.
-                SortKey::Field(field) if query.values(*field).len() == 1 => None,
+                // Where a filter leaves one value, all that matches ties; a list may have more.
+                SortKey::Field(field) if !field.is_list() && query.values(*field).len() == 1 => {
+                    None
+                }
                 SortKey::Field(field) => Some(Slot::Field(*field)),
                 SortKey::Custom(name) => snapshot.names().find(name).map(Slot::Custom),
             };

@@ -55,7 +55,7 @@ impl Snapshot {
         tids: &RoaringTreemap,
         mode: PlanMode,
     ) -> Answer {
-        let mut filters = Filters::of(query);
+        let mut filters = Filters::of(query, self.names());
         let rows_of = |segment: &Segment| Arc::new(rows_within(segment, tids));
         let segments = self.segments().iter();
         filters.within = segments.map(|live| rows_of(&live.segment)).collect();

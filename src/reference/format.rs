@@ -14,21 +14,46 @@ use chrono::{Datelike, NaiveDateTime, Timelike};
 use form_urlencoded::byte_serialize;
 
 use crate::model::{Cell, Field, Format, Ticket};
+use crate::query::Fields;
+
+/// What each record shows: variables in their order, and custom fields in the store's.
+pub(super) struct Shown {
+    fields: Vec<Field>,
+    names: Vec<String>,
+}
+
+impl Shown {
+    /// Chooses what `fields` names, or everything, of a store with these custom names.
+    pub(super) fn of(fields: Option<&Fields>, names: &[String]) -> Shown {
+        let Some(fields) = fields else {
+            let (fields, names) = (Field::ALL.to_vec(), names.to_vec());
+            return Shown { fields, names };
+        };
+        let is_named = |name: &&String| {
+            let mut own_names = fields.custom_names().iter();
+            fields.has_all_custom() || own_names.any(|own| own.eq_ignore_ascii_case(name))
+        };
+        Shown {
+            fields: fields.iter().collect(),
+            names: names.iter().filter(is_named).cloned().collect(),
+        }
+    }
+}
 
 /// Returns the body of a response with tickets.
-pub(super) fn tickets(tickets: &[&Ticket], names: &[String], format: Format) -> String {
+pub(super) fn tickets(tickets: &[&Ticket], shown: &Shown, format: Format) -> String {
     match format {
         Format::Xml => {
             let records: String = tickets
                 .iter()
-                .map(|ticket| xml_ticket(ticket, names))
+                .map(|ticket| xml_ticket(ticket, shown))
                 .collect();
             format!("<?xml version=\"1.0\"?>\n<tickets>\n{records}</tickets>\n")
         }
         Format::Json => {
             let records: Vec<String> = tickets
                 .iter()
-                .map(|ticket| json_ticket(ticket, names))
+                .map(|ticket| json_ticket(ticket, shown))
                 .collect();
             let mut parted = records.join(",\n");
             if !parted.is_empty() {
@@ -38,11 +63,11 @@ pub(super) fn tickets(tickets: &[&Ticket], names: &[String], format: Format) -> 
         }
         Format::Delimited => tickets
             .iter()
-            .map(|ticket| delimited_ticket(ticket, names))
+            .map(|ticket| delimited_ticket(ticket, shown))
             .collect(),
         Format::Csv => {
-            let records = tickets.iter().map(|ticket| csv_ticket(ticket, names));
-            let lines = std::iter::once(csv_header(names)).chain(records);
+            let records = tickets.iter().map(|ticket| csv_ticket(ticket, shown));
+            let lines = std::iter::once(csv_header(shown)).chain(records);
             lines.map(|values| csv_record(&values)).collect()
         }
     }
@@ -87,9 +112,9 @@ pub(super) fn error(code: &str, message: &str, format: Format) -> String {
     }
 }
 
-fn xml_ticket(ticket: &Ticket, names: &[String]) -> String {
+fn xml_ticket(ticket: &Ticket, Shown { fields, names }: &Shown) -> String {
     let mut lines = vec!["\t<ticket>".to_owned()];
-    for field in Field::ALL {
+    for &field in fields {
         let name = field.name();
         if field != Field::CustomFields {
             let value = escape_xml(&value(ticket, field));
@@ -109,10 +134,10 @@ fn xml_ticket(ticket: &Ticket, names: &[String]) -> String {
     lines.join("\n")
 }
 
-fn json_ticket(ticket: &Ticket, names: &[String]) -> String {
-    let members: Vec<String> = Field::ALL
-        .into_iter()
-        .map(|field| {
+fn json_ticket(ticket: &Ticket, Shown { fields, names }: &Shown) -> String {
+    let members: Vec<String> = fields
+        .iter()
+        .map(|&field| {
             let name = field.name();
             if field != Field::CustomFields {
                 return format!("\t\t\t\"{name}\" : {}", quote_json(&value(ticket, field)));
@@ -134,9 +159,9 @@ fn json_ticket(ticket: &Ticket, names: &[String]) -> String {
     format!("\t\t{{\n{}\n\t\t}}", members.join(",\n"))
 }
 
-fn delimited_ticket(ticket: &Ticket, names: &[String]) -> String {
+fn delimited_ticket(ticket: &Ticket, Shown { fields, names }: &Shown) -> String {
     let mut pairs = Vec::new();
-    for field in Field::ALL {
+    for &field in fields {
         let name = field.name();
         if field == Field::CustomFields {
             for own in names {
@@ -156,9 +181,9 @@ fn delimited_ticket(ticket: &Ticket, names: &[String]) -> String {
 }
 
 /// The names of the columns.
-fn csv_header(names: &[String]) -> Vec<String> {
+fn csv_header(Shown { fields, names }: &Shown) -> Vec<String> {
     let mut columns = Vec::new();
-    for field in Field::ALL {
+    for &field in fields {
         if field == Field::CustomFields {
             columns.extend(names.iter().map(|own| format!("custom_fields.{own}")));
         } else {
@@ -169,9 +194,9 @@ fn csv_header(names: &[String]) -> Vec<String> {
 }
 
 /// The values of a ticket, one for each column.
-fn csv_ticket(ticket: &Ticket, names: &[String]) -> Vec<String> {
+fn csv_ticket(ticket: &Ticket, Shown { fields, names }: &Shown) -> Vec<String> {
     let mut values = Vec::new();
-    for field in Field::ALL {
+    for &field in fields {
         match ticket.cell(field) {
             Cell::Text(text) => values.push(text.to_owned()),
             Cell::Date(date) => {

@@ -3,8 +3,8 @@
 //! A map of tickets, a filter, a sort, a skip and a take, straight from spec sections 1
 //! to 4 and 6. Tests, fuzzers and benches hold the engine to it, so it shares the request
 //! type, the ticket type and the field table with the engine and not one line more: it
-//! folds, matches, sorts, checks and applies patches itself, and [`format`](self) has its
-//! own writers. It is not for use where an answer should be fast.
+//! folds, matches, sorts, checks and applies patches itself; [`filter`](self) has the tests of
+//! fields, and [`format`](self) the writers. It is not for use where an answer should be fast.
 //!
 //! # Invariants
 //!
@@ -15,6 +15,7 @@
 //!
 //! Every request looks at every ticket and folds whatever it compares.
 
+mod filter;
 mod format;
 
 use std::cmp::Ordering;
@@ -162,20 +163,18 @@ impl Reference {
         if query.is_count_only() {
             format::count(self.total(query), format).into_bytes()
         } else {
-            format::tickets(&self.page(query), &self.custom_names, format).into_bytes()
+            let shown = format::Shown::of(query.fields(), &self.custom_names);
+            format::tickets(&self.page(query), &shown, format).into_bytes()
         }
     }
 
-    /// Returns whether a ticket matches every filter of a query (spec section 3).
+    /// Returns whether a ticket matches every filter of a query.
     pub fn matches(&self, query: &Query, ticket: &Ticket) -> bool {
+        let (terms, excluded) = (query.terms(), query.excluded_terms());
         matches_tid(query, ticket)
-            && Field::FILTERS
-                .iter()
-                .all(|&field| matches_values(query, ticket, field))
-            && matches_due(query, ticket)
-            && query.terms().iter().all(|term| matches_term(ticket, term))
-            && matches_cid_range(query, ticket)
-            && matches_date_range(query, ticket)
+            && query.filters().iter().all(|it| filter::matches(it, ticket))
+            && terms.iter().all(|term| matches_term(ticket, term))
+            && !excluded.iter().any(|term| matches_term(ticket, term))
     }
 
     fn page(&self, query: &Query) -> Vec<&Ticket> {
@@ -221,18 +220,14 @@ fn fold(text: &str) -> String {
 }
 
 fn matches_tid(query: &Query, ticket: &Ticket) -> bool {
-    let (start, end) = query.tid_range();
-    let named = match query.tid() {
+    match query.tid() {
         None | Some(TidFilter::Any) => true,
         Some(TidFilter::Exact(tid)) => ticket.tid == *tid,
         Some(TidFilter::Pattern(pattern)) => matches_pattern(
             pattern.as_str().as_bytes(),
             ticket.tid.to_string().as_bytes(),
         ),
-    };
-    named
-        && start.is_none_or(|start| ticket.tid >= start)
-        && end.is_none_or(|end| ticket.tid <= end)
+    }
 }
 
 /// Whether digits match a pattern: for each end of the pattern, which ends of the digits fit.
@@ -253,22 +248,6 @@ fn matches_pattern(pattern: &[u8], digits: &[u8]) -> bool {
     fits[digits.len()]
 }
 
-fn matches_values(query: &Query, ticket: &Ticket, field: Field) -> bool {
-    let Cell::Text(text) = ticket.cell(field) else {
-        return false;
-    };
-    let values = query.values(field);
-    values.is_empty() || values.iter().any(|value| fold(value) == fold(text))
-}
-
-fn matches_due(query: &Query, ticket: &Ticket) -> bool {
-    match query.due() {
-        None => true,
-        Some(Moment::Day(day)) => ticket.due_date.is_some_and(|due| due.date() == day),
-        Some(Moment::Second(second)) => ticket.due_date == Some(second),
-    }
-}
-
 fn matches_term(ticket: &Ticket, term: &str) -> bool {
     Field::ALL.iter().filter(|field| field.is_searchable()).any(
         |&field| matches!(ticket.cell(field), Cell::Text(text) if fold(text).contains(&fold(term))),
@@ -276,23 +255,6 @@ fn matches_term(ticket: &Ticket, term: &str) -> bool {
         .custom_fields
         .iter()
         .any(|(name, _)| fold(custom(ticket, name)).contains(&fold(term)))
-}
-
-fn matches_cid_range(query: &Query, ticket: &Ticket) -> bool {
-    let cid = fold(&ticket.cid);
-    let (start, end) = query.cid_range();
-    start.is_none_or(|start| cid >= fold(start))
-        && end.is_none_or(|end| cid <= fold(end) || cid.starts_with(&fold(end)))
-}
-
-fn matches_date_range(query: &Query, ticket: &Ticket) -> bool {
-    match (query.date_range(), ticket.date_opened) {
-        ((None, None), _) => true,
-        (_, None) => false,
-        ((start, end), Some(opened)) => {
-            start.is_none_or(|start| opened >= start) && end.is_none_or(|end| opened <= end)
-        }
-    }
 }
 
 /// The text of a custom field: the first of its name, in any ASCII case; empty where none is.

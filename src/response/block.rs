@@ -130,6 +130,25 @@ impl Block {
                 _ => self.gather_piece(glue, piece, segment, style),
             }
         }
+        if template.has_lone_value {
+            self.quote_empty(style);
+        }
+    }
+
+    /// Puts quotes into the lanes of records whose only value is empty.
+    fn quote_empty(&mut self, style: &Style) {
+        const QUOTES: &[u8; 2] = b"\"\"";
+        let Some(quoting) = style.quoting else { return };
+        let end = quoting.record_end().as_bytes();
+        for lane in 0..self.rows.len() {
+            let start = lane * self.lane_bytes;
+            if self.rests[lane].is_empty() && self.ends[lane] - start == end.len() {
+                let quoted = start + QUOTES.len();
+                self.bytes[start..quoted].copy_from_slice(QUOTES);
+                self.bytes[quoted..quoted + end.len()].copy_from_slice(end);
+                self.ends[lane] += QUOTES.len();
+            }
+        }
     }
 
     /// Appends a piece to each lane.

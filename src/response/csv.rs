@@ -6,10 +6,11 @@
 //!
 //! # Invariants
 //!
-//! * The header and every record walk the same [`columns`].
+//! * The header and every record walk the same [`slots`].
 //! * What frames a text is decided once, when its record is gathered: the end of a text may ask for
 //!   quotes, and a text may be longer than a chunk.
 
+use super::columns::Columns;
 use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
@@ -37,22 +38,24 @@ const fn style(is_safe: bool) -> Style {
 static ESCAPES: Escapes =
     make_escapes(&[(b'"', "\"\""), (b',', ","), (b'\r', "\r"), (b'\n', "\n")]);
 
-/// Returns what stands in a record of a store with these custom names, in order.
-fn columns(names: &[String]) -> impl Iterator<Item = Slot> {
-    let custom = 0..names.len() as u32;
-    Field::ALL.into_iter().flat_map(move |field| {
-        let (own, custom) = match field {
-            Field::CustomFields => (None, custom.clone()),
-            _ => (Some(Slot::Field(field)), 0..0),
-        };
-        own.into_iter().chain(custom.map(Slot::Custom))
+/// Returns the slots of a record, in order.
+fn slots<'a>(columns: &'a Columns, names: &'a [String]) -> impl Iterator<Item = Slot> + use<'a> {
+    columns.fields().flat_map(move |field| {
+        let is_custom = field == Field::CustomFields;
+        let own = (!is_custom).then_some(Slot::Field(field));
+        let custom = is_custom
+            .then(|| columns.custom(names))
+            .into_iter()
+            .flatten();
+        own.into_iter()
+            .chain(custom.map(|(index, _)| Slot::Custom(index)))
     })
 }
 
-fn head(names: &[String]) -> String {
+fn head(columns: &Columns, names: &[String]) -> String {
     let mut head = String::new();
     let mut before = "";
-    for slot in columns(names) {
+    for slot in slots(columns, names) {
         head.push_str(before);
         match slot {
             Slot::Field(field) => head.push_str(field.name()),
@@ -64,17 +67,20 @@ fn head(names: &[String]) -> String {
         }
         before = ",";
     }
-    head + "\r\n"
+    head + RECORD_END
 }
 
-fn record(layout: &mut Layout<'_>, names: &[String]) {
+fn record(layout: &mut Layout<'_>, columns: &Columns, names: &[String]) {
+    if slots(columns, names).count() == 1 {
+        layout.note_lone_value();
+    }
     let mut before = "";
-    for slot in columns(names) {
+    for slot in slots(columns, names) {
         layout.glue(before);
         layout.value(slot);
         before = ",";
     }
-    layout.glue("\r\n");
+    layout.glue(RECORD_END);
 }
 
 fn count(count: u64) -> String {
@@ -85,6 +91,8 @@ fn error(code: &str, message: &str) -> String {
     let message = Quoting { is_safe: false }.quote(message);
     format!("error,message\r\n{code},{message}\r\n")
 }
+
+const RECORD_END: &str = "\r\n";
 
 /// How texts are written that are not URL-encoded.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +124,11 @@ impl Frame {
 }
 
 impl Quoting {
+    /// Returns what ends a record.
+    pub(super) fn record_end(self) -> &'static str {
+        RECORD_END
+    }
+
     /// Returns what stands around a text.
     pub(super) fn frame(self, text: &[u8]) -> Frame {
         let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));

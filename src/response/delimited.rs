@@ -1,9 +1,10 @@
-//! Responses as URL-delimited pairs, one ticket a line (spec section 4).
+//! Responses as URL-delimited pairs, one ticket a line.
 //!
 //! Its own file because this is all that the delimited form is here: the glue around
 //! the values, five escapes, and the two bodies without records. Control characters
 //! would be escaped too; no identifier holds one.
 
+use super::columns::Columns;
 use super::template::Layout;
 use super::{Escapes, Style, make_escapes};
 use crate::model::Field;
@@ -11,7 +12,7 @@ use crate::model::value::encode_into;
 use crate::segment::Slot;
 
 pub(super) static STYLE: Style = Style {
-    head: |_| String::new(),
+    head: |_, _| String::new(),
     between: "",
     foot: "",
     escapes: &ESCAPES,
@@ -29,11 +30,11 @@ static ESCAPES: Escapes = make_escapes(&[
     (b'#', "%23"),
 ]);
 
-fn record(layout: &mut Layout<'_>, names: &[String]) {
+fn record(layout: &mut Layout<'_>, columns: &Columns, names: &[String]) {
     let mut before = "";
-    for field in Field::ALL {
+    for field in columns.fields() {
         if field == Field::CustomFields {
-            custom_fields(layout, names);
+            custom_fields(layout, before, columns, names);
         } else {
             layout.glues(&[before, field.name(), "="]);
             layout.value(Slot::Field(field));
@@ -43,15 +44,21 @@ fn record(layout: &mut Layout<'_>, names: &[String]) {
     layout.glue("\n");
 }
 
-/// The pairs of the names, then their list: no pair is without one before it.
-fn custom_fields(layout: &mut Layout<'_>, names: &[String]) {
-    for (index, name) in (0..).zip(names) {
-        layout.glues(&["&", name, "="]);
+/// The pairs of the names, then their list; `before` stands before the first pair.
+fn custom_fields<'a>(
+    layout: &mut Layout<'_>,
+    mut before: &'a str,
+    columns: &'a Columns,
+    names: &'a [String],
+) {
+    for (index, name) in columns.custom(names) {
+        layout.glues(&[before, name, "="]);
         layout.value(Slot::Custom(index));
+        before = "&";
     }
-    layout.glues(&["&", Field::CustomFields.name(), "="]);
+    layout.glues(&[before, Field::CustomFields.name(), "="]);
     let mut before = "";
-    for name in names {
+    for (_, name) in columns.custom(names) {
         layout.glues(&[before, name]);
         before = ",";
     }

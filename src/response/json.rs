@@ -1,16 +1,17 @@
-//! Responses as JSON: one object, every value a string (spec section 4).
+//! Responses as JSON: one object, every value a string.
 //!
 //! Its own file because this is all that JSON is here: the glue around the values, two
 //! escapes, and the two bodies without records. `serde_json` escapes control characters
 //! below U+0020 too; no identifier and no shown message holds one.
 
+use super::columns::Columns;
 use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
 use crate::segment::Slot;
 
 pub(super) static STYLE: Style = Style {
-    head: |_| "{\n\t\"tickets\": [".to_owned(),
+    head: |_, _| "{\n\t\"tickets\": [".to_owned(),
     between: ",",
     foot: "\n\t]\n}\n",
     escapes: &ESCAPES,
@@ -22,13 +23,13 @@ pub(super) static STYLE: Style = Style {
 
 static ESCAPES: Escapes = make_escapes(&[(b'"', "\\\""), (b'\\', "\\\\")]);
 
-fn record(layout: &mut Layout<'_>, names: &[String]) {
+fn record(layout: &mut Layout<'_>, columns: &Columns, names: &[String]) {
     layout.glue("\n\t\t{");
     let mut before = "\n\t\t\t\"";
-    for field in Field::ALL {
+    for field in columns.fields() {
         if field == Field::CustomFields {
             layout.glues(&[before, field.name(), "\" : ["]);
-            custom_fields(layout, names);
+            custom_fields(layout, columns, names);
             layout.glue("]");
         } else {
             member(layout, before, field.name(), Slot::Field(field));
@@ -38,13 +39,14 @@ fn record(layout: &mut Layout<'_>, names: &[String]) {
     layout.glue("\n\t\t}");
 }
 
-fn custom_fields(layout: &mut Layout<'_>, names: &[String]) {
-    if names.is_empty() {
+fn custom_fields(layout: &mut Layout<'_>, columns: &Columns, names: &[String]) {
+    let mut custom = columns.custom(names).peekable();
+    if custom.peek().is_none() {
         return;
     }
     layout.glue("\n\t\t\t\t{");
     let mut before = "\n\t\t\t\t\"";
-    for (index, name) in (0..).zip(names) {
+    for (index, name) in custom {
         member(layout, before, name, Slot::Custom(index));
         before = ",\n\t\t\t\t\"";
     }

@@ -19,6 +19,7 @@
 //! touches a template: the names of the fields and some 1 KiB.
 
 mod block;
+mod columns;
 mod csv;
 mod delimited;
 mod json;
@@ -36,6 +37,7 @@ use crate::model::{Format, is_identifier_char};
 use crate::plan::{Answer, Rows};
 use crate::snapshot::RowId;
 use block::{BLOCK_ROWS_MAX, Block, Place};
+use columns::Columns;
 use csv::{Quoting, decode_some};
 use template::{Layout, Template};
 
@@ -74,8 +76,9 @@ fn escape(text: &str, escapes: &Escapes) -> String {
 
 /// What makes a format: all that its files differ in.
 struct Style {
-    /// Makes what stands before the first record, for a store with these custom names.
-    head: fn(&[String]) -> String,
+    /// Makes what stands before the first record, for records that show some columns in a store with
+    /// these custom names.
+    head: fn(&Columns, &[String]) -> String,
     /// What stands between two records.
     between: &'static str,
     /// What stands after the last record, or after the head where there is none.
@@ -83,8 +86,9 @@ struct Style {
     escapes: &'static Escapes,
     /// How texts are quoted; none where they are URL-encoded or escaped.
     quoting: Option<Quoting>,
-    /// Lays out glue and values of a record with these custom names.
-    record: fn(&mut Layout<'_>, &[String]),
+    /// Lays out glue and values of a record that shows some columns, in a store with these custom
+    /// names.
+    record: fn(&mut Layout<'_>, &Columns, &[String]),
     /// Makes the body of a count.
     count: fn(u64) -> String,
     /// Makes the body of an error, of its code and its message without control characters.
@@ -204,6 +208,7 @@ enum Stage {
 pub struct Chunks {
     answer: Answer,
     style: &'static Style,
+    columns: Columns,
     rows: Rows,
     /// Rows that are fetched, and how many of them have been in a block.
     ids: Vec<RowId>,
@@ -224,15 +229,17 @@ pub struct Chunks {
 impl Chunks {
     fn new(answer: Answer, format: Format) -> Chunks {
         let style = Style::of(format);
+        let columns = Columns::of(answer.fields(), answer.snapshot().names());
         let (head, foot) = if answer.is_count_only() {
             ((style.count)(answer.total()).into_bytes(), "")
         } else {
             let names = answer.snapshot().custom_names();
-            ((style.head)(names).into_bytes(), style.foot)
+            ((style.head)(&columns, names).into_bytes(), style.foot)
         };
         let segments = answer.snapshot().segments();
         Chunks {
             style,
+            columns,
             rows: answer.rows().clone(),
             templates: segments.iter().map(|_| None).collect(),
             ids: Vec::new(),
@@ -396,8 +403,10 @@ impl Chunks {
         }
         let snapshot = self.answer.snapshot();
         let segment = &snapshot.segments()[self.block_segment as usize].segment;
-        let template = self.templates[self.block_segment as usize]
-            .get_or_insert_with(|| Template::make(segment, self.style, snapshot.custom_names()));
+        let template = self.templates[self.block_segment as usize].get_or_insert_with(|| {
+            let names = snapshot.custom_names();
+            Template::make(segment, self.style, &self.columns, names)
+        });
         let rows = &rows[..rows_count];
         self.block.gather(template, segment, rows, self.style);
         self.ids_gathered += self.block.rows_count();
@@ -443,7 +452,10 @@ const _: () = {
 };
 
 impl Answer {
-    /// Writes the response in a format (spec section 4); returns how many bytes it has.
+    /// Writes the response in a format; returns how many bytes it has.
+    ///
+    /// Each record shows the variables that the query's [`fields`](crate::Query::fields) name, or
+    /// all of them.
     ///
     /// # Errors
     ///
@@ -452,7 +464,7 @@ impl Answer {
     ///
     /// # Cost
     ///
-    /// Linear in the response. Memory is one chunk of 64 KiB, so a writer needs no
+    /// Linear in the response: variables that are not shown are not looked at. Memory is one chunk of 64 KiB, so a writer needs no
     /// buffer of its own.
     ///
     /// # Examples

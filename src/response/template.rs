@@ -9,6 +9,7 @@
 //! * The glue before a value has at most [`GLUE_BYTES_MAX`] bytes; a longer run is several
 //!   pieces, and only the last of them has a value.
 
+use super::columns::Columns;
 use super::{Style, escape};
 use crate::model::FieldKind;
 use crate::model::digits::{
@@ -61,24 +62,33 @@ pub(super) struct Template {
     /// The runs end to end, then [`GLUE_BYTES_MAX`] more.
     text: Vec<u8>,
     pub(super) pieces: Vec<Piece>,
+    /// Whether a record is one value, which stands in quotes where it is empty.
+    pub(super) has_lone_value: bool,
 }
 
 impl Template {
-    /// Makes the template of a segment's records, for a store with these custom names.
+    /// Makes the template of a segment's records that show some columns, for a store with these
+    /// custom names.
     ///
-    /// Cost: linear in the names of the fields and the custom names.
-    pub(super) fn make(segment: &Segment, style: &'static Style, names: &[String]) -> Template {
+    /// Cost: linear in the names of the fields and custom fields that are shown.
+    pub(super) fn make(
+        segment: &Segment,
+        style: &'static Style,
+        columns: &Columns,
+        names: &[String],
+    ) -> Template {
         let mut layout = Layout {
             segment,
             style,
             template: Template {
                 text: Vec::new(),
                 pieces: Vec::new(),
+                has_lone_value: false,
             },
             run_start: 0,
         };
         layout.glue(style.between);
-        (style.record)(&mut layout, names);
+        (style.record)(&mut layout, columns, names);
         layout.end_run(None);
         let mut template = layout.template;
         template.text.extend_from_slice(&[0; GLUE_BYTES_MAX]);
@@ -124,6 +134,11 @@ impl Layout<'_> {
         for text in texts {
             self.glue(text);
         }
+    }
+
+    /// Notes that a record is one value, which stands in quotes where it is empty.
+    pub(super) fn note_lone_value(&mut self) {
+        self.template.has_lone_value = true;
     }
 
     /// Appends the value of a slot.

@@ -475,7 +475,7 @@ fn a_record_is_the_same_whatever_is_beside_it() {
         let records = |tickets: &[Ticket]| {
             let body = String::from_utf8(body(tickets, 1, format)).unwrap();
             let style = Style::of(format);
-            let head = (style.head)(&[]);
+            let head = (style.head)(&Columns::of(None, &CustomNames::default()), &[]);
             body[head.len()..body.len() - style.foot.len()].to_owned()
         };
         let alone = tickets

@@ -1,15 +1,16 @@
-//! Responses as XML: one element a line, as on the vendor's page (spec section 4).
+//! Responses as XML: one element a line, as on the vendor's page.
 //!
 //! Its own file because this is all that XML is here: the glue around the values, three
 //! escapes, and the two bodies without records.
 
+use super::columns::Columns;
 use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
 use crate::segment::Slot;
 
 pub(super) static STYLE: Style = Style {
-    head: |_| "<?xml version=\"1.0\"?>\n<tickets>\n".to_owned(),
+    head: |_, _| "<?xml version=\"1.0\"?>\n<tickets>\n".to_owned(),
     between: "",
     foot: "</tickets>\n",
     escapes: &ESCAPES,
@@ -21,11 +22,11 @@ pub(super) static STYLE: Style = Style {
 
 static ESCAPES: Escapes = make_escapes(&[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;")]);
 
-fn record(layout: &mut Layout<'_>, names: &[String]) {
+fn record(layout: &mut Layout<'_>, columns: &Columns, names: &[String]) {
     layout.glue("\t<ticket>\n");
-    for field in Field::ALL {
+    for field in columns.fields() {
         if field == Field::CustomFields {
-            custom_fields(layout, names);
+            custom_fields(layout, columns, names);
         } else {
             element(layout, "\t\t", field.name(), Slot::Field(field));
         }
@@ -33,12 +34,13 @@ fn record(layout: &mut Layout<'_>, names: &[String]) {
     layout.glue("\t</ticket>\n");
 }
 
-fn custom_fields(layout: &mut Layout<'_>, names: &[String]) {
+fn custom_fields(layout: &mut Layout<'_>, columns: &Columns, names: &[String]) {
     let (indent, name) = ("\t\t", Field::CustomFields.name());
     layout.glues(&[indent, "<", name, ">"]);
-    if !names.is_empty() {
+    let mut custom = columns.custom(names).peekable();
+    if custom.peek().is_some() {
         layout.glue("\n");
-        for (index, name) in (0..).zip(names) {
+        for (index, name) in custom {
             element(layout, "\t\t\t", name, Slot::Custom(index));
         }
         layout.glue(indent);

@@ -151,6 +151,14 @@ pub(crate) fn intersect_blocks(block: &mut Block, other: &Block) {
     }
 }
 
+/// Takes the rows of another block out of one.
+#[inline]
+pub(crate) fn subtract_block(block: &mut Block, other: &Block) {
+    for (word, other) in block.iter_mut().zip(other) {
+        *word &= !other;
+    }
+}
+
 /// Adds the rows of another block to one.
 #[inline]
 pub(crate) fn unite_blocks(block: &mut Block, other: &Block) {

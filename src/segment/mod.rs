@@ -32,6 +32,7 @@ pub(crate) mod merge;
 mod parts;
 pub(crate) mod revision;
 pub(crate) mod rowset;
+pub(crate) mod scan;
 pub(crate) mod sorted;
 pub(crate) mod terms;
 pub(crate) mod text_column;

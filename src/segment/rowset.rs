@@ -25,7 +25,7 @@ use roaring::RoaringBitmap;
 
 use super::block::{
     BLOCK_ROWS, BLOCK_WORDS, Block, EMPTY_BLOCK, block_of, blocks_count, empty_words,
-    intersect_blocks, is_set, range_block, unite_blocks,
+    intersect_blocks, is_set, range_block, subtract_block, unite_blocks,
 };
 
 /// A set of rows of one segment.
@@ -212,6 +212,17 @@ impl RowSet {
                 });
                 *out = both;
             }
+        }
+    }
+
+    /// Takes the set's rows of one block out of `out`.
+    pub(crate) fn subtract_from(&self, block_index: u32, out: &mut Block) {
+        match self {
+            RowSet::Range(range) => subtract_block(out, &range_block(range, block_index)),
+            RowSet::Words { words, .. } => subtract_block(out, block_of(words, block_index)),
+            RowSet::Sorted(_) | RowSet::Roaring(_) => self.for_each_place(block_index, |place| {
+                out[(place / 64) as usize] &= !(1 << (place % 64));
+            }),
         }
     }
 

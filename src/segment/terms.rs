@@ -1,4 +1,4 @@
-//! The row sets of keyword terms that were asked for, kept while they are worth it.
+//! The row sets of keyword terms and of tests that were asked for, kept while they are worth it.
 //!
 //! A segment never changes, so what was found for a term holds for as long as the
 //! segment does. A user who pages asks for the same term on every page; a dear one is
@@ -9,7 +9,9 @@
 //!
 //! # Invariants
 //!
-//! * A kept set is exactly the rows whose searchable texts hold the term.
+//! * A kept set is exactly the rows whose searchable texts hold the term. A key that begins with a
+//!   capital letter, as no folded term does, is that of a [`RowTest`](super::scan::RowTest), and the
+//!   set is exactly the rows that pass.
 //! * The bytes of all kept sets are within the budget.
 
 use std::collections::{HashMap, HashSet};
@@ -100,9 +102,12 @@ impl TermSets {
         self.kept.store(Arc::default());
     }
 
-    /// Visits the terms whose sets are kept.
-    pub(super) fn for_each(&self, mut visit: impl FnMut(&str)) {
-        self.kept.load().sets.keys().for_each(|term| visit(term));
+    /// Visits the terms whose sets are kept, without the tests of rows.
+    pub(super) fn for_each(&self, visit: impl FnMut(&str)) {
+        let kept = self.kept.load();
+        let keys = kept.sets.keys().map(|key| &**key);
+        let is_term = |key: &&str| !key.starts_with(|c: char| c.is_ascii_uppercase());
+        keys.filter(is_term).for_each(visit);
     }
 
     /// Returns the heap bytes of the kept sets.

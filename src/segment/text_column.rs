@@ -53,6 +53,11 @@ impl TextColumn {
         &self.encoded
     }
 
+    /// Returns the bytes of all texts that rows may have.
+    pub(super) fn texts_bytes(&self) -> usize {
+        self.encoded.text_bytes()
+    }
+
     /// Returns the index of a row's text.
     #[inline]
     pub(crate) fn index(&self, row: u32) -> usize {

@@ -6,10 +6,16 @@
 //! own tickets, so that most answers are not empty. Everything is drawn from a [`Random`]:
 //! from a seed, or from bytes that a fuzzer or a shrinking test has chosen.
 
-use crate::{Batch, Cell, Field, FieldKind, Patch, Ticket, Value, fold};
-use std::fmt::Write;
+mod filter;
+mod request;
+mod value;
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+
+use crate::{Batch, Field, FieldKind, Patch, Ticket, Value};
+
+pub use filter::more_variables;
+pub use request::{VARIABLES, make_request};
 
 /// The numbers that the generators draw, one sequence a source, on every machine.
 #[derive(Clone, Debug)]
@@ -126,6 +132,22 @@ const IDENTIFIERS: [&str; 16] = [
     "\\", "tech é", "İ", "12,13",
 ];
 
+/// Lists: elements that are equal only when folded and trimmed, and commas without any.
+const LISTS: [&str; 12] = [
+    "12,13",
+    "13",
+    "12",
+    " 13 ,x",
+    ",,",
+    "A-1 , a-2",
+    "a-1",
+    "ẞ,ß",
+    "\u{3000}σ\u{a0},ς",
+    "x,,X",
+    "1",
+    "<r>,a=b",
+];
+
 const CUSTOM_NAMES: [&str; 10] = [
     "Serial", "SERIAL", "serial", "Colour", "colour", "_x", "a.b-c", "Z9", "Rare", "count",
 ];
@@ -193,6 +215,9 @@ fn make_value(random: &mut Random, field: Field) -> Value {
         }),
         FieldKind::Date => Value::Date(make_date(random)),
         FieldKind::Flag => Value::from(random.pick(&["N", "Y", "n", "y", ""])),
+        FieldKind::Identifier if field.is_list() && !random.is_one_in(4) => {
+            Value::from(random.pick(&LISTS))
+        }
         FieldKind::Identifier => Value::from(random.pick(&IDENTIFIERS)),
         _ if field.is_searchable() => Value::from(make_text(random, 6)),
         _ if random.is_one_in(6) => Value::from(make_text(random, 2)),
@@ -334,295 +359,4 @@ pub fn split(random: &mut Random, tickets: &[Ticket], commits_count: usize) -> V
         batches.insert(at, make_batch(random, &tids));
     }
     batches
-}
-
-/// Percent-encodes a value, in one of the ways that decode to it.
-fn encode(random: &mut Random, text: &str) -> String {
-    let mut out = String::new();
-    let is_heavy = random.is_one_in(8);
-    for byte in text.bytes() {
-        if !is_heavy && (byte.is_ascii_alphanumeric() || b"*-._/:,".contains(&byte)) {
-            out.push(char::from(byte));
-        } else if byte == b' ' && random.is_one_in(2) {
-            out.push('+');
-        } else if random.is_one_in(2) {
-            write!(out, "%{byte:02X}").expect("a string takes it");
-        } else {
-            write!(out, "%{byte:02x}").expect("a string takes it");
-        }
-    }
-    out
-}
-
-/// The variables that a request can have beside `action`, `key` and `format`.
-pub const VARIABLES: [&str; 22] = [
-    "tid",
-    "keyword",
-    "status",
-    "source",
-    "category",
-    "sub_category",
-    "priority",
-    "escalation",
-    "due_date",
-    "uid",
-    "group",
-    "cid",
-    "start_tid",
-    "end_tid",
-    "start_cid",
-    "end_cid",
-    "start_date",
-    "end_date",
-    "count",
-    "page",
-    "order",
-    "order_direction",
-];
-
-/// Makes a request for a store of these tickets.
-pub fn make_request(random: &mut Random, tickets: &[Ticket]) -> String {
-    let mut pairs: Vec<(&str, String)> = Vec::new();
-    // Most filters are taken from one ticket, so that they agree with one another.
-    let nobody = Ticket {
-        tid: 1,
-        ..Ticket::default()
-    };
-    let target = if tickets.is_empty() {
-        &nobody
-    } else {
-        &tickets[random.below(tickets.len())]
-    };
-    let filters_count = random.choose(&[0, 1, 1, 2, 2, 3]);
-    for _ in 0..filters_count {
-        push_filter(random, target, tickets, &mut pairs);
-    }
-    push_window(random, &mut pairs);
-    if !random.is_one_in(3) {
-        pairs.push(("order", make_order(random)));
-    }
-    if random.is_one_in(5) {
-        pairs.push((
-            "order_direction",
-            random.pick(&["asc", "DESC", "Desc"]).to_owned(),
-        ));
-    }
-    if random.is_one_in(12) {
-        pairs.push(("count_only", random.pick(&["Y", "y", "N"]).to_owned()));
-    }
-    let mut request = String::from(random.pick(&["", "", "?", "action=get_tickets&", "&&"]));
-    for (at, (name, value)) in pairs.iter().enumerate() {
-        let name = if random.is_one_in(8) {
-            name.to_uppercase()
-        } else {
-            (*name).to_owned()
-        };
-        let mark = if at == 0 { "" } else { "&" };
-        request.extend([mark, &name, "=", &encode(random, value)]);
-    }
-    request
-}
-
-fn push_window(random: &mut Random, pairs: &mut Vec<(&str, String)>) {
-    if random.is_one_in(3) {
-        return;
-    }
-    pairs.push((
-        "count",
-        random.choose(&[1, 2, 3, 7, 50, u64::MAX]).to_string(),
-    ));
-    let has_wildcard = |value: &str| value.contains('*');
-    if random.is_one_in(2) {
-        match pairs.iter().find(|(name, _)| *name == "tid") {
-            Some((_, value)) if !has_wildcard(value) => return,
-            Some(_) => {}
-            None => pairs.push(("tid", "*".to_owned())),
-        }
-        pairs.push((
-            "page",
-            random
-                .choose(&[1, 1, 1, 1, 2, 3, 1_000_000, u64::MAX])
-                .to_string(),
-        ));
-    }
-}
-
-fn push_filter(
-    random: &mut Random,
-    target: &Ticket,
-    tickets: &[Ticket],
-    pairs: &mut Vec<(&str, String)>,
-) {
-    let is_given = |name: &str, pairs: &[(&str, String)]| pairs.iter().any(|(own, _)| *own == name);
-    let name = random.pick(&VARIABLES[..18]);
-    let name = if random.is_one_in(6) { "keyword" } else { name };
-    if is_given(name, pairs) {
-        return;
-    }
-    let some = |random: &mut Random, tickets: &[Ticket]| {
-        if tickets.is_empty() {
-            7
-        } else {
-            tickets[random.below(tickets.len())].tid
-        }
-    };
-    let value = match name {
-        "tid" => make_tid_filter(random, target.tid),
-        "keyword" => make_keyword(random, target),
-        "start_tid" | "end_tid" if random.is_one_in(3) => some(random, tickets).to_string(),
-        "start_tid" => (target.tid - random.below(2) as u64).to_string(),
-        "end_tid" => format!("0{}", target.tid),
-        "start_cid" | "end_cid" => cut(random, &target.cid),
-        "start_date" => show_date(random, target.date_opened, -1),
-        "end_date" => show_date(random, target.date_opened, 1),
-        "due_date" => show_date(random, target.due_date, 0),
-        _ => {
-            let Some(field) = Field::from_name(name) else {
-                return;
-            };
-            for _ in 0..random.choose(&[0, 0, 1, 3]) {
-                let other = random.pick(&NAMES).to_owned();
-                pairs.push((name, other));
-            }
-            let Cell::Text(text) = target.cell(field) else {
-                return;
-            };
-            if random.is_one_in(2) {
-                swap_case(text)
-            } else {
-                text.to_owned()
-            }
-        }
-    };
-    pairs.push((name, value));
-}
-
-/// Another spelling that folds to the same, where there is one.
-fn swap_case(text: &str) -> String {
-    let upper: String = text.chars().map(|c| c.to_ascii_uppercase()).collect();
-    let full: String = text.to_uppercase();
-    if fold(&full) == fold(text) {
-        full
-    } else {
-        upper
-    }
-}
-
-fn make_tid_filter(random: &mut Random, tid: u64) -> String {
-    let digits = tid.to_string();
-    let (head, tail) = digits.split_at(random.below(digits.len() + 1));
-    match random.below(8) {
-        0 | 1 => "*".to_owned(),
-        2 => digits,
-        3 => format!("{head}*"),
-        4 => format!("*{tail}"),
-        5 => format!("{head}*{tail}"),
-        6 => format!("*{}*", &tail[..tail.len().min(1)]),
-        _ => random
-            .pick(&[
-                "0*",
-                "**",
-                "1*1",
-                "*00000000000000000000000000*",
-                "0",
-                "*1*2*",
-            ])
-            .to_owned(),
-    }
-}
-
-/// Terms from inside the ticket's texts, mostly; some that fold, some from nowhere.
-fn make_keyword(random: &mut Random, target: &Ticket) -> String {
-    let fields = [
-        Field::CompanyName,
-        Field::Contact,
-        Field::Email,
-        Field::Subject,
-        Field::Summary,
-    ];
-    let mut keyword = String::new();
-    for _ in 0..random.choose(&[1, 1, 2, 3]) {
-        let text = match random.below(7) {
-            at @ 0..5 => match target.cell(fields[at]) {
-                Cell::Text(text) => text.to_owned(),
-                _ => String::new(),
-            },
-            5 => target
-                .custom_fields
-                .first()
-                .map(|(_, text)| text.clone())
-                .unwrap_or_default(),
-            _ if random.is_one_in(3) => random.pick(&PIECES).to_owned(),
-            _ => target.subject.clone(),
-        };
-        let words: Vec<&str> = text.split_whitespace().collect();
-        if words.is_empty() {
-            continue;
-        }
-        let word = words[random.below(words.len())];
-        let part = cut(random, word);
-        keyword += &if random.is_one_in(3) {
-            swap_case(&part)
-        } else {
-            part
-        };
-        keyword += random.pick(&SPACES);
-    }
-    keyword
-}
-
-/// Some chars from inside a text; from the start half of the time.
-fn cut(random: &mut Random, text: &str) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    if chars.is_empty() {
-        return String::new();
-    }
-    let start = if random.is_one_in(2) {
-        0
-    } else {
-        random.below(chars.len())
-    };
-    let end = start + 1 + random.below(chars.len() - start);
-    chars[start..end].iter().collect()
-}
-
-fn show_date(random: &mut Random, date: Option<NaiveDateTime>, sign: i64) -> String {
-    let date = date.unwrap_or_else(|| make_date(random));
-    let off = sign * random.choose(&[0, 0, 1, -1, 86_400]);
-    let moved = date + TimeDelta::seconds(off);
-    // A second before year 1 or after 9999 is no date of a request.
-    let date = if (1..=9999).contains(&moved.year()) {
-        moved
-    } else {
-        date
-    };
-    let (year, month, day) = (date.year(), date.month(), date.day());
-    let time = date.time();
-    match random.below(5) {
-        0 => format!("{year:04}-{month:02}-{day:02}T{time:?}"),
-        1 => format!("{year:04}-{month:02}-{day:02}"),
-        2 => format!("{month:02}/{day:02}/{year:04}"),
-        3 => format!("{month:02}/{day:02}/{year:04} {time:?}"),
-        _ => format!("{year:04}-{month:02}-{day:02} {time:?}"),
-    }
-}
-
-/// Makes an order of one to three keys; every output variable, alias and custom name occurs.
-fn make_order(random: &mut Random) -> String {
-    let mut keys = Vec::new();
-    for _ in 0..random.choose(&[1, 1, 2, 3]) {
-        let field = random.choose(&Field::ALL);
-        let key = match field.alias() {
-            _ if field == Field::CustomFields || random.is_one_in(16) => {
-                let name = random.pick(&CUSTOM_NAMES);
-                let name = if random.is_one_in(8) { "nowhere" } else { name };
-                format!("custom_fields.{name}")
-            }
-            Some(alias) if random.is_one_in(2) => alias.to_owned(),
-            _ => field.name().to_owned(),
-        };
-        let direction = random.pick(&["", "", " ASC", " DESC", "\u{3000}desc", "  Asc "]);
-        keys.push(format!("{key}{direction}"));
-    }
-    keys.join(random.pick(&[",", " , "]))
 }

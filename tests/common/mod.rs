@@ -20,6 +20,7 @@ pub mod hostile;
 pub mod http;
 #[cfg(feature = "testing")]
 pub mod model;
+pub mod refusals;
 #[cfg(feature = "testing")]
 pub use ticketdex::testing::{nasty, worlds};
 

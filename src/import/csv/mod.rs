@@ -14,6 +14,7 @@
 //! Linear in the input: a pass that finds the ends of records, one that checks the quotes, and one
 //! that copies the values. Memory is a record, and 16 bytes for each of its values.
 
+mod column;
 mod columns;
 mod frame;
 mod options;

@@ -3,7 +3,7 @@
 use chrono::format::{Item, StrftimeItems};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
-use super::columns::Column;
+use super::column::Column;
 use crate::import::source::Framing;
 use crate::model::error::{Error, invalid_value};
 

@@ -1,8 +1,9 @@
 //! Costs held to their formula, and what a compiled term leaves behind.
 
 use super::*;
-use crate::model::Ticket;
 use crate::model::value::seconds_to_date;
+use crate::model::{Field, Ticket};
+use crate::plan::filter::Filter;
 use crate::plan::tests::live_of;
 use crate::query::TidFilter;
 

@@ -1,0 +1,315 @@
+//! From a filter of a request to a filter in the codes of one segment.
+//!
+//! A test of a value becomes a set of classes of the field's column, where it has one, and that
+//! becomes the cheapest filter of its kind: a posting or a union of them, a range of classes, or
+//! several. What no column of codes answers is a [`RowTest`]: it is handed back, since whether to
+//! ask rows or to find all that pass depends on how few rows other filters leave.
+//!
+//! A complement is the same filter turned around, and costs what the filter costs.
+
+use std::ops::Range;
+
+use super::due::order_cost;
+use super::filter::{FieldTestOf, Filter, ValueTest, has_zero_for_none};
+use super::part::MIXED_BLOCK_COST;
+use super::segment_filter::{SegmentFilter, sorted};
+use super::{FilterMode, PlanMode};
+use crate::model::Field;
+use crate::segment::block::BLOCK_ROWS;
+use crate::segment::column::Column;
+use crate::segment::dictionary::Dictionary;
+use crate::segment::scan::RowTest;
+use crate::segment::{Segment, Slot, has_postings};
+
+/// Fields with more classes do not have those that a complement leaves listed.
+const KEPT_CLASSES_MAX: u32 = 256;
+
+/// A filter with how many rows it lets through: exactly, or at most.
+pub(super) type Bound = (SegmentFilter, u64);
+
+/// What a filter is in a segment.
+pub(super) enum Binding<'a> {
+    /// A filter by classes, or by tid.
+    Filter(Bound),
+    /// A test of rows, or the complement of one where the flag says so.
+    Rows(RowTest, bool),
+    /// A term of a keyword likewise.
+    Term(&'a str, bool),
+}
+
+/// Binds a filter; `rows_left` is about how many rows other filters leave.
+pub(super) fn bind_filter<'a>(
+    filter: &'a Filter,
+    segment: &Segment,
+    mode: PlanMode,
+    rows_left: u64,
+) -> Binding<'a> {
+    Binding::Filter(match filter {
+        Filter::Value(field, value) => bind_values(*field, std::slice::from_ref(value), segment),
+        Filter::Values(field, values) => bind_values(*field, values, segment),
+        Filter::Cids(start, end) => {
+            let range = |it: &Dictionary| it.find_range(start.as_deref(), end.as_deref());
+            let column = segment.column(Slot::Field(Field::Cid));
+            let dictionary = column.and_then(Column::dictionary);
+            let classes = dictionary.map_or(0..0, range);
+            let classes = u64::from(classes.start)..u64::from(classes.end);
+            bind_range(Field::Cid, classes, segment, mode)
+        }
+        Filter::Numbers(field, first, last) => {
+            let column = segment.column(Slot::Field(*field));
+            let classes = column.map_or(0..0, |it| it.number_classes(*first, *last));
+            bind_range(*field, classes, segment, mode)
+        }
+        Filter::Pattern(pattern) => (
+            SegmentFilter::Pattern(pattern.clone()),
+            segment.rows_count().into(),
+        ),
+        Filter::Term(term) => return Binding::Term(term, false),
+        Filter::ExcludedTerm(term) => return Binding::Term(term, true),
+        Filter::Test(test) => return bind_test(test, segment, mode, rows_left),
+    })
+}
+
+/// Binds the test of a field's value likewise.
+fn bind_test(
+    of: &FieldTestOf,
+    segment: &Segment,
+    mode: PlanMode,
+    rows_left: u64,
+) -> Binding<'static> {
+    let rows_count = u64::from(segment.rows_count());
+    let filter = match row_test(of, segment) {
+        // A row test says that there is a value, where the request says that there is none.
+        Some((test, is_turned)) => return Binding::Rows(test, of.is_complement != is_turned),
+        None => match of.slot.and_then(|slot| Some((slot, segment.column(slot)?))) {
+            Some((slot, column)) => {
+                let classes = classes_of(slot, column, &of.test);
+                bind_classes((slot, column), &classes, segment, mode, rows_left)
+            }
+            // Every row is empty, as one of a custom field that no ticket has.
+            None if matches!(of.test, ValueTest::Empty) => complement(NOTHING, segment),
+            None => NOTHING,
+        },
+    };
+    let filter = if of.is_complement {
+        complement(filter, segment)
+    } else {
+        filter
+    };
+    debug_assert!(
+        filter.1 <= rows_count,
+        "no filter lets more through than there is"
+    );
+    Binding::Filter(filter)
+}
+
+const NOTHING: Bound = (SegmentFilter::Nothing, 0);
+
+/// Returns the test of rows that a test of a value is, if no column of codes answers it, and
+/// whether it is turned around.
+fn row_test(of: &FieldTestOf, segment: &Segment) -> Option<(RowTest, bool)> {
+    let slot = of.slot?;
+    let list = match slot {
+        Slot::Field(field) if field.is_list() => Some(field),
+        _ => None,
+    };
+    match (&of.test, list) {
+        (ValueTest::Texts(texts), Some(field)) => Some((RowTest::elements(field, texts), false)),
+        (ValueTest::Empty, Some(field)) => Some((RowTest::AnyElement(field), true)),
+        (ValueTest::Empty, None) if slot == Slot::Field(Field::CustomFields) => {
+            Some((RowTest::AnyCustom, true))
+        }
+        (ValueTest::Empty, None) => {
+            segment.text_column(slot)?;
+            Some((RowTest::AnyText(slot), true))
+        }
+        (ValueTest::Texts(texts), None) => {
+            segment.text_column(slot)?;
+            Some((RowTest::texts(slot, texts), false))
+        }
+        (ValueTest::Numbers(_), _) => None,
+    }
+}
+
+/// Returns the classes of a column that pass a test, as ranges that ascend and do not touch.
+fn classes_of(slot: Slot, column: &Column, test: &ValueTest) -> Vec<Range<u64>> {
+    let one = |class: u32| u64::from(class)..u64::from(class) + 1;
+    let mut classes: Vec<Range<u64>> = match test {
+        ValueTest::Empty => match column.dictionary() {
+            Some(dictionary) => dictionary.find("").map(one).into_iter().collect(),
+            None => std::iter::once(0..1).collect(),
+        },
+        ValueTest::Texts(texts) => {
+            let dictionary = column.dictionary();
+            let find = |text: &String| dictionary.and_then(|dictionary| dictionary.find(text));
+            texts.iter().filter_map(find).map(one).collect()
+        }
+        ValueTest::Numbers(pairs) => {
+            let range = |&(first, last): &(u64, u64)| {
+                let classes = column.number_classes(first, last);
+                if first == 0 && has_zero_for_none(slot) {
+                    // What is none is the integer 0, and has the class before all others.
+                    return 0..classes.end.max(1);
+                }
+                classes
+            };
+            pairs
+                .iter()
+                .filter(|(first, last)| first <= last)
+                .map(range)
+                .collect()
+        }
+    };
+    let end = column.classes_count();
+    for range in &mut classes {
+        range.end = range.end.min(end);
+    }
+    classes.retain(|range| range.start < range.end);
+    classes.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(classes.len());
+    for range in classes {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// Makes the filter of the rows whose class is in one of some ranges.
+fn bind_classes(
+    (slot, column): (Slot, &Column),
+    ranges: &[Range<u64>],
+    segment: &Segment,
+    mode: PlanMode,
+    rows_left: u64,
+) -> Bound {
+    if ranges.is_empty() {
+        return NOTHING;
+    }
+    if let Slot::Field(field) = slot
+        && (has_postings(field) || field == Field::Cid)
+    {
+        let classes = ranges
+            .iter()
+            .flat_map(|range| range.start as u32..range.end as u32);
+        return bind_postings(field, classes.collect(), segment);
+    }
+    let may_sort = mode.filters != FilterMode::Scan && segment.has_order(slot)
+        || mode.may_build() && is_order_due(slot, segment, rows_left);
+    let order = may_sort.then(|| sorted(segment, slot)).flatten();
+    let is_sorted = order.is_some();
+    let estimate = match order {
+        Some((order, _)) => {
+            let positions = ranges.iter().map(|range| order.positions(column, range));
+            positions.map(|positions| positions.len() as u64).sum()
+        }
+        None => u64::from(segment.rows_count()),
+    };
+    let filter = match ranges {
+        [classes] => SegmentFilter::Range {
+            slot,
+            classes: classes.clone(),
+            is_sorted,
+        },
+        _ => SegmentFilter::Ranges {
+            slot,
+            ranges: ranges.into(),
+            is_sorted,
+        },
+    };
+    (filter, estimate)
+}
+
+/// Finds the classes of folded texts.
+fn bind_values(field: Field, values: &[String], segment: &Segment) -> Bound {
+    let column = segment.column(Slot::Field(field));
+    let Some(dictionary) = column.and_then(|column| column.dictionary()) else {
+        return (SegmentFilter::Nothing, 0);
+    };
+    let count = |class: u32| u64::from(segment.posting(field, class).count());
+    if let [value] = values {
+        return match dictionary.find(value) {
+            Some(class) => (SegmentFilter::Class(field, class), count(class)),
+            None => (SegmentFilter::Nothing, 0),
+        };
+    }
+    let found = values.iter().filter_map(|value| dictionary.find(value));
+    let mut classes: Vec<u32> = found.collect();
+    classes.sort_unstable();
+    classes.dedup();
+    bind_postings(field, classes, segment)
+}
+
+/// Counts the rows of a range of classes, if an order to count them in is there or may be made.
+fn bind_range(field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMode) -> Bound {
+    let may_use = mode.filters != FilterMode::Scan && segment.has_order(Slot::Field(field));
+    let may_sort = mode.may_build() || may_use;
+    let slot = Slot::Field(field);
+    let sorted = may_sort.then(|| sorted(segment, slot)).flatten();
+    let is_sorted = sorted.is_some();
+    let estimate = match sorted {
+        _ if classes.is_empty() => return (SegmentFilter::Nothing, 0),
+        Some((order, column)) => order.positions(column, &classes).len() as u64,
+        None => u64::from(segment.rows_count()),
+    };
+    let filter = SegmentFilter::Range {
+        slot,
+        classes,
+        is_sorted,
+    };
+    (filter, estimate)
+}
+
+/// Makes the filter of the rows of some classes of a field with postings.
+fn bind_postings(field: Field, classes: Vec<u32>, segment: &Segment) -> Bound {
+    let count = |&class: &u32| u64::from(segment.posting(field, class).count());
+    let estimate = classes.iter().map(count).sum();
+    match classes[..] {
+        [] => NOTHING,
+        [class] => (SegmentFilter::Class(field, class), estimate),
+        _ => (SegmentFilter::Classes(field, classes.into()), estimate),
+    }
+}
+
+/// Notes that a filter has to look at codes for want of an order; returns whether it has cost as
+/// much by now as the order does.
+fn is_order_due(slot: Slot, segment: &Segment, rows_left: u64) -> bool {
+    let nanoseconds = rows_left * MIXED_BLOCK_COST / u64::from(BLOCK_ROWS);
+    let missed = segment.miss_order(slot, nanoseconds);
+    order_cost(segment, slot).is_some_and(|cost| missed >= cost)
+}
+
+/// Turns a filter around: it lets through what it left out.
+pub(super) fn complement((filter, estimate): Bound, segment: &Segment) -> Bound {
+    let rows_count = u64::from(segment.rows_count());
+    let left = if filter.is_enumerable() {
+        rows_count.saturating_sub(estimate)
+    } else {
+        rows_count
+    };
+    let kept = kept_classes(&filter, segment);
+    let turned = match filter {
+        SegmentFilter::Not { inner, .. } => *inner,
+        other => SegmentFilter::Not {
+            inner: Box::new(other),
+            kept,
+        },
+    };
+    (turned, left)
+}
+
+/// Returns the classes that the complement of a filter by postings leaves, where they are few.
+fn kept_classes(filter: &SegmentFilter, segment: &Segment) -> Box<[u32]> {
+    let Some((field, left_out)) = filter.selected() else {
+        return Box::default();
+    };
+    let column = segment.column(Slot::Field(field));
+    let dictionary = column.and_then(Column::dictionary);
+    let count = dictionary.map_or(0, Dictionary::classes_count);
+    if count > KEPT_CLASSES_MAX {
+        return Box::default();
+    }
+    let is_kept = |class: &u32| left_out.binary_search(class).is_err();
+    (0..count).filter(is_kept).collect()
+}

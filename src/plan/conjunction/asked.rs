@@ -1,0 +1,101 @@
+//! The filters that may be asked of each row: terms of keywords, and tests that no index answers.
+//!
+//! Each is a row set where it is kept or many rows are left by the other filters, and a question
+//! where few are.
+
+use super::Conjunction;
+use crate::plan::bind::complement;
+use crate::plan::part::TEXT_PROBE_COST;
+use crate::plan::segment_filter::SegmentFilter;
+use crate::plan::{FilterMode, PlanMode};
+use crate::segment::Segment;
+use crate::segment::scan::RowTest;
+
+impl Conjunction {
+    /// Adds a filter, or the complement of it; likewise.
+    fn add_turned(
+        &mut self,
+        index: usize,
+        (filter, estimate): (SegmentFilter, u64),
+        is_complement: bool,
+        segment: &Segment,
+    ) -> bool {
+        let (filter, estimate) = if is_complement {
+            complement((filter, estimate), segment)
+        } else {
+            (filter, estimate)
+        };
+        self.add(index, filter, estimate)
+    }
+
+    /// Adds a test of rows: as a row set, or as a question where few rows are left to ask.
+    pub(super) fn add_test(
+        &mut self,
+        index: usize,
+        test: RowTest,
+        is_complement: bool,
+        segment: &Segment,
+        mode: PlanMode,
+    ) -> bool {
+        let kept = (!mode.is_cold && mode.filters != FilterMode::Scan)
+            .then(|| segment.kept_test(&test))
+            .flatten();
+        let is_asked = mode.filters == FilterMode::Scan
+            || self.estimate().saturating_mul(test.probe_cost(segment)) < test.rows_cost(segment);
+        let bound = match kept {
+            None if is_asked => {
+                let rows_count = u64::from(segment.rows_count());
+                (SegmentFilter::Asked(test.into()), rows_count)
+            }
+            kept => {
+                let rows = kept.unwrap_or_else(|| segment.test_rows(&test, !mode.is_cold));
+                let estimate = u64::from(rows.count());
+                (SegmentFilter::Rows(rows), estimate)
+            }
+        };
+        self.add_turned(index, bound, is_complement, segment)
+    }
+
+    /// Adds the keyword's terms: as row sets, or as questions where few rows are left to ask.
+    pub(super) fn add_terms(
+        &mut self,
+        terms: &[(usize, &str, bool)],
+        segment: &Segment,
+        mode: PlanMode,
+    ) {
+        let rows_count = u64::from(segment.rows_count());
+        let texts = |term: &str| SegmentFilter::Texts(term.into());
+        let kept = |term: &str| (!mode.is_cold).then(|| segment.kept_term(term)).flatten();
+        let mut sought = Vec::new();
+        for &(index, term, is_excluded) in terms {
+            let bound = if mode.filters == FilterMode::Scan {
+                (texts(term), rows_count)
+            } else if let Some(rows) = kept(term) {
+                let estimate = u64::from(rows.count());
+                (SegmentFilter::Rows(rows), estimate)
+            } else {
+                let matches = segment.find_term(term);
+                if matches.postings_count() > 0 {
+                    sought.push((matches.rows_cost(), matches, (index, term, is_excluded)));
+                    continue;
+                }
+                (SegmentFilter::Nothing, 0)
+            };
+            if self.add_turned(index, bound, is_excluded, segment) {
+                return;
+            }
+        }
+        sought.sort_by_key(|(cost, ..)| *cost);
+        for (cost, matches, (index, term, is_excluded)) in sought {
+            let probe_cost = self.estimate().saturating_mul(TEXT_PROBE_COST);
+            let bound = if probe_cost < cost {
+                (texts(term), matches.postings_count().min(rows_count))
+            } else {
+                let rows = segment.term_rows(term, &matches, !mode.is_cold);
+                let estimate = u64::from(rows.count());
+                (SegmentFilter::Rows(rows), estimate)
+            };
+            self.add_turned(index, bound, is_excluded, segment);
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! Queries made of typed parts.
+//!
+//! Parsing goes through [`QueryBuilder`] too, so a parsed query obeys the same rules as a built
+//! one.
+
+use chrono::NaiveDateTime;
+
+use super::fields::Fields;
+use super::filter::{self, AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value};
+use super::{
+    Direction, FILTER_EXPECTED, LIST_BUT_TID_EXPECTED, ORDER_EXPECTED, OrderKey, Query,
+    RANGE_EXPECTED, SortKey, TidFilter, invalid, positive, retain_first, terms_of,
+};
+use crate::model::error::{Error, ErrorKind, shorten};
+use crate::model::value::Moment;
+use crate::model::{Field, FieldKind, is_custom_name};
+
+/// Makes a [`Query`] from typed parts.
+///
+/// A part set again replaces what was set before, but for values of filters, tests of whether a
+/// field has a value, and keys of the [`order`](Self::order), which add. What cannot be asked for is an error of
+/// [`build`](Self::build), the same as when the request is parsed.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Direction, Field, Query, TidFilter};
+///
+/// let query = Query::builder()
+///     .tid(TidFilter::Any)
+///     .value(Field::Status, "Open")
+///     .value(Field::Status, "On hold")
+///     .order(Field::DateOpened, Direction::Descending)
+///     .count(50)
+///     .page(2)
+///     .build()?;
+/// assert_eq!(
+///     query.to_string(),
+///     "tid=*&status=Open&status=On+hold&count=50&page=2&order=date_opened+DESC"
+/// );
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct QueryBuilder {
+    pub(super) query: Query,
+    first_error: Option<Error>,
+    pub(super) count: Option<u64>,
+    pub(super) page: Option<u64>,
+    /// The page as the request writes it.
+    pub(super) page_shown: Option<String>,
+}
+
+impl QueryBuilder {
+    /// Limits to ticket numbers.
+    #[must_use]
+    pub fn tid(mut self, filter: impl Into<TidFilter>) -> QueryBuilder {
+        self.query.tid = Some(filter.into());
+        self
+    }
+
+    /// Adds a value that the field may equal; a lone `*` is any value, an empty one changes nothing.
+    ///
+    /// The text is read as a request's is, so this serves every field that
+    /// [`any_of`](Self::any_of) does; for any other it is an error of `build`.
+    #[must_use]
+    pub fn value(self, field: Field, value: impl Into<String>) -> QueryBuilder {
+        self.any_of(field, [value.into()])
+    }
+
+    /// Adds values of which a field must equal one: texts folded, of a list one of its elements.
+    ///
+    /// A lone `*` is any value of a text, an identifier, a flag or a list; an empty text changes
+    /// nothing. Not for `tid`, `custom_fields`, `subject` and `summary`, and of a date only one
+    /// value can be asked for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{AnyField, Field, Query};
+    ///
+    /// let query = Query::builder()
+    ///     .any_of(Field::CompanyId, [7_u64, 8])
+    ///     .any_of(AnyField::Custom("Room".into()), ["A 1"])
+    ///     .build()?;
+    /// assert_eq!(query.to_string(), "company_id=7&company_id=8&custom_fields.Room=A+1");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn any_of<V: Into<FilterValue>>(
+        self,
+        field: impl Into<AnyField>,
+        values: impl IntoIterator<Item = V>,
+    ) -> QueryBuilder {
+        self.values_of(&field.into(), Operator::Equal, values)
+    }
+
+    /// Adds values of which a field must equal none; a ticket without a value matches.
+    ///
+    /// It leaves out what [`any_of`](Self::any_of) with the same values finds. An empty text
+    /// changes nothing, and a lone `*` is an error of `build`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Field, Query};
+    ///
+    /// let query = Query::builder().none_of(Field::Status, ["Closed", "Solved"]).build()?;
+    /// assert_eq!(query.to_string(), "status!=Closed&status!=Solved");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn none_of<V: Into<FilterValue>>(
+        self,
+        field: impl Into<AnyField>,
+        values: impl IntoIterator<Item = V>,
+    ) -> QueryBuilder {
+        self.values_of(&field.into(), Operator::Unequal, values)
+    }
+
+    fn values_of<V: Into<FilterValue>>(
+        mut self,
+        field: &AnyField,
+        operator: Operator,
+        values: impl IntoIterator<Item = V>,
+    ) -> QueryBuilder {
+        let is_date = field
+            .field()
+            .is_some_and(|field| field.kind() == FieldKind::Date);
+        let mut is_first = true;
+        for value in values {
+            let value = value.into();
+            let is_single = is_date && operator == Operator::Equal;
+            if !operator.suits(field) || *field == AnyField::Field(Field::Tid) {
+                self.fail(&field.to_string(), &value.to_string(), FILTER_EXPECTED);
+            } else if is_single && !std::mem::replace(&mut is_first, false) {
+                self.refuse_second(field, &value);
+            } else {
+                self.filter(field, operator, value);
+            }
+        }
+        self
+    }
+
+    /// Refuses a second value of a date.
+    fn refuse_second(&mut self, field: &AnyField, value: &FilterValue) {
+        let variable = field.field().map_or("", Field::name);
+        let value = shorten(&value.to_string());
+        self.first_error
+            .get_or_insert_with(|| ErrorKind::DuplicateVariable { variable, value }.into());
+    }
+
+    /// Adds a filter by a value that may not suit the field.
+    fn filter(&mut self, field: &AnyField, operator: Operator, value: FilterValue) {
+        if value == FilterValue::Text(String::new()) {
+            return;
+        }
+        let shown = value.to_string();
+        match read_value(field, operator, value) {
+            Ok(value) => self.add(field.clone(), operator, value),
+            Err(expected) => self.fail(&operator.name_after(field.to_string()), &shown, expected),
+        }
+    }
+
+    /// Adds a filter by a value that suits the field; of a date and a bound, in place of one before.
+    pub(super) fn add(&mut self, field: AnyField, operator: Operator, value: FilterValue) {
+        let is_date = matches!(value, FilterValue::Date(_));
+        let filter = match operator {
+            Operator::Equal => FieldFilter::any_of(field, value),
+            Operator::Unequal => FieldFilter::none_of(field, value),
+            Operator::AtLeast => FieldFilter::test(field, FieldTest::AtLeast(value)),
+            Operator::AtMost => FieldFilter::test(field, FieldTest::AtMost(value)),
+        };
+        if is_date && operator == Operator::Equal {
+            self.query.filters.retain(|own| !own.is_alike(&filter));
+        }
+        self.query.filters.push(filter);
+    }
+
+    /// Limits to tickets whose field is this integer or second, or after it.
+    ///
+    /// A date without a time is its first second. A ticket without a value is not found, but a 0
+    /// that stands for none is the integer 0. Only for fields of integers and dates; that of `tid`
+    /// is [`start_tid`](Self::start_tid), that of `date_opened` [`start_date`](Self::start_date).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Field, Query};
+    ///
+    /// let query = Query::builder().at_least(Field::LastUpdated, "2014-02-01").build()?;
+    /// assert_eq!(query, "last_updated>=2/1/2014".parse()?);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn at_least(self, field: Field, bound: impl Into<FilterValue>) -> QueryBuilder {
+        self.bound(field, Operator::AtLeast, bound.into())
+    }
+
+    /// Limits to tickets whose field is this integer or second, or before it.
+    ///
+    /// A date without a time is its last second; otherwise as [`at_least`](Self::at_least).
+    #[must_use]
+    pub fn at_most(self, field: Field, bound: impl Into<FilterValue>) -> QueryBuilder {
+        self.bound(field, Operator::AtMost, bound.into())
+    }
+
+    fn bound(mut self, field: Field, operator: Operator, bound: FilterValue) -> QueryBuilder {
+        let field = AnyField::Field(field);
+        if operator.suits(&field) {
+            self.filter(&field, operator, bound);
+        } else {
+            self.fail(&field.to_string(), &bound.to_string(), RANGE_EXPECTED);
+        }
+        self
+    }
+
+    /// Limits to tickets whose field has no value: it is empty, none, a 0 that stands for none, or
+    /// a list without elements.
+    ///
+    /// [`Field::CustomFields`] is empty where no custom field has a value. Not for `tid`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Field, Query};
+    ///
+    /// let query = Query::builder().is_empty(Field::AssignedTech).is_present(Field::DueDate);
+    /// assert_eq!(query.build()?.to_string(), "empty=assigned_tech&present=due_date");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_empty(self, field: impl Into<AnyField>) -> QueryBuilder {
+        self.presence("empty", field.into(), FieldTest::Empty)
+    }
+
+    /// Limits to tickets whose field has a value; what [`is_empty`](Self::is_empty) leaves.
+    #[must_use]
+    pub fn is_present(self, field: impl Into<AnyField>) -> QueryBuilder {
+        self.presence("present", field.into(), FieldTest::Present)
+    }
+
+    fn presence(mut self, variable: &str, field: AnyField, test: FieldTest) -> QueryBuilder {
+        let is_bad = match &field {
+            AnyField::Field(field) => *field == Field::Tid,
+            AnyField::Custom(name) => !is_custom_name(name),
+        };
+        if is_bad {
+            self.fail(variable, &field.to_string(), LIST_BUT_TID_EXPECTED);
+        } else {
+            self.query.filters.push(FieldFilter::test(field, test));
+        }
+        self
+    }
+
+    /// Limits to tickets that hold none of the white-space-separated terms in any searchable field.
+    ///
+    /// Called again, it adds terms.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::Query;
+    ///
+    /// let query = Query::builder().without_keyword("spam test").build()?;
+    /// assert_eq!(query.to_string(), "keyword!=spam+test");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn without_keyword(mut self, keyword: &str) -> QueryBuilder {
+        self.query.excluded_terms.extend(terms_of(keyword));
+        self
+    }
+
+    /// Lets each record of a response show these variables only; without any, all of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Field, Query};
+    ///
+    /// let query = Query::builder().fields([Field::Subject, Field::Tid]).build()?;
+    /// assert_eq!(query.to_string(), "fields=tid%2Csubject");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn fields<F: Into<AnyField>>(
+        mut self,
+        fields: impl IntoIterator<Item = F>,
+    ) -> QueryBuilder {
+        let fields: Vec<AnyField> = fields.into_iter().map(Into::into).collect();
+        for field in &fields {
+            if matches!(field, AnyField::Custom(name) if !is_custom_name(name)) {
+                self.fail("fields", &field.to_string(), super::LIST_EXPECTED);
+            }
+        }
+        self.query.fields = (!fields.is_empty()).then(|| Fields::new(fields));
+        self
+    }
+
+    /// Limits to tickets due on a day or at a second.
+    #[must_use]
+    pub fn due(mut self, due: impl Into<Moment>) -> QueryBuilder {
+        self.add(Field::DueDate.into(), Operator::Equal, due.into().into());
+        self
+    }
+
+    /// Limits to tickets that hold every white-space-separated term of the keyword.
+    #[must_use]
+    pub fn keyword(mut self, keyword: &str) -> QueryBuilder {
+        self.query.terms = terms_of(keyword);
+        self
+    }
+
+    /// Limits to ticket numbers from here on.
+    #[must_use]
+    pub fn start_tid(mut self, tid: u64) -> QueryBuilder {
+        self.add(Field::Tid.into(), Operator::AtLeast, tid.into());
+        self
+    }
+
+    /// Limits to ticket numbers up to here, inclusive.
+    #[must_use]
+    pub fn end_tid(mut self, tid: u64) -> QueryBuilder {
+        self.add(Field::Tid.into(), Operator::AtMost, tid.into());
+        self
+    }
+
+    /// Limits to customer IDs at or after this one; an empty one is no limit.
+    #[must_use]
+    pub fn start_cid(mut self, cid: impl Into<String>) -> QueryBuilder {
+        self.set_cid(Operator::AtLeast, cid.into());
+        self
+    }
+
+    /// Limits to customer IDs before this one or starting with it; an empty one is no limit.
+    #[must_use]
+    pub fn end_cid(mut self, cid: impl Into<String>) -> QueryBuilder {
+        self.set_cid(Operator::AtMost, cid.into());
+        self
+    }
+
+    /// Sets a bound of the customer IDs; an empty one takes one that was set away.
+    fn set_cid(&mut self, operator: Operator, cid: String) {
+        let is_empty = cid.is_empty();
+        self.add(Field::Cid.into(), operator, cid.into());
+        if is_empty && let Some(bound) = self.query.filters.pop() {
+            self.query.filters.retain(|own| !own.is_alike(&bound));
+        }
+    }
+
+    /// Limits to tickets opened at or after the first second of this moment.
+    #[must_use]
+    pub fn start_date(mut self, date: impl Into<Moment>) -> QueryBuilder {
+        self.set_opened(Operator::AtLeast, date.into().first_second());
+        self
+    }
+
+    /// Limits to tickets opened at or before the last second of this moment.
+    #[must_use]
+    pub fn end_date(mut self, date: impl Into<Moment>) -> QueryBuilder {
+        self.set_opened(Operator::AtMost, date.into().last_second());
+        self
+    }
+
+    fn set_opened(&mut self, operator: Operator, second: NaiveDateTime) {
+        self.add(Field::DateOpened.into(), operator, second.into());
+    }
+
+    /// Limits the records returned; 1 or more.
+    #[must_use]
+    pub fn count(mut self, count: u64) -> QueryBuilder {
+        self.count = Some(count);
+        self
+    }
+
+    /// Asks for one page of `count` records; 1 or more.
+    #[must_use]
+    pub fn page(mut self, page: u64) -> QueryBuilder {
+        self.page = Some(page);
+        self.page_shown = None;
+        self
+    }
+
+    /// Asks for the number of matching tickets only.
+    #[must_use]
+    pub fn count_only(mut self, count_only: bool) -> QueryBuilder {
+        self.query.count_only = count_only;
+        self
+    }
+
+    /// Adds a key to the order; one that is named already changes nothing.
+    #[must_use]
+    pub fn order(mut self, key: impl Into<SortKey>, direction: Direction) -> QueryBuilder {
+        self.add_key(key.into(), direction);
+        self
+    }
+
+    pub(super) fn add_key(&mut self, key: SortKey, direction: Direction) {
+        match &key {
+            SortKey::Custom(name) if !is_custom_name(name) => {
+                let name = format!("custom_fields.{name}");
+                self.fail("order", &name, ORDER_EXPECTED);
+            }
+            SortKey::Field(field) if field.kind() == FieldKind::CustomFields => {
+                self.fail("order", field.name(), ORDER_EXPECTED);
+            }
+            _ => self.query.order.push(OrderKey { key, direction }),
+        }
+    }
+
+    /// Returns the query, or the first error in the order of the calls.
+    ///
+    /// The errors are [`ErrorKind::InvalidValue`], then [`ErrorKind::PageNeedsCount`] and
+    /// [`ErrorKind::PageNeedsWildcard`].
+    pub fn build(mut self) -> Result<Query, Error> {
+        self.finish()?;
+        Ok(self.query)
+    }
+
+    /// Makes the query what [`build`](Self::build) returns, where it is: it is long to move.
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        if let Some(error) = self.first_error.take() {
+            return Err(error);
+        }
+        filter::settle(&mut self.query.filters);
+        retain_first(&mut self.query.terms, String::clone);
+        retain_first(&mut self.query.excluded_terms, String::clone);
+        // Tid decides, so what comes after it orders nothing.
+        let mut keys = self.query.order.iter();
+        if let Some(tid_at) = keys.position(|it| it.key == SortKey::Field(Field::Tid)) {
+            self.query.order.truncate(tid_at + 1);
+        }
+        retain_first(&mut self.query.order, |it| match &it.key {
+            SortKey::Custom(name) => SortKey::Custom(name.to_ascii_lowercase()),
+            SortKey::Field(_) => it.key.clone(),
+        });
+        // Ascending tid is what no order means; one spelling keeps equal queries equal.
+        if self.query.order.first().is_some_and(|first| {
+            first.key == SortKey::Field(Field::Tid) && first.direction == Direction::Ascending
+        }) {
+            self.query.order.clear();
+        }
+        self.query.count = positive("count", self.count)?;
+        self.query.page = positive("page", self.page)?;
+        if let Some(page) = self.query.page() {
+            let page = self.page_shown.take().unwrap_or_else(|| page.to_string());
+            if self.query.count.is_none() {
+                return Err(ErrorKind::PageNeedsCount { page }.into());
+            }
+            if matches!(self.query.tid, None | Some(TidFilter::Exact(_))) {
+                return Err(ErrorKind::PageNeedsWildcard { page }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, variable: &str, value: &str, expected: &'static str) {
+        self.first_error
+            .get_or_insert_with(|| invalid(variable, value, expected).into());
+    }
+}

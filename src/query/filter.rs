@@ -1,0 +1,510 @@
+//! One algebra of filters: a field, and a test on its value.
+//!
+//! The page's filters by value and its ranges are spellings of it: `status=Open` is the field
+//! `status` and one text to equal, `start_date` is the field `date_opened` and a least date. What
+//! no field has (a pattern of ticket numbers, a keyword) is kept apart, by [`Query`](super::Query).
+//!
+//! # Invariants
+//!
+//! * A field has at most one test of each kind: repeated values are joined in one.
+//! * No list of values is empty or holds a value twice, an empty text or a lone `*`.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{NaiveDate, NaiveDateTime};
+
+use super::{DATE_EXPECTED, INTEGER_EXPECTED, UNEQUAL_EXPECTED, invalid, retain_first};
+use crate::model::error::Error;
+use crate::model::value::{Moment, parse_integer};
+use crate::model::{Field, FieldKind, is_custom_name};
+
+/// What stands before the name of a custom field in a request.
+const CUSTOM_PREFIX: &str = "custom_fields.";
+
+/// A field of tickets: one of the 38, or one custom field by its name.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{AnyField, Field};
+///
+/// assert_eq!("uid".parse::<AnyField>()?, AnyField::Field(Field::AssignedTech));
+/// assert_eq!("Custom_Fields.Room".parse::<AnyField>()?, AnyField::Custom("Room".into()));
+/// assert_eq!(AnyField::from(Field::AssignedTech).to_string(), "assigned_tech");
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AnyField {
+    /// An output variable; [`Field::CustomFields`] stands for all custom fields together.
+    Field(Field),
+    /// A custom field, by name in any ASCII case; one that no ticket has is empty everywhere.
+    Custom(String),
+}
+
+impl AnyField {
+    /// Returns the field of an output variable's name, of a page's name (`uid`, `group`,
+    /// `escalation`) or of `custom_fields.NAME`, in any ASCII case; none for any other text.
+    ///
+    /// ```
+    /// use ticketdex::{AnyField, Field};
+    ///
+    /// assert_eq!(AnyField::from_name("GROUP"), Some(Field::AssignedGroupName.into()));
+    /// assert_eq!(AnyField::from_name("custom_fields.status"), None);
+    /// ```
+    pub fn from_name(name: &str) -> Option<AnyField> {
+        match split_custom(name) {
+            Some(name) => is_custom_name(name).then(|| AnyField::Custom(name.to_owned())),
+            None => Field::from_name(name).map(AnyField::Field),
+        }
+    }
+
+    /// Returns the field, where it is one of the 38.
+    pub fn field(&self) -> Option<Field> {
+        match self {
+            AnyField::Field(field) => Some(*field),
+            AnyField::Custom(_) => None,
+        }
+    }
+
+    /// Compares by the order of the output variables, then of custom names without ASCII case.
+    fn compare(&self, other: &AnyField) -> Ordering {
+        match (self, other) {
+            (AnyField::Field(own), AnyField::Field(other)) => own.index().cmp(&other.index()),
+            (AnyField::Field(_), AnyField::Custom(_)) => Ordering::Less,
+            (AnyField::Custom(_), AnyField::Field(_)) => Ordering::Greater,
+            (AnyField::Custom(own), AnyField::Custom(other)) => {
+                let own = own.bytes().map(|byte| byte.to_ascii_lowercase());
+                own.cmp(other.bytes().map(|byte| byte.to_ascii_lowercase()))
+            }
+        }
+    }
+}
+
+/// Returns the NAME of `custom_fields.NAME`, which may be no valid one.
+pub(super) fn split_custom(name: &str) -> Option<&str> {
+    let (prefix, name) = name.split_at_checked(CUSTOM_PREFIX.len())?;
+    prefix.eq_ignore_ascii_case(CUSTOM_PREFIX).then_some(name)
+}
+
+impl From<Field> for AnyField {
+    fn from(field: Field) -> AnyField {
+        AnyField::Field(field)
+    }
+}
+
+/// Prints the output variable's name, or `custom_fields.NAME`.
+impl fmt::Display for AnyField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AnyField::Field(field) => f.write_str(field.name()),
+            AnyField::Custom(name) => write!(f, "{CUSTOM_PREFIX}{name}"),
+        }
+    }
+}
+
+/// Reads what [`AnyField::from_name`] does; anything else is
+/// [`InvalidValue`](crate::ErrorKind::InvalidValue).
+impl FromStr for AnyField {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<AnyField, Error> {
+        const EXPECTED: &str = "an output variable, uid, group, escalation or custom_fields.NAME";
+        AnyField::from_name(name).ok_or_else(|| invalid("field", name, EXPECTED).into())
+    }
+}
+
+/// One value of a filter.
+///
+/// A text is read as a request's would be where the field holds integers or dates, so
+/// `"2/1/2014"` is good for a date and `"7"` for an integer.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Field, Query};
+///
+/// let typed = Query::builder().any_of(Field::CompanyId, [7_u64]).build()?;
+/// let read = Query::builder().any_of(Field::CompanyId, ["007"]).build()?;
+/// assert_eq!(typed, read);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FilterValue {
+    /// A text, an identifier or a flag.
+    Text(String),
+    /// An integer.
+    Integer(u64),
+    /// A day or a second.
+    Date(Moment),
+}
+
+impl From<&str> for FilterValue {
+    fn from(text: &str) -> FilterValue {
+        FilterValue::Text(text.to_owned())
+    }
+}
+
+impl From<String> for FilterValue {
+    fn from(text: String) -> FilterValue {
+        FilterValue::Text(text)
+    }
+}
+
+impl From<u64> for FilterValue {
+    fn from(integer: u64) -> FilterValue {
+        FilterValue::Integer(integer)
+    }
+}
+
+impl From<Moment> for FilterValue {
+    fn from(moment: Moment) -> FilterValue {
+        FilterValue::Date(moment)
+    }
+}
+
+impl From<NaiveDate> for FilterValue {
+    fn from(day: NaiveDate) -> FilterValue {
+        FilterValue::Date(day.into())
+    }
+}
+
+impl From<NaiveDateTime> for FilterValue {
+    fn from(second: NaiveDateTime) -> FilterValue {
+        FilterValue::Date(second.into())
+    }
+}
+
+impl fmt::Display for FilterValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FilterValue::Text(text) => f.write_str(text),
+            FilterValue::Integer(integer) => write!(f, "{integer}"),
+            FilterValue::Date(moment) => write!(f, "{moment}"),
+        }
+    }
+}
+
+/// The values of a filter, all of the field's kind, in the order in which they were given.
+///
+/// None comes twice, and there is at least one.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{FieldTest, FilterValues, Query};
+///
+/// let query: Query = "phone!=1&phone!=2&phone!=1".parse()?;
+/// let FieldTest::NoneOf(values) = &query.filters()[0].test else { panic!("a complement") };
+/// assert_eq!(values, &FilterValues::Texts(vec!["1".into(), "2".into()]));
+/// assert_eq!(values.count(), 2);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FilterValues {
+    /// Texts, identifiers, flags, elements of lists; they compare folded.
+    Texts(Vec<String>),
+    /// Integers.
+    Integers(Vec<u64>),
+    /// Days and seconds.
+    Dates(Vec<Moment>),
+}
+
+impl FilterValues {
+    /// Makes the list of one value.
+    fn of(value: FilterValue) -> FilterValues {
+        match value {
+            FilterValue::Text(text) => FilterValues::Texts(vec![text]),
+            FilterValue::Integer(integer) => FilterValues::Integers(vec![integer]),
+            FilterValue::Date(moment) => FilterValues::Dates(vec![moment]),
+        }
+    }
+
+    /// Returns how many values there are, 1 or more.
+    pub fn count(&self) -> usize {
+        match self {
+            FilterValues::Texts(texts) => texts.len(),
+            FilterValues::Integers(integers) => integers.len(),
+            FilterValues::Dates(dates) => dates.len(),
+        }
+    }
+
+    /// Returns the values, each as a copy.
+    pub fn iter(&self) -> impl Iterator<Item = FilterValue> {
+        let (texts, integers, dates): (&[String], &[u64], &[Moment]) = match self {
+            FilterValues::Texts(texts) => (texts, &[], &[]),
+            FilterValues::Integers(integers) => (&[], integers, &[]),
+            FilterValues::Dates(dates) => (&[], &[], dates),
+        };
+        let texts = texts.iter().cloned().map(FilterValue::Text);
+        let integers = integers.iter().copied().map(FilterValue::Integer);
+        let dates = dates.iter().copied().map(FilterValue::Date);
+        texts.chain(integers).chain(dates)
+    }
+
+    /// Appends the values of another list of the same kind.
+    fn append(&mut self, other: FilterValues) {
+        match (self, other) {
+            (FilterValues::Texts(own), FilterValues::Texts(mut more)) => own.append(&mut more),
+            (FilterValues::Integers(own), FilterValues::Integers(mut more)) => {
+                own.append(&mut more);
+            }
+            (FilterValues::Dates(own), FilterValues::Dates(mut more)) => own.append(&mut more),
+            // A field has values of one kind.
+            _ => {}
+        }
+    }
+
+    /// Removes what stands before already.
+    fn dedup(&mut self) {
+        match self {
+            FilterValues::Texts(texts) => retain_first(texts, String::clone),
+            FilterValues::Integers(integers) => retain_first(integers, |&own| own),
+            FilterValues::Dates(dates) => retain_first(dates, |&own| own),
+        }
+    }
+}
+
+/// What the value of a field must satisfy.
+///
+/// Texts compare folded, by code point; integers by value; dates by time.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{FieldTest, FilterValue, Query};
+///
+/// let query: Query = "merged_to>=7".parse()?;
+/// assert_eq!(query.filters()[0].test, FieldTest::AtLeast(FilterValue::Integer(7)));
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FieldTest {
+    /// Equals one of the values: texts folded, a date on that day or at that second. Of a list one
+    /// of the elements does.
+    AnyOf(FilterValues),
+    /// Does not satisfy [`AnyOf`](FieldTest::AnyOf), as a ticket without a value does not.
+    NoneOf(FilterValues),
+    /// Is at or after this integer or second. Of `cid`, the folded text is.
+    AtLeast(FilterValue),
+    /// Is at or before this integer or second. Of `cid`, the folded text is, or begins with it.
+    AtMost(FilterValue),
+    /// Has no value: empty, none, a 0 that stands for none, a list without elements.
+    Empty,
+    /// Has a value.
+    Present,
+}
+
+impl FieldTest {
+    fn rank(&self) -> u32 {
+        match self {
+            FieldTest::AnyOf(_) => 0,
+            FieldTest::NoneOf(_) => 1,
+            FieldTest::AtLeast(_) => 2,
+            FieldTest::AtMost(_) => 3,
+            FieldTest::Empty => 4,
+            FieldTest::Present => 5,
+        }
+    }
+}
+
+/// One filter of a query: a field, and a test on its value.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Field, FieldTest, FilterValues, Query};
+///
+/// let query: Query = "company_id!=7&company_id!=007&present=group".parse()?;
+/// let [first, second] = query.filters() else { panic!("two fields") };
+/// assert_eq!(first.field, Field::CompanyId.into());
+/// assert_eq!(first.test, FieldTest::NoneOf(FilterValues::Integers(vec![7])));
+/// assert_eq!((&second.field, &second.test), (&Field::AssignedGroupName.into(), &FieldTest::Present));
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct FieldFilter {
+    /// What is tested.
+    pub field: AnyField,
+    /// What its value must satisfy.
+    pub test: FieldTest,
+}
+
+impl FieldFilter {
+    /// Makes a filter of the field's values.
+    pub(super) fn any_of(field: AnyField, value: FilterValue) -> FieldFilter {
+        FieldFilter {
+            field,
+            test: FieldTest::AnyOf(FilterValues::of(value)),
+        }
+    }
+
+    /// Makes the complement of a filter of the field's values.
+    pub(super) fn none_of(field: AnyField, value: FilterValue) -> FieldFilter {
+        FieldFilter {
+            field,
+            test: FieldTest::NoneOf(FilterValues::of(value)),
+        }
+    }
+
+    /// Makes a filter of any test.
+    pub(super) fn test(field: AnyField, test: FieldTest) -> FieldFilter {
+        FieldFilter { field, test }
+    }
+
+    /// Returns whether another filter makes the same kind of test on the same field.
+    pub(super) fn is_alike(&self, other: &FieldFilter) -> bool {
+        self.compare(other) == Ordering::Equal
+    }
+
+    fn compare(&self, other: &FieldFilter) -> Ordering {
+        let by_field = self.field.compare(&other.field);
+        by_field.then(self.test.rank().cmp(&other.test.rank()))
+    }
+
+    /// Takes a later filter in that is alike: values join, and a later bound is the one that counts.
+    fn join(&mut self, later: FieldFilter) {
+        match (&mut self.test, later.test) {
+            (FieldTest::AnyOf(own), FieldTest::AnyOf(more))
+            | (FieldTest::NoneOf(own), FieldTest::NoneOf(more)) => own.append(more),
+            (own, later) => *own = later,
+        }
+    }
+
+    /// Returns whether a lone `*` among its values makes it let everything through.
+    fn is_any(&self) -> bool {
+        let is_star = |text: &String| text == "*";
+        matches!(&self.test, FieldTest::AnyOf(FilterValues::Texts(texts)) if texts.iter().any(is_star))
+    }
+}
+
+/// Puts filters in the order of their fields and tests, and joins those that are alike.
+///
+/// Cost: a sort.
+pub(super) fn settle(filters: &mut Vec<FieldFilter>) {
+    let ascends = |one: &FieldFilter, next: &FieldFilter| one.compare(next) == Ordering::Less;
+    if !filters.is_sorted_by(ascends) {
+        filters.sort_by(FieldFilter::compare);
+        let mut joined: Vec<FieldFilter> = Vec::with_capacity(filters.len());
+        for filter in filters.drain(..) {
+            match joined.last_mut() {
+                Some(last) if last.is_alike(&filter) => last.join(filter),
+                _ => joined.push(filter),
+            }
+        }
+        *filters = joined;
+    }
+    filters.retain(|filter| !filter.is_any());
+    for filter in filters {
+        if let FieldTest::AnyOf(values) | FieldTest::NoneOf(values) = &mut filter.test {
+            values.dedup();
+        }
+    }
+}
+
+/// What stands between a field and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operator {
+    /// `=`
+    Equal,
+    /// `!=`
+    Unequal,
+    /// `>=`
+    AtLeast,
+    /// `<=`
+    AtMost,
+}
+
+impl Operator {
+    /// Splits the decoded name of a pair into the field's name and the operator.
+    pub(super) fn split(name: &str) -> (&str, Operator) {
+        let operators = [
+            ('!', Operator::Unequal),
+            ('>', Operator::AtLeast),
+            ('<', Operator::AtMost),
+        ];
+        let mut found = operators
+            .into_iter()
+            .filter_map(|(mark, operator)| Some((name.strip_suffix(mark)?, operator)));
+        found.next().unwrap_or((name, Operator::Equal))
+    }
+
+    /// Returns the name of a variable with the operator as it is written.
+    pub(super) fn name_after(self, field: String) -> String {
+        match self {
+            Operator::Equal => field,
+            Operator::Unequal => field + "!=",
+            Operator::AtLeast => field + ">=",
+            Operator::AtMost => field + "<=",
+        }
+    }
+
+    /// Returns whether a field may stand before the operator.
+    pub(super) fn suits(self, field: &AnyField) -> bool {
+        let kind = match field {
+            AnyField::Custom(name) if !is_custom_name(name) => return false,
+            AnyField::Custom(_) => FieldKind::Text,
+            AnyField::Field(Field::Subject | Field::Summary) => return false,
+            AnyField::Field(Field::Tid) => return self != Operator::Unequal,
+            AnyField::Field(field) => field.kind(),
+        };
+        match self {
+            _ if kind == FieldKind::CustomFields => false,
+            Operator::Equal | Operator::Unequal => true,
+            Operator::AtLeast | Operator::AtMost => matches!(
+                kind,
+                FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date
+            ),
+        }
+    }
+}
+
+/// Makes of a value what a field holds, as a request's text is read; or says what would be valid.
+pub(super) fn read_value(
+    field: &AnyField,
+    operator: Operator,
+    value: FilterValue,
+) -> Result<FilterValue, &'static str> {
+    let kind = field.field().map_or(FieldKind::Text, Field::kind);
+    match (kind, value) {
+        (FieldKind::Integer | FieldKind::OptionalInteger, FilterValue::Text(text)) => {
+            let integer = parse_integer(&text).map(FilterValue::Integer);
+            integer.ok_or(INTEGER_EXPECTED)
+        }
+        (FieldKind::Integer | FieldKind::OptionalInteger, value @ FilterValue::Integer(_)) => {
+            Ok(value)
+        }
+        (FieldKind::Integer | FieldKind::OptionalInteger, FilterValue::Date(_)) => {
+            Err(INTEGER_EXPECTED)
+        }
+        (FieldKind::Date, FilterValue::Text(text)) => {
+            let moment = Moment::parse(&text).ok_or(DATE_EXPECTED)?;
+            Ok(FilterValue::Date(bound_of(operator, moment)))
+        }
+        (FieldKind::Date, FilterValue::Date(moment)) => {
+            Ok(FilterValue::Date(bound_of(operator, moment)))
+        }
+        (FieldKind::Date, FilterValue::Integer(_)) => Err(DATE_EXPECTED),
+        (_, FilterValue::Text(text)) if operator == Operator::Unequal && text == "*" => {
+            Err(UNEQUAL_EXPECTED)
+        }
+        (_, FilterValue::Date(_)) => Err("a text"),
+        (_, FilterValue::Integer(integer)) => Ok(FilterValue::Text(integer.to_string())),
+        (_, text) => Ok(text),
+    }
+}
+
+/// Returns the second that a date bounds a range by; elsewhere the date as it is.
+fn bound_of(operator: Operator, moment: Moment) -> Moment {
+    match operator {
+        Operator::AtLeast => Moment::Second(moment.first_second()),
+        Operator::AtMost => Moment::Second(moment.last_second()),
+        Operator::Equal | Operator::Unequal => moment,
+    }
+}

@@ -1,0 +1,285 @@
+//! Tests of rows that no index answers: elements of lists, long texts, whether there is any value.
+//!
+//! A [`RowTest`] can be asked of one row, or of all rows at once. The rows that pass are kept as
+//! those of a keyword's term are, so a test that is asked again costs a look into a table.
+//!
+//! # Cost
+//!
+//! All rows of a list: a look at each distinct text and a pass over the codes. Of a long text: a
+//! pass over the texts, which are decoded and folded. Of custom fields: a pass over their codes.
+
+use std::sync::Arc;
+
+use super::block::empty_words;
+use super::column::Column;
+use super::dictionary::cmp_folded;
+use super::rowset::RowSet;
+use super::text_column::TextColumn;
+use super::{Segment, Slot, terms};
+use crate::model::Field;
+
+/// A test of a row, with what it compares folded and ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RowTest {
+    /// An element of the list is one of these.
+    Elements(Field, Box<[String]>),
+    /// The list has an element.
+    AnyElement(Field),
+    /// The long text is one of these.
+    Texts(Slot, Box<[String]>),
+    /// The long text is not empty.
+    AnyText(Slot),
+    /// A custom field has a value.
+    AnyCustom,
+}
+
+/// Steps of about two nanoseconds: to test a distinct text of a list, and to look at a row.
+const ELEMENTS_COST: u64 = 50;
+const ROW_COST: u64 = 1;
+/// To decode and fold a long text, beside half a step a byte.
+const TEXT_COST: u64 = 20;
+
+/// Returns the elements of a list: what is between its commas, without white space around it.
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    let parts = list
+        .split(',')
+        .map(|part| part.trim_matches(char::is_whitespace));
+    parts.filter(|part| !part.is_empty())
+}
+
+/// Returns whether a text, folded, is one of some that are folded and ascend.
+fn is_among(text: &str, folded: &[String]) -> bool {
+    let compare = |own: &String| cmp_folded(text, own).reverse();
+    folded.binary_search_by(compare).is_ok()
+}
+
+/// Returns whether a list of elements passes: with one of these, or with any.
+fn passes(list: &str, folded: Option<&[String]>) -> bool {
+    let mut elements = elements(list);
+    match folded {
+        Some(folded) => elements.any(|element| is_among(element, folded)),
+        None => elements.next().is_some(),
+    }
+}
+
+impl RowTest {
+    /// Makes the test whether an element is one of these folded texts.
+    pub(crate) fn elements(field: Field, folded: &[String]) -> RowTest {
+        RowTest::Elements(field, ascending(folded))
+    }
+
+    /// Makes the test whether a long text is one of these folded texts.
+    pub(crate) fn texts(slot: Slot, folded: &[String]) -> RowTest {
+        RowTest::Texts(slot, ascending(folded))
+    }
+
+    /// Returns whether a row passes.
+    pub(crate) fn holds(&self, segment: &Segment, row: u32) -> bool {
+        let list = |field: &Field| {
+            let column = segment.column(Slot::Field(*field));
+            column.map_or("", |column| column.text(row))
+        };
+        match self {
+            RowTest::Elements(field, folded) => passes(list(field), Some(folded)),
+            RowTest::AnyElement(field) => passes(list(field), None),
+            RowTest::Texts(slot, folded) => segment
+                .text_column(*slot)
+                .is_some_and(|column| is_among(&column.text(row), folded)),
+            RowTest::AnyText(slot) => segment
+                .text_column(*slot)
+                .is_some_and(|column| !column.encoded(row).is_empty()),
+            RowTest::AnyCustom => segment.custom_slots().any(|slot| {
+                let is_coded = segment.column(slot).map(|column| column.code(row) != 0);
+                is_coded.unwrap_or_else(|| RowTest::AnyText(slot).holds(segment, row))
+            }),
+        }
+    }
+
+    /// Returns about how many steps it takes to find all rows that pass.
+    pub(crate) fn rows_cost(&self, segment: &Segment) -> u64 {
+        let rows_count = u64::from(segment.rows_count()) * ROW_COST;
+        match self {
+            RowTest::Elements(field, _) | RowTest::AnyElement(field) => {
+                let column = segment.column(Slot::Field(*field));
+                let dictionary = column.and_then(Column::dictionary);
+                let texts_count = dictionary.map_or(0, |it| u64::from(it.count()));
+                rows_count + texts_count * ELEMENTS_COST
+            }
+            RowTest::Texts(..) | RowTest::AnyText(_) => rows_count * self.probe_cost(segment),
+            RowTest::AnyCustom => rows_count * (1 + segment.custom_slots().count() as u64 / 2),
+        }
+    }
+
+    /// Returns about how many steps it takes to test one row.
+    pub(crate) fn probe_cost(&self, segment: &Segment) -> u64 {
+        match self {
+            RowTest::Elements(..) | RowTest::AnyElement(_) => ELEMENTS_COST,
+            RowTest::Texts(slot, _) => {
+                let column = segment.text_column(*slot);
+                let bytes = column.map_or(0, TextColumn::texts_bytes) as u64;
+                TEXT_COST + bytes / u64::from(segment.rows_count().max(1)) / 2
+            }
+            RowTest::AnyText(_) => 2 * ROW_COST,
+            RowTest::AnyCustom => 1 + 3 * segment.custom_slots().count() as u64,
+        }
+    }
+
+    /// Finds the rows that pass.
+    fn find_rows(&self, segment: &Segment) -> RowSet {
+        let rows_count = segment.rows_count();
+        let mut words = empty_words(rows_count);
+        match self {
+            RowTest::Elements(field, _) | RowTest::AnyElement(field) => {
+                if let Some(column) = segment.column(Slot::Field(*field)) {
+                    self.mark_lists(column, &mut words);
+                }
+            }
+            RowTest::AnyCustom => {
+                for slot in segment.custom_slots() {
+                    match segment.column(slot) {
+                        Some(column) => mark_values(column, &mut words),
+                        None => RowTest::AnyText(slot).mark_rows(segment, &mut words),
+                    }
+                }
+            }
+            RowTest::Texts(..) | RowTest::AnyText(_) => self.mark_rows(segment, &mut words),
+        }
+        RowSet::from_words(words, rows_count)
+    }
+
+    /// Sets the bits of rows by asking each.
+    fn mark_rows(&self, segment: &Segment, words: &mut [u64]) {
+        for row in 0..segment.rows_count() {
+            words[(row / 64) as usize] |= u64::from(self.holds(segment, row)) << (row % 64);
+        }
+    }
+
+    /// Sets the bits of rows whose list passes, after a look at each distinct list.
+    fn mark_lists(&self, column: &Column, words: &mut [u64]) {
+        let Some(dictionary) = column.dictionary() else {
+            return;
+        };
+        let folded = match self {
+            RowTest::Elements(_, folded) => Some(&**folded),
+            _ => None,
+        };
+        let texts = (0..dictionary.count()).map(|ordinal| dictionary.text(ordinal));
+        let passing: Vec<bool> = texts.map(|list| passes(list, folded)).collect();
+        if !passing.contains(&true) {
+            return;
+        }
+        for row in 0..column.rows_count() {
+            let passes = passing[column.code(row) as usize];
+            words[(row / 64) as usize] |= u64::from(passes) << (row % 64);
+        }
+    }
+}
+
+/// Sets the bits of rows that have a value.
+fn mark_values(column: &Column, words: &mut [u64]) {
+    let rows_count = column.rows_count();
+    for (word, start) in words.iter_mut().zip((0..rows_count).step_by(64)) {
+        *word |= column.word_in(start..(start + 64).min(rows_count), &(1..u64::MAX));
+    }
+}
+
+fn ascending(folded: &[String]) -> Box<[String]> {
+    let mut folded = folded.to_vec();
+    folded.sort_unstable();
+    folded.dedup();
+    folded.into()
+}
+
+impl Segment {
+    /// Returns the slots of the custom fields that the segment has values of.
+    fn custom_slots(&self) -> impl Iterator<Item = Slot> {
+        let custom = self.custom_columns();
+        custom.map(|(name_index, _)| Slot::Custom(name_index))
+    }
+
+    /// Returns the rows that pass a test, and keeps them if they are worth it, there is room, and
+    /// the caller wishes it.
+    pub(crate) fn test_rows(&self, test: &RowTest, keeps: bool) -> Arc<RowSet> {
+        let rows = Arc::new(test.find_rows(self));
+        let cost = test.rows_cost(self);
+        if keeps && terms::is_dear(cost) {
+            self.terms.insert(&test.key(), &rows, cost, &self.budget);
+        }
+        rows
+    }
+
+    /// Returns the rows that pass a test that was asked before, if they were kept.
+    pub(crate) fn kept_test(&self, test: &RowTest) -> Option<Arc<RowSet>> {
+        self.terms.get(&test.key())
+    }
+}
+
+impl RowTest {
+    /// Returns the text by which the rows are kept: it begins with a capital letter, as no folded
+    /// term does.
+    fn key(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Ticket;
+    use crate::model::names::CustomNames;
+    use crate::segment::budget::Budget;
+    use crate::segment::builder::SegmentBuilder;
+
+    fn segment_of(tickets: &[Ticket]) -> Arc<Segment> {
+        let mut names = CustomNames::default();
+        for ticket in tickets {
+            let own = ticket.custom_fields.iter().map(|(name, _)| name.as_str());
+            names.enter(Some(ticket.tid), own).unwrap();
+        }
+        let mut builder = SegmentBuilder::new();
+        builder.insert(tickets, &names);
+        builder.seal(&Budget::new(None)).into()
+    }
+
+    #[test]
+    fn rows_that_are_asked_and_rows_that_are_found_are_the_same() {
+        let lists = ["", ",,", " A-1 ,b", "a-1", "B", "\u{3000}b\u{a0},c", "a-1b"];
+        let tickets: Vec<Ticket> = (0..500_u64)
+            .map(|at| Ticket {
+                tid: at + 1,
+                linked_asset: lists[at as usize % lists.len()].to_owned(),
+                summary: ["", "x", "a, b"][at as usize % 3].to_owned(),
+                custom_fields: vec![(
+                    "Room".to_owned(),
+                    if at % 50 == 3 { "1" } else { "" }.to_owned(),
+                )],
+                ..Ticket::default()
+            })
+            .collect();
+        let segment = segment_of(&tickets);
+        let summary = Slot::Field(Field::Summary);
+        let owned = |texts: &[&str]| texts.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
+        let tests = [
+            (
+                RowTest::elements(Field::LinkedAsset, &owned(&["b", "a-1"])),
+                285,
+            ),
+            (RowTest::elements(Field::LinkedAsset, &owned(&["c"])), 71),
+            (RowTest::AnyElement(Field::LinkedAsset), 356),
+            (RowTest::AnyElement(Field::LinkedCalls), 0),
+            (RowTest::texts(summary, &owned(&["a, b"])), 166),
+            (RowTest::AnyText(summary), 333),
+            (RowTest::AnyCustom, 10),
+        ];
+        for (test, count) in tests {
+            let rows = segment.test_rows(&test, true);
+            let asked = (0..500).filter(|&row| test.holds(&segment, row));
+            let mut found = Vec::new();
+            rows.for_each(|row| found.push(row));
+            assert_eq!(found, asked.collect::<Vec<u32>>(), "{test:?}");
+            assert_eq!(rows.count(), count, "{test:?}");
+            let kept = segment.kept_test(&test).expect("it was worth keeping");
+            assert!(Arc::ptr_eq(&kept, &rows));
+        }
+    }
+}
