@@ -192,7 +192,7 @@ fn an_imported_page_is_the_store_restricted_to_it() {
         let mut random = Random::new(seed);
         for _ in 0..10 {
             let query: Query = make_request(&mut random, &tickets).parse().unwrap();
-            if query.is_count_only() {
+            if query.is_count_only() || query.fields().is_some() {
                 continue;
             }
             let answer = made.snapshot.answer(&query);
