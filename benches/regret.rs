@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use ticketdex::{FilterMode, PlanMode, Query, SegmentPlan, Snapshot, Strategy};
+use ticketdex::{Access, FilterMode, PlanMode, Query, SegmentPlan, Snapshot, Strategy};
 
 /// Below this the best plan is too short to be told from others.
 const BEST_MIN: Duration = Duration::from_micros(5);
@@ -76,7 +76,7 @@ fn modes(snapshot: &Snapshot, query: &Query) -> Vec<PlanMode> {
 }
 
 /// What tells one segment's plan from another: the filters as applied, their access, the order.
-type SegmentKey = (Vec<Cow<'static, str>>, &'static str, Strategy);
+type SegmentKey = (Vec<Cow<'static, str>>, Access, Strategy);
 
 fn plan(snapshot: &Snapshot, query: &Query, mode: PlanMode) -> Vec<SegmentKey> {
     let segments = snapshot.answer_with(query, mode).explain().segments;

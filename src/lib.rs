@@ -195,7 +195,9 @@ pub use model::{
     CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, Field, FieldKind, Format, TEXT_BYTES_MAX,
     Ticket, is_custom_name,
 };
-pub use plan::{Answer, Explain, FilterPlan, Records, SegmentPlan, Strategy, Work};
+pub use plan::{
+    Access, Answer, Counted, Explain, FilterPlan, Records, SegmentPlan, Strategy, Work,
+};
 #[doc(hidden)]
 pub use plan::{FilterMode, PlanMode};
 pub use query::{

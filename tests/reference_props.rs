@@ -191,7 +191,7 @@ fn compare(snapshot: &Snapshot, reference: &Reference, query: &Query, tally: &mu
         }
         let segments = answer.explain().segments;
         occurred.extend(segments.iter().map(|plan| plan.strategy.to_string()));
-        counted.extend(segments.iter().map(|plan| plan.counted.to_owned()));
+        counted.extend(segments.iter().map(|plan| plan.counted.to_string()));
     }
     tally.note("strategy", occurred);
     tally.note("counted by", counted);

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use compact_str::CompactString;
 
 /// A date as a request or an import gives it: with or without a time of day.
 ///
@@ -242,6 +243,16 @@ pub(crate) fn write_date(date: NaiveDateTime, out: &mut Vec<u8>) {
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     fold_into(text, &mut folded);
+    folded
+}
+
+/// Returns the folded form of a text that is probably short enough to need no allocation.
+pub(crate) fn fold_short(text: &str) -> CompactString {
+    if !text.is_ascii() {
+        return folded_chars(text).collect();
+    }
+    let mut folded = CompactString::from(text);
+    folded.make_ascii_lowercase();
     folded
 }
 

@@ -9,6 +9,8 @@
 
 use std::ops::Range;
 
+use compact_str::CompactString;
+
 use super::due::order_cost;
 use super::filter::{FieldTestOf, Filter, ValueTest, has_zero_for_none};
 use super::part::MIXED_BLOCK_COST;
@@ -222,7 +224,7 @@ fn bind_classes(
 }
 
 /// Finds the classes of folded texts.
-fn bind_values(field: Field, values: &[String], segment: &Segment) -> Bound {
+fn bind_values(field: Field, values: &[CompactString], segment: &Segment) -> Bound {
     let column = segment.column(Slot::Field(field));
     let Some(dictionary) = column.and_then(|column| column.dictionary()) else {
         return (SegmentFilter::Nothing, 0);

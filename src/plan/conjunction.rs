@@ -20,8 +20,10 @@ mod asked;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::bind::{Binding, bind_filter};
-use super::explain::{FilterPlan, Work};
+use super::explain::{Access, Counted, FilterSketches, Work};
 use super::filter::Filters;
 use super::part::{BLOCK_COST, MIXED_BLOCK_COST, Part, SORT_COST, VISIT_COST, WRITTEN_BLOCK_COST};
 use super::segment_filter::SegmentFilter;
@@ -36,15 +38,6 @@ use crate::snapshot::LiveSegment;
 
 pub(super) use super::probe::Probes;
 
-/// How the rows of a conjunction are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    /// By visiting the rows of the first filter and probing the others.
-    Drive,
-    /// By combining bitmaps, 4,096 rows at a time.
-    Blocks,
-}
-
 /// The filters of a request, compiled for one segment.
 #[derive(Clone, Debug)]
 pub(super) struct Conjunction {
@@ -52,7 +45,7 @@ pub(super) struct Conjunction {
     rows: Range<u32>,
     /// The blocks that can hold matching rows, as far as tids and zones tell.
     blocks: Range<u32>,
-    parts: Vec<Part>,
+    parts: SmallVec<[Part; 2]>,
     /// The least estimate of a part.
     least: u64,
     /// How many of the parts leave rows out; the others, which do not, come after them.
@@ -63,19 +56,6 @@ pub(super) struct Conjunction {
     row_cost: u64,
     drive_cost: Option<u64>,
     blocks_cost: u64,
-}
-
-/// How the matches of a conjunction in one segment were counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counted {
-    /// One index has the number, or none is needed.
-    Known,
-    /// By adding up cells of a cube.
-    Cube,
-    /// By listing them.
-    Listed,
-    /// By combining bitmaps.
-    Blocks,
 }
 
 /// A segment and the filters in it: what a cursor is handed at each step.
@@ -114,7 +94,7 @@ impl Conjunction {
         let mut conjunction = Conjunction {
             blocks: rows.start / BLOCK_ROWS..rows.end.div_ceil(BLOCK_ROWS),
             rows,
-            parts: Vec::with_capacity(filters.all.len()),
+            parts: SmallVec::with_capacity(filters.all.len()),
             least: u64::MAX,
             active_count: 0,
             is_expensive: false,
@@ -376,20 +356,10 @@ impl Conjunction {
         }
     }
 
-    /// Returns the filters as `explain` shows them.
-    pub(super) fn describe(&self, filters: &Filters, segment: &Segment) -> Vec<FilterPlan> {
+    /// Returns the filters as `explain` needs them.
+    pub(super) fn describe(&self, segment: &Segment) -> FilterSketches {
         let parts = self.parts.iter();
-        parts.map(|part| part.describe(filters, segment)).collect()
-    }
-
-    /// Returns them so and leaves none: what is taken apart makes room for what it becomes.
-    pub(super) fn take_described(
-        &mut self,
-        filters: &Filters,
-        segment: &Segment,
-    ) -> Vec<FilterPlan> {
-        let parts = std::mem::take(&mut self.parts).into_iter();
-        parts.map(|part| part.describe(filters, segment)).collect()
+        parts.map(|part| part.describe(segment)).collect()
     }
 
     /// Returns the question whether a row is live and satisfies every filter.
@@ -508,7 +478,7 @@ impl Conjunction {
     /// ones, and how it is known.
     pub(super) fn known_count(&self, live: &LiveSegment, mode: PlanMode) -> Option<(u64, Counted)> {
         if self.rows.is_empty() {
-            return Some((0, Counted::Known));
+            return Some((0, Counted::Index));
         }
         let count = match self.active() {
             [] => {
@@ -521,7 +491,7 @@ impl Conjunction {
             _ if mode.filters == FilterMode::Reversed => return None,
             several => return Some((self.cube_count(several, live)?, Counted::Cube)),
         };
-        Some((count, Counted::Known))
+        Some((count, Counted::Index))
     }
 
     /// Returns the number of rows that several filters let through by a cube of the segment, if

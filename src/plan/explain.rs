@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
 use super::Strategy;
+use super::filter::Filters;
 
 /// The work that an answer has done so far.
 ///
@@ -31,6 +33,54 @@ pub struct Work {
     pub blocks: u64,
     /// Bytes of response written.
     pub bytes_written: u64,
+}
+
+/// How filters are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Access {
+    /// The rows of the filter that lets the fewest through are visited, and the others asked.
+    Drive,
+    /// Bitmaps of 4,096 rows at a time are combined.
+    Blocks,
+}
+
+/// Prints the name as it is serialized.
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Access::Drive => "drive",
+            Access::Blocks => "blocks",
+        })
+    }
+}
+
+/// How the matches of a segment were counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Counted {
+    /// The index of one filter has the number, or there is no filter.
+    Index,
+    /// Cells of a cube of the values of several fields were added up.
+    Cube,
+    /// They were listed: see [`Access::Drive`].
+    Drive,
+    /// Bitmaps were combined: see [`Access::Blocks`].
+    Blocks,
+}
+
+/// Prints the name as it is serialized.
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Counted::Index => "index",
+            Counted::Cube => "cube",
+            Counted::Drive => "drive",
+            Counted::Blocks => "blocks",
+        })
+    }
 }
 
 /// One filter of a plan.
@@ -56,17 +106,63 @@ pub struct SegmentPlan {
     pub matches_count: u64,
     /// The filters, in the order in which they are applied.
     pub filters: Vec<FilterPlan>,
-    /// How the filters are combined: "drive" by the first, or "blocks" of bitmaps.
-    pub access: &'static str,
-    /// How the matches were counted: by the "index" of one filter, by a "cube" of the values of
-    /// several fields, or as filters are combined, by "drive" or "blocks".
-    pub counted: &'static str,
+    /// How the filters are combined.
+    pub access: Access,
+    /// How the matches were counted.
+    pub counted: Counted,
     /// How the order is made.
     pub strategy: Strategy,
     /// The estimated cost of the strategy, in nanoseconds of a reference machine.
     pub cost: u64,
     /// The strategy that was demanded but cannot serve the order.
     pub fell_back_from: Option<Strategy>,
+}
+
+/// A [`FilterPlan`] before anybody asks for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FilterSketch {
+    /// Of the request's filter.
+    pub(super) index: usize,
+    pub(super) kind: &'static str,
+    pub(super) estimate: u64,
+}
+
+/// The filters of a plan, of which most have one or two.
+pub(super) type FilterSketches = SmallVec<[FilterSketch; 2]>;
+
+/// A [`SegmentPlan`] before anybody asks for it: most answers are never explained, and this needs
+/// no allocation.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentSketch {
+    pub(super) rows_count: u64,
+    pub(super) matches_count: u64,
+    pub(super) filters: FilterSketches,
+    pub(super) access: Access,
+    pub(super) counted: Counted,
+    pub(super) strategy: Strategy,
+    pub(super) cost: u64,
+    pub(super) fell_back_from: Option<Strategy>,
+}
+
+impl SegmentSketch {
+    /// Returns the plan, given the filters of the request.
+    pub(super) fn plan(&self, filters: &Filters) -> SegmentPlan {
+        let plan = |filter: &FilterSketch| FilterPlan {
+            name: filters.name(filter.index),
+            kind: filter.kind,
+            estimate: filter.estimate,
+        };
+        SegmentPlan {
+            rows_count: self.rows_count,
+            matches_count: self.matches_count,
+            filters: self.filters.iter().map(plan).collect(),
+            access: self.access,
+            counted: self.counted,
+            strategy: self.strategy,
+            cost: self.cost,
+            fell_back_from: self.fell_back_from,
+        }
+    }
 }
 
 /// The chosen plan of a request, with the work that it has done.
@@ -158,8 +254,8 @@ mod tests {
                 kind: "words",
                 estimate: 4,
             }],
-            access: "blocks",
-            counted: "cube",
+            access: Access::Blocks,
+            counted: Counted::Cube,
             strategy: Strategy::TopK,
             cost: 21,
             fell_back_from: Some(Strategy::Walk),

@@ -7,8 +7,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use compact_str::CompactString;
+use smallvec::SmallVec;
+
 use crate::model::names::CustomNames;
-use crate::model::value::{Moment, date_to_seconds, fold};
+use crate::model::value::{Moment, date_to_seconds, fold, fold_short};
 use crate::model::{Field, FieldKind};
 use crate::query::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
 use crate::query::{Query, TidFilter, TidPattern};
@@ -19,9 +22,9 @@ use crate::segment::rowset::RowSet;
 #[derive(Clone, Debug)]
 pub(super) enum Filter {
     /// The field equals this folded text.
-    Value(Field, String),
+    Value(Field, CompactString),
     /// The field equals one of these folded texts.
-    Values(Field, Vec<String>),
+    Values(Field, Vec<CompactString>),
     /// The folded cid is between two texts.
     Cids(Option<String>, Option<String>),
     /// The number of the field is between two, both inclusive; none is not.
@@ -29,11 +32,11 @@ pub(super) enum Filter {
     /// The decimal form of the tid matches.
     Pattern(TidPattern),
     /// A searchable text holds this folded term.
-    Term(String),
+    Term(CompactString),
     /// No searchable text holds this folded term.
-    ExcludedTerm(String),
+    ExcludedTerm(CompactString),
     /// Any other test of a field's value.
-    Test(FieldTestOf),
+    Test(Box<FieldTestOf>),
 }
 
 /// The test of one field's value, or the complement of it.
@@ -58,13 +61,16 @@ pub(super) enum ValueTest {
     Empty,
 }
 
+/// Filters, of which most requests have one or two.
+pub(super) type FilterList = SmallVec<[Filter; 2]>;
+
 /// All filters of a request, read once.
 #[derive(Clone, Debug)]
 pub(super) struct Filters {
     /// The least and the greatest tid that can match; none where nothing can.
     pub(super) tids: Option<(u64, u64)>,
     /// The others: by value, then by range, then those that are expensive to apply.
-    pub(super) all: Vec<Filter>,
+    pub(super) all: FilterList,
     /// The rows of each segment that are in the set of tickets that the caller gave; none where
     /// no set was given.
     pub(super) within: Vec<Arc<RowSet>>,
@@ -76,13 +82,13 @@ impl Filters {
 
     /// Reads the filters of a query, for a snapshot with these custom names.
     pub(super) fn of(query: &Query, names: &CustomNames) -> Filters {
-        let mut all = Vec::new();
+        let mut all = FilterList::new();
         for field in Field::FILTERS {
             match query.values(field) {
                 [] => {}
-                [value] => all.push(Filter::Value(field, fold(value))),
+                [value] => all.push(Filter::Value(field, fold_short(value))),
                 values => {
-                    let values = values.iter().map(|value| fold(value));
+                    let values = values.iter().map(|value| fold_short(value));
                     all.push(Filter::Values(field, values.collect()));
                 }
             }
@@ -105,9 +111,14 @@ impl Filters {
         if let Some(TidFilter::Pattern(pattern)) = query.tid() {
             all.push(Filter::Pattern(pattern.clone()));
         }
-        all.extend(query.terms().iter().map(|term| Filter::Term(fold(term))));
+        all.extend(
+            query
+                .terms()
+                .iter()
+                .map(|term| Filter::Term(fold_short(term))),
+        );
         let excluded = query.excluded_terms().iter();
-        all.extend(excluded.map(|term| Filter::ExcludedTerm(fold(term))));
+        all.extend(excluded.map(|term| Filter::ExcludedTerm(fold_short(term))));
         let (start, end) = query.tid_range();
         let (mut first, mut last) = (start.unwrap_or(0), end.unwrap_or(u64::MAX));
         if let Some(TidFilter::Exact(tid)) = query.tid() {
@@ -140,7 +151,7 @@ impl Filters {
 }
 
 /// Adds the filters that no other kind of [`Filter`] says; bounds of one field become one range.
-fn add_tests(filters: &[FieldFilter], names: &CustomNames, all: &mut Vec<Filter>) {
+fn add_tests(filters: &[FieldFilter], names: &CustomNames, all: &mut FilterList) {
     let mut left = filters.iter().peekable();
     while let Some(filter) = left.next() {
         if is_said(filter) {
@@ -168,12 +179,12 @@ fn add_tests(filters: &[FieldFilter], names: &CustomNames, all: &mut Vec<Filter>
             AnyField::Field(field) => Some(Slot::Field(*field)),
             AnyField::Custom(name) => names.find(name).map(Slot::Custom),
         };
-        all.push(Filter::Test(FieldTestOf {
+        all.push(Filter::Test(Box::new(FieldTestOf {
             slot,
             test,
             is_complement,
             name: shown_name(filter),
-        }));
+        })));
     }
 }
 

@@ -5,8 +5,8 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use super::conjunction::{Access, Conjunction, Counted, Scope};
-use super::explain::Work;
+use super::conjunction::{Conjunction, Scope};
+use super::explain::{Access, Counted, Work};
 use super::order::Key;
 use super::sample::Sample;
 use super::{FilterMode, PlanMode};
@@ -39,7 +39,7 @@ impl Found {
             conjunction,
             mode: mode.filters,
             count: 0,
-            counted: Counted::Known,
+            counted: Counted::Index,
             rows: None,
             sample: OnceCell::new(),
         };
@@ -51,7 +51,7 @@ impl Found {
         } else if conjunction.access() == Access::Drive {
             let rows = conjunction.drive(live, work);
             found.count = rows.len() as u64;
-            found.counted = Counted::Listed;
+            found.counted = Counted::Drive;
             found.rows = Some(rows);
         } else {
             let scope = found.scope(live);

@@ -43,10 +43,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
 use crate::query::{Fields, Query};
 use crate::snapshot::{LiveSegment, Record, RowId, Snapshot};
-use conjunction::{Access, Conjunction, Counted};
+use conjunction::Conjunction;
 use cost::cost;
 use cursor::Cursor;
 use due::order_cost;
@@ -56,7 +57,8 @@ use order::Order;
 use selection::{MERGED_ROWS_MAX, Member};
 use task::{Need, Task};
 
-pub use explain::{Explain, FilterPlan, SegmentPlan, Work};
+use explain::SegmentSketch;
+pub use explain::{Access, Counted, Explain, FilterPlan, SegmentPlan, Work};
 pub(crate) use rows::Rows;
 
 /// The way to an order.
@@ -223,7 +225,7 @@ impl Snapshot {
             },
             is_shared,
         };
-        let mut plans = Vec::with_capacity(found.len());
+        let mut plans = SmallVec::with_capacity(found.len());
         let mut members = Vec::with_capacity(if count > 0 { found.len() } else { 0 });
         for (index, (live, found)) in (0..).zip(self.segments().iter().zip(found)) {
             let within = order.within(&live.segment);
@@ -238,8 +240,7 @@ impl Snapshot {
             } else {
                 Choice::NOTHING
             };
-            let described = found.conjunction.describe(&filters, &live.segment);
-            plans.push(choice.plan(&found, live, described));
+            plans.push(choice.sketch(&found, live));
             if task.need.most > 0 {
                 let matches_count = found.count();
                 let cursor = Cursor::new(choice.strategy, found, task, &mut work);
@@ -278,10 +279,9 @@ impl Snapshot {
         let mut total = 0;
         let plan = |(index, live): (usize, &LiveSegment)| {
             let conjunction = Conjunction::compile(&filters, index, live, mode);
-            let mut found = Found::new(conjunction, live, mode, &mut work);
+            let found = Found::new(conjunction, live, mode, &mut work);
             total += found.count();
-            let described = found.conjunction.take_described(&filters, &live.segment);
-            Choice::NOTHING.plan(&found, live, described)
+            Choice::NOTHING.sketch(&found, live)
         };
         let plans = self.segments().iter().enumerate().map(plan).collect();
         Answer {
@@ -353,22 +353,14 @@ impl Choice {
         fell_back_from: None,
     };
 
-    /// Returns the plan of a segment, given its filters as `explain` shows them.
-    fn plan(&self, found: &Found, live: &LiveSegment, filters: Vec<FilterPlan>) -> SegmentPlan {
-        SegmentPlan {
+    /// Returns the plan of a segment as `explain` needs it.
+    fn sketch(&self, found: &Found, live: &LiveSegment) -> SegmentSketch {
+        SegmentSketch {
             rows_count: live.segment.rows_count().into(),
             matches_count: found.count(),
-            filters,
-            access: match found.conjunction.access() {
-                Access::Drive => "drive",
-                Access::Blocks => "blocks",
-            },
-            counted: match found.counted {
-                Counted::Known => "index",
-                Counted::Cube => "cube",
-                Counted::Listed => "drive",
-                Counted::Blocks => "blocks",
-            },
+            filters: found.conjunction.describe(&live.segment),
+            access: found.conjunction.access(),
+            counted: found.counted,
             strategy: self.strategy,
             cost: self.cost,
             fell_back_from: self.fell_back_from,
@@ -457,18 +449,18 @@ pub struct Answer {
 /// The plan of an answer, and how many bytes were written of it.
 #[derive(Debug)]
 struct Explained {
-    plan: Explain,
+    total: u64,
+    plans: SmallVec<[SegmentSketch; 1]>,
+    work: Work,
     bytes_written: AtomicU64,
 }
 
 impl Explained {
-    fn new(total: u64, segments: Vec<SegmentPlan>, work: Work) -> Arc<Explained> {
+    fn new(total: u64, plans: SmallVec<[SegmentSketch; 1]>, work: Work) -> Arc<Explained> {
         Arc::new(Explained {
-            plan: Explain {
-                total,
-                segments,
-                work,
-            },
+            total,
+            plans,
+            work,
             bytes_written: AtomicU64::new(0),
         })
     }
@@ -489,7 +481,7 @@ impl fmt::Debug for Answer {
 impl Answer {
     /// Returns the number of matching tickets, before `count` and `page`.
     pub fn total(&self) -> u64 {
-        self.explain.plan.total
+        self.explain.total
     }
 
     /// Returns the number of records in the response; 0 where only the total is asked for.
@@ -508,9 +500,17 @@ impl Answer {
 
     /// Returns the plan, with the work done so far.
     pub fn explain(&self) -> Explain {
-        let mut explain = self.explain.plan.clone();
-        explain.work.bytes_written = self.explain.bytes_written.load(Ordering::Relaxed);
-        explain
+        let Explained {
+            total, plans, work, ..
+        } = &*self.explain;
+        Explain {
+            total: *total,
+            segments: plans.iter().map(|plan| plan.plan(&self.filters)).collect(),
+            work: Work {
+                bytes_written: self.explain.bytes_written.load(Ordering::Relaxed),
+                ..*work
+            },
+        }
     }
 
     /// Returns the variables that each record shows in a response; none is all of them.

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use crate::query::TidPattern;
 use crate::segment::Segment;
 use crate::segment::block::is_set;
@@ -62,7 +64,7 @@ pub(super) struct Probes<'a> {
     /// The tid range, if it leaves rows out.
     pub(super) rows: Option<Range<u32>>,
     pub(super) dead: Option<&'a Tombstones>,
-    pub(super) filters: Vec<Probe<'a>>,
+    pub(super) filters: SmallVec<[Probe<'a>; 4]>,
 }
 
 impl Probes<'_> {

@@ -34,7 +34,7 @@ fn make_live() -> LiveSegment {
 fn compile_in(live: &LiveSegment, tids: (u64, u64), all: &[Filter]) -> Conjunction {
     let filters = Filters {
         tids: Some(tids),
-        all: all.to_vec(),
+        all: all.iter().cloned().collect(),
         within: Vec::new(),
     };
     Conjunction::compile(&filters, 0, live, PlanMode::default())
@@ -46,11 +46,11 @@ type Case<'a> = (&'a [&'a Filter], (u64, u64), Range<u32>, Option<u64>, u64);
 #[test]
 fn costs_are_those_of_the_rows_and_blocks_to_be_read() {
     let live = make_live();
-    let open = Filter::Value(Field::Status, "open".to_owned());
-    let few = Filter::Value(Field::AssignedTech, "few".to_owned());
-    let cid = Filter::Value(Field::Cid, "05000".to_owned());
-    let cids = Filter::Values(Field::Cid, vec!["00007".to_owned(), "05000".to_owned()]);
-    let both = Filter::Values(Field::Status, vec!["closed".to_owned(), "open".to_owned()]);
+    let open = Filter::Value(Field::Status, "open".into());
+    let few = Filter::Value(Field::AssignedTech, "few".into());
+    let cid = Filter::Value(Field::Cid, "05000".into());
+    let cids = Filter::Values(Field::Cid, vec!["00007".into(), "05000".into()]);
+    let both = Filter::Values(Field::Status, vec!["closed".into(), "open".into()]);
     let dates = Filter::Numbers(Field::DateOpened, 5_001, 6_001);
     let block = Filter::Numbers(Field::DateOpened, 4_097, 8_192);
     let pattern = Filter::Pattern(match TidFilter::parse("*7") {
@@ -138,10 +138,10 @@ fn costs_are_those_of_the_rows_and_blocks_to_be_read() {
 #[test]
 fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
     let live = make_live();
-    let term = Filter::Term("rare".to_owned());
+    let term = Filter::Term("rare".into());
     let filters = Filters {
         tids: Some((0, u64::MAX)),
-        all: vec![Filter::Value(Field::Cid, "05000".to_owned()), term.clone()],
+        all: smallvec::smallvec![Filter::Value(Field::Cid, "05000".into()), term.clone()],
         within: Vec::new(),
     };
     let cold = PlanMode {
@@ -158,7 +158,7 @@ fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
     };
     let only = Filters {
         tids: Some((0, u64::MAX)),
-        all: vec![term],
+        all: smallvec::smallvec![term],
         within: Vec::new(),
     };
     Conjunction::compile(&only, 0, &live, cold);
