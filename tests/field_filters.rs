@@ -4,8 +4,6 @@
 //! whose values are few in some fields, many in others, and missing in most rows of others, in one
 //! segment and in several with dead rows.
 
-#![cfg(feature = "testing")]
-
 use chrono::{NaiveDate, TimeDelta};
 use ticketdex::reference::Reference;
 use ticketdex::{Batch, Options, PlanMode, Query, Snapshot, Store, Ticket};

@@ -1,7 +1,5 @@
 //! `fields`: which variables each record shows, byte for byte in every format.
 
-mod common;
-
 use ticketdex::{Batch, Field, Format, Options, Query, Snapshot, Store, Ticket};
 
 /// Two tickets, the second of which replaces another and has what each format escapes; custom

@@ -60,8 +60,8 @@ pub(super) fn output_name(word: &str) -> Option<&'static str> {
     named.or_else(|| closest(word, Field::ALL.map(Field::name)))
 }
 
-/// Returns the first word of a list of fields, with directions where it is an order, that is none.
-pub(super) fn unknown_word(list: &str) -> Option<&str> {
+/// Returns the first word of a list of fields that is none, or of an order's that is no direction.
+pub(super) fn unknown_word(list: &str, is_order: bool) -> Option<&str> {
     const PREFIX: &str = "custom_fields.";
     let is_known = |word: &str| {
         let custom = word.split_at_checked(PREFIX.len());
@@ -77,6 +77,10 @@ pub(super) fn unknown_word(list: &str) -> Option<&str> {
             .any(|it| it.eq_ignore_ascii_case(word))
     };
     list.split(',').find_map(|item| {
+        if !is_order {
+            let name = Some(item.trim());
+            return name.filter(|name| !name.is_empty() && !is_known(name));
+        }
         let mut words = item.split_whitespace();
         let field = words.next().filter(|word| !is_known(word));
         field.or_else(|| words.find(|word| !is_direction(word)))
@@ -127,7 +131,14 @@ mod tests {
             ("UID,Custom_Fields.Serial desc", None),
             ("", None),
         ] {
-            assert_eq!(unknown_word(list), word, "{list}");
+            assert_eq!(unknown_word(list, true), word, "{list}");
+        }
+        for (list, word) in [
+            (" uid, cid ,,custom_fields.a", None),
+            ("cid uid", Some("cid uid")),
+            ("cid, stats desc", Some("stats desc")),
+        ] {
+            assert_eq!(unknown_word(list, false), word, "{list}");
         }
     }
 }

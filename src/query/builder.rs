@@ -15,11 +15,15 @@ use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::Moment;
 use crate::model::{Field, FieldKind, is_custom_name};
 
+/// The filters among which one is looked for that a value can be added to: more than there are of
+/// the 38 fields. What is not found is joined in the end.
+const LATEST_MAX: usize = 160;
+
 /// Makes a [`Query`] from typed parts.
 ///
 /// A part set again replaces what was set before, but for values of filters, tests of whether a
-/// field has a value, and keys of the [`order`](Self::order), which add. What cannot be asked for is an error of
-/// [`build`](Self::build), the same as when the request is parsed.
+/// field has a value, and keys of the [`order`](Self::order), which add. What cannot be asked for
+/// is an error of [`build`](Self::build), the same as when the request is parsed.
 ///
 /// # Examples
 ///
@@ -164,13 +168,21 @@ impl QueryBuilder {
     /// Adds a filter by a value that suits the field; of a date and a bound, in place of one before.
     pub(super) fn add(&mut self, field: AnyField, operator: Operator, value: FilterValue) {
         let is_date = matches!(value, FilterValue::Date(_));
+        let is_single = is_date && operator == Operator::Equal;
+        if !is_single {
+            let latest = self.query.filters.iter_mut().rev().take(LATEST_MAX);
+            let mut alike = latest.filter_map(|own| own.values_of(&field, operator));
+            if let Some(values) = alike.next() {
+                return values.push(value);
+            }
+        }
         let filter = match operator {
             Operator::Equal => FieldFilter::any_of(field, value),
             Operator::Unequal => FieldFilter::none_of(field, value),
             Operator::AtLeast => FieldFilter::test(field, FieldTest::AtLeast(value)),
             Operator::AtMost => FieldFilter::test(field, FieldTest::AtMost(value)),
         };
-        if is_date && operator == Operator::Equal {
+        if is_single {
             self.query.filters.retain(|own| !own.is_alike(&filter));
         }
         self.query.filters.push(filter);

@@ -14,6 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{NaiveDate, NaiveDateTime};
+use smallvec::SmallVec;
 
 use super::{DATE_EXPECTED, INTEGER_EXPECTED, UNEQUAL_EXPECTED, invalid, retain_first};
 use crate::model::error::Error;
@@ -224,6 +225,19 @@ impl FilterValues {
         }
     }
 
+    /// Appends a value of the same kind.
+    pub(super) fn push(&mut self, value: FilterValue) {
+        match (self, value) {
+            (FilterValues::Texts(texts), FilterValue::Text(text)) => texts.push(text),
+            (FilterValues::Integers(integers), FilterValue::Integer(integer)) => {
+                integers.push(integer);
+            }
+            (FilterValues::Dates(dates), FilterValue::Date(date)) => dates.push(date),
+            // A field has values of one kind.
+            _ => {}
+        }
+    }
+
     /// Returns how many values there are, 1 or more.
     pub fn count(&self) -> usize {
         match self {
@@ -368,6 +382,23 @@ impl FieldFilter {
         by_field.then(self.test.rank().cmp(&other.test.rank()))
     }
 
+    /// Returns the values, where the filter is one of this field by this operator.
+    pub(super) fn values_of(
+        &mut self,
+        field: &AnyField,
+        operator: Operator,
+    ) -> Option<&mut FilterValues> {
+        match (&mut self.test, operator) {
+            (FieldTest::AnyOf(values), Operator::Equal)
+            | (FieldTest::NoneOf(values), Operator::Unequal)
+                if self.field == *field =>
+            {
+                Some(values)
+            }
+            _ => None,
+        }
+    }
+
     /// Takes a later filter in that is alike: values join, and a later bound is the one that counts.
     fn join(&mut self, later: FieldFilter) {
         match (&mut self.test, later.test) {
@@ -384,14 +415,17 @@ impl FieldFilter {
     }
 }
 
+/// The filters of a query: most requests have few, which need no memory of their own.
+pub(super) type FieldFilters = SmallVec<[FieldFilter; 2]>;
+
 /// Puts filters in the order of their fields and tests, and joins those that are alike.
 ///
-/// Cost: a sort.
-pub(super) fn settle(filters: &mut Vec<FieldFilter>) {
+/// Cost: a sort, unless they are in order.
+pub(super) fn settle(filters: &mut FieldFilters) {
     let ascends = |one: &FieldFilter, next: &FieldFilter| one.compare(next) == Ordering::Less;
     if !filters.is_sorted_by(ascends) {
         filters.sort_by(FieldFilter::compare);
-        let mut joined: Vec<FieldFilter> = Vec::with_capacity(filters.len());
+        let mut joined = FieldFilters::new();
         for filter in filters.drain(..) {
             match joined.last_mut() {
                 Some(last) if last.is_alike(&filter) => last.join(filter),

@@ -35,6 +35,8 @@ pub use filter::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
 pub use parse::Request;
 pub use tid::{TidFilter, TidPattern};
 
+use filter::FieldFilters;
+
 /// What an order compares.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -92,7 +94,7 @@ pub struct OrderKey {
 pub struct Query {
     tid: Option<TidFilter>,
     /// In the order of their fields and tests.
-    filters: Vec<FieldFilter>,
+    filters: FieldFilters,
     terms: Vec<String>,
     excluded_terms: Vec<String>,
     count: Option<NonZeroU64>,

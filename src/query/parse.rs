@@ -297,10 +297,20 @@ fn parse_sort_key(word: &str) -> Option<SortKey> {
 
 /// Reads a list of fields, parted by commas; none where one is bad.
 fn parse_list(list: &str) -> Option<Vec<AnyField>> {
-    let names = list
-        .split(',')
-        .map(|name| name.trim_matches(char::is_whitespace));
-    names.map(AnyField::from_name).collect()
+    let mut seen = 0_u64;
+    let mut fields = Vec::new();
+    for name in list.split(',') {
+        let field = AnyField::from_name(name.trim_matches(char::is_whitespace))?;
+        if let AnyField::Field(own) = field {
+            let bit = 1 << own.index();
+            if seen & bit != 0 {
+                continue;
+            }
+            seen |= bit;
+        }
+        fields.push(field);
+    }
+    Some(fields)
 }
 
 fn duplicate(variable: &'static str, value: &str) -> Error {

@@ -148,7 +148,7 @@ pub(super) fn operator_name(field: Field, operator: Operator) -> &'static str {
 
 /// Returns the name of a pair that is no variable as an error shows it.
 ///
-/// What is a field or a variable but for the operator is shown with all of the operator.
+/// Where only the operator is wrong, it is shown as it is written: `tid!=`.
 pub(super) fn unknown_name(name: &str) -> String {
     let (base, operator) = Operator::split(name);
     let is_name = Operator::split(base).1 == Operator::Equal;

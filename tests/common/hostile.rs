@@ -119,6 +119,57 @@ pub fn long_requests(quarters: usize) -> Vec<Long> {
             vec!["tid=1"; ten].join("&"),
         ),
     ]
+    .into_iter()
+    .chain(long_tests(hundred, ten))
+    .collect()
+}
+
+/// Tests of fields, so many of them.
+fn long_tests(hundred: usize, ten: usize) -> Vec<Long> {
+    let custom = |at: usize| format!("custom_fields.a{at}!=x&");
+    vec![
+        (
+            "10,000 contacts to leave out",
+            "",
+            numbered(ten, "contact!=c", "&"),
+        ),
+        (
+            "filters of two fields in turn",
+            "",
+            "uid=many&cid!=b&".repeat(ten),
+        ),
+        (
+            "10,000 elements of a list",
+            "",
+            numbered(ten, "linked_asset!=a", "&"),
+        ),
+        ("10,000 custom fields", "", (0..ten).map(custom).collect()),
+        (
+            "100,000 equal names in a list",
+            "",
+            format!("empty={}", vec!["merged_to"; hundred].join(",")),
+        ),
+        (
+            "a list of commas",
+            "invalid_value",
+            format!("present={}", ",".repeat(hundred)),
+        ),
+        (
+            "100,000 custom fields to show",
+            "",
+            format!("fields={}", numbered(hundred, "custom_fields.a", ",")),
+        ),
+        (
+            "10,000 terms to leave out",
+            "",
+            format!("keyword!={}", numbered(ten, "zzq", "+")),
+        ),
+        (
+            "10,000 bounds",
+            "duplicate_variable",
+            vec!["company_id>=1"; ten].join("&"),
+        ),
+    ]
 }
 
 /// Patterns of so many quarters of a megabyte, or of 10,000 stars.

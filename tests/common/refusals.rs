@@ -3,7 +3,7 @@
 use ticketdex::{Error, ErrorKind, Format, Query, Request};
 
 /// The names that a request may use, as a message lists them.
-pub const KNOWN: &str = "action, key, format, tid, keyword, due_date, start_tid, end_tid, \
+const KNOWN: &str = "action, key, format, tid, keyword, due_date, start_tid, end_tid, \
     start_cid, end_cid, start_date, end_date, count, page, count_only, order, order_direction, \
     fields, status, source, category, sub_category, priority, escalation, uid, group, cid, empty, \
     present, company_id, company_name, contact, phone, email, cc_addresses, date_opened, \
@@ -41,6 +41,38 @@ pub fn refuse(request: &str) -> Error {
     assert_eq!(query.to_string(), message);
     check_bodies(&error);
     error
+}
+
+/// Returns how a message suggests what was meant.
+fn hint(error: &Error) -> String {
+    let meant = error.suggestion();
+    meant.map_or(String::new(), |name| format!(" (did you mean \"{name}\"?)"))
+}
+
+/// Checks the message about a value; of a list it may name the word that is none.
+pub fn assert_invalid(error: &Error, variable: &str, value: &str, expected: &str) {
+    assert_eq!(error.code(), "invalid_value", "{error}");
+    let message = error.to_string();
+    let start = format!("{variable} is \"{}\" but must be {expected}", shown(value));
+    let rest = message.strip_prefix(&start);
+    let word = rest.and_then(|rest| rest.strip_suffix(&hint(error)));
+    let is_right = word.is_some_and(|word| {
+        let word = word.strip_prefix("; unknown is \"");
+        let word = word.map(|word| word.strip_suffix('"').is_some_and(|it| start.contains(it)));
+        word.unwrap_or(rest == Some(&*hint(error)))
+    });
+    assert!(is_right, "{message}\nshould begin {start}");
+}
+
+/// Checks the message about a name that does not exist.
+pub fn assert_unknown(error: &Error, name: &str, value: &str) {
+    let (name, value, hint) = (shown(name), shown(value), hint(error));
+    let message =
+        format!("unknown variable \"{name}\" with value \"{value}\"{hint}; known are {KNOWN}");
+    assert_eq!(
+        (error.code(), error.to_string()),
+        ("unknown_variable", message)
+    );
 }
 
 /// Returns a text as a message shows it: what nobody would see is an escape.
