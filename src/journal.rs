@@ -28,7 +28,7 @@ use crate::model::error::Error;
 pub enum Change<'a> {
     /// A custom field's name enters the list of names, at its end.
     ///
-    /// Names never leave (spec section 1), also when every ticket does.
+    /// Names never leave, also when every ticket does.
     Name(&'a str),
     /// Adds the tickets in order, each in the place of the one of its tid.
     Put(&'a [Ticket]),

@@ -131,7 +131,7 @@
 //! | custom fields | 4,096 names a store, of 255 bytes each |
 //! | tickets of one load | 2^32 − 2; a store may hold more, in several segments |
 //! | record of an import | 1 GiB, unless set otherwise |
-//! | request | none; four times as long takes four times as long, of distinct terms seven |
+//! | request | none; time is linear in its length |
 //! | response | none; a chunk of 64 KiB is held |
 //! | dead rows, where merges are run | at most as many as tickets, and as many bytes of subjects and summaries |
 //!

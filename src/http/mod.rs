@@ -13,6 +13,7 @@
 //! [dependencies]
 //! ticketdex = { path = "../ticketdex", features = ["http"] }
 //! tokio = { version = "1", features = ["macros", "net", "rt-multi-thread", "signal"] }
+//! axum = "0.8" # for routes of its own beside it
 //! ```
 //!
 //! ```no_run
@@ -34,14 +35,16 @@
 //! }
 //! ```
 //!
-//! It runs, and this asks it:
+//! Tickets of a file are loaded the same way, from
+//! `std::io::BufReader::new(std::fs::File::open("tickets.jsonl")?)`. It runs, and this asks it:
 //!
 //! ```text
 //! curl 'http://127.0.0.1:8080/API/default.aspx?key=your%20key%20here&action=get_tickets&tid=*'
 //! ```
 //!
-//! In an axum application the router is merged with the application's own:
-//! `Router::new().route("/", ...).merge(api.router())`. While it serves, the store is written by
+//! In an axum application (axum 0.8) the router is merged with the application's own:
+//! `Router::new().route("/", ...).merge(api.router())`; `.fallback_service(api.not_found())` makes
+//! error documents of all other paths. While it serves, the store is written by
 //! whoever owns it; where that is several, or where merges shall run beside, it stands in an
 //! `Arc<Mutex<Store>>` with a [`Maintainer`](crate::Maintainer). `tests/examples/axum.rs` is such a
 //! service: own routes, a writer, the maintainer, and an end. Without a program of one's own,
@@ -51,7 +54,9 @@
 //!
 //! `GET`, `HEAD`, and `POST` of a form (`application/x-www-form-urlencoded`); the body of a `POST`
 //! continues the query, as if `&` stood between them. The variables are those of [`Query`] with
-//! `action`, `key` and `format`. Any path is answered that the service is mounted on.
+//! `action`, `key` and `format`. Any path is answered that the service is mounted on, in that letter
+//! case. In a URL `>` and `<` must be escaped: `date_opened%3E=2014-02-01`; a raw one is no HTTP and is
+//! refused before it comes here.
 //!
 //! * The **key** is looked for before anything is parsed, by the rules of parsing
 //!   ([`Request::find_key`]). Keys are compared by their hashes, in a time that tells nothing of

@@ -1,6 +1,6 @@
 //! One ticket, or the patch of one, from JSON: what a program sends that changes tickets.
 //!
-//! Both are read as a record of JSON Lines is (spec section 5), so that whatever an import
+//! Both are read as a record of JSON Lines is, so that whatever an import
 //! takes in can be sent alone, and whatever it refuses is refused in the same words.
 
 use super::record::read_draft;
@@ -10,7 +10,7 @@ use crate::model::draft::Encoding;
 use crate::model::error::Error;
 
 impl Ticket {
-    /// Reads a ticket from a JSON object in the form of JSON Lines (spec section 5).
+    /// Reads a ticket from a JSON object in the form of JSON Lines.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Ticket {
 }
 
 impl Patch {
-    /// Reads a patch and the ticket that it is for from a JSON object (spec section 6).
+    /// Reads a patch and the ticket that it is for from a JSON object.
     ///
     /// The object is one of JSON Lines: `tid` says which ticket, every other variable in it
     /// gets its value, and null or `""` makes one none or empty. Custom fields are set by

@@ -1,7 +1,7 @@
 //! Changes to tickets as plain data, before a store has seen them.
 //!
 //! A [`Batch`] says what shall happen and checks nothing; the store checks all of
-//! it when it commits, and applies it as a whole or not at all (spec section 6).
+//! it when it commits, and applies it as a whole or not at all.
 
 use std::fmt;
 
@@ -151,7 +151,7 @@ pub enum Value {
     Integer(u64),
     /// A date/time, for a date field.
     Date(NaiveDateTime),
-    /// A text; integer and date fields read it as JSON Lines would (spec section 5).
+    /// A text; integer and date fields read it as an import of JSON Lines does.
     Text(String),
 }
 
@@ -201,7 +201,7 @@ impl From<String> for Value {
     }
 }
 
-/// New values for some fields of one ticket; the others stay (spec section 6).
+/// New values for some fields of one ticket; the others stay.
 ///
 /// Custom fields are set by name. A later value for the same field wins.
 ///
@@ -254,7 +254,7 @@ impl Patch {
             .map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
-    /// Sets the named values of a ticket (spec section 6).
+    /// Sets the named values of a ticket; the others stay.
     ///
     /// A custom name that the ticket has, in any ASCII case, keeps its spelling and its
     /// place; another is added. The rules of [`Ticket::check`] are not checked here.

@@ -1,8 +1,8 @@
 //! A ticket while it is being read, variable by variable.
 //!
-//! A [`Draft`] keeps the rules that every form of a ticket shares (spec section 5):
+//! A [`Draft`] keeps the rules that every form of a ticket shares:
 //! how a text becomes a value, that the first of a repeated variable counts, and
-//! that a finished ticket keeps the rules of section 1. Serde, the importers and
+//! that a finished ticket keeps the rules of [`Ticket::check`]. Serde, the importers and
 //! [`Patch::apply`](crate::Patch::apply) read through it, so no two of them differ.
 //!
 //! # Invariants
@@ -16,10 +16,12 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+#[cfg(feature = "csv")]
+use super::CellMut;
 use super::batch::{Patch, Value};
 use super::error::{Error, ErrorKind, invalid_value, shorten};
 use super::value::{Plus, decode};
-use super::{CUSTOM_NAMES_MAX, Cell, CellMut, Field, Ticket};
+use super::{CUSTOM_NAMES_MAX, Cell, Field, Ticket};
 
 /// How the values of a record are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ impl Draft {
         &self.ticket.custom_fields[place].0
     }
 
-    /// Returns the ticket if it keeps every rule of spec section 1.
+    /// Returns the ticket if it keeps every rule of [`Ticket::check`].
     pub(crate) fn finish(self) -> Result<Ticket, Error> {
         self.check_tid()?;
         self.ticket.check()?;

@@ -2,7 +2,7 @@
 //!
 //! An [`Error`] is one machine word over an [`ErrorKind`] with named fields: values
 //! stand in fields, prose only in `Display`, and [`Error::code`] is the stable word
-//! that an error response carries (spec section 4). Only `query`, `import`, `store`
+//! that an error response carries. Only `query`, `import`, `store`
 //! and `response` make errors (and [`Ticket::check`](crate::Ticket::check)); a
 //! programmer's mistake is an assertion instead.
 

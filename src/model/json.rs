@@ -1,8 +1,8 @@
 //! A ticket as a JSON object: serde for [`Ticket`], and the visitor that import shares.
 //!
 //! Written are all 38 variables in response order: integers as numbers, dates as
-//! `YYYY-MM-DDTHH:MM:SS` or null, custom fields as an object. Read is whatever spec
-//! section 5 takes in. Serde knows errors only as text, so the visitor leaves its own
+//! `YYYY-MM-DDTHH:MM:SS` or null, custom fields as an object. Read is whatever an
+//! import of JSON Lines takes in. Serde knows errors only as text, so the visitor leaves its own
 //! error beside the draft ([`TicketSeed`]), where import finds it with its kind.
 //!
 //! # Cost
@@ -21,7 +21,7 @@ use super::draft::{Draft, Encoding, RECORD_NAMES};
 use super::error::{Error, invalid_value, shorten, unknown_variable};
 use super::{Cell, Field, Ticket};
 
-/// Writes the JSON Lines form of spec section 5, which reads back as an equal ticket.
+/// Writes the form of JSON Lines, which reads back as an equal ticket.
 impl Serialize for Ticket {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Ticket", Field::ALL.len())?;
@@ -55,7 +55,7 @@ impl Serialize for Pairs<'_> {
     }
 }
 
-/// Reads what a JSON Lines import reads (spec section 5), from a self-describing format.
+/// Reads what an import of JSON Lines reads, from a self-describing format.
 ///
 /// A value of a wrong type and an unknown name are errors. The rules that
 /// [`Ticket::check`] keeps are checked when the ticket is committed.

@@ -9,7 +9,7 @@
 //!
 //! # Invariants
 //!
-//! * [`Field::ALL`] is in response order (spec section 1), and a field's
+//! * [`Field::ALL`] is in the order of a response, and a field's
 //!   discriminant is its index there.
 
 pub(crate) mod batch;
@@ -209,7 +209,7 @@ macro_rules! cell_of {
 macro_rules! fields {
     ($( $(#[doc = $doc:literal])+ $variant:ident $member:ident $kind:ident
         $($searchable:ident)? $(= $alias:literal)?; )*) => {
-        /// One of the 38 output variables, in response order (spec section 1).
+        /// One of the 38 output variables, in the order of a response.
         ///
         /// # Examples
         ///
@@ -226,7 +226,7 @@ macro_rules! fields {
 
         /// A ticket, as a caller holds it: one public member a field.
         ///
-        /// Any value can be put in; the rules of spec section 1 are checked by
+        /// Any value can be put in; the rules of a ticket are checked by
         /// [`Ticket::check`] when the ticket is committed.
         ///
         /// # Examples
@@ -371,7 +371,7 @@ fields! {
 }
 
 impl Field {
-    /// The nine filters that a request may repeat (spec section 3), in its order.
+    /// The nine filters that the page lets a request repeat, in its order.
     pub const FILTERS: [Field; 9] = [
         Field::Status,
         Field::Source,
@@ -476,16 +476,17 @@ impl FromStr for Field {
     }
 }
 
-/// The most custom names that a store can have (spec section 1).
+/// The most custom names that a store can have.
 pub const CUSTOM_NAMES_MAX: usize = 4096;
 
-/// The most bytes of UTF-8 that one text can have: 16 MiB (spec section 1).
+/// The most bytes of UTF-8 that one text can have: 16 MiB.
 pub const TEXT_BYTES_MAX: usize = 16 << 20;
 
-/// The most bytes that a custom field's name can have (spec section 1).
+/// The most bytes that a custom field's name can have.
 pub const CUSTOM_NAME_BYTES_MAX: usize = 255;
 
-/// Returns whether a text is a valid name of a custom field (spec section 1).
+/// Returns whether a text is a valid name of a custom field: a letter or `_`, then letters,
+/// digits, `_`, `.` or `-`, at most 255 bytes, and no output variable's name in any case.
 ///
 /// # Examples
 ///
@@ -507,13 +508,15 @@ pub fn is_custom_name(name: &str) -> bool {
         && Field::from_output_name(name).is_none()
 }
 
-/// Returns whether an identifier may hold a character (spec section 1).
+/// Returns whether an identifier may hold a character: XML could not carry control characters.
 pub(crate) fn is_identifier_char(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{FFFE}' | '\u{FFFF}')
 }
 
 impl Ticket {
-    /// Checks the ticket against every rule of spec section 1 that it can break alone.
+    /// Checks the ticket against every rule that it can break alone: a number of 1 or more, texts
+    /// of at most 16 MiB, identifiers without control characters, flags that are empty, `N` or `Y`,
+    /// dates of years 1 to 9999 in whole seconds, and valid names of custom fields.
     ///
     /// The error is [`ErrorKind::InvalidTicket`], and names the field and the rule.
     /// A flag in lower case passes: it is stored in upper case. That a store has at
@@ -585,7 +588,7 @@ impl Ticket {
 
     /// Returns the value of a custom field, by name in any ASCII case; empty where it has none.
     ///
-    /// Where a name stands twice the first counts, as in import (spec section 5).
+    /// Where a name stands twice the first counts, as in an import.
     ///
     /// ```
     /// let ticket = ticketdex::Ticket {

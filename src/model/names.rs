@@ -1,4 +1,4 @@
-//! The ordered list of custom field names of a store (spec section 1).
+//! The ordered list of custom field names of a store.
 //!
 //! A name enters when a ticket that is taken in holds it and never leaves, so its
 //! index is stable for the life of a store: segments keep their custom columns by it,

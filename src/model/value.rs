@@ -1,9 +1,9 @@
 //! The values of a ticket: dates, folding and percent-encoding.
 //!
 //! These are the rules that a request, an import, a segment and a response must
-//! agree on, so each has its one home here. Reading a date knows every form of spec
-//! section 3; writing knows the one form of responses. Folding is spec section 2.
-//! Encoding is the `application/x-www-form-urlencoded` serializer; reading requests
+//! agree on, so each has its one home here. Reading a date knows every form that requests
+//! and imports take; writing knows the one form of responses. Folding lower-cases each `char`
+//! by itself. Encoding is the `application/x-www-form-urlencoded` serializer; reading requests
 //! goes through the `form_urlencoded` crate, in `query`.
 
 use std::borrow::Cow;
@@ -44,7 +44,7 @@ impl From<NaiveDateTime> for Moment {
 }
 
 impl Moment {
-    /// Reads a date in any form of spec section 3; none where it is in no such form.
+    /// Reads a date in any form that requests and imports know; none for any other text.
     ///
     /// Cost: constant, since a text longer than the longest form fails at once.
     pub fn parse(text: &str) -> Option<Moment> {
@@ -233,7 +233,8 @@ pub(crate) fn write_date(date: NaiveDateTime, out: &mut Vec<u8>) {
     out.extend_from_slice(if after_noon { b"PM" } else { b"AM" });
 }
 
-/// Folds a text for comparison: each `char` lower-cased by itself (spec section 2).
+/// Folds a text for comparison: each `char` lower-cased by itself, so that one may
+/// become several.
 ///
 /// # Examples
 ///
@@ -303,7 +304,8 @@ const fn make_encoded() -> [u8; 256] {
 /// What the form-urlencoded serializer writes for a byte; NUL is an escape.
 const ENCODED: [u8; 256] = make_encoded();
 
-/// Appends a text as `application/x-www-form-urlencoded` (spec section 4).
+/// Appends a text as `application/x-www-form-urlencoded`: a blank is `+`,
+/// ASCII letters, digits and `*-._` are themselves, any other byte is `%XX`.
 pub(crate) fn encode_into(text: &str, out: &mut Vec<u8>) {
     // In pieces, so that room for nothing but escapes is never much.
     for piece in text.as_bytes().chunks(1 << 10) {
@@ -372,7 +374,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
     (byte as char).to_digit(16).map(|digit| digit as u8)
 }
 
-/// Reads an integer of spec section 3: ASCII digits, leading zeros allowed, below 2^64.
+/// Reads an integer: ASCII digits, leading zeros allowed, below 2^64.
 pub(crate) fn parse_integer(text: &str) -> Option<u64> {
     // `parse` alone would take a sign too.
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -497,7 +497,8 @@ impl Conjunction {
     /// Returns the number of rows that several filters let through by a cube of the segment, if
     /// there is one and it is the cheapest way.
     fn cube_count(&self, parts: &[Part], live: &LiveSegment) -> Option<u64> {
-        let selected: Option<Vec<_>> = parts.iter().map(|part| part.filter.selected()).collect();
+        let selected: Option<SmallVec<[_; 4]>> =
+            parts.iter().map(|part| part.filter.selected()).collect();
         let selected = selected?;
         let (cells_count, cube) = live.segment.cube(&selected)?;
         let dead_cost = self.probes_cost(live.dead.count().into());

@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //!
-//! * Keys, then tid: every order is total (spec section 3).
+//! * Keys, then tid: every order is total.
 
 use std::cmp::Ordering;
 use std::ops::Range;

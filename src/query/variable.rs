@@ -175,7 +175,7 @@ pub(super) fn known_names() -> &'static str {
         let names = names.chain(["empty", "present"]).chain(others);
         let names: Vec<&str> = names.chain(["custom_fields.NAME"]).collect();
         format!(
-            "{}; fields and keyword also with !=, integers and dates with >= and <=",
+            "{}; the name of any field, and keyword, also with !=; that of an integer or a date with >= and <=",
             names.join(", ")
         )
     })

@@ -1,14 +1,14 @@
 //! The specification, executable: an evaluator that is meant to be too simple to be wrong.
 //!
-//! A map of tickets, a filter, a sort, a skip and a take, straight from spec sections 1
-//! to 4 and 6. Tests, fuzzers and benches hold the engine to it, so it shares the request
+//! A map of tickets, a filter, a sort, a skip and a take, straight from the specification.
+//! Tests, fuzzers and benches hold the engine to it, so it shares the request
 //! type, the ticket type and the field table with the engine and not one line more: it
 //! folds, matches, sorts, checks and applies patches itself; [`filter`](self) has the tests of
 //! fields, and [`format`](self) the writers. It is not for use where an answer should be fast.
 //!
 //! # Invariants
 //!
-//! * Every ticket has kept the rules of spec section 1 and has its flags in upper case.
+//! * Every ticket has kept the rules of [`Ticket::check`] and has its flags in upper case.
 //! * A batch that is refused changes nothing.
 //!
 //! # Cost
@@ -83,7 +83,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Applies a batch in order and as a whole (spec section 6).
+    /// Applies a batch in order and as a whole.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl Reference {
         self.page(query).iter().map(|ticket| ticket.tid).collect()
     }
 
-    /// Returns the body of the response in a format (spec section 4).
+    /// Returns the body of the response in a format.
     pub fn respond(&self, query: &Query, format: Format) -> Vec<u8> {
         if query.is_count_only() {
             format::count(self.total(query), format).into_bytes()
@@ -199,7 +199,7 @@ impl Reference {
     }
 }
 
-/// Returns the body of an error response in a format (spec section 4).
+/// Returns the body of an error response in a format.
 ///
 /// ```
 /// use ticketdex::{Format, Query, reference};

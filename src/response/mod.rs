@@ -492,7 +492,7 @@ impl Answer {
 }
 
 impl Error {
-    /// Returns the body of an error response in a format (spec section 4).
+    /// Returns the body of an error response in a format.
     ///
     /// Its message is what `Display` says, with control characters, U+FFFE and U+FFFF
     /// shown as `char::escape_default` does, so that every format can carry it.

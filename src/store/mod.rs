@@ -24,7 +24,7 @@
 //! # Invariants
 //!
 //! * A tid is live in at most one row of the published snapshot.
-//! * Names enter the list in the order of the records, and never leave (spec section 1).
+//! * Names enter the list in the order of the records, and never leave.
 //! * Only checked tickets reach a segment.
 //!
 //! # Cost
@@ -394,7 +394,7 @@ impl Store {
         self.publisher.snapshot()
     }
 
-    /// Applies a batch in order and as a whole (spec section 6).
+    /// Applies a batch in order and as a whole.
     ///
     /// # Errors
     ///

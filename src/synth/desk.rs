@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! * Every ticket keeps the rules of spec section 1, and tids ascend.
+//! * Every ticket keeps the rules of [`Ticket::check`], and tids ascend.
 //! * The bytes of a seed never change, because the figures on record are of them.
 
 use std::fmt::Write;

@@ -9,8 +9,8 @@ const KNOWN: &str = "action, key, format, tid, keyword, due_date, start_tid, end
     present, company_id, company_name, contact, phone, email, cc_addresses, date_opened, \
     date_closed, opened_by, last_updated, updated_by, updater_type, assigned_group_id, \
     customer_group_id, customer_group_name, locked, locked_by, linked_asset, linked_calls, \
-    linked_devices, merged, merged_to, parent_ticket, children_tickets, custom_fields.NAME; fields \
-    and keyword also with !=, integers and dates with >= and <=";
+    linked_devices, merged, merged_to, parent_ticket, children_tickets, custom_fields.NAME; the \
+    name of any field, and keyword, also with !=; that of an integer or a date with >= and <=";
 
 /// Returns the variable that an error names.
 pub fn variable(error: &Error) -> &str {

@@ -1,7 +1,8 @@
 //! How do I put the call of the page into my axum application?
 //!
-//! A store that one task writes, the service beside a route of the application's own, the merges on
-//! a thread for blocking work, and an end that leaves nothing undone:
+//! A store that is written while it is served, the service beside a route of the application's own, the
+//! merges on a thread for blocking work, and an end that leaves nothing running, also where the writer
+//! fails:
 //!
 //! ```text
 //! cargo run --example axum --features http
@@ -10,6 +11,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -19,15 +21,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task;
+use tokio::time::interval;
 
-/// Writes tickets as they come from elsewhere; a commit may wait for a disk, so it is not for the
-/// executor's threads.
-async fn write(store: Arc<Mutex<Store>>) -> Result<(), ticketdex::Error> {
-    for tid in 1..=3 {
-        let subject = format!("Printer {tid} on fire");
+/// Writes a ticket every hundredth of a second, as if they came from elsewhere, until that fails.
+///
+/// A commit may wait for a disk, so it is not for the executor's threads.
+async fn write(store: Arc<Mutex<Store>>) -> Box<dyn Error> {
+    let mut ticks = interval(Duration::from_millis(10));
+    for tid in 1.. {
+        ticks.tick().await;
         let ticket = Ticket {
             tid,
-            subject,
+            subject: format!("Printer {tid} on fire"),
             ..Ticket::default()
         };
         let store = Arc::clone(&store);
@@ -35,9 +40,13 @@ async fn write(store: Arc<Mutex<Store>>) -> Result<(), ticketdex::Error> {
             let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
             store.commit([ticket].into_iter().collect())
         });
-        committed.await.expect("a commit does not panic")?;
+        match committed.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return error.into(),
+            Err(error) => return error.into(),
+        }
     }
-    Ok(())
+    "the numbers ran out".into()
 }
 
 async fn serve(
@@ -57,12 +66,19 @@ async fn serve(
     let maintainer = Maintainer::new(Arc::clone(&store));
     let merging = maintainer.clone();
     let merging = task::spawn_blocking(move || merging.run());
-    write(Arc::clone(&store)).await?;
 
-    Server::new().serve(listener, app, shutdown).await;
+    let mut failure = None;
+    let end = async {
+        tokio::select! {
+            () = shutdown => {}
+            error = write(Arc::clone(&store)) => failure = Some(error),
+        }
+    };
+    Server::new().serve(listener, app, end).await;
+    // Whatever ended the service, nothing is left running.
     maintainer.stop();
     merging.await?;
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }
 
 /// What `curl` would do.
@@ -79,13 +95,18 @@ async fn ask(listener: std::net::SocketAddr, target: &str) -> std::io::Result<St
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    // A service waits for `tokio::signal::ctrl_c` here.
+    // This example ends when its client has asked; a service ends with
+    // `async { drop(tokio::signal::ctrl_c().await) }`.
     let (stop, stopped) = oneshot::channel::<()>();
     let client = async {
-        let request = "/API/default.aspx?key=your+key+here&keyword=fire&count_only=Y";
-        let response = ask(address, request).await?;
-        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
-        assert!(response.ends_with("\t<count>3</count>\n</tickets>\n"));
+        let request = "/API/default.aspx?key=your+key+here&keyword=fire&end_tid=3&count_only=Y";
+        loop {
+            let response = ask(address, request).await?;
+            assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+            if response.ends_with("\t<count>3</count>\n</tickets>\n") {
+                break;
+            }
+        }
         let refused = ask(address, "/API/default.aspx?key=mine&tid=*").await?;
         assert!(refused.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
         assert!(ask(address, "/").await?.ends_with("/API/default.aspx.\n"));

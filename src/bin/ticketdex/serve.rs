@@ -154,7 +154,7 @@ async fn serve(
         .fallback_service(api.not_found());
     say(&format!("listening on http://{address}{}", arguments.path));
     say(&format!(
-        "try: {}",
+        "with the key in KEY, try: {}",
         curl_line(address, &arguments.path, has_keys)
     ));
     let shutdown = async {
