@@ -159,12 +159,8 @@ fn run(
             Ok(_) if case["error"] == true => Some("not refused".to_owned()),
             Ok(parsed) => {
                 let name = case["format"].as_str().unwrap();
-                let format = Format::from_name(name);
-                let outcome = evaluate(&parsed, format.unwrap_or_default());
-                match found_difference(case, &outcome) {
-                    None if format.is_some() => body_difference(case, &outcome),
-                    found => found,
-                }
+                let outcome = evaluate(&parsed, Format::from_name(name).unwrap());
+                found_difference(case, &outcome).or_else(|| body_difference(case, &outcome))
             }
         };
         if let Some(difference) = difference {
