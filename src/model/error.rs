@@ -539,19 +539,16 @@ impl ErrorKind {
             }
             ErrorKind::InvalidValue {
                 value, expected, ..
-            } => match self.unknown_word() {
-                Some(word) => {
+            } => {
+                if let Some(word) = self.unknown_word() {
                     let directions = ["ASC", "DESC"].into_iter();
-                    suggest::closest(word, suggest::field_names().chain(directions))
+                    return suggest::closest(word, suggest::field_names().chain(directions));
                 }
-                None => {
-                    // Only a list of words says how each is written: "Y or N".
-                    let words = expected.split(", ").flat_map(|it| it.split(" or "));
-                    let is_list = words.clone().all(|word| !word.contains(' '));
-                    let words = words.filter(|_| is_list);
-                    suggest::closest(value, words)
-                }
-            },
+                // Only a list of words says how each is written: "Y or N".
+                let words = expected.split(", ").flat_map(|it| it.split(" or "));
+                let is_list = words.clone().all(|word| !word.contains(' '));
+                suggest::closest(value, words.filter(|_| is_list))
+            }
             _ => None,
         }
     }

@@ -35,13 +35,13 @@ fn edits(from: &str, to: &str) -> usize {
         let mut next = vec![at + 1];
         for (other_at, other) in to.iter().enumerate() {
             let replaced = last[other_at] + usize::from(letter != other);
-            let mut least = replaced.min(last[other_at + 1] + 1).min(next[other_at] + 1);
+            let mut fewest = replaced.min(last[other_at + 1] + 1).min(next[other_at] + 1);
             let is_swap =
                 at > 0 && other_at > 0 && from[at - 1] == *other && to[other_at - 1] == *letter;
             if is_swap {
-                least = least.min(before[other_at - 1] + 1);
+                fewest = fewest.min(before[other_at - 1] + 1);
             }
-            next.push(least);
+            next.push(fewest);
         }
         before = std::mem::replace(&mut last, next);
     }

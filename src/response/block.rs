@@ -25,7 +25,7 @@
 
 use std::ops::Range;
 
-use super::csv::Frame;
+use super::csv::{Frame, RECORD_END};
 use super::template::{GLUE_BYTES_MAX, Piece, Template, Writing, put_number};
 use super::{Escapes, Style, Window};
 use crate::segment::blob::Blob;
@@ -138,8 +138,10 @@ impl Block {
     /// Puts quotes into the lanes of records whose only value is empty.
     fn quote_empty(&mut self, style: &Style) {
         const QUOTES: &[u8; 2] = b"\"\"";
-        let Some(quoting) = style.quoting else { return };
-        let end = quoting.record_end().as_bytes();
+        if style.quoting.is_none() {
+            return;
+        }
+        let end = RECORD_END.as_bytes();
         for lane in 0..self.rows.len() {
             let start = lane * self.lane_bytes;
             if self.rests[lane].is_empty() && self.ends[lane] - start == end.len() {

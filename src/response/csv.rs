@@ -92,7 +92,8 @@ fn error(code: &str, message: &str) -> String {
     format!("error,message\r\n{code},{message}\r\n")
 }
 
-const RECORD_END: &str = "\r\n";
+/// What ends a record.
+pub(super) const RECORD_END: &str = "\r\n";
 
 /// How texts are written that are not URL-encoded.
 #[derive(Clone, Copy, Debug)]
@@ -124,11 +125,6 @@ impl Frame {
 }
 
 impl Quoting {
-    /// Returns what ends a record.
-    pub(super) fn record_end(self) -> &'static str {
-        RECORD_END
-    }
-
     /// Returns what stands around a text.
     pub(super) fn frame(self, text: &[u8]) -> Frame {
         let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));

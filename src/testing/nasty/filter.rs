@@ -74,7 +74,7 @@ pub(super) fn push_test(
             let field = one_of(random, equal_fields());
             push_values(random, field, "", target, pairs);
         }
-        4..9 => match random.below(18) {
+        4..10 => match random.below(18) {
             0 => push_custom(random, target, "!", pairs),
             1 => {
                 let others = if tickets.is_empty() {
@@ -95,7 +95,7 @@ pub(super) fn push_test(
                 push_values(random, field, "!", target, pairs);
             }
         },
-        9..13 => push_bound(random, target, pairs),
+        10..14 => push_bound(random, target, pairs),
         _ => push_presence(random, target, pairs),
     }
 }

@@ -68,7 +68,7 @@ pub fn make_request(random: &mut Random, tickets: &[Ticket]) -> String {
     for _ in 0..filters_count {
         push_filter(random, target, tickets, &mut pairs);
     }
-    let more_count = random.choose(&[0, 1, 1, 2, 2, 3, 4]);
+    let more_count = random.choose(&[0, 1, 2, 2, 3, 3, 4]);
     for _ in 0..more_count {
         push_test(random, target, tickets, &mut pairs);
     }
