@@ -4,6 +4,9 @@
 //! page, the variables to show) and gives the tickets that match, as values or as the bytes of a
 //! response in XML, JSON, delimited form or CSV.
 //!
+//! `get_tickets` is a call over HTTP that the vendor of a help desk documents on one page. "The page" below is
+//! that; the docs of `Query` and `Format` say exactly what each request and response means here.
+//!
 //! It is:
 //!
 //! * a library that a service links, with every index that the requests need, built as tickets
@@ -15,7 +18,8 @@
 //!
 //! * a database: it holds tickets only, in memory, and joins them with nothing;
 //! * a search engine: a keyword is found as written, letter case aside, and nothing is ranked;
-//! * a server: it opens no socket and starts no thread that you did not ask for.
+//! * a server, unless you want one: without the feature `http` it opens no socket, and it starts no thread
+//!   that you did not ask for.
 //!
 //! # A program
 //!
