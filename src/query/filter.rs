@@ -425,6 +425,8 @@ pub(super) fn settle(filters: &mut FieldFilters) {
     let ascends = |one: &FieldFilter, next: &FieldFilter| one.compare(next) == Ordering::Less;
     if !filters.is_sorted_by(ascends) {
         filters.sort_by(FieldFilter::compare);
+    }
+    if filters.windows(2).any(|pair| pair[0].is_alike(&pair[1])) {
         let mut joined = FieldFilters::new();
         for filter in filters.drain(..) {
             match joined.last_mut() {
@@ -434,7 +436,10 @@ pub(super) fn settle(filters: &mut FieldFilters) {
         }
         *filters = joined;
     }
-    filters.retain(|filter| !filter.is_any());
+    // A filter is long to move, and mostly none of them is.
+    if filters.iter().any(FieldFilter::is_any) {
+        filters.retain(|filter| !filter.is_any());
+    }
     for filter in filters {
         if let FieldTest::AnyOf(values) | FieldTest::NoneOf(values) = &mut filter.test {
             values.dedup();
