@@ -9,46 +9,18 @@
 //! `TICKETDEX_TICKETS` is how many tickets (300,000 unless given), and a name runs one life, as in
 //! `cargo bench --bench memory --features synth -- half`. Linux alone tells what is resident.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[allow(dead_code, reason = "each crate counts what it needs")]
+#[path = "../tests/common/given.rs"]
+mod given;
+
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
+use given::{Counting, GIVEN};
 use ticketdex::synth::Tickets;
 use ticketdex::{Batch, Field, Import, ImportFormat, Options, Patch, Query, Snapshot, Store};
-
-/// The system's allocator, with a count of the bytes that it has given and not got back.
-struct Counting;
-
-static GIVEN: AtomicUsize = AtomicUsize::new(0);
-
-#[allow(
-    unsafe_code,
-    reason = "an allocator is unsafe to write; this one only counts and passes on"
-)]
-// SAFETY: every call is passed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        GIVEN.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        GIVEN.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    // Without this one a vector that grows would be copied, which is not what programs do.
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        GIVEN.fetch_sub(layout.size(), Relaxed);
-        GIVEN.fetch_add(bytes, Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, bytes) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

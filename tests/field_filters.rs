@@ -130,7 +130,7 @@ fn make_ticket(tid: u64) -> Ticket {
     }
 }
 
-/// Makes a store in so many segments, and the reference of the same batches; where there are more
+/// Makes a store in some segments, and the reference of the same batches; where there are more
 /// than one each later batch also replaces and removes tickets of the first.
 fn build(segments_count: u64) -> (Store, Reference) {
     let mut store = Store::new(Options::default().commit_rows_max(0));

@@ -14,7 +14,7 @@ use ticketdex::{
     Ticket, TidFilter, fold,
 };
 
-/// Puts tickets into so many segments, half of whose rows are dead.
+/// Puts tickets into some segments, half of whose rows are dead.
 fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
     let mut store = Store::new(Options::default().commit_rows_max(0));
     for part in tickets.chunks(tickets.len().div_ceil(segments_count).max(1)) {

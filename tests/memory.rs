@@ -3,42 +3,16 @@
 //! One test, since the allocator counts for the whole process. It also tells how much a
 //! merge takes beside what it merges, and how often the shortest request allocates.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+#[allow(dead_code, reason = "each crate counts what it needs")]
+#[path = "common/given.rs"]
+mod given;
+
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use given::{CALLS, Counting, GIVEN, PEAK};
 use ticketdex::synth::{Requests, Tickets};
 use ticketdex::{Batch, Field, Options, Patch, Query, Reader, Request, Snapshot, Store, Ticket};
-
-/// The system's allocator, with a count of the bytes that it has given and not got back.
-struct Counting;
-
-static GIVEN: AtomicUsize = AtomicUsize::new(0);
-/// The most that was given at once since it was set.
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-/// How often something was given.
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
-#[allow(
-    unsafe_code,
-    reason = "an allocator is unsafe to write; this one only counts and passes on"
-)]
-// SAFETY: every call is passed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let given = GIVEN.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(given, Relaxed);
-        CALLS.fetch_add(1, Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        GIVEN.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

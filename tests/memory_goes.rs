@@ -4,38 +4,18 @@
 //! same on every machine; what an allocator keeps of those it got back is measured by
 //! `cargo bench --bench memory`.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+#[allow(dead_code, reason = "each crate counts what it needs")]
+#[path = "common/given.rs"]
+mod given;
 
+use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
+
+use given::{Counting, GIVEN};
 use ticketdex::synth::{Requests, Tickets};
 use ticketdex::{
     Batch, Field, Format, Import, ImportFormat, Options, Patch, Query, Snapshot, Store, Ticket,
 };
-
-/// The system's allocator, with a count of the bytes that it has given and not got back.
-struct Counting;
-
-static GIVEN: AtomicUsize = AtomicUsize::new(0);
-
-#[allow(
-    unsafe_code,
-    reason = "an allocator is unsafe to write; this one only counts and passes on"
-)]
-// SAFETY: every call is passed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        GIVEN.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        GIVEN.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

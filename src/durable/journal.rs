@@ -43,11 +43,11 @@ const NAMES: TableDefinition<u64, &str> = TableDefinition::new("custom_names");
 /// The tickets, by tid, as records.
 const TICKETS: TableDefinition<u64, &[u8]> = TableDefinition::new("tickets");
 
-/// A block of changes is written out at so many bytes or so many changes.
+/// The bytes and the changes at which a block of changes is written out.
 const BLOCK_BYTES: usize = 1 << 20;
 const BLOCK_CHANGES: usize = 1 << 16;
 
-/// So many tickets at most are handed over at once while a store opens.
+/// The most tickets that are handed over at once while a store opens.
 const BLOCK_TICKETS: usize = 1024;
 
 const NOT_OPENED: &str = "the store cannot be opened";
@@ -60,7 +60,7 @@ const NOT_MADE: &str = "the store cannot be made";
 const MISSING: &str = "is not there, and a store is made only where that is asked for";
 const NO_STORE: &str = "is not a ticketdex store";
 const OTHER_FORMAT: &str = "is a store of a format that this version does not know";
-const DAMAGED: &str = "is damaged; put a copy in its place, or import its tickets anew";
+const DAMAGED: &str = "is damaged; put a copy in its place, or import its tickets again";
 
 /// The database of a store, with what is not committed yet.
 pub(super) struct FileJournal {

@@ -42,7 +42,7 @@ const PACKED: u8 = 1;
 /// The fields in bytes that are tried to be packed: fewer have little to gain.
 const PACKED_BYTES: RangeInclusive<usize> = 1024..=64 << 20;
 
-/// Lz4 makes at most so many bytes of one.
+/// The most bytes that lz4 makes of one.
 const UNPACKED_RATIO_MAX: usize = 255;
 
 /// Makes records of tickets.

@@ -23,10 +23,10 @@ use super::RECORDS_MAX;
 use super::start::Started;
 use crate::model::error::{Error, ErrorKind, Position, unknown_variable};
 
-/// A block is full at so many bytes.
+/// The bytes at which a block is full.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
-/// So many bytes at most are taken from the reader at once.
+/// The most bytes that are taken from the reader at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// Whole records of an input, in order.

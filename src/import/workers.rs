@@ -14,7 +14,7 @@ use crate::model::error::Error;
 /// More workers than this are not started: the reader could not feed them.
 const WORKERS_MAX: usize = 64;
 
-/// So many blocks may be with one worker: one being parsed, one waiting.
+/// The blocks that may be with one worker: one being parsed, one waiting.
 const BLOCKS_PER_WORKER: usize = 2;
 
 /// The way to one worker and back.

@@ -116,7 +116,7 @@ impl Joined {
     }
 }
 
-/// Returns year, month and day of so many days since the first of year 1.
+/// Returns year, month and day of a number of days since the first of year 1.
 ///
 /// By Neri and Schneider, "Euclidean affine functions and their application to calendar
 /// algorithms" (2022): years that begin in March, so that the odd day comes last, and each
@@ -139,7 +139,7 @@ fn split_day(day: u32) -> (u32, u32, u32) {
     )
 }
 
-/// Writes a date/time of so many seconds since the first second of year 1 as responses show
+/// Writes a date/time of a number of seconds since the first second of year 1 as responses show
 /// it; returns how many bytes that is. The rest is of no meaning.
 ///
 /// The years are 1 to 9999, as everywhere.

@@ -3,7 +3,7 @@
 /// The heap bytes of an [`Arc`](std::sync::Arc) beside its value: two counts.
 pub(crate) const ARC_BYTES: usize = 2 * size_of::<usize>();
 
-/// Returns the heap bytes of a hash table that has room for so many entries.
+/// Returns the heap bytes of a hash table that has room for a number of entries.
 ///
 /// Tables have a power of two of places, are full at seven eighths, and keep a byte a place
 /// with sixteen more of them at the end.

@@ -189,7 +189,7 @@ pub(crate) fn date_to_seconds(date: NaiveDateTime) -> u64 {
     (date.and_utc().timestamp() + EPOCH_SECONDS).unsigned_abs()
 }
 
-/// Returns the date/time of so many seconds since the first second of year 1.
+/// Returns the date/time of a number of seconds since the first second of year 1.
 pub(crate) fn seconds_to_date(seconds: u64) -> NaiveDateTime {
     let timestamp = i64::try_from(seconds)
         .unwrap_or(i64::MAX)

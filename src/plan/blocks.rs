@@ -127,7 +127,7 @@ impl Blocks {
         before + u64::from(rank_in_block(&block, row % BLOCK_ROWS))
     }
 
-    /// Returns the nth match, counted from 0, if there are so many.
+    /// Returns the nth match, counted from 0; none past the last.
     pub(super) fn nth(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> Option<u32> {
         if let Some(live_before) = self.live_before(scope) {
             let nth = u32::try_from(live_before + nth).ok()?;

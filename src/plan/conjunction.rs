@@ -78,7 +78,7 @@ const ZONE_COST: u64 = 1;
 /// Of adding up a cell of a cube, in nanoseconds. Not measured apart.
 const CELL_COST: u64 = 1;
 
-/// So many blocks are combined at once at most.
+/// The most blocks that are combined at once.
 const COMMON_MAX: usize = 8;
 
 impl Conjunction {
@@ -301,7 +301,7 @@ impl Conjunction {
         self.drive_cost
     }
 
-    /// Returns the estimated cost of asking so many rows, in nanoseconds.
+    /// Returns the estimated cost of asking a number of rows, in nanoseconds.
     pub(super) fn probes_cost(&self, rows_count: u64) -> u64 {
         rows_count * self.row_cost / 2
     }

@@ -12,18 +12,18 @@ use crate::segment::Slot;
 const VISIT_COST: u64 = 4;
 /// Of a position of a walk, beside asking its row.
 pub(super) const ASKED_COST: u64 = 3;
-/// Of so many positions that are counted by a bitmap.
+/// Positions that are counted by a bitmap in a nanosecond.
 const COUNTED_POSITIONS: u64 = 2;
 /// Of a sample of the matches and their places in an order, most of it waiting for memory.
 /// Measured: 2 to 11 µs with all of it in cache, the more the denser the matches.
 const SAMPLE_COST: u64 = 10_000;
-/// Matches are few where less than one row in so many is one. Measured where one in five to
+/// Matches are few where less than one row in this many is one. Measured where one in five to
 /// eight is: a sample takes 7 to 11 µs, a walk for a page of 50 along one set 1 to 3.
 const SPARSE: u64 = 8;
 const COMPARE_COST: u64 = 8;
 /// Measured: 8 ns a row with one key, 14 with two, of which a visit takes some.
 const KEY_COST: u64 = 6;
-/// The columns of so many rows are mostly in cache; keys of more take longer in proportion.
+/// The rows whose columns are mostly in cache; keys of more rows take longer in proportion.
 /// Measured: 37 ns a row with two keys among ten million.
 const CACHED_ROWS: u64 = 4_000_000;
 /// Measured: the first bytes of a long text take 50 to 90 ns a row, most of it waiting for memory.
@@ -31,7 +31,7 @@ const TEXT_KEY_COST: u64 = 80;
 /// Of putting the zone of a block where it belongs among the others.
 const ZONE_ORDERED_COST: u64 = 5;
 
-/// A nanosecond clears the bits of so many rows. Measured: 900 in cache; memory that comes from
+/// The rows whose bits are cleared in a nanosecond. Measured: 900 in cache; memory that comes from
 /// elsewhere is cleared at its own pace, and is then read for the first time.
 const CLEARED_ROWS: u64 = 256;
 
@@ -65,7 +65,7 @@ fn list_cost(found: &Found) -> u64 {
     }
 }
 
-/// Returns the estimated cost of putting so many rows in order.
+/// Returns the estimated cost of putting a number of rows in order.
 fn sort_cost(rows: u64) -> u64 {
     let levels = u64::from(rows.max(1).ilog2()) + 1;
     rows * COMPARE_COST * levels / 2
@@ -262,7 +262,7 @@ mod tests {
     use crate::model::{Field, Ticket};
     use crate::plan::tests::{find_all, give_first, live_of, order_by};
 
-    /// Returns whether buckets serve a segment with so many categories, the empty one too.
+    /// Returns whether buckets serve a segment with a number of categories, the empty one too.
     fn is_for_buckets(categories_count: u64) -> bool {
         let ticket = |tid: u64| Ticket {
             tid,

@@ -135,7 +135,7 @@ impl Cursor {
         }
     }
 
-    /// Returns how many rows the cursor can give, of so many matches.
+    /// Returns how many rows the cursor can give, of a number of matches.
     pub(super) fn count(&self, matches_count: u64) -> u64 {
         match &self.source {
             Source::Keyed(keyed) => keyed.len() as u64,

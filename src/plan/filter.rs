@@ -154,7 +154,8 @@ impl Filters {
 fn add_tests(filters: &[FieldFilter], names: &CustomNames, all: &mut FilterList) {
     let mut left = filters.iter().peekable();
     while let Some(filter) = left.next() {
-        if is_said(filter) {
+        // Those of the page were read before.
+        if filter.is_of_page() {
             continue;
         }
         let (test, is_complement) = match &filter.test {
@@ -185,20 +186,6 @@ fn add_tests(filters: &[FieldFilter], names: &CustomNames, all: &mut FilterList)
             is_complement,
             name: shown_name(filter),
         })));
-    }
-}
-
-/// Returns whether the filter is one by value or range that [`Filters::of`] reads by itself.
-fn is_said(filter: &FieldFilter) -> bool {
-    let Some(field) = filter.field.field() else {
-        return false;
-    };
-    match filter.test {
-        FieldTest::AnyOf(_) => field == Field::DueDate || Field::FILTERS.contains(&field),
-        FieldTest::AtLeast(_) | FieldTest::AtMost(_) => {
-            matches!(field, Field::Tid | Field::Cid | Field::DateOpened)
-        }
-        _ => false,
     }
 }
 

@@ -339,12 +339,12 @@ fn keep_ties(keyed: &mut Vec<KeyedRow>, window: Range<usize>) -> Range<usize> {
     window.start - dropped..window.end - dropped
 }
 
-/// Returns the greatest number of so many bits.
+/// Returns the greatest number that a number of bits can hold.
 fn greatest_digit(bits: u32) -> u64 {
     u64::MAX.checked_shr(u64::BITS - bits).unwrap_or(0)
 }
 
-/// Returns the digit of a value in a key of so many bits, or none at its place among them.
+/// Returns the digit of a value in a key of a number of bits, or none at its place among them.
 fn digits(value: &Value<'_>, column: &Column, key: Key, bits: u32) -> Range<u128> {
     let classes = value.classes(column);
     let past = u128::from(greatest_digit(bits)) + 1;

@@ -152,7 +152,7 @@ impl PlanMode {
     }
 }
 
-/// An answer whose rows are at most so many is found whole; a larger one as it is read.
+/// The most rows of an answer that is found whole; a larger one is found as it is read.
 const LISTED_ROWS_MAX: u64 = 4096;
 
 impl Snapshot {
@@ -301,14 +301,14 @@ struct Window {
     skip: u64,
     count: u64,
     total: u64,
-    /// So many rows are not worth a search for what is after them.
+    /// The most rows before a page that are merged and passed; past more, a search finds the page.
     few: u64,
     /// Whether more than one segment has matches.
     is_shared: bool,
 }
 
 impl Window {
-    /// Returns what a segment with so many matches has to do with it.
+    /// Returns what a segment with a number of matches has to do with it.
     fn need(&self, matches: u64) -> Need {
         if self.count == 0 || matches == 0 {
             return Need::default();
@@ -531,7 +531,7 @@ impl Answer {
         &self.rows
     }
 
-    /// Notes that so many bytes of response were written.
+    /// Notes bytes of response that were written.
     pub(crate) fn add_bytes_written(&self, bytes: u64) {
         let written = &self.explain.bytes_written;
         written.fetch_add(bytes, Ordering::Relaxed);

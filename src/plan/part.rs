@@ -23,7 +23,7 @@ pub(super) struct Part {
 /// What probing one row's texts for a term costs, in units of a posting.
 pub(super) const TEXT_PROBE_COST: u64 = 500;
 
-/// Up to so many rows of an order are looked at one by one to see which are dead.
+/// The most rows of an order that are looked at one by one to see which are dead.
 pub(super) const DEAD_LOOKED_AT_MAX: usize = 4096;
 
 // Costs of a row in half nanoseconds, and of a block in nanoseconds, of the machine that the
@@ -117,7 +117,7 @@ impl Part {
         }
     }
 
-    /// Returns the estimated cost of combining so many of all blocks with the filter, but for
+    /// Returns the estimated cost of combining some of all blocks with the filter, but for
     /// those that hold a part of a range, and but for asking rows.
     pub(super) fn block_cost(&self, segment: &Segment, blocks: u64, all_blocks: u64) -> u64 {
         let set_cost = |set: &RowSet| {

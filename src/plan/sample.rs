@@ -16,7 +16,7 @@ use super::order::Key;
 use crate::segment::block::{block_count, for_each_row};
 use crate::snapshot::LiveSegment;
 
-/// So many blocks are looked into at most, and so many matches of each taken.
+/// The most blocks that are looked into, and the most matches that are taken of each.
 const BLOCKS_MAX: usize = 8;
 const BLOCK_ROWS_MAX: u32 = 4;
 
@@ -137,7 +137,7 @@ impl Sample {
         Some((walked, ties))
     }
 
-    /// Returns how many classes of a field with so many come before that of the nth match, and
+    /// Returns how many of a field's classes come before that of the nth match, and
     /// how large a part of that one's matches, of 1,024.
     pub(super) fn classes_passed(&self, classes_count: u64, key: Key, nth: u64) -> (u64, u64) {
         let place = self.place(nth);

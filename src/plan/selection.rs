@@ -26,7 +26,7 @@ use crate::segment::Segment;
 use crate::segment::column::Column;
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
 
-/// So many rows are cheaper to merge than to search among.
+/// The most rows that are cheaper to merge than to search among.
 pub(super) const MERGED_ROWS_MAX: u64 = 48;
 
 /// Rows in order, of which it can be told how many come before a pivot.

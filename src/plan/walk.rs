@@ -439,7 +439,7 @@ impl Walk {
         self.path.rows(scope)[self.path.position(offset)]
     }
 
-    /// Returns how many matches are at the first so many offsets.
+    /// Returns how many matches are at the offsets before one.
     fn passed(&mut self, scope: Scope<'_>, offsets_count: usize, work: &mut Work) -> u64 {
         let Walk { path, samples, .. } = self;
         let Some(words) = path.words(scope) else {

@@ -409,6 +409,20 @@ impl FieldFilter {
     }
 
     /// Returns whether a lone `*` among its values makes it let everything through.
+    /// Returns whether one of the page's own variables says the filter.
+    pub(crate) fn is_of_page(&self) -> bool {
+        let Some(field) = self.field.field() else {
+            return false;
+        };
+        match self.test {
+            FieldTest::AnyOf(_) => field == Field::DueDate || Field::FILTERS.contains(&field),
+            FieldTest::AtLeast(_) | FieldTest::AtMost(_) => {
+                matches!(field, Field::Tid | Field::Cid | Field::DateOpened)
+            }
+            FieldTest::NoneOf(_) | FieldTest::Empty | FieldTest::Present => false,
+        }
+    }
+
     fn is_any(&self) -> bool {
         let is_star = |text: &String| text == "*";
         matches!(&self.test, FieldTest::AnyOf(FilterValues::Texts(texts)) if texts.iter().any(is_star))

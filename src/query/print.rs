@@ -71,7 +71,7 @@ impl Pairs<'_, '_> {
         let (start, end) = query.date_range();
         self.single(Single::StartDate, start.map(Moment::Second))?;
         self.single(Single::EndDate, end.map(Moment::Second))?;
-        let others = query.filters.iter().filter(|filter| !is_of_page(filter));
+        let others = query.filters.iter().filter(|filter| !filter.is_of_page());
         others.clone().try_for_each(|filter| self.filter(filter))?;
         for (name, test) in [("empty", FieldTest::Empty), ("present", FieldTest::Present)] {
             let listed = others.clone().filter(|filter| filter.test == test);
@@ -113,20 +113,6 @@ impl Pairs<'_, '_> {
 /// Returns texts with something between them; none where there are none.
 fn joined(texts: &[String], between: &str) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join(between))
-}
-
-/// Returns whether one of the page's own variables says the filter.
-fn is_of_page(filter: &FieldFilter) -> bool {
-    let Some(field) = filter.field.field() else {
-        return false;
-    };
-    match filter.test {
-        FieldTest::AnyOf(_) => field == Field::DueDate || Field::FILTERS.contains(&field),
-        FieldTest::AtLeast(_) | FieldTest::AtMost(_) => {
-            matches!(field, Field::Tid | Field::Cid | Field::DateOpened)
-        }
-        FieldTest::NoneOf(_) | FieldTest::Empty | FieldTest::Present => false,
-    }
 }
 
 impl fmt::Display for Query {

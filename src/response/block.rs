@@ -56,7 +56,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Makes the place after so many bytes of the first glue.
+    /// Makes the place after the first bytes of the first glue.
     pub(super) fn after(bytes: usize) -> Place {
         Place {
             part_index: 0,

@@ -19,7 +19,7 @@ use crate::segment::budget::Budget;
 use crate::segment::builder::SegmentBuilder;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
 
-/// Makes a snapshot of tickets dealt in turn to so many segments.
+/// Makes a snapshot of tickets dealt in turn to some segments.
 fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
     let mut names = CustomNames::default();
     let mut builders: Vec<_> = (0..segments_count).map(|_| SegmentBuilder::new()).collect();
@@ -255,7 +255,7 @@ fn errors() {
     }
 }
 
-/// A writer that fails once it has taken so many bytes, which it keeps.
+/// A writer that fails once it has taken a number of bytes, which it keeps.
 struct FailingWriter {
     bytes_max: usize,
     taken: Vec<u8>,
@@ -298,7 +298,7 @@ fn a_writer_may_fail_at_every_byte() {
     }
 }
 
-/// Writes to what fails after so many bytes; it must have had the first of the body, in order.
+/// Writes to what fails after a number of bytes; it must have had the first of the body, in order.
 fn fails_after(answer: &Answer, format: Format, body: &[u8], bytes: usize) {
     let mut writer = FailingWriter::of(bytes);
     match answer.write_to(format, &mut writer) {
@@ -335,7 +335,7 @@ fn a_writer_may_fail_around_every_chunk() {
     }
 }
 
-/// Pulls a response through chunks of so many bytes.
+/// Pulls a response through chunks of a size.
 fn in_chunks_of(answer: &Answer, format: Format, bytes: usize) -> Vec<u8> {
     let mut chunks = answer.clone().into_chunks(format);
     let mut body = Vec::new();

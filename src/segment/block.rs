@@ -20,7 +20,7 @@ pub(crate) type Block = [u64; BLOCK_WORDS];
 /// The block without rows.
 pub(crate) const EMPTY_BLOCK: Block = [0; BLOCK_WORDS];
 
-/// Returns how many blocks a segment of so many rows has.
+/// Returns how many blocks a segment of a number of rows has.
 pub(crate) fn blocks_count(rows_count: u32) -> u32 {
     rows_count.div_ceil(BLOCK_ROWS)
 }
@@ -116,7 +116,7 @@ pub(crate) fn for_each_row(block: &Block, block_index: u32, mut each: impl FnMut
     }
 }
 
-/// Returns the row of the `nth` bit of a block, counted from 0, if it has so many.
+/// Returns the row of the `nth` bit of a block, counted from 0; none past the last.
 pub(crate) fn select_in_block(block: &Block, block_index: u32, nth: u32) -> Option<u32> {
     let mut left = nth;
     for (index, &word) in block.iter().enumerate() {
@@ -174,7 +174,7 @@ pub(crate) fn block_of(words: &[u64], block_index: u32) -> &Block {
     words[from..].first_chunk().unwrap_or(&EMPTY_BLOCK)
 }
 
-/// Makes a bitmap without rows, as long as a segment of so many rows needs.
+/// Makes a bitmap without rows, as long as a segment of a number of rows needs.
 pub(crate) fn empty_words(rows_count: u32) -> Vec<u64> {
     vec![0; blocks_count(rows_count) as usize * BLOCK_WORDS]
 }

@@ -10,7 +10,7 @@
 //! * `used` is at least what the published snapshot takes, and what is about to be published.
 //!   It may be more: a reader says what it is about to keep before it asks, and the writer
 //!   looks at that before it counts, so what is kept or given back in that moment may count once
-//!   too often until the writer counts anew, never not at all; and so does what a reader replaces.
+//!   too often until the writer counts again, never not at all; and so does what a reader replaces.
 //! * A reader is given room up to the budget and no further.
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Budget {
-    /// Makes a budget of so many bytes, or of any.
+    /// Makes a budget of a number of bytes, or one without a limit.
     pub(crate) fn new(bytes_max: Option<usize>) -> Arc<Budget> {
         Arc::new(Budget {
             bytes_max: bytes_max.unwrap_or(usize::MAX),

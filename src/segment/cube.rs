@@ -25,7 +25,7 @@ use super::block::BLOCK_ROWS;
 use super::{FieldColumn, has_postings};
 use crate::model::Field;
 
-/// A cube has at most one cell in so many rows of its segment.
+/// A cube has at most one cell in this many rows of its segment.
 const ROWS_PER_CELL: u32 = 8;
 
 /// The classes of a field that a filter by value leaves, ascending.
@@ -84,7 +84,7 @@ impl Cube {
         cubes
     }
 
-    /// Makes cubes without rows for fields with so many classes each.
+    /// Makes cubes without rows for fields with a number of classes each.
     fn lay_out(mut fields: Vec<(Field, u64)>, cells_max: u64) -> Vec<Cube> {
         fields.sort_by_key(|&(_, classes_count)| classes_count);
         let mut cubes: Vec<Cube> = Vec::new();

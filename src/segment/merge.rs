@@ -1,7 +1,7 @@
 //! Several segments into one, without sorting again.
 //!
 //! The rows of every input ascend by tid, its dictionaries by (folded, raw) text and its
-//! words by bytes. So whatever a merge numbers anew moves without passing another, and
+//! words by bytes. So whatever a merge numbers again moves without passing another, and
 //! inputs are read in step: rows, texts and words are merged, and what a row holds is
 //! looked up, never hashed. Long texts are copied as they are encoded.
 //!
@@ -20,7 +20,7 @@
 //! # Cost
 //!
 //! Linear in the inputs' cells and postings, times the inputs for each distinct text and
-//! word; the grams of the words are made anew. Beside inputs and result it holds four
+//! word; the grams of the words are made again. Beside inputs and result it holds four
 //! bytes a row for where rows go and eight a row for the column being merged.
 
 use std::borrow::Cow;

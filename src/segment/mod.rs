@@ -661,10 +661,10 @@ impl Segment {
         rows
     }
 
-    /// Keeps the rows of a term, which took so many steps from posting to posting to find, if
+    /// Keeps the rows of a term, which took `cost` steps from posting to posting to find, if
     /// they are worth it and there is room.
     fn keep_term(&self, term: &str, rows: &Arc<RowSet>, cost: u64) {
-        if terms::is_dear(cost) {
+        if terms::is_expensive(cost) {
             self.terms.insert(term, rows, cost, &self.budget);
         }
     }

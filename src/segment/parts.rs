@@ -26,7 +26,7 @@ use super::{
 };
 use crate::model::Field;
 
-/// A field with more classes than one in so many rows gets a sorted vector instead of sets.
+/// A field with more classes than one in this many rows gets a sorted vector instead of sets.
 const POSTINGS_ROWS_PER_CLASS: u32 = 8;
 
 /// What a segment is made from; everything else follows.

@@ -376,14 +376,14 @@ impl Revision {
         for (at, &row) in changes.rows.iter().enumerate() {
             match code(at) {
                 Some(code) => codes[row as usize] = code,
-                None => return self.changed_anew(column, &codes, changes),
+                None => return self.made_again(column, &codes, changes),
             }
         }
         column.with_codes(&codes)
     }
 
     /// Makes a changed column with a value that the base does not have.
-    fn changed_anew(&self, column: &Column, codes: &[u64], changes: &Changes) -> Column {
+    fn made_again(&self, column: &Column, codes: &[u64], changes: &Changes) -> Column {
         let field = changes.field;
         match &changes.values {
             Values::Numbers(new) => {

@@ -58,7 +58,7 @@ const CONTAINER_BYTES: usize = 40;
 const READ_ROWS: usize = 128;
 
 impl RowSet {
-    /// Makes a set of ascending rows of a segment with so many rows.
+    /// Makes a set of ascending rows of a segment with `rows_count` rows.
     pub(crate) fn from_sorted(rows: &[u32], rows_count: u32) -> RowSet {
         debug_assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
         if let [first, .., last] = *rows

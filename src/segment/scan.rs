@@ -202,7 +202,7 @@ impl Segment {
     pub(crate) fn test_rows(&self, test: &RowTest, keeps: bool) -> Arc<RowSet> {
         let rows = Arc::new(test.find_rows(self));
         let cost = test.rows_cost(self);
-        if keeps && terms::is_dear(cost) {
+        if keeps && terms::is_expensive(cost) {
             self.terms.insert(&test.key(), &rows, cost, &self.budget);
         }
         rows

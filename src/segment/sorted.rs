@@ -33,15 +33,14 @@ use super::text_rows::sort_rows;
 use super::tombstones::Tombstones;
 use crate::model::memory::ARC_BYTES;
 
-/// So many ties are passed one by one before the end of them is searched for.
+/// The ties that are passed one by one before the end of them is searched for.
 const TIES_STEPPED_MAX: usize = 8;
 
-/// One class in so many is sampled: of a million rows 31 KB, which stay in cache, so that a
-/// search asks memory 16 times instead of 40. A page deep in an order by date, after a commit
-/// that replaced a ticket, took 8.6 µs more than the same once more, and takes 5 so.
+/// The class of one row in this many is sampled: of a million rows 31 KB, which stay in cache, so that
+/// a search asks memory 16 times instead of 40.
 const SAMPLED_ROWS: usize = 256;
 
-/// So many rows that died since are looked up one by one; more are found by a pass.
+/// The most rows that died since which are looked up one by one; more are found by a pass.
 const DIED_ROWS_MAX: u32 = 1024;
 
 /// The positions at which an order has the dead rows of some tombstones.
@@ -194,7 +193,7 @@ impl SortedRows {
         rows_count * 4 + found_by
     }
 
-    /// Returns the heap bytes that so many rows, sorted by text, will take.
+    /// Returns the heap bytes that rows, sorted by text, will take.
     pub(super) fn bytes_by_text(rows_count: u32) -> usize {
         rows_count as usize * 4 + (rows_count as usize).div_ceil(64) * 8
     }

@@ -1,9 +1,9 @@
 //! The row sets of keyword terms and of tests that were asked for, kept while they are worth it.
 //!
 //! A segment never changes, so what was found for a term holds for as long as the
-//! segment does. A user who pages asks for the same term on every page; a dear one is
+//! segment does. A user who pages asks for the same term on every page; an expensive one is
 //! united once. The sets are kept within a budget of bytes; past it a set is made,
-//! used and dropped, unless it is dearer than what is kept, whose cheapest then goes. A commit
+//! used and dropped, unless it is more expensive than what is kept, whose cheapest then goes. A commit
 //! that has no room otherwise takes all of them away. Readers share the sets through one atomic
 //! pointer and never wait.
 //!
@@ -27,15 +27,15 @@ use crate::model::memory::{ARC_BYTES, table_bytes};
 pub(crate) const KEPT_BYTES_MAX: usize = 32 << 20;
 
 /// The most terms that one segment keeps: keeping one more copies their table, which takes some
-/// microseconds. So many bitmaps of a million rows are what the bytes allow.
+/// microseconds. That many bitmaps of a million rows are what the bytes allow.
 const KEPT_TERMS_MAX: usize = 256;
 
 /// Row sets that were found in fewer steps from posting to posting are not worth keeping:
 /// a step is about two nanoseconds, and finding the words again some hundred.
 const KEPT_COST_MIN: u64 = 128;
 
-/// Returns whether a row set that took so many steps from posting to posting is worth keeping.
-pub(super) fn is_dear(cost: u64) -> bool {
+/// Returns whether a row set that took `cost` steps from posting to posting is worth keeping.
+pub(super) fn is_expensive(cost: u64) -> bool {
     cost >= KEPT_COST_MIN
 }
 
@@ -73,7 +73,7 @@ impl TermSets {
         kept.sets.get(term).map(|set| Arc::clone(&set.rows))
     }
 
-    /// Keeps the set of a term that took so many steps to find, if the segment's share and the
+    /// Keeps the set of a term that took `cost` steps to find, if the segment's share and the
     /// store's budget allow.
     ///
     /// Cost: a look at the sets; a copy of their table where there is room.
@@ -147,7 +147,7 @@ impl Kept {
             }
         }
         bytes += more;
-        // What goes counts until the writer counts anew.
+        // What goes counts until the writer counts again.
         let heap_bytes = bytes + table_bytes(count + 1, ENTRY_BYTES);
         let room = reserve(heap_bytes.saturating_sub(self.heap_bytes()))?;
         // A new table: what is removed from one leaves places that are not counted.
@@ -179,7 +179,7 @@ mod tests {
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
         terms.insert("a", &large, 1, &budget);
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
-        // What is dearer to find takes the place of what is cheaper.
+        // What is more expensive to find takes the place of what is cheaper.
         terms.insert("d", &large, 2, &budget);
         assert!(terms.get("d").is_some() && terms.get("a").is_none());
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
@@ -244,7 +244,7 @@ mod tests {
             let places = table_bytes(kept.sets.len(), ENTRY_BYTES);
             assert_eq!(table_bytes(kept.sets.capacity(), ENTRY_BYTES), places);
         }
-        // What is not dearer than any takes nobody's place.
+        // What is not more expensive than any takes nobody's place.
         terms.insert("last", &rows, 1, &ample);
         assert!(terms.get("last").is_none());
     }

@@ -12,7 +12,7 @@ use super::block::{
 };
 use super::rowset::RowSet;
 
-/// So many blocks are shared or copied together: their pointers, not their marks.
+/// The blocks that are shared or copied together: their pointers, not their marks.
 const GROUP_BLOCKS: usize = 16;
 
 /// Blocks side by side; one without a mark is none.

@@ -74,7 +74,7 @@ impl Publisher {
         &self.budget
     }
 
-    /// Checks that a segment being built has room for so many rows more, and that the budget
+    /// Checks that a segment being built has room for more rows, and that the budget
     /// has room for the texts that it holds already.
     pub(super) fn check_room(
         &self,
@@ -97,7 +97,7 @@ impl Publisher {
         (builder.rows_count() > 0).then(|| LiveSegment::new(builder.seal(&self.budget)))
     }
 
-    /// Returns whether rows of a segment may be revised, instead of put anew.
+    /// Returns whether rows of a segment may be revised, instead of put again.
     ///
     /// Those of a small one may not: what it is merged into would leave its revisions behind.
     /// Where there is a budget none may: readers would make columns that nobody has counted.

@@ -418,7 +418,7 @@ fn what_readers_keep_gives_way_to_a_commit() {
             Ticket { subject, ..ticket }
         }))
     };
-    // A union of so many words is kept, and so are the positions of the dead in an order.
+    // A union of this many words is kept, and so are the positions of the dead in an order.
     let ask = |snapshot: &Snapshot| {
         for request in ["keyword=printer", "tid=*&order=subject&count=200&page=2"] {
             let query: crate::Query = request.parse().unwrap();

@@ -49,7 +49,7 @@ use crate::snapshot::LiveSegment;
 /// The rows that one commit may merge.
 pub(super) const COMMIT_ROWS_MAX: u32 = 16_384;
 
-/// A merge makes so many of the greatest of its segments.
+/// The least size of a merge, in sizes of the greatest of its segments.
 const GROWTH: u64 = 4;
 
 /// The bytes that a row takes beside its long texts, about: a few a field, and words and postings.
@@ -78,7 +78,7 @@ fn is_mostly_dead(live: &LiveSegment, revised_count: u64) -> bool {
     live_count * 2 < rows_count || live_bytes * 2 < bytes(rows_count, live.segment.text_bytes())
 }
 
-/// Returns whether a segment of so many rows is merged by jobs.
+/// Returns whether a segment of a number of rows is merged by jobs.
 pub(super) fn is_large(rows_count: u32, rows_max: u32) -> bool {
     rows_count > rows_max / 2
 }

@@ -54,7 +54,7 @@ use crate::{Batch, Query, Ticket};
 use nasty::{Random, make_batch, make_request, make_ticket, make_tid};
 use worlds::Sample;
 
-/// So many bytes are drawn for a ticket or a batch; the first choices come after them.
+/// The bytes that are drawn for a ticket or a batch; the first choices come after them.
 const BYTES_MAX: usize = 192;
 
 /// The tickets of a case, at most.
@@ -122,7 +122,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Returns valid tickets with different tids, ascending, about so many.
+/// Returns valid tickets with different tids, ascending, about as many as asked for.
 ///
 /// Cost: some hundred random bytes a ticket.
 pub fn tickets(count: Range<usize>) -> impl Strategy<Value = Vec<Ticket>> {

@@ -63,7 +63,7 @@ impl Random {
         (number % end as u64) as usize
     }
 
-    /// Returns true as often as one of so many choices is made; `end` is not 0.
+    /// Returns true as often as one of `end` choices is made; `end` is not 0.
     pub fn is_one_in(&mut self, end: usize) -> bool {
         self.below(end) == 0
     }
@@ -341,7 +341,7 @@ pub fn make_patch(random: &mut Random) -> Patch {
     patch
 }
 
-/// Returns the batches that make up the same tickets in about so many commits, each after
+/// Returns the batches that make up the same tickets in about that number of commits, each after
 /// the first also replacing and removing some that later ones put back.
 pub fn split(random: &mut Random, tickets: &[Ticket], commits_count: usize) -> Vec<Batch> {
     let share = tickets.len().div_ceil(commits_count).max(1);

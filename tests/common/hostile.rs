@@ -124,7 +124,7 @@ pub fn long_requests(quarters: usize) -> Vec<Long> {
     .collect()
 }
 
-/// Tests of fields, so many of them.
+/// Tests of this many fields.
 fn long_tests(hundred: usize, ten: usize) -> Vec<Long> {
     let custom = |at: usize| format!("custom_fields.a{at}!=x&");
     vec![

@@ -21,7 +21,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 /// So much is read at once.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// So many decoded buffers may wait to be read.
+/// The decoded buffers that may wait to be read.
 const BUFFERS_AHEAD: usize = 4;
 
 /// How the bytes of an input are packed.

@@ -8,7 +8,7 @@ use ticketdex::synth::World;
 use crate::Failure;
 use crate::input::DEFAULT_SEED;
 
-/// So many bytes are written at once.
+/// The bytes that are written at once.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Makes tickets and writes them to standard output as JSON Lines

@@ -14,7 +14,7 @@ use ticketdex::{Batch, Options, Snapshot, Store, durable};
 use crate::source::{Reading, Source, is_stdin, threads};
 use crate::{Failure, counted};
 
-/// So many tickets are made where no data is named.
+/// The tickets that are made where no data is named.
 const SYNTHETIC_TICKETS: usize = 100_000;
 
 /// The seed of made-up tickets where none is named.

@@ -196,7 +196,7 @@ impl WordsBuilder {
         Words::finish(rows_count, text, ends, postings)
     }
 
-    /// Measures the rows of each word anew, since they are others now.
+    /// Measures the rows of each word again, since they are others now.
     fn measure(&mut self, order: &[u32]) {
         let mut entries = std::mem::take(&mut self.entries);
         for entry in &mut entries {

@@ -20,10 +20,10 @@ use std::thread::{Builder, JoinHandle};
 
 use super::{Words, WordsBuilder};
 
-/// A block is full at so many bytes.
+/// The bytes at which a block is full.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// So many blocks may wait for the other thread.
+/// The blocks that may wait for the other thread.
 const BLOCKS_WAITING: usize = 2;
 
 /// The texts of whole rows, end to end.

@@ -1,10 +1,10 @@
-//! The rows of short terms whose union is dear, made once, at sealing.
+//! The rows of short terms whose union is expensive, made once, at sealing.
 //!
 //! A letter or a pair of letters is in thousands of words, each in some thousands of
 //! rows: a union reads most postings there are, and cannot end early while a few rows
 //! hold none. Yet all such unions together cost little more
 //! than one: a pass over the postings collects, for each row, a bit for each of the
-//! [`KEPT_MAX`] dearest terms.
+//! [`KEPT_MAX`] most expensive terms.
 //!
 //! # Cost
 //!
@@ -18,13 +18,13 @@ use super::{Words, count_bits, for_each_bit, set_bit, stride, unite_blocks};
 /// How many terms are kept at most: the bits of a [`Mask`].
 const KEPT_MAX: usize = Mask::BITS as usize;
 
-/// Below so many rows no union is dear.
+/// The rows below which no union is expensive.
 const ROWS_MIN: u32 = 16_384;
 
 /// A bit for each kept term.
 type Mask = u128;
 
-/// The kept terms, the dearest first, and their rows.
+/// The kept terms, the most expensive first, and their rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     /// One to three bytes each.
@@ -35,14 +35,14 @@ pub(super) struct Kept {
 }
 
 /// A short term, and what its union would cost in postings.
-struct Dear {
+struct Expensive {
     cost: u64,
     term: Box<[u8]>,
     grams: std::ops::Range<usize>,
 }
 
 impl Kept {
-    /// Chooses the dearest terms of finished words, and unites their rows.
+    /// Chooses the most expensive terms of finished words, and unites their rows.
     ///
     /// Cost: O(postings), and 16 bytes a row and a word while it lasts.
     pub(super) fn make(words: &Words) -> Kept {
@@ -50,9 +50,9 @@ impl Kept {
         if rows_count < ROWS_MIN {
             return Kept::default();
         }
-        let dear = choose(words);
-        let masks = mark_words(words, &dear);
-        let mut blocks = transpose(&collect_rows(words, &masks), dear.len());
+        let chosen = choose(words);
+        let masks = mark_words(words, &chosen);
+        let mut blocks = transpose(&collect_rows(words, &masks), chosen.len());
         let [dense, ..] = words.kinds();
         for word in dense {
             for_each_term(masks[word as usize], |rank| {
@@ -61,7 +61,7 @@ impl Kept {
         }
         let rows_counts = blocks.chunks(stride(rows_count)).map(count_bits).collect();
         Kept {
-            terms: dear.into_iter().map(|dear| dear.term).collect(),
+            terms: chosen.into_iter().map(|term| term.term).collect(),
             rows_counts,
             blocks,
         }
@@ -95,8 +95,8 @@ impl Kept {
     }
 }
 
-/// Returns the dearest short terms, the dearest first.
-fn choose(words: &Words) -> Vec<Dear> {
+/// Returns the most expensive short terms, the most expensive first.
+fn choose(words: &Words) -> Vec<Expensive> {
     let mut costs: Vec<u64> = Vec::new();
     for gram in words.grams.starting_with(b"") {
         let mut cost = 0;
@@ -105,24 +105,24 @@ fn choose(words: &Words) -> Vec<Dear> {
             .for_each_word(gram, |word| cost += words.word_cost(word));
         costs.push(cost);
     }
-    let mut dear = Vec::new();
+    let mut chosen = Vec::new();
     words.grams.for_each_run(|term, grams| {
         let cost = costs[grams.clone()].iter().sum();
         if cost > u64::from(words.rows_count / 2) {
             let term = term.into();
-            dear.push(Dear { cost, term, grams });
+            chosen.push(Expensive { cost, term, grams });
         }
     });
-    dear.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| a.term.cmp(&b.term)));
-    dear.truncate(KEPT_MAX);
-    dear
+    chosen.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| a.term.cmp(&b.term)));
+    chosen.truncate(KEPT_MAX);
+    chosen
 }
 
 /// Returns, for each word, which of the terms it holds.
-fn mark_words(words: &Words, dear: &[Dear]) -> Vec<Mask> {
+fn mark_words(words: &Words, chosen: &[Expensive]) -> Vec<Mask> {
     let mut masks = vec![0; words.words_count() as usize];
-    for (rank, dear) in dear.iter().enumerate() {
-        for gram in dear.grams.clone() {
+    for (rank, term) in chosen.iter().enumerate() {
+        for gram in term.grams.clone() {
             words
                 .grams
                 .for_each_word(gram, |word| masks[word as usize] |= 1 << rank);

@@ -30,7 +30,7 @@ pub(crate) struct MergeInput<'a> {
 }
 
 impl Words {
-    /// Merges indexes into one of so many rows.
+    /// Merges indexes into one of a number of rows.
     ///
     /// No two rows may move to one place. Words that only dropped rows held are gone.
     pub(crate) fn merge(inputs: &[MergeInput<'_>], rows_count: u32) -> Words {

@@ -9,7 +9,7 @@
 //! * [`builder`]: rows of texts on their way in.
 //! * [`feed`]: their way there, in blocks, on a thread of their own if wanted.
 //! * [`grams`]: runs of three bytes, and the words that hold them.
-//! * [`kept`]: the rows of those short terms whose union is dear, made at sealing.
+//! * [`kept`]: the rows of those short terms whose union is expensive, made at sealing.
 //! * [`merge`]: several indexes into one, without hashing or sorting words again.
 //! * [`packed`]: integers in few bytes.
 //!
@@ -48,7 +48,7 @@ use kept::Kept;
 pub(crate) use merge::{MOVE_DROPPED, MergeInput};
 use packed::{Lists, Offsets};
 
-/// A bitmap takes the place of a list from one row in so many.
+/// A bitmap takes the place of a list from one row in this many.
 const DENSE_ROWS_SHARE: u32 = 32;
 
 /// Words of so few bytes are searched one after the other; grams would cost more than they
@@ -58,13 +58,13 @@ const SCANNED_BYTES_MAX: usize = 8 << 10;
 /// How many grams of a long term are looked into at most.
 const GRAMS_READ_MAX: usize = 3;
 
-/// Looking at a word costs about as much as so many postings of a gram.
+/// The postings of a gram that cost about as much as looking at a word.
 const VERIFY_COST: u64 = 8;
 
-/// Coming to a list costs about as much as so many postings in it.
+/// The postings of a list that cost about as much as coming to it.
 const LIST_COST: u64 = 48;
 
-/// Up to so many postings it is cheaper to sort rows than to fill a bitmap.
+/// The most postings of which it is cheaper to sort rows than to fill a bitmap.
 const SORTED_POSTINGS_MAX: u64 = 1_024;
 
 /// The kind of a word, by how many rows hold it.
@@ -79,7 +79,7 @@ impl Kind {
     /// Every kind, in the order in which words are numbered.
     const ALL: [Kind; 3] = [Kind::Dense, Kind::Several, Kind::Single];
 
-    /// Returns the kind of a word in so many of so many rows; none where no row holds it.
+    /// Returns the kind of a word that is in `word_rows` of `rows_count` rows; none where no row holds it.
     fn of(word_rows: u32, rows_count: u32) -> Option<Kind> {
         match word_rows {
             0 => None,
@@ -406,7 +406,7 @@ impl Words {
                 return (blocks, count);
             }
         }
-        // Counting is a fraction of what so many postings cost.
+        // Counting is a fraction of what these postings cost.
         let (mut postings_count, mut is_full) = (0, false);
         matches.for_each_in(several.clone(), |word| {
             if is_full {
@@ -492,7 +492,7 @@ impl Words {
     }
 }
 
-/// How many blocks of 64 bits hold so many bits.
+/// Returns how many blocks of 64 bits hold a number of bits.
 fn stride(bits_count: u32) -> usize {
     bits_count.div_ceil(u64::BITS) as usize
 }

@@ -83,7 +83,7 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Makes room for lists of so many bytes each, to be written by cursors.
+    /// Makes room for lists of these bytes each, to be written by cursors.
     pub(super) fn with_sizes(sizes: impl Iterator<Item = usize>) -> Lists {
         let mut ends = Offsets::default();
         let mut end = 0;

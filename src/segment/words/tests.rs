@@ -342,7 +342,7 @@ fn kinds_change_at_a_share_of_the_rows() {
         let threshold = rows_count / DENSE_ROWS_SHARE;
         let mut rows = vec![vec![String::new()]; rows_count as usize];
         for count in 1..threshold + 3 {
-            // So many rows at the end, the last one among them.
+            // Rows at the end, the last one among them.
             for texts in rows.iter_mut().rev().take(count as usize) {
                 write!(texts[0], "w{count}x ").unwrap();
             }
