@@ -199,20 +199,31 @@ impl fmt::Display for Explain {
         for (index, plan) in self.segments.iter().enumerate() {
             writeln!(
                 f,
-                "segment {index}: {} of {} rows",
+                "segment {index}: {} of {} rows match",
                 plan.matches_count, plan.rows_count
             )?;
             for filter in &plan.filters {
                 writeln!(
                     f,
-                    "  filter {}: {}, {} rows",
-                    filter.name, filter.kind, filter.estimate
+                    "  filter {}: {} rows by {}",
+                    filter.name, filter.estimate, filter.kind
                 )?;
             }
+            let access = match plan.access {
+                Access::Drive => "asking the rows of the first",
+                Access::Blocks => "bitmaps of blocks",
+            };
+            let counted = match plan.counted {
+                Counted::Index => "an index",
+                Counted::Cube => "a cube of values",
+                Counted::Drive => "listing them",
+                Counted::Blocks => "bitmaps of blocks",
+            };
             write!(
                 f,
-                "  by {}, counted by {}, order by {}, cost {}",
-                plan.access, plan.counted, plan.strategy, plan.cost
+                "  filters combined by {access}; matches counted by {counted}; order by {}, \
+                 estimated at {} ns",
+                plan.strategy, plan.cost
             )?;
             match plan.fell_back_from {
                 Some(strategy) => writeln!(f, "; {strategy} cannot serve this order")?,
@@ -251,7 +262,7 @@ mod tests {
             matches_count: 3,
             filters: vec![FilterPlan {
                 name: "status".into(),
-                kind: "words",
+                kind: "a bitmap",
                 estimate: 4,
             }],
             access: Access::Blocks,
@@ -271,15 +282,17 @@ mod tests {
             },
         };
         let work = "work: 1 rows touched, 2 rows probed, 3 blocks, 4 bytes written";
-        let first = "3 tickets match\nsegment 0: 3 of 9 rows\n  filter status: words, 4 rows\n  \
-                     by blocks, counted by cube, order by top-k, cost 21; walk cannot serve this order\n";
+        let first = "3 tickets match\nsegment 0: 3 of 9 rows match\n  filter status: 4 rows by a bitmap\n  \
+                     filters combined by bitmaps of blocks; matches counted by a cube of values; \
+                     order by top-k, estimated at 21 ns; walk cannot serve this order\n";
         assert_eq!(explain.to_string(), format!("{first}{work}"));
         explain.segments.push(SegmentPlan {
             filters: Vec::new(),
             fell_back_from: None,
             ..plan
         });
-        let second = "segment 1: 3 of 9 rows\n  by blocks, counted by cube, order by top-k, cost 21\n\
+        let second = "segment 1: 3 of 9 rows match\n  filters combined by bitmaps of blocks; matches \
+                      counted by a cube of values; order by top-k, estimated at 21 ns\n\
                       merge of 2 segments by key, then tid\n";
         assert_eq!(explain.to_string(), format!("{first}{second}{work}"));
     }

@@ -95,22 +95,22 @@ impl SegmentFilter {
         match self {
             SegmentFilter::Class(field, class) => match segment.posting(*field, *class) {
                 Posting::Set(set) => set.kind_name(),
-                Posting::Rows(_) => "sorted vector",
+                Posting::Rows(_) => "a sorted vector",
             },
             SegmentFilter::Nothing => "no rows",
-            SegmentFilter::Classes(..) => "union of postings",
+            SegmentFilter::Classes(..) => "a union of postings",
             SegmentFilter::Range {
                 is_sorted: true, ..
             }
             | SegmentFilter::Ranges {
                 is_sorted: true, ..
-            } => "sorted vector",
-            SegmentFilter::Range { .. } => "column and zones",
-            SegmentFilter::Ranges { .. } => "column",
-            SegmentFilter::Pattern(_) => "probe of tid",
+            } => "a sorted vector",
+            SegmentFilter::Range { .. } => "a column and its zones",
+            SegmentFilter::Ranges { .. } => "a column",
+            SegmentFilter::Pattern(_) => "asking each row for its tid",
             SegmentFilter::Rows(rows) => rows.kind_name(),
-            SegmentFilter::Texts(_) => "probe of texts",
-            SegmentFilter::Asked(_) => "probe of values",
+            SegmentFilter::Texts(_) => "asking each row for its texts",
+            SegmentFilter::Asked(_) => "asking each row for its value",
             SegmentFilter::Not { inner, .. } => complement_name(inner.kind_name(segment)),
         }
     }
@@ -444,14 +444,14 @@ fn word_in(column: &Column, rows: Range<u32>, ranges: &[Range<u64>]) -> u64 {
 /// Returns how `explain` calls the complement of a kind of filter.
 fn complement_name(kind: &'static str) -> &'static str {
     match kind {
-        "row range" => "all but a row range",
-        "sorted rows" => "all but sorted rows",
-        "words" => "all but words",
-        "roaring" => "all but roaring",
-        "sorted vector" => "all but a sorted vector",
+        "a range of rows" => "all but a range of rows",
+        "a list of rows" => "all but a list of rows",
+        "a bitmap" => "all but a bitmap",
+        "a roaring bitmap" => "all but a roaring bitmap",
+        "a sorted vector" => "all but a sorted vector",
         "no rows" => "all rows",
-        "union of postings" => "all but a union of postings",
-        "column and zones" | "column" => "all but some of a column",
+        "a union of postings" => "all but a union of postings",
+        "a column and its zones" | "a column" => "all but some of a column",
         other => other,
     }
 }

@@ -125,10 +125,10 @@ impl RowSet {
     /// Returns how the set is stored, for `explain`.
     pub(crate) fn kind_name(&self) -> &'static str {
         match self {
-            RowSet::Range(_) => "row range",
-            RowSet::Sorted(_) => "sorted rows",
-            RowSet::Words { .. } => "words",
-            RowSet::Roaring(_) => "roaring",
+            RowSet::Range(_) => "a range of rows",
+            RowSet::Sorted(_) => "a list of rows",
+            RowSet::Words { .. } => "a bitmap",
+            RowSet::Roaring(_) => "a roaring bitmap",
         }
     }
 
@@ -334,14 +334,17 @@ mod tests {
     #[test]
     fn density_chooses_the_form() {
         let every = |step: usize| (0..100_000).step_by(step).collect::<Vec<u32>>();
-        assert_eq!(RowSet::from_sorted(&every(2), 100_000).kind_name(), "words");
+        assert_eq!(
+            RowSet::from_sorted(&every(2), 100_000).kind_name(),
+            "a bitmap"
+        );
         assert_eq!(
             RowSet::from_sorted(&every(100), 100_000).kind_name(),
-            "roaring"
+            "a roaring bitmap"
         );
         assert_eq!(
             RowSet::from_sorted(&every(5000), 100_000).kind_name(),
-            "sorted rows"
+            "a list of rows"
         );
     }
 }
