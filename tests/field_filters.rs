@@ -195,7 +195,7 @@ fn explain_names_each_filter() {
     let cases = [
         ("status!=Closed", "status!=", "all but a bitmap"),
         ("status!=nothing", "status!=", "all rows"),
-        ("assigned_tech!=few", "uid!=", "all but sorted rows"),
+        ("assigned_tech!=few", "uid!=", "all but a list of rows"),
         (
             "priority!=High&priority!=Low",
             "priority!=",
