@@ -12,6 +12,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use smallvec::SmallVec;
+
 use super::explain::Work;
 use super::found::Found;
 use super::keys::{KeyedRow, RowKeys};
@@ -22,10 +24,15 @@ use crate::segment::block::{BLOCK_ROWS, for_each_row};
 /// The least rows that the buffer has room for.
 const ROOM_MIN: usize = 64;
 
+/// The rows that wait until they are looked at together.
+const WAITING_ROWS: usize = 32;
+
 /// The best rows so far, and perhaps some more.
 struct Best<'a> {
     keys: RowKeys<'a>,
     rows: Vec<KeyedRow>,
+    /// Rows that were taken and not looked at.
+    waiting: SmallVec<[u32; WAITING_ROWS]>,
     /// The rows that are asked for.
     needed: usize,
     /// What the last of the rows asked for packs to, once there were enough. Only what packs to no
@@ -42,6 +49,7 @@ impl<'a> Best<'a> {
         Best {
             keys: RowKeys::new(&task.live.segment, task.order),
             rows: Vec::new(),
+            waiting: SmallVec::new(),
             needed,
             worst: None,
             room: needed.saturating_mul(2).max(ROOM_MIN),
@@ -49,9 +57,25 @@ impl<'a> Best<'a> {
         }
     }
 
-    /// Takes a row, unless as many others are better as are asked for.
+    /// Takes a row.
     fn push(&mut self, row: u32) {
-        self.touched += 1;
+        self.waiting.push(row);
+        if self.waiting.len() == WAITING_ROWS {
+            self.look();
+        }
+    }
+
+    /// Looks at the rows that wait.
+    fn look(&mut self) {
+        self.keys.touch(&self.waiting);
+        self.touched += self.waiting.len() as u64;
+        for row in std::mem::take(&mut self.waiting) {
+            self.look_at(row);
+        }
+    }
+
+    /// Keeps a row, unless as many others are better as are asked for.
+    fn look_at(&mut self, row: u32) {
         let packed = self.keys.packed(row);
         if self.worst.is_some_and(|worst| packed > worst) {
             return;
@@ -72,14 +96,20 @@ impl<'a> Best<'a> {
         let room = self.needed.saturating_mul(2).max(ROOM_MIN);
         self.room = room.max(self.rows.len().saturating_mul(2));
     }
+
+    /// Returns the best of all rows taken, and perhaps some more.
+    fn finish(mut self, work: &mut Work) -> Vec<KeyedRow> {
+        self.look();
+        work.rows_touched += self.touched;
+        self.rows
+    }
 }
 
 /// Returns the best of all matches, and perhaps some more.
 pub(super) fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
     let mut best = Best::new(task);
     found.for_each(task.live, work, |row| best.push(row));
-    work.rows_touched += best.touched;
-    best.rows
+    best.finish(work)
 }
 
 /// Returns the best of all matches, and perhaps some more, by the zones of the first key.
@@ -100,6 +130,7 @@ pub(super) fn zone_rows(found: &Found, task: Task<'_>, key: Key, work: &mut Work
     });
     let mut blocks: BinaryHeap<_> = blocks.collect();
     while let Some(Reverse((first, index))) = blocks.pop() {
+        best.look();
         best.cut();
         if best.worst.is_some_and(|worst| worst < first) {
             break;
@@ -115,8 +146,7 @@ pub(super) fn zone_rows(found: &Found, task: Task<'_>, key: Key, work: &mut Work
             for_each_row(&block, index, |row| best.push(row));
         }
     }
-    work.rows_touched += best.touched;
-    best.rows
+    best.finish(work)
 }
 
 #[cfg(test)]
