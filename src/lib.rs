@@ -205,8 +205,8 @@ pub use plan::{
 #[doc(hidden)]
 pub use plan::{FilterMode, PlanMode};
 pub use query::{
-    AnyField, Direction, FieldFilter, FieldTest, Fields, FilterValue, FilterValues, OrderKey,
-    Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
+    AnyField, Cursor, Direction, FieldFilter, FieldTest, Fields, FilterValue, FilterValues,
+    OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
 };
 pub use response::{Chunks, error_response};
 /// The crate whose `RoaringTreemap` is a set of ticket numbers, in the version that fits.

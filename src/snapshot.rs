@@ -502,7 +502,8 @@ impl<'a> Record<'a> {
         })
     }
 
-    fn number(&self, field: Field) -> Option<u64> {
+    /// Returns the number of an integer or a date; none also where 0 stands for none.
+    pub(crate) fn number(&self, field: Field) -> Option<u64> {
         self.segment.column(Slot::Field(field))?.number(self.row)
     }
 }

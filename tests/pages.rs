@@ -9,7 +9,9 @@
 mod common;
 
 use common::nasty::{Random, make_tickets};
-use ticketdex::{Batch, FilterMode, Options, PlanMode, Query, Snapshot, Store, Strategy, Ticket};
+use ticketdex::{
+    Batch, Cursor, FilterMode, Options, PlanMode, Query, Snapshot, Store, Strategy, Ticket,
+};
 
 const FILTERS: [&str; 9] = [
     "",
@@ -108,6 +110,85 @@ fn compare(snapshot: &Snapshot, request: &str, pages: &[(u64, u64)]) {
     }
 }
 
+/// Returns the cursor of one record of a request's whole answer; none where a text is too long.
+fn cursor_at(snapshot: &Snapshot, request: &str, index: usize) -> Option<Cursor> {
+    let query: Query = format!("{request}&count=1&page={}", index + 1)
+        .parse()
+        .unwrap();
+    let answer = snapshot.answer(&query);
+    answer.next().or_else(|| answer.previous())
+}
+
+/// Compares what lies beside places with the whole answer, under every strategy.
+fn compare_places(snapshot: &Snapshot, request: &str, pages: &[(u64, u64)]) {
+    let whole = tids(snapshot, &request.parse().unwrap(), PlanMode::default());
+    let strategies = std::iter::once(None).chain(Strategy::ALL.map(Some));
+    for &(count, page) in pages {
+        let index = ((page - 1) * count) as usize;
+        if index >= whole.len() {
+            continue;
+        }
+        let Some(cursor) = cursor_at(snapshot, request, index) else {
+            assert!(
+                whole.len() == 1 || request.contains("su"),
+                "{index} of {request}"
+            );
+            continue;
+        };
+        let after = &whole[index + 1..];
+        let before = &whole[..index];
+        let first = &after[..after.len().min(count as usize)];
+        let last = &before[before.len().saturating_sub(count as usize)..];
+        let asked = [
+            (format!("{request}&count={count}&after={cursor}"), first),
+            (format!("{request}&count={count}&before={cursor}"), last),
+            (format!("{request}&after={cursor}"), after),
+            (
+                format!("{request}&count=5000&before={cursor}"),
+                &before[before.len().saturating_sub(5000)..],
+            ),
+        ];
+        for (request, expected) in asked {
+            let query: Query = request.parse().unwrap();
+            for strategy in strategies.clone() {
+                for (filters, is_cold) in [(FilterMode::Planned, false), (FilterMode::Scan, true)] {
+                    let mode = PlanMode {
+                        filters,
+                        strategy,
+                        is_cold,
+                    };
+                    let answer = snapshot.answer_with(&query, mode);
+                    let got: Vec<u64> = answer.records().map(|record| record.tid()).collect();
+                    assert_eq!(got, expected, "{request} under {mode:?}");
+                    assert_eq!(answer.count(), expected.len() as u64);
+                    assert_eq!(answer.total(), whole.len() as u64);
+                }
+            }
+            check_sides(snapshot, &query, &whole, expected);
+        }
+    }
+}
+
+/// Checks that an answer gives cursors on the sides on which there is more, and that these lead on.
+fn check_sides(snapshot: &Snapshot, query: &Query, whole: &[u64], page: &[u64]) {
+    let answer = snapshot.answer(query);
+    let ([first, ..], [.., last]) = (page, page) else {
+        assert_eq!((answer.next(), answer.previous()), (None, None));
+        return;
+    };
+    let place = |tid: &u64| whole.iter().position(|other| other == tid).unwrap();
+    let (first, last) = (place(first), place(last));
+    if first == 0 {
+        assert_eq!(answer.previous(), None, "before the first");
+    }
+    if last == whole.len() - 1 {
+        assert_eq!(answer.next(), None, "after the last");
+    }
+    let has_text = query.to_string().contains("su");
+    assert!(first == 0 || has_text || answer.previous().is_some());
+    assert!(last == whole.len() - 1 || has_text || answer.next().is_some());
+}
+
 struct OnFailure<'a>(u64, &'a str);
 
 impl Drop for OnFailure<'_> {
@@ -132,6 +213,7 @@ fn compare_all(seed: u64, sizes: &[usize], pages: &[(u64, u64)]) {
             let request = format!("{tid}{filter}&order={order}");
             let _named = OnFailure(seed, &request);
             compare(&snapshot, &request, pages);
+            compare_places(&snapshot, &request, pages);
         }
     }
 }

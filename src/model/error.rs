@@ -105,6 +105,13 @@ pub enum ErrorKind {
         /// The page as given, cut at 100 characters.
         page: String,
     },
+    /// A request has a place in the order and a page, or two places.
+    CursorConflict {
+        /// The variable of the place: `after` or `before`.
+        variable: &'static str,
+        /// The variable that may not stand beside it: `before` or `page`.
+        other: &'static str,
+    },
     /// A ticket breaks a rule of the model, and its batch was refused.
     InvalidTicket {
         /// The ticket, where its number is known.
@@ -201,6 +208,7 @@ impl Error {
             ErrorKind::DuplicateVariable { .. } => "duplicate_variable",
             ErrorKind::PageNeedsCount { .. } => "page_needs_count",
             ErrorKind::PageNeedsWildcard { .. } => "page_needs_wildcard",
+            ErrorKind::CursorConflict { .. } => "cursor_conflict",
             ErrorKind::InvalidTicket { .. } => "invalid_ticket",
             ErrorKind::UnknownTicket { .. } => "unknown_ticket",
             ErrorKind::TooManyCustomFields { .. } => "too_many_custom_fields",
@@ -258,6 +266,7 @@ impl Error {
             | ErrorKind::DuplicateVariable { .. }
             | ErrorKind::PageNeedsCount { .. }
             | ErrorKind::PageNeedsWildcard { .. }
+            | ErrorKind::CursorConflict { .. }
             | ErrorKind::InvalidTicket { .. }
             | ErrorKind::TooManyCustomFields { .. }
             | ErrorKind::InvalidSyntax { .. }
@@ -608,6 +617,12 @@ impl ErrorKind {
                 write!(
                     f,
                     "page is \"{page}\" but needs a tid that holds *, like tid=*"
+                )
+            }
+            ErrorKind::CursorConflict { variable, other } => {
+                write!(
+                    f,
+                    "{variable} is given beside {other} but must be the only place in the order"
                 )
             }
             ErrorKind::InvalidTicket {

@@ -19,6 +19,8 @@ pub(super) struct Blocks {
     class: Option<(Field, u32)>,
     span: Range<u32>,
     left: Range<u32>,
+    /// The rows after the place that was sought.
+    sought: Range<u32>,
     descends: bool,
     /// How many matches there are through each block of the span, as far as counted.
     through: Vec<u64>,
@@ -32,6 +34,7 @@ impl Blocks {
             class: None,
             left: span.clone(),
             span,
+            sought: 0..u32::MAX,
             descends,
             through: Vec::new(),
         }
@@ -56,11 +59,29 @@ impl Blocks {
             return false;
         };
         let start = out.len();
-        for_each_row(&self.block(scope, index, work), index, |row| out.push(row));
+        let block = self.block(scope, index, work);
+        let (sought, rows) = (&self.sought, index * BLOCK_ROWS..(index + 1) * BLOCK_ROWS);
+        if sought.start <= rows.start && rows.end <= sought.end {
+            for_each_row(&block, index, |row| out.push(row));
+        } else {
+            for_each_row(&block, index, |row| {
+                if sought.contains(&row) {
+                    out.push(row);
+                }
+            });
+        }
         if self.descends {
             out[start..].reverse();
         }
         true
+    }
+
+    /// Leaves only the matches among some rows, before any is taken or counted.
+    pub(super) fn seek(&mut self, rows: Range<u32>) {
+        let start = self.left.start.max(rows.start / BLOCK_ROWS);
+        let end = self.left.end.min(rows.end.div_ceil(BLOCK_ROWS));
+        self.left = start..end.max(start);
+        self.sought = rows;
     }
 
     /// Passes over the first `count` of all matches; appends the rest of the block then begun.

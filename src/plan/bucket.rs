@@ -10,7 +10,9 @@ use super::blocks::Blocks;
 use super::conjunction::Scope;
 use super::explain::Work;
 use super::order::{Key, Value};
+use super::place::Place;
 use crate::model::Field;
+use crate::segment::Slot;
 
 /// The classes of a key's field in the key's direction, and how far they are passed.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Starts at the first class; none where the key's field has no set for each class.
     pub(super) fn new(scope: Scope<'_>, key: Key) -> Option<Bucket> {
-        let crate::segment::Slot::Field(field) = key.slot else {
+        let Slot::Field(field) = key.slot else {
             return None;
         };
         Some(Bucket {
@@ -64,6 +66,29 @@ impl Bucket {
             while blocks.take(scope, out, work) {}
         }
         has_more
+    }
+
+    /// Passes over the classes before a place, so that the class of the place comes first.
+    ///
+    /// Returns whether there is one; its matches are left as they are.
+    pub(super) fn seek(&mut self, scope: Scope<'_>, place: &Place) -> bool {
+        let Some(value) = place.first() else {
+            if place.is_behind_all() {
+                self.begun = self.classes_count;
+            }
+            return false;
+        };
+        let classes = self.classes_of(scope, &value);
+        self.begun = classes.start;
+        !classes.is_empty()
+    }
+
+    /// Leaves only the matches among some rows of the class that comes next.
+    pub(super) fn seek_rows(&mut self, scope: Scope<'_>, rows: Range<u32>) {
+        self.begin(scope);
+        if let Some(blocks) = &mut self.blocks {
+            blocks.seek(rows);
+        }
     }
 
     /// Begins the next class; false where none is left.
@@ -144,16 +169,20 @@ impl Bucket {
         value: &Value<'_>,
         work: &mut Work,
     ) -> Range<u64> {
-        let slot = crate::segment::Slot::Field(self.field);
-        let column = scope.live.segment.column(slot);
+        let classes = self.classes_of(scope, value);
+        self.passed(scope, classes.start, work)..self.passed(scope, classes.end, work)
+    }
+
+    /// Returns the class of a value, or none at its place, as counted in the key's direction.
+    fn classes_of(&self, scope: Scope<'_>, value: &Value<'_>) -> Range<u32> {
+        let column = scope.live.segment.column(Slot::Field(self.field));
         let classes = column.map_or(0..0, |column| value.classes(column));
         let (start, end) = (classes.start as u32, classes.end as u32);
-        let (start, end) = if self.descends {
-            (self.classes_count - end, self.classes_count - start)
+        if self.descends {
+            self.classes_count - end..self.classes_count - start
         } else {
-            (start, end)
-        };
-        self.passed(scope, start, work)..self.passed(scope, end, work)
+            start..end
+        }
     }
 
     /// Returns the matches of the class that the nth match is of, and how many come before.

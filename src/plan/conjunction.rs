@@ -58,7 +58,7 @@ pub(super) struct Conjunction {
     blocks_cost: u64,
 }
 
-/// A segment and the filters in it: what a cursor is handed at each step.
+/// A segment and the filters in it: what a path is handed at each step.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) live: &'a LiveSegment,

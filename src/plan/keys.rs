@@ -5,7 +5,7 @@
 //! on that integer, so that rows are told apart by it without looking values up.
 
 use std::cmp::Ordering;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::order::{Key, Order, Value, directed, is_constant};
 use crate::segment::Segment;
@@ -51,6 +51,11 @@ impl Bound {
             ties: leading..leading + 1,
             is_open: true,
         }
+    }
+
+    /// Returns the least that a row can pack to which does not come before the bound.
+    pub(super) fn start(&self) -> u64 {
+        u64::try_from(self.ties.start).unwrap_or(u64::MAX)
     }
 
     /// Compares what a row packs to with the bound.
@@ -126,10 +131,10 @@ impl<'a> RowKeys<'a> {
         }
     }
 
-    /// Returns the least that a row can pack to which has a class in the first key, one of codes.
-    pub(super) fn least_packed(&self, class: u64) -> u64 {
+    /// Returns what rows can pack to that have a class in the first key, one of codes.
+    pub(super) fn packed_of_class(&self, class: u64) -> RangeInclusive<u64> {
         let (Some((_, key)), Some(&bits)) = (self.keys.first(), self.packed_bits.first()) else {
-            return 0;
+            return 0..=u64::MAX;
         };
         let digit = if key.descends {
             greatest_digit(bits) - class
@@ -137,7 +142,8 @@ impl<'a> RowKeys<'a> {
             class
         };
         let rest: u32 = self.packed_bits[1..].iter().sum();
-        digit << rest
+        let first = digit << rest;
+        first..=first | greatest_digit(rest)
     }
 
     /// Asks for the texts of some rows at once, where the first key is a long text: each of them is

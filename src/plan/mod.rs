@@ -13,12 +13,12 @@
 //!   export is found as it is read.
 //! * Nothing is kept by request: what is kept is row sets of terms and orders of fields.
 
+mod answer;
 mod bind;
 mod blocks;
 mod bucket;
 mod conjunction;
 mod cost;
-mod cursor;
 mod due;
 mod explain;
 mod filter;
@@ -27,6 +27,8 @@ mod keys;
 mod matcher;
 mod order;
 mod part;
+mod path_rows;
+mod place;
 mod probe;
 mod rows;
 mod sample;
@@ -38,25 +40,30 @@ mod top;
 mod walk;
 mod warm;
 
+use std::cmp;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use crate::query::{Fields, Query};
-use crate::snapshot::{LiveSegment, Record, RowId, Snapshot};
+use crate::model::Field;
+use crate::query::{Cursor, OrderKey, Query};
+use crate::snapshot::{LiveSegment, Snapshot};
+use answer::{Body, Explained, Page, Sides};
 use conjunction::Conjunction;
 use cost::cost;
-use cursor::Cursor;
 use due::order_cost;
 use filter::Filters;
 use found::Found;
-use order::Order;
-use selection::{MERGED_ROWS_MAX, Member};
-use task::{Need, Task};
+use keys::RowKeys;
+use order::{Order, filtered_by};
+use path_rows::PathRows;
+use place::{PackedPlace, Place};
+use selection::Member;
+use task::{Task, Window};
 
+pub use answer::{Answer, Records};
 use explain::SegmentSketch;
 pub use explain::{Access, Counted, Explain, FilterPlan, SegmentPlan, Work};
 pub(crate) use rows::Rows;
@@ -203,74 +210,206 @@ impl Snapshot {
             return self.count(filters, mode);
         }
         let mut work = Work::default();
-        let order = Order::resolve(query, self);
-        let find = |(index, live)| {
-            let conjunction = Conjunction::compile(&filters, index, live, mode);
-            Found::new(conjunction, live, mode, &mut work)
-        };
-        let found: Vec<Found> = self.segments().iter().enumerate().map(find).collect();
-        let total = found.iter().map(Found::count).sum::<u64>();
+        let found = self.find_matches(&filters, mode, &mut work);
+        let total = found.iter().map(Found::count).sum();
         let (skip, take) = query.window();
-        let count = total.saturating_sub(skip).min(take);
-        let is_shared = found.iter().filter(|found| found.count() > 0).count() > 1;
-        let window = Window {
-            skip,
-            count,
-            total,
-            // So few rows are passed by merging them, unless a plan is demanded.
-            few: if is_shared && mode.strategy.is_none() {
-                MERGED_ROWS_MAX
-            } else {
-                0
+        let asked = match (query.after(), query.before()) {
+            (Some(cursor), _) => Asked::At {
+                cursor,
+                is_before: false,
+                take,
             },
-            is_shared,
+            (None, Some(cursor)) => Asked::At {
+                cursor,
+                is_before: true,
+                take,
+            },
+            (None, None) => Asked::Window(skip, take),
         };
+        let order = query.order();
+        let (arranged, sides) = self.arrange_asked(found, order, &asked, mode, filtered_by(query));
+        work.add(&arranged.work);
+        let page = Page {
+            count: arranged.rows.left(),
+            rows: arranged.rows,
+            order: order.into(),
+            fields: query.fields().cloned().map(Arc::new),
+            sides,
+        };
+        Answer {
+            snapshot: self.clone(),
+            filters,
+            body: Body::Records(page),
+            explain: Explained::new(total, arranged.plans, work),
+        }
+    }
+
+    /// Finds what matches in each segment.
+    fn find_matches(&self, filters: &Filters, mode: PlanMode, work: &mut Work) -> Vec<Found> {
+        let find = |(index, live)| {
+            let conjunction = Conjunction::compile(filters, index, live, mode);
+            Found::new(conjunction, live, mode, work)
+        };
+        self.segments().iter().enumerate().map(find).collect()
+    }
+
+    /// Finds the rows of a page, or those on a side of a place.
+    fn arrange_asked<'a>(
+        &self,
+        found: Vec<Found>,
+        order: &[OrderKey],
+        asked: &Asked<'_>,
+        mode: PlanMode,
+        filtered: impl Fn(Field) -> Option<&'a str>,
+    ) -> (Arranged, Sides) {
+        let total = found.iter().map(Found::count).sum();
+        let (cursor, is_before, take) = match *asked {
+            Asked::Window(skip, take) => {
+                let order = Order::resolve(order, false, self, filtered).0;
+                return self.arrange_window(found, order, (skip, take), mode);
+            }
+            Asked::At {
+                cursor,
+                is_before,
+                take,
+            } => (cursor, is_before, take),
+        };
+        if take > LISTED_ROWS_MAX {
+            // So many rows are found as they are read, which takes knowing how many there are.
+            let (order, place) = Place::resolve(cursor, order, false, self, filtered);
+            let mut work = Work::default();
+            let (before, through) = self.ranks(&found, &order, &place, &mut work);
+            let window = if is_before {
+                let taken = take.min(before);
+                (before - taken, taken)
+            } else {
+                (through, take)
+            };
+            let (mut arranged, sides) = self.arrange_window(found, order, window, mode);
+            arranged.work.add(&work);
+            return (arranged, sides);
+        }
+        let (order, place) = Place::resolve(cursor, order, is_before, self, filtered);
+        // One more row tells whether more follow.
+        let window = Window::at_place(take + 1, total);
+        let mut arranged = self.arrange(found, order, &window, Some(&place), mode);
+        let has_more = Some(arranged.rows.truncate(take));
+        let sides = if is_before {
+            arranged.rows.reverse();
+            Sides {
+                has_before: has_more,
+                has_after: None,
+            }
+        } else {
+            Sides {
+                has_before: None,
+                has_after: has_more,
+            }
+        };
+        (arranged, sides)
+    }
+
+    /// Finds the rows of a page, given how many rows it skips and takes.
+    fn arrange_window(
+        &self,
+        found: Vec<Found>,
+        order: Order,
+        (skip, take): (u64, u64),
+        mode: PlanMode,
+    ) -> (Arranged, Sides) {
+        let window = Window::new((skip, take), &found, mode);
+        let sides = Sides {
+            has_before: Some(skip > 0),
+            has_after: Some(window.total - window.count > skip),
+        };
+        (self.arrange(found, order, &window, None, mode), sides)
+    }
+
+    /// Chooses a path in each segment and starts it; finds the rows now if they are few.
+    fn arrange(
+        &self,
+        found: Vec<Found>,
+        order: Order,
+        window: &Window,
+        place: Option<&Place>,
+        mode: PlanMode,
+    ) -> Arranged {
+        let mut work = Work::default();
         let mut plans = SmallVec::with_capacity(found.len());
-        let mut members = Vec::with_capacity(if count > 0 { found.len() } else { 0 });
+        let mut members = Vec::with_capacity(if window.count > 0 { found.len() } else { 0 });
         for (index, (live, found)) in (0..).zip(self.segments().iter().zip(found)) {
+            let need = window.need(found.count());
+            if need.most == 0 {
+                plans.push(Choice::NOTHING.sketch(&found, live));
+                continue;
+            }
             let within = order.within(&live.segment);
+            let place = place.map(|place| place.within(&order, &live.segment));
             let task = Task {
                 live,
                 order: &within,
-                need: window.need(found.count()),
+                need,
+                place: place.as_ref(),
                 mode,
             };
-            let choice = if task.need.most > 0 {
-                choose(&found, task)
-            } else {
-                Choice::NOTHING
-            };
+            let choice = choose(&found, task);
             plans.push(choice.sketch(&found, live));
-            if task.need.most > 0 {
-                let matches_count = found.count();
-                let cursor = Cursor::new(choice.strategy, found, task, &mut work);
-                members.push(Member {
-                    segment: index,
-                    count: cursor.count(matches_count),
-                    cursor,
-                });
-            }
+            let matches_count = found.count();
+            let path_rows = PathRows::new(choice.strategy, found, task, &mut work);
+            members.push(Member {
+                segment: index,
+                count: path_rows.count(matches_count),
+                path_rows,
+            });
         }
-        let mut rows = Rows::new(members, order, count);
-        if count > 0 {
-            rows.skip(self, skip, window.few);
+        let mut rows = Rows::new(members, order, window.count);
+        if window.count > 0 {
+            rows.skip(self, window.skip, window.few);
         }
-        if (1..=LISTED_ROWS_MAX).contains(&count) {
+        if (1..=LISTED_ROWS_MAX + 1).contains(&window.count) {
             let (listed, listing) = rows.listed(self);
             rows = listed;
             work.add(&listing);
         } else {
             work.add(&rows.work());
         }
-        Answer {
-            snapshot: self.clone(),
-            count,
-            is_count_only: false,
-            filters,
-            fields: query.fields().cloned().map(Arc::new),
-            rows,
-            explain: Explained::new(total, plans, work),
+        Arranged { rows, plans, work }
+    }
+
+    /// Returns how many of the matches come before a place, and how many through it.
+    fn ranks(&self, found: &[Found], order: &Order, place: &Place, work: &mut Work) -> (u64, u64) {
+        let (mut before, mut through) = (0, 0);
+        for (live, found) in self.segments().iter().zip(found) {
+            if found.count() == 0 {
+                continue;
+            }
+            let within = order.within(&live.segment);
+            let place = place.within(order, &live.segment);
+            let keys = RowKeys::new(&live.segment, &within);
+            let place = PackedPlace::new(&place, &live.segment, &within, &keys);
+            found.for_each(live, work, |row| {
+                let side = place.compare((keys.packed(row), row));
+                before += u64::from(side == cmp::Ordering::Less);
+                through += u64::from(side != cmp::Ordering::Greater);
+            });
         }
+        (before, through)
+    }
+
+    /// Returns whether anything matches on a side of a place.
+    fn has_match(
+        &self,
+        filters: &Filters,
+        order: &[OrderKey],
+        cursor: &Cursor,
+        is_before: bool,
+    ) -> bool {
+        let mode = PlanMode::default();
+        let found = self.find_matches(filters, mode, &mut Work::default());
+        let (order, place) = Place::resolve(cursor, order, is_before, self, |_| None);
+        let window = Window::at_place(1, found.iter().map(Found::count).sum());
+        let arranged = self.arrange(found, order, &window, Some(&place), mode);
+        arranged.rows.left() > 0
     }
 
     /// Counts what matches: no order is resolved, and no row asked for.
@@ -286,48 +425,30 @@ impl Snapshot {
         let plans = self.segments().iter().enumerate().map(plan).collect();
         Answer {
             snapshot: self.clone(),
-            count: 0,
-            is_count_only: true,
             filters,
-            fields: None,
-            rows: Rows::none(),
+            body: Body::Count,
             explain: Explained::new(total, plans, work),
         }
     }
 }
 
-/// The part of the order that is asked for, over all segments.
-struct Window {
-    skip: u64,
-    count: u64,
-    total: u64,
-    /// The most rows before a page that are merged and passed; past more, a search finds the page.
-    few: u64,
-    /// Whether more than one segment has matches.
-    is_shared: bool,
+/// Which rows of the order are asked for.
+enum Asked<'a> {
+    /// So many after the first that are skipped.
+    Window(u64, u64),
+    /// At most `take` that are nearest to a place, on one side of it.
+    At {
+        cursor: &'a Cursor,
+        is_before: bool,
+        take: u64,
+    },
 }
 
-impl Window {
-    /// Returns what a segment with a number of matches has to do with it.
-    fn need(&self, matches: u64) -> Need {
-        if self.count == 0 || matches == 0 {
-            return Need::default();
-        }
-        // A page is not past the end, so it skips less than there is.
-        let share = |rows: u64| {
-            let share = u128::from(rows) * u128::from(matches) / u128::from(self.total);
-            share as u64
-        };
-        let few = if self.skip > 0 { self.few } else { 0 };
-        let take = matches.min(self.count + few);
-        Need {
-            skip: share(self.skip),
-            take,
-            share: take.min(share(self.count + few).saturating_add(1)),
-            most: matches.min(self.skip + self.count),
-            is_shared: self.is_shared && self.skip > self.few,
-        }
-    }
+/// The rows of a page, with the plans that found them.
+struct Arranged {
+    rows: Rows,
+    plans: SmallVec<[SegmentSketch; 1]>,
+    work: Work,
 }
 
 impl Work {
@@ -413,182 +534,6 @@ fn choose(found: &Found, task: Task<'_>) -> Choice {
     }
 }
 
-/// What a request matched: the total, and the rows of the page in order.
-///
-/// Owns its snapshot and is `Send + 'static`, so it can be written on another thread
-/// while the store goes on. Total and count are known before the first byte is written.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::{Batch, Format, Options, Query, Store, Ticket};
-///
-/// let mut store = Store::new(Options::default());
-/// let mut batch = Batch::new();
-/// batch.put(Ticket { tid: 34, ..Ticket::default() });
-/// store.commit(batch)?;
-/// let answer = store.reader().snapshot().answer(&"count_only=Y".parse::<Query>()?);
-/// let mut body = Vec::new();
-/// answer.write_to(Format::Delimited, &mut body)?;
-/// assert_eq!(body, b"count=1\n");
-/// # Ok::<(), ticketdex::Error>(())
-/// ```
-#[derive(Clone)]
-pub struct Answer {
-    snapshot: Snapshot,
-    count: u64,
-    is_count_only: bool,
-    filters: Filters,
-    /// What each record shows in a response, where that is not all.
-    fields: Option<Arc<Fields>>,
-    rows: Rows,
-    /// Shared by all clones, and with it what they write.
-    explain: Arc<Explained>,
-}
-
-/// The plan of an answer, and how many bytes were written of it.
-#[derive(Debug)]
-struct Explained {
-    total: u64,
-    plans: SmallVec<[SegmentSketch; 1]>,
-    work: Work,
-    bytes_written: AtomicU64,
-}
-
-impl Explained {
-    fn new(total: u64, plans: SmallVec<[SegmentSketch; 1]>, work: Work) -> Arc<Explained> {
-        Arc::new(Explained {
-            total,
-            plans,
-            work,
-            bytes_written: AtomicU64::new(0),
-        })
-    }
-}
-
-/// Prints the figures of the answer and none of its tickets.
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
-            .field("total", &self.total())
-            .field("count", &self.count())
-            .field("is_count_only", &self.is_count_only)
-            .field("snapshot", &self.snapshot)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Answer {
-    /// Returns the number of matching tickets, before `count` and `page`.
-    pub fn total(&self) -> u64 {
-        self.explain.total
-    }
-
-    /// Returns the number of records in the response; 0 where only the total is asked for.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Returns the records in order, as views.
-    pub fn records(&self) -> Records<'_> {
-        Records {
-            snapshot: &self.snapshot,
-            rows: self.rows.clone(),
-            ids: Vec::new().into_iter(),
-        }
-    }
-
-    /// Returns the plan, with the work done so far.
-    pub fn explain(&self) -> Explain {
-        let Explained {
-            total, plans, work, ..
-        } = &*self.explain;
-        Explain {
-            total: *total,
-            segments: plans.iter().map(|plan| plan.plan(&self.filters)).collect(),
-            work: Work {
-                bytes_written: self.explain.bytes_written.load(Ordering::Relaxed),
-                ..*work
-            },
-        }
-    }
-
-    /// Returns the variables that each record shows in a response; none is all of them.
-    pub(crate) fn fields(&self) -> Option<&Fields> {
-        self.fields.as_deref()
-    }
-
-    pub(crate) fn is_count_only(&self) -> bool {
-        self.is_count_only
-    }
-
-    pub(crate) fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
-    }
-
-    /// Returns the cursor over the rows, at their start.
-    pub(crate) fn rows(&self) -> &Rows {
-        &self.rows
-    }
-
-    /// Notes bytes of response that were written.
-    pub(crate) fn add_bytes_written(&self, bytes: u64) {
-        let written = &self.explain.bytes_written;
-        written.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
-/// The records of an answer, in order.
-pub struct Records<'a> {
-    snapshot: &'a Snapshot,
-    rows: Rows,
-    ids: std::vec::IntoIter<RowId>,
-}
-
-/// Prints how many records are still to come.
-impl fmt::Debug for Records<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records")
-            .field("left", &self.left())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Records<'_> {
-    fn left(&self) -> u64 {
-        self.rows.left() + self.ids.len() as u64
-    }
-}
-
-impl<'a> Iterator for Records<'a> {
-    type Item = Record<'a>;
-
-    fn next(&mut self) -> Option<Record<'a>> {
-        if self.ids.len() == 0 {
-            let mut ids = Vec::new();
-            self.rows.fill(self.snapshot, &mut ids);
-            self.ids = ids.into_iter();
-        }
-        self.ids.next().map(|id| self.snapshot.record(id))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = usize::try_from(self.left());
-        (left.unwrap_or(usize::MAX), left.ok())
-    }
-}
-
-/// Exact where `usize` can count the tickets, which takes more than 2^32 of them to fail.
-impl ExactSizeIterator for Records<'_> {}
-
-impl std::iter::FusedIterator for Records<'_> {}
-
-// An answer can travel to the thread that writes it.
-const _: () = {
-    const fn is_send<T: Send + 'static>() {}
-    is_send::<Answer>();
-};
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -596,6 +541,7 @@ mod tests {
     use super::*;
     use crate::model::names::CustomNames;
     use crate::model::{Field, Ticket};
+    use crate::plan::task::Need;
     use crate::segment::Slot;
     use crate::segment::budget::Budget;
     use crate::segment::builder::SegmentBuilder;
@@ -641,6 +587,7 @@ mod tests {
             live,
             order,
             need,
+            place: None,
             mode: PlanMode::default(),
         }
     }

@@ -11,6 +11,8 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::model::Field;
 use crate::model::value::{fold, text_prefix};
 use crate::query::{Direction, OrderKey, Query, SortKey};
@@ -36,33 +38,45 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Resolves the order of a query.
-    pub(super) fn resolve(query: &Query, snapshot: &Snapshot) -> Order {
-        let mut keys = Vec::new();
-        let mut tid_descends = false;
-        for OrderKey { key, direction } in query.order() {
-            let descends = *direction == Direction::Descending;
-            let slot = match key {
+    /// Resolves an order, turned around where `is_reversed` says so, given the text that a field
+    /// has in all that matches.
+    ///
+    /// Returns beside it, for each key before tid, the text that all have in it, if they do, and
+    /// whether it descends.
+    pub(super) fn resolve<'a>(
+        order: &[OrderKey],
+        is_reversed: bool,
+        snapshot: &Snapshot,
+        filtered: impl Fn(Field) -> Option<&'a str>,
+    ) -> (Order, SmallVec<[(Option<&'a str>, bool); 2]>) {
+        let mut keys: SmallVec<[Key; 2]> = SmallVec::new();
+        let mut constants = SmallVec::new();
+        let mut tid_descends = is_reversed;
+        for OrderKey { key, direction } in order {
+            let descends = (*direction == Direction::Descending) != is_reversed;
+            let (slot, constant) = match key {
                 SortKey::Field(Field::Tid) => {
                     tid_descends = descends;
                     break;
                 }
-                // Where a filter leaves one value, all that matches ties; a list may have more.
-                SortKey::Field(field) if !field.is_list() && query.values(*field).len() == 1 => {
-                    None
-                }
-                SortKey::Field(field) => Some(Slot::Field(*field)),
-                SortKey::Custom(name) => snapshot.names().find(name).map(Slot::Custom),
+                SortKey::Field(field) => (Some(Slot::Field(*field)), filtered(*field)),
+                SortKey::Custom(name) => match snapshot.names().find(name) {
+                    Some(index) => (Some(Slot::Custom(index)), None),
+                    // A custom field that no ticket has is empty in all of them.
+                    None => (None, Some("")),
+                },
             };
+            constants.push((constant, descends));
+            let slot = slot.filter(|_| constant.is_none());
             keys.extend(slot.map(|slot| Key { slot, descends }));
         }
         // By tid alone is what most requests ask for, so that it is worth no allocation.
         let keys = if keys.is_empty() {
             Arc::default()
         } else {
-            keys.into()
+            keys.as_slice().into()
         };
-        Order { keys, tid_descends }
+        (Order { keys, tid_descends }, constants)
     }
 
     /// Returns the order of a segment's rows: without the keys in which all of them tie.
@@ -104,6 +118,16 @@ impl Order {
         }
         let tid = |id: RowId| segment_of(snapshot, id).tid(id.row);
         directed(tid(a).cmp(&tid(b)), self.tid_descends)
+    }
+}
+
+/// Returns what tells the one text that a query's filters leave a field, if they do.
+///
+/// A list may have more elements than the one that is asked for.
+pub(super) fn filtered_by<'a>(query: &'a Query) -> impl Fn(Field) -> Option<&'a str> {
+    |field| match query.values(field) {
+        [value] if !field.is_list() => Some(value),
+        _ => None,
     }
 }
 

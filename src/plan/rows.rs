@@ -1,4 +1,4 @@
-//! The rows of an answer in order: one cursor a segment, merged by key, then tid.
+//! The rows of an answer in order: those of a path a segment, merged by key, then tid.
 //!
 //! A [`Rows`] holds positions only and is handed the snapshot at each step, so an
 //! answer can own both. The next row of each segment waits in a heap with an integer that
@@ -20,7 +20,7 @@ use crate::snapshot::{RowId, Snapshot};
 /// The most rows that one [`Rows::fill`] appends.
 const FILL_ROWS_MAX: u64 = 256;
 
-/// A cursor over the rows of an answer.
+/// The rows, as far as they are not given yet, of an answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     source: Source,
@@ -57,7 +57,7 @@ struct Merge {
 }
 
 impl Rows {
-    /// Makes a cursor that gives none.
+    /// Makes rows of which there are none.
     pub(super) fn none() -> Rows {
         Rows {
             source: Source::Nothing,
@@ -65,7 +65,7 @@ impl Rows {
         }
     }
 
-    /// Makes a cursor that gives at most `count` rows after what is skipped.
+    /// Gives at most `count` rows after what is skipped.
     pub(super) fn new(members: Vec<Member>, order: Order, count: u64) -> Rows {
         Rows {
             source: Source::Merged(Merge {
@@ -85,7 +85,7 @@ impl Rows {
         };
         if let [only] = &mut merge.members[..] {
             let live = &snapshot.segments()[only.segment as usize];
-            only.cursor.skip(live, count);
+            only.path_rows.skip(live, count);
             return None;
         }
         let passed = (count > few)
@@ -96,10 +96,53 @@ impl Rows {
         passed
     }
 
+    /// Returns the first row that is left.
+    pub(super) fn first(&self, snapshot: &Snapshot) -> Option<RowId> {
+        let (mut rows, mut ids) = (self.clone(), Vec::new());
+        rows.left = rows.left.min(1);
+        rows.fill(snapshot, &mut ids);
+        ids.first().copied()
+    }
+
+    /// Returns the last row, for which those that are not listed are found.
+    pub(super) fn last(&self, snapshot: &Snapshot) -> Option<RowId> {
+        if let Source::Listed { ids, .. } = &self.source {
+            return ids.last().copied();
+        }
+        let (mut rows, mut ids, mut last) = (self.clone(), Vec::new(), None);
+        loop {
+            rows.fill(snapshot, &mut ids);
+            match ids.last() {
+                Some(id) => last = Some(*id),
+                None => return last,
+            }
+            ids.clear();
+        }
+    }
+
+    /// Drops listed rows past a number of them; returns whether there were any.
+    pub(super) fn truncate(&mut self, count: u64) -> bool {
+        let Source::Listed { ids, .. } = &mut self.source else {
+            return false;
+        };
+        let has_more = ids.len() as u64 > count;
+        if has_more {
+            *ids = ids[..count as usize].into();
+            self.left = count;
+        }
+        has_more
+    }
+
+    /// Turns listed rows around.
+    pub(super) fn reverse(&mut self) {
+        if let Source::Listed { ids, .. } = &mut self.source {
+            *ids = ids.iter().rev().copied().collect();
+        }
+    }
+
     /// Finds every row now; returns them and the work it took.
     pub(super) fn listed(mut self, snapshot: &Snapshot) -> (Rows, Work) {
-        let left = self.left;
-        let mut ids = Vec::with_capacity(usize::try_from(left).unwrap_or(0));
+        let mut ids = Vec::with_capacity(usize::try_from(self.left).unwrap_or(0));
         while self.left > 0 {
             let before = ids.len();
             self.fill(snapshot, &mut ids);
@@ -107,11 +150,7 @@ impl Rows {
                 break;
             }
         }
-        debug_assert_eq!(
-            ids.len() as u64,
-            left,
-            "an answer has as many rows as it says"
-        );
+        let left = ids.len() as u64;
         let work = self.work();
         let source = Source::Listed {
             ids: ids.into(),
@@ -135,7 +174,7 @@ impl Rows {
                 if let [only] = &mut merge.members[..] {
                     let segment = only.segment;
                     let live = &snapshot.segments()[segment as usize];
-                    let rows = std::iter::from_fn(|| only.cursor.next(live));
+                    let rows = std::iter::from_fn(|| only.path_rows.next(live));
                     out.extend(rows.take(wanted as usize).map(|row| RowId { segment, row }));
                 } else {
                     let next = || merge.next(snapshot);
@@ -151,12 +190,12 @@ impl Rows {
         self.left
     }
 
-    /// Returns the work of the cursors so far.
+    /// Returns the work of the paths so far.
     pub(super) fn work(&self) -> Work {
         let mut sum = Work::default();
         if let Source::Merged(merge) = &self.source {
             for member in &merge.members {
-                sum.add(&member.cursor.work);
+                sum.add(&member.path_rows.work);
             }
         }
         sum
@@ -191,10 +230,10 @@ impl Merge {
     /// Takes the next row of a member.
     fn head(&mut self, snapshot: &Snapshot, member: usize) -> Option<Head> {
         let Member {
-            segment, cursor, ..
+            segment, path_rows, ..
         } = &mut self.members[member];
         let segment = *segment;
-        let row = cursor.next(&snapshot.segments()[segment as usize])?;
+        let row = path_rows.next(&snapshot.segments()[segment as usize])?;
         let id = RowId { segment, row };
         Some(Head {
             leading: self.order.leading(snapshot, id),

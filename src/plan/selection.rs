@@ -19,15 +19,12 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::blocks::Blocks;
-use super::cursor::{Cursor, Source};
 use super::keys::{KeyedRow, RowKeys};
 use super::order::{Key, Order, Value, directed, is_constant};
+use super::path_rows::{Path, PathRows};
 use crate::segment::Segment;
 use crate::segment::column::Column;
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
-
-/// The most rows that are cheaper to merge than to search among.
-pub(super) const MERGED_ROWS_MAX: u64 = 48;
 
 /// Rows in order, of which it can be told how many come before a pivot.
 trait Sequence {
@@ -99,8 +96,8 @@ fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     pub(super) segment: u32,
-    pub(super) cursor: Cursor,
-    /// How many matches the cursor has to give.
+    pub(super) path_rows: PathRows,
+    /// How many matches the path_rows has to give.
     pub(super) count: u64,
 }
 
@@ -148,7 +145,7 @@ pub(super) fn pass(
     }
     for (member, window) in members.iter_mut().zip(&windows) {
         let live = &snapshot.segments()[member.segment as usize];
-        member.cursor.skip(live, window.start);
+        member.path_rows.skip(live, window.start);
     }
     Passed {
         left: left(&windows),
@@ -182,7 +179,7 @@ fn pass_by_keys(
     for ((member, ties), keyed) in members.iter_mut().zip(ties).zip(keyed) {
         let live = &snapshot.segments()[member.segment as usize];
         let rows = keyed.into_iter().map(|(_, row)| row).collect();
-        member.cursor.enter(live, ties.end, rows);
+        member.path_rows.enter(live, ties.end, rows);
     }
     Passed {
         left: nth - windows.iter().map(|window| window.start).sum::<u64>(),
@@ -224,7 +221,7 @@ fn partition_window(
 /// A member's matches by the value of the order's first key.
 struct ByValue<'a> {
     live: &'a LiveSegment,
-    cursor: &'a mut Cursor,
+    path_rows: &'a mut PathRows,
     key: Key,
     /// The value, where all rows of the segment have the same.
     constant: Option<Value<'a>>,
@@ -244,8 +241,8 @@ impl<'a> ByValue<'a> {
             live,
             key,
             constant: is_constant(segment, key.slot).then(|| Value::of(segment, key.slot, 0)),
-            keys: RowKeys::new(segment, &member.cursor.order),
-            cursor: &mut member.cursor,
+            keys: RowKeys::new(segment, &member.path_rows.order),
+            path_rows: &mut member.path_rows,
             classes: 0..segment.column(key.slot).map_or(0, Column::classes_count),
             last: (0..0, 0..0),
         }
@@ -277,15 +274,15 @@ impl<'a> Sequence for ByValue<'a> {
         let segment: &'a Segment = &self.live.segment;
         let slot = self.key.slot;
         let row = self
-            .cursor
-            .with_source(self.live, |source, scope, work| match source {
-                Source::Walk(walk) => walk.row_at(scope, nth, work),
-                Source::Bucket(bucket) => {
+            .path_rows
+            .with_path(self.live, |path, scope, work| match path {
+                Path::Walk(walk) => walk.row_at(scope, nth, work),
+                Path::Bucket(bucket) => {
                     let (mut blocks, before) = bucket.group_of(scope, nth, work);
                     blocks.nth(scope, nth - before, work).unwrap_or(0)
                 }
-                Source::Keyed(keyed) => keyed[nth as usize].1,
-                Source::Blocks(_) | Source::Done => 0,
+                Path::Keyed(keyed) => keyed[nth as usize].1,
+                Path::Blocks(_) | Path::Done => 0,
             });
         Value::of(segment, slot, row.unwrap_or(0))
     }
@@ -298,28 +295,28 @@ impl<'a> Sequence for ByValue<'a> {
                 Ordering::Greater => window.start..window.start,
             };
         }
-        let classes = if self.cursor.is_walk() {
+        let classes = if self.path_rows.is_walk() {
             self.classes_of(pivot, window)
         } else {
             0..0
         };
         let (keys, key, segment) = (&self.keys, self.key, &self.live.segment);
         let split = self
-            .cursor
-            .with_source(self.live, |source, scope, work| match source {
-                Source::Walk(walk) => {
+            .path_rows
+            .with_path(self.live, |path, scope, work| match path {
+                Path::Walk(walk) => {
                     let group = walk.group_of_classes(scope, pivot, &classes);
                     walk.ranks(scope, &group, work)
                 }
-                Source::Bucket(bucket) => bucket.ranks(scope, pivot, work),
-                Source::Keyed(keyed) => match keys.bound_of_first(pivot) {
+                Path::Bucket(bucket) => bucket.ranks(scope, pivot, work),
+                Path::Keyed(keyed) => match keys.bound_of_first(pivot) {
                     Some(bound) => partition_window(keyed, window, |row| bound.compare(row.0)),
                     None => partition_window(keyed, window, |row| {
                         let value = Value::of(segment, key.slot, row.1);
                         directed(value.cmp(pivot), key.descends)
                     }),
                 },
-                Source::Blocks(_) | Source::Done => window.clone(),
+                Path::Blocks(_) | Path::Done => window.clone(),
             });
         let split = split.unwrap_or_else(|| window.clone());
         let start = split.start.clamp(window.start, window.end);
@@ -332,7 +329,7 @@ impl<'a> Sequence for ByValue<'a> {
 /// A member's matches, or those with one value of the only key, by tid.
 struct ByTid<'a> {
     live: &'a LiveSegment,
-    cursor: &'a mut Cursor,
+    path_rows: &'a mut PathRows,
     descends: bool,
     /// How many matches there are in all.
     count: u64,
@@ -357,14 +354,14 @@ impl<'a> ByTid<'a> {
         window: &Range<u64>,
     ) -> ByTid<'a> {
         let live = &snapshot.segments()[member.segment as usize];
-        let cursor = &mut member.cursor;
-        let ties = cursor.with_source(live, |source, scope, work| match source {
-            Source::Walk(walk) if !window.is_empty() => {
+        let path_rows = &mut member.path_rows;
+        let ties = path_rows.with_path(live, |path, scope, work| match path {
+            Path::Walk(walk) if !window.is_empty() => {
                 let row = walk.row_at(scope, window.start, work);
                 let slot = order.keys[0].slot;
                 Ties::Group(walk.group_of(scope, &Value::of(&live.segment, slot, row)))
             }
-            Source::Bucket(bucket) if !window.is_empty() => {
+            Path::Bucket(bucket) if !window.is_empty() => {
                 let (blocks, before) = bucket.group_of(scope, window.start, work);
                 Ties::Class(blocks, before)
             }
@@ -372,7 +369,7 @@ impl<'a> ByTid<'a> {
         });
         ByTid {
             live,
-            cursor,
+            path_rows,
             descends: order.tid_descends,
             count: member.count,
             ties: ties.unwrap_or(Ties::All),
@@ -385,19 +382,22 @@ impl Sequence for ByTid<'_> {
 
     fn pivot(&mut self, nth: u64) -> u64 {
         let ByTid {
-            live, cursor, ties, ..
+            live,
+            path_rows,
+            ties,
+            ..
         } = self;
-        let found = cursor.found_rows().get(nth as usize).copied();
+        let found = path_rows.found_rows().get(nth as usize).copied();
         let ascending = if self.descends {
             self.count - 1 - nth
         } else {
             nth
         };
-        let row = cursor.with_source(live, |source, scope, work| match (source, ties) {
-            (Source::Walk(walk), Ties::Group(group)) => Some(walk.row_in(scope, group, nth, work)),
+        let row = path_rows.with_path(live, |path, scope, work| match (path, ties) {
+            (Path::Walk(walk), Ties::Group(group)) => Some(walk.row_in(scope, group, nth, work)),
             (_, Ties::Class(blocks, before)) => blocks.nth(scope, nth - *before, work),
-            (Source::Blocks(blocks), _) => blocks.nth(scope, ascending, work),
-            (Source::Keyed(keyed), _) => Some(keyed[nth as usize].1),
+            (Path::Blocks(blocks), _) => blocks.nth(scope, ascending, work),
+            (Path::Keyed(keyed), _) => Some(keyed[nth as usize].1),
             _ => found,
         });
         // A sequence has as many matches as it says.
@@ -407,7 +407,7 @@ impl Sequence for ByTid<'_> {
     fn split(&mut self, pivot: &u64, window: &Range<u64>) -> Range<u64> {
         let ByTid {
             live,
-            cursor,
+            path_rows,
             ties,
             descends,
             count,
@@ -424,14 +424,14 @@ impl Sequence for ByTid<'_> {
             directed(ordering, *descends)
         };
         let found = {
-            let all = cursor.found_rows();
+            let all = path_rows.found_rows();
             let start = all.partition_point(|&row| compare(row) == Ordering::Less);
             let ties = &all[start..];
             let end = start + ties.partition_point(|&row| compare(row) == Ordering::Equal);
             start as u64..end as u64
         };
-        let split = cursor.with_source(live, |source, scope, work| match (source, ties) {
-            (Source::Walk(walk), Ties::Group(group)) => {
+        let split = path_rows.with_path(live, |path, scope, work| match (path, ties) {
+            (Path::Walk(walk), Ties::Group(group)) => {
                 let start = walk.rank_in(scope, group, rows.start, work);
                 start..walk.rank_in(scope, group, rows.end, work)
             }
@@ -439,7 +439,7 @@ impl Sequence for ByTid<'_> {
                 let start = *before + blocks.rank(scope, rows.start, work);
                 start..*before + blocks.rank(scope, rows.end, work)
             }
-            (Source::Blocks(blocks), _) => {
+            (Path::Blocks(blocks), _) => {
                 let start = blocks.rank(scope, rows.start, work);
                 let end = blocks.rank(scope, rows.end, work);
                 if *descends {
@@ -448,7 +448,7 @@ impl Sequence for ByTid<'_> {
                     start..end
                 }
             }
-            (Source::Keyed(keyed), _) => partition_window(keyed, window, |row| compare(row.1)),
+            (Path::Keyed(keyed), _) => partition_window(keyed, window, |row| compare(row.1)),
             _ => found,
         });
         let split = split.unwrap_or_else(|| window.clone());
@@ -482,34 +482,34 @@ impl<'a> ByKeys<'a> {
     ) -> ByKeys<'a> {
         let live = &snapshot.segments()[member.segment as usize];
         let segment: &'a Segment = &live.segment;
-        let needed = member.cursor.needed();
+        let needed = member.path_rows.needed();
         let rows = if ties.is_empty() {
             Vec::new()
         } else if is_constant(segment, order.keys[0].slot) {
-            member.cursor.drain(live)
+            member.path_rows.drain(live)
         } else {
-            let listed = member.cursor.with_source(live, |source, scope, work| {
+            let listed = member.path_rows.with_path(live, |path, scope, work| {
                 let mut rows = Vec::new();
-                match source {
-                    Source::Walk(walk) => {
+                match path {
+                    Path::Walk(walk) => {
                         walk.skip_groups(scope, ties.start, work);
                         walk.take_group(scope, &mut rows, work);
                     }
-                    Source::Bucket(bucket) => {
+                    Path::Bucket(bucket) => {
                         bucket.skip_groups(scope, ties.start, work);
                         bucket.take_group(scope, &mut rows, work);
                     }
-                    Source::Keyed(keyed) => {
+                    Path::Keyed(keyed) => {
                         let group = &keyed[ties.start as usize..ties.end as usize];
                         rows.extend(group.iter().map(|&(_, row)| row));
                     }
-                    Source::Blocks(_) | Source::Done => {}
+                    Path::Blocks(_) | Path::Done => {}
                 }
                 rows
             });
             listed.unwrap_or_default()
         };
-        let keys = RowKeys::new(segment, &member.cursor.order);
+        let keys = RowKeys::new(segment, &member.path_rows.order);
         ByKeys {
             snapshot,
             order,

@@ -9,8 +9,9 @@
 //! Top-k costs all matches. By zones it costs the matches of the blocks that are looked into, and some
 //! nanoseconds for each other block.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+use std::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
@@ -18,6 +19,7 @@ use super::explain::Work;
 use super::found::Found;
 use super::keys::{KeyedRow, RowKeys};
 use super::order::Key;
+use super::place::PackedPlace;
 use super::task::Task;
 use crate::segment::block::{BLOCK_ROWS, for_each_row};
 
@@ -38,6 +40,8 @@ struct Best<'a> {
     /// What the last of the rows asked for packs to, once there were enough. Only what packs to no
     /// more can still enter. What ties with it stays: the other keys are looked at once, at the end.
     worst: Option<u64>,
+    /// The place after which rows are taken.
+    place: Option<PackedPlace<'a>>,
     /// The rows at which the buffer is cut.
     room: usize,
     touched: u64,
@@ -46,8 +50,10 @@ struct Best<'a> {
 impl<'a> Best<'a> {
     fn new(task: Task<'a>) -> Best<'a> {
         let needed = usize::try_from(task.need.most).unwrap_or(usize::MAX);
+        let keys = RowKeys::new(&task.live.segment, task.order);
         Best {
-            keys: RowKeys::new(&task.live.segment, task.order),
+            place: place_of(task, &keys),
+            keys,
             rows: Vec::new(),
             waiting: SmallVec::new(),
             needed,
@@ -77,7 +83,7 @@ impl<'a> Best<'a> {
     /// Keeps a row, unless as many others are better as are asked for.
     fn look_at(&mut self, row: u32) {
         let packed = self.keys.packed(row);
-        if self.worst.is_some_and(|worst| packed > worst) {
+        if self.worst.is_some_and(|worst| packed > worst) || !is_after(&self.place, (packed, row)) {
             return;
         }
         self.rows.push((packed, row));
@@ -112,21 +118,40 @@ pub(super) fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<Ke
     best.finish(work)
 }
 
+/// Returns all matches, in no order.
+pub(super) fn all_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
+    let mut all = Vec::with_capacity(usize::try_from(found.count()).unwrap_or(0));
+    found.for_each(task.live, work, |row| all.push(row));
+    work.rows_touched += all.len() as u64;
+    let keys = RowKeys::new(&task.live.segment, task.order);
+    let place = place_of(task, &keys);
+    let mut keyed = keys.keyed(all.into_iter());
+    keyed.retain(|&row| is_after(&place, row));
+    keyed
+}
+
 /// Returns the best of all matches, and perhaps some more, by the zones of the first key.
 pub(super) fn zone_rows(found: &Found, task: Task<'_>, key: Key, work: &mut Work) -> Vec<KeyedRow> {
     let mut best = Best::new(task);
     let Some(column) = task.live.segment.column(key.slot) else {
         return top_rows(found, task, work);
     };
-    let blocks = found.conjunction.block_indexes().map(|index| {
+    let blocks = found.conjunction.block_indexes().filter_map(|index| {
         // Where there are no zones every block can have the best.
-        let zone = column.zone_classes(index..index + 1);
-        let first = match zone {
-            Some(classes) if key.descends => classes.end - 1,
-            Some(classes) => classes.start,
-            None => return Reverse((0, index)),
+        let Some(classes) = column.zone_classes(index..index + 1) else {
+            return Some(Reverse((0, index)));
         };
-        Reverse((best.keys.least_packed(first), index))
+        let (first, last) = if key.descends {
+            (classes.end - 1, classes.start)
+        } else {
+            (classes.start, classes.end - 1)
+        };
+        let least = *best.keys.packed_of_class(first).start();
+        let greatest = *best.keys.packed_of_class(last).end();
+        Some(Reverse((
+            least_after(&best.place, &(least..=greatest))?,
+            index,
+        )))
     });
     let mut blocks: BinaryHeap<_> = blocks.collect();
     while let Some(Reverse((first, index))) = blocks.pop() {
@@ -147,6 +172,31 @@ pub(super) fn zone_rows(found: &Found, task: Task<'_>, key: Key, work: &mut Work
         }
     }
     best.finish(work)
+}
+
+/// Returns the place after which rows are asked for, as the keys pack it.
+fn place_of<'a>(task: Task<'a>, keys: &RowKeys<'_>) -> Option<PackedPlace<'a>> {
+    let place = task.place?;
+    Some(PackedPlace::new(
+        place,
+        &task.live.segment,
+        task.order,
+        keys,
+    ))
+}
+
+fn is_after(place: &Option<PackedPlace<'_>>, row: KeyedRow) -> bool {
+    let place = place.as_ref();
+    place.is_none_or(|place| place.compare(row) == Ordering::Greater)
+}
+
+/// Returns the least that a row after a place packs to, of those that pack to a range; none where
+/// no row of the range is after it.
+fn least_after(place: &Option<PackedPlace<'_>>, packed: &RangeInclusive<u64>) -> Option<u64> {
+    match place {
+        Some(place) => place.least_after(packed),
+        None => Some(*packed.start()),
+    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use super::conjunction::Scope;
 use super::explain::Work;
 use super::matcher::Matcher;
 use super::order::{Key, Value};
+use super::place::Place;
 use crate::segment::block::is_set;
 use crate::segment::column::Column;
 use crate::segment::sorted::SortedRows;
@@ -33,7 +34,7 @@ const SAMPLE_POSITIONS: usize = 256;
 
 /// Where a walk leads: positions of a key's order, and which of their rows match.
 #[derive(Clone, Debug)]
-struct Path {
+struct Course {
     key: Key,
     matcher: Matcher,
     /// The positions that matches can be at.
@@ -44,10 +45,10 @@ struct Path {
 #[derive(Clone, Debug, Default)]
 struct Samples(Vec<u64>);
 
-/// A path, and how far it is passed.
+/// A course, and how far it is passed.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
-    path: Path,
+    course: Course,
     /// The positions that are neither passed nor in the group.
     left: Range<usize>,
     /// Those left of the ties that were begun.
@@ -55,7 +56,7 @@ pub(super) struct Walk {
     samples: Samples,
 }
 
-impl Path {
+impl Course {
     fn sorted<'a>(&self, scope: Scope<'a>) -> Option<&'a SortedRows> {
         scope.live.segment.order(self.key.slot)
     }
@@ -144,19 +145,19 @@ impl Samples {
     }
 
     /// Returns the offsets between two samples.
-    fn offsets(index: usize, path: &Path) -> Range<usize> {
+    fn offsets(index: usize, course: &Course) -> Range<usize> {
         let start = index * SAMPLE_POSITIONS;
-        start..(start + SAMPLE_POSITIONS).min(path.span.len())
+        start..(start + SAMPLE_POSITIONS).min(course.span.len())
     }
 
-    /// Counts the matches through some hundred offsets more; false at the end of the path.
-    fn extend(&mut self, path: &Path, words: &[u64], rows: &[u32], work: &mut Work) -> bool {
-        let offsets = Samples::offsets(self.0.len(), path);
+    /// Counts the matches through some hundred offsets more; false at the end of the course.
+    fn extend(&mut self, course: &Course, words: &[u64], rows: &[u32], work: &mut Work) -> bool {
+        let offsets = Samples::offsets(self.0.len(), course);
         if offsets.is_empty() {
             return false;
         }
         work.rows_touched += offsets.len() as u64;
-        let count = count_where_set(words, &rows[path.positions(&offsets)]);
+        let count = count_where_set(words, &rows[course.positions(&offsets)]);
         self.0.push(self.before(self.0.len()) + count);
         true
     }
@@ -167,7 +168,7 @@ impl Walk {
     pub(super) fn new(key: Key, span: Range<usize>, matcher: Matcher) -> Walk {
         Walk {
             left: span.clone(),
-            path: Path { key, matcher, span },
+            course: Course { key, matcher, span },
             group: 0..0,
             samples: Samples::default(),
         }
@@ -175,7 +176,7 @@ impl Walk {
 
     /// Returns whether the place of a match can be told without giving those before.
     pub(super) fn is_countable(&self) -> bool {
-        !matches!(&self.path.matcher, Matcher::Asked(_))
+        !matches!(&self.course.matcher, Matcher::Asked(_))
     }
 
     /// Appends matches until there are `wanted` rows; false once none is left.
@@ -190,7 +191,7 @@ impl Walk {
     ) -> bool {
         while out.len() < wanted {
             if Range::is_empty(&self.group) {
-                if self.path.key.descends {
+                if self.course.key.descends {
                     if !self.begin_group(scope, work) {
                         return false;
                     }
@@ -225,9 +226,9 @@ impl Walk {
             self.left = 0..0;
             return false;
         };
-        let column = self.path.column(scope);
-        let sorted = self.path.sorted(scope);
-        if self.path.key.descends {
+        let column = self.course.column(scope);
+        let sorted = self.course.sorted(scope);
+        if self.course.key.descends {
             let start = sorted.map_or(0, |sorted| sorted.group_start(column, position));
             self.group = start.max(self.left.start)..position + 1;
             self.left.end = self.group.start;
@@ -241,11 +242,11 @@ impl Walk {
 
     /// Returns the first position left whose row matches.
     fn next_match(&mut self, scope: Scope<'_>, work: &mut Work) -> Option<usize> {
-        let rows = &self.path.rows(scope)[self.left.clone()];
-        let (dead, descends) = (&scope.live.dead, self.path.key.descends);
-        let found = if let Some(words) = self.path.words(scope) {
+        let rows = &self.course.rows(scope)[self.left.clone()];
+        let (dead, descends) = (&scope.live.dead, self.course.key.descends);
+        let found = if let Some(words) = self.course.words(scope) {
             position_where(rows, descends, |row| is_set(words, row))
-        } else if let Matcher::Asked(asked) = &mut self.path.matcher {
+        } else if let Matcher::Asked(asked) = &mut self.course.matcher {
             let probes = scope.conjunction.probes(scope.live);
             position_where(rows, descends, |row| asked.holds(scope, &probes, row, work))
         } else if dead.count() == 0 {
@@ -271,11 +272,11 @@ impl Walk {
         out: &mut Vec<u32>,
         work: &mut Work,
     ) -> usize {
-        let rows = &self.path.rows(scope)[positions.clone()];
+        let rows = &self.course.rows(scope)[positions.clone()];
         let dead = &scope.live.dead;
-        let passed = if let Some(words) = self.path.words(scope) {
+        let passed = if let Some(words) = self.course.words(scope) {
             collect_where(rows, wanted, out, |row| is_set(words, row))
-        } else if let Matcher::Asked(asked) = &mut self.path.matcher {
+        } else if let Matcher::Asked(asked) = &mut self.course.matcher {
             let probes = scope.conjunction.probes(scope.live);
             collect_where(rows, wanted, out, |row| {
                 asked.holds(scope, &probes, row, work)
@@ -289,18 +290,51 @@ impl Walk {
         positions.start + passed
     }
 
+    /// Passes over what comes before the ties of a place in the key; returns whether there are any.
+    pub(super) fn seek(&mut self, scope: Scope<'_>, place: &Place) -> bool {
+        let Some(value) = place.first() else {
+            if place.is_behind_all() {
+                self.left = 0..0;
+            }
+            return false;
+        };
+        let group = self.group_of(scope, &value);
+        if self.course.key.descends {
+            self.left.end = group.start;
+        } else {
+            self.left.start = group.end;
+        }
+        let has_ties = !group.is_empty();
+        self.group = group;
+        has_ties
+    }
+
+    /// Leaves only some rows of the ties that were sought.
+    pub(super) fn seek_rows(&mut self, scope: Scope<'_>, rows: &Range<u32>) {
+        let ties = &self.course.rows(scope)[self.group.clone()];
+        let start = ties.partition_point(|&row| row < rows.start);
+        let end = ties.partition_point(|&row| row < rows.end);
+        self.group = self.group.start + start..self.group.start + end.max(start);
+    }
+
+    /// Appends all matches of the ties that were sought.
+    pub(super) fn take_sought(&mut self, scope: Scope<'_>, out: &mut Vec<u32>, work: &mut Work) {
+        let group = std::mem::replace(&mut self.group, 0..0);
+        self.collect(scope, group, usize::MAX, out, work);
+    }
+
     /// Passes over the first `count` of all matches, ties ascending by row.
     pub(super) fn skip(&mut self, scope: Scope<'_>, count: u64, work: &mut Work) {
         let offset = self.offset_of(scope, count, work);
-        if offset == self.path.span.len() {
+        if offset == self.course.span.len() {
             self.left = 0..0;
-        } else if self.path.key.descends {
-            let group = self.group_at(scope, self.path.position(offset));
+        } else if self.course.key.descends {
+            let group = self.group_at(scope, self.course.position(offset));
             let position = self.position_in(scope, &group, count, work);
             self.group = position..group.end;
             self.left.end = group.start;
         } else {
-            self.left.start = self.path.position(offset);
+            self.left.start = self.course.position(offset);
         }
     }
 
@@ -308,12 +342,12 @@ impl Walk {
     /// they have.
     pub(super) fn skip_groups(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> u64 {
         let offset = self.offset_of(scope, nth, work);
-        if offset == self.path.span.len() {
+        if offset == self.course.span.len() {
             self.left = 0..0;
             return nth;
         }
-        let group = self.group_at(scope, self.path.position(offset));
-        if self.path.key.descends {
+        let group = self.group_at(scope, self.course.position(offset));
+        if self.course.key.descends {
             self.left.end = group.end;
         } else {
             self.left.start = group.start;
@@ -323,18 +357,18 @@ impl Walk {
 
     /// Returns the positions of the ties that a position is of.
     pub(super) fn group_at(&self, scope: Scope<'_>, position: usize) -> Range<usize> {
-        let column = self.path.column(scope);
-        self.path.sorted(scope).map_or(0..0, |sorted| {
+        let column = self.course.column(scope);
+        self.course.sorted(scope).map_or(0..0, |sorted| {
             let start = sorted
                 .group_start(column, position)
-                .max(self.path.span.start);
-            start..sorted.group_end(column, position).min(self.path.span.end)
+                .max(self.course.span.start);
+            start..sorted.group_end(column, position).min(self.course.span.end)
         })
     }
 
     /// Returns the positions of the rows with a value.
     pub(super) fn group_of(&self, scope: Scope<'_>, value: &Value<'_>) -> Range<usize> {
-        let column = self.path.column(scope);
+        let column = self.course.column(scope);
         let classes = column.map_or(0..0, |column| value.classes(column));
         self.group_of_classes(scope, value, &classes)
     }
@@ -346,12 +380,12 @@ impl Walk {
         value: &Value<'_>,
         classes: &Range<u64>,
     ) -> Range<usize> {
-        let Some(sorted) = self.path.sorted(scope) else {
+        let Some(sorted) = self.course.sorted(scope) else {
             return 0..0;
         };
-        let texts = scope.live.segment.text_column(self.path.key.slot);
-        let within = |position: usize| position.clamp(self.path.span.start, self.path.span.end);
-        let group = match (self.path.column(scope), texts) {
+        let texts = scope.live.segment.text_column(self.course.key.slot);
+        let within = |position: usize| position.clamp(self.course.span.start, self.course.span.end);
+        let group = match (self.course.column(scope), texts) {
             (Some(column), _) => sorted.positions(column, classes),
             (None, Some(texts)) => {
                 let compare = |row: u32| Value::Long(texts.encoded(row)).cmp(value);
@@ -372,7 +406,7 @@ impl Walk {
         group: &Range<usize>,
         work: &mut Work,
     ) -> Range<u64> {
-        let offsets = self.path.offsets(group);
+        let offsets = self.course.offsets(group);
         let start = self.passed(scope, offsets.start, work);
         // Most segments do not have the value that another was asked for.
         let is_empty = offsets.is_empty();
@@ -391,14 +425,14 @@ impl Walk {
         row: u32,
         work: &mut Work,
     ) -> u64 {
-        let ties = &self.path.rows(scope)[group.clone()];
+        let ties = &self.course.rows(scope)[group.clone()];
         let position = group.start + ties.partition_point(|&other| other < row);
-        if self.path.key.descends {
+        if self.course.key.descends {
             let ranks = self.ranks(scope, group, work);
-            let behind = self.passed(scope, self.path.span.end - position, work);
+            let behind = self.passed(scope, self.course.span.end - position, work);
             ranks.start + ranks.end - behind
         } else {
-            self.passed(scope, position - self.path.span.start, work)
+            self.passed(scope, position - self.course.span.start, work)
         }
     }
 
@@ -410,7 +444,7 @@ impl Walk {
         nth: u64,
         work: &mut Work,
     ) -> usize {
-        let nth = if self.path.key.descends {
+        let nth = if self.course.key.descends {
             // The walk passes ties from the back, but gives them from the front.
             let ranks = self.ranks(scope, group, work);
             ranks.start + ranks.end - 1 - nth
@@ -418,7 +452,7 @@ impl Walk {
             nth
         };
         let offset = self.offset_of(scope, nth, work);
-        self.path.position(offset)
+        self.course.position(offset)
     }
 
     /// Returns the row of the nth match, which is one of a group.
@@ -430,49 +464,53 @@ impl Walk {
         work: &mut Work,
     ) -> u32 {
         let position = self.position_in(scope, group, nth, work);
-        self.path.rows(scope)[position]
+        self.course.rows(scope)[position]
     }
 
     /// Returns a row that ties with the nth match.
     pub(super) fn row_at(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> u32 {
         let offset = self.offset_of(scope, nth, work);
-        self.path.rows(scope)[self.path.position(offset)]
+        self.course.rows(scope)[self.course.position(offset)]
     }
 
     /// Returns how many matches are at the offsets before one.
     fn passed(&mut self, scope: Scope<'_>, offsets_count: usize, work: &mut Work) -> u64 {
-        let Walk { path, samples, .. } = self;
-        let Some(words) = path.words(scope) else {
-            let Some(dead) = path.dead_positions(scope) else {
+        let Walk {
+            course, samples, ..
+        } = self;
+        let Some(words) = course.words(scope) else {
+            let Some(dead) = course.dead_positions(scope) else {
                 return offsets_count as u64;
             };
-            let positions = path.positions(&(0..offsets_count));
+            let positions = course.positions(&(0..offsets_count));
             let (start, end) = (positions.start as u32, positions.end as u32);
             return offsets_count as u64 - u64::from(dead.rank(end) - dead.rank(start));
         };
-        let rows = path.rows(scope);
+        let rows = course.rows(scope);
         let samples_count = offsets_count / SAMPLE_POSITIONS;
-        while samples.0.len() < samples_count && samples.extend(path, words, rows, work) {}
+        while samples.0.len() < samples_count && samples.extend(course, words, rows, work) {}
         let rest = samples_count * SAMPLE_POSITIONS..offsets_count;
         work.rows_touched += rest.len() as u64;
-        samples.before(samples_count) + count_where_set(words, &rows[path.positions(&rest)])
+        samples.before(samples_count) + count_where_set(words, &rows[course.positions(&rest)])
     }
 
     /// Returns the offset of the nth match; past the last match, the end of the span.
     fn offset_of(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> usize {
-        let Walk { path, samples, .. } = self;
-        let Some(words) = path.words(scope) else {
-            return path.offset_of_live(scope, nth);
+        let Walk {
+            course, samples, ..
+        } = self;
+        let Some(words) = course.words(scope) else {
+            return course.offset_of_live(scope, nth);
         };
-        let rows = path.rows(scope);
+        let rows = course.rows(scope);
         while samples.0.last().is_none_or(|&matches| matches <= nth) {
-            if !samples.extend(path, words, rows, work) {
-                return path.span.len();
+            if !samples.extend(course, words, rows, work) {
+                return course.span.len();
             }
         }
         let at = samples.0.partition_point(|&matches| matches <= nth);
-        let offsets = Samples::offsets(at, path);
-        let rows = &rows[path.positions(&offsets)];
+        let offsets = Samples::offsets(at, course);
+        let rows = &rows[course.positions(&offsets)];
         let mut left = nth - samples.before(at);
         let mut is_nth = |&row: &u32| {
             let is_match = is_set(words, row);
@@ -480,12 +518,12 @@ impl Walk {
             left -= u64::from(is_match && !is_found);
             is_found
         };
-        let found = if path.key.descends {
+        let found = if course.key.descends {
             rows.iter().rev().position(&mut is_nth)
         } else {
             rows.iter().position(&mut is_nth)
         };
-        found.map_or(path.span.len(), |at| offsets.start + at)
+        found.map_or(course.span.len(), |at| offsets.start + at)
     }
 }
 

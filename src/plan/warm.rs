@@ -1,6 +1,6 @@
 //! Orders made before the requests that use them come.
 
-use super::order::Order;
+use super::order::{Order, filtered_by};
 use crate::query::Query;
 use crate::snapshot::Snapshot;
 
@@ -35,7 +35,7 @@ impl Snapshot {
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn warm(&self, query: &Query) -> bool {
-        let order = Order::resolve(query, self);
+        let order = Order::resolve(query.order(), false, self, filtered_by(query)).0;
         let segments = self.segments().iter().map(|live| &live.segment);
         let mut is_warm = true;
         for segment in segments {

@@ -5,6 +5,7 @@
 
 use chrono::NaiveDateTime;
 
+use super::cursor::{Cursor, ORDER_OF_CURSOR_EXPECTED};
 use super::fields::Fields;
 use super::filter::{self, AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value};
 use super::{
@@ -400,6 +401,58 @@ impl QueryBuilder {
         self
     }
 
+    /// Asks for the records after a place in the order; `count` limits them to the nearest.
+    ///
+    /// The cursor must be one of the same order, and neither `page` nor [`before`](Self::before)
+    /// goes with it. A cursor in place of a page neither repeats nor loses tickets where others
+    /// come and go between two requests, and costs the same however far in the order it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Direction, Field, Query, Store, Ticket};
+    ///
+    /// let ticket = |tid: u64| Ticket { tid, cid: (9 - tid).to_string(), ..Ticket::default() };
+    /// let snapshot = Store::from_tickets((1..=9).map(ticket))?.snapshot();
+    /// let page = || Query::builder().order(Field::Cid, Direction::Ascending).count(4);
+    /// let first = snapshot.answer(&page().build()?);
+    /// let next = first.next().expect("five tickets are left");
+    /// let second = snapshot.answer(&page().after(next).build()?);
+    /// assert_eq!(second.records().map(|record| record.tid()).collect::<Vec<_>>(), [5, 4, 3, 2]);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn after(mut self, cursor: Cursor) -> QueryBuilder {
+        self.query.after = Some(Box::new(cursor));
+        self
+    }
+
+    /// Asks for the records before a place in the order; `count` limits them to the nearest.
+    ///
+    /// They come in the order's direction all the same. Else as [`after`](Self::after).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Query, Store, Ticket};
+    ///
+    /// let tickets = (1..=9).map(|tid| Ticket { tid, ..Ticket::default() });
+    /// let snapshot = Store::from_tickets(tickets)?.snapshot();
+    /// let last = snapshot.answer(&"start_tid=8".parse()?);
+    /// let previous = last.previous();
+    /// assert!(previous.is_none(), "nothing that matches comes before");
+    /// let page = snapshot.answer(&"tid=*&count=3&page=3".parse()?);
+    /// let query = Query::builder().count(2).before(page.previous().unwrap()).build()?;
+    /// let tids = snapshot.answer(&query).records().map(|record| record.tid()).collect::<Vec<_>>();
+    /// assert_eq!(tids, [5, 6]);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn before(mut self, cursor: Cursor) -> QueryBuilder {
+        self.query.before = Some(Box::new(cursor));
+        self
+    }
+
     /// Adds a key to the order; one that is named already changes nothing.
     #[must_use]
     pub fn order(mut self, key: impl Into<SortKey>, direction: Direction) -> QueryBuilder {
@@ -422,8 +475,9 @@ impl QueryBuilder {
 
     /// Returns the query, or the first error in the order of the calls.
     ///
-    /// The errors are [`ErrorKind::InvalidValue`], then [`ErrorKind::PageNeedsCount`] and
-    /// [`ErrorKind::PageNeedsWildcard`].
+    /// The errors are [`ErrorKind::InvalidValue`], then [`ErrorKind::PageNeedsCount`],
+    /// [`ErrorKind::PageNeedsWildcard`], [`ErrorKind::InvalidValue`] for a cursor of another order,
+    /// and [`ErrorKind::CursorConflict`].
     pub fn build(mut self) -> Result<Query, Error> {
         self.finish()?;
         Ok(self.query)
@@ -463,7 +517,30 @@ impl QueryBuilder {
                 return Err(ErrorKind::PageNeedsWildcard { page }.into());
             }
         }
-        Ok(())
+        self.check_places()
+    }
+
+    /// Checks that a place is one in the order, and that no page or other place stands beside it.
+    fn check_places(&self) -> Result<(), Error> {
+        let Query {
+            after,
+            before,
+            order,
+            ..
+        } = &self.query;
+        for (variable, place) in [("after", after), ("before", before)] {
+            if let Some(cursor) = place.as_deref().filter(|cursor| !cursor.is_of(order)) {
+                let token = cursor.to_string();
+                return Err(invalid(variable, &token, ORDER_OF_CURSOR_EXPECTED).into());
+            }
+        }
+        let (variable, other) = match (after, before, self.query.page) {
+            (Some(_), Some(_), _) => ("after", "before"),
+            (Some(_), None, Some(_)) => ("after", "page"),
+            (None, Some(_), Some(_)) => ("before", "page"),
+            _ => return Ok(()),
+        };
+        Err(ErrorKind::CursorConflict { variable, other }.into())
     }
 
     fn fail(&mut self, variable: &str, value: &str, expected: &'static str) {

@@ -8,10 +8,12 @@
 //! # Invariants
 //!
 //! * `page` is there only with `count` and a `tid` that holds `*`.
+//! * Of `page`, `after` and `before` one at most is there, and a cursor is one of the order.
 //! * No list of values holds a value twice, a lone `*`, or an empty text; an order
 //!   names no key twice, and nothing after `tid`, which decides alone.
 
 mod builder;
+mod cursor;
 mod fields;
 mod filter;
 mod parse;
@@ -30,11 +32,13 @@ use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::Moment;
 
 pub use builder::QueryBuilder;
+pub use cursor::Cursor;
 pub use fields::Fields;
 pub use filter::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
 pub use parse::Request;
 pub use tid::{TidFilter, TidPattern};
 
+pub(crate) use cursor::CursorValue;
 use filter::FieldFilters;
 
 /// What an order compares.
@@ -102,6 +106,8 @@ pub struct Query {
     count_only: bool,
     order: Vec<OrderKey>,
     fields: Option<Fields>,
+    after: Option<Box<Cursor>>,
+    before: Option<Box<Cursor>>,
 }
 
 impl Query {
@@ -242,6 +248,16 @@ impl Query {
     /// Returns the order's keys; empty is by tid. Ties go to the lower tid.
     pub fn order(&self) -> &[OrderKey] {
         &self.order
+    }
+
+    /// Returns the place in the order after which the records come.
+    pub fn after(&self) -> Option<&Cursor> {
+        self.after.as_deref()
+    }
+
+    /// Returns the place in the order before which the records come.
+    pub fn before(&self) -> Option<&Cursor> {
+        self.before.as_deref()
     }
 
     /// Returns the window on the order: how many records to skip and how many to take at most.

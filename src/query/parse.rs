@@ -17,6 +17,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use super::cursor::{CURSOR_EXPECTED, Cursor};
 use super::fields::Fields;
 use super::filter::{
     AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value, split_custom,
@@ -199,6 +200,14 @@ impl Reading {
                 let fields = parse_list(value).ok_or_else(|| fail(LIST_EXPECTED))?;
                 query.fields = Some(Fields::new(fields));
             }
+            Single::After | Single::Before => {
+                let cursor = Cursor::parse(value).ok_or_else(|| fail(CURSOR_EXPECTED))?;
+                let place = match single {
+                    Single::After => &mut query.after,
+                    _ => &mut query.before,
+                };
+                *place = Some(Box::new(cursor));
+            }
             filter => {
                 let added = self.page_filter(filter, value);
                 return added.map_err(|expected| Box::new(invalid(name, value, expected)));
@@ -378,7 +387,8 @@ impl FromStr for Request {
     ///
     /// The first in the request: [`ErrorKind::UnknownVariable`],
     /// [`ErrorKind::DuplicateVariable`] or [`ErrorKind::InvalidValue`]; then
-    /// [`ErrorKind::PageNeedsCount`] and [`ErrorKind::PageNeedsWildcard`].
+    /// [`ErrorKind::PageNeedsCount`], [`ErrorKind::PageNeedsWildcard`], [`ErrorKind::InvalidValue`]
+    /// for a cursor of another order, and [`ErrorKind::CursorConflict`].
     fn from_str(text: &str) -> Result<Request, Error> {
         let mut reading = Reading::default();
         for (name, value) in pairs(text) {

@@ -88,7 +88,9 @@ impl Pairs<'_, '_> {
         self.single(Single::CountOnly, query.count_only.then_some("Y"))?;
         let keys: Vec<String> = query.order.iter().map(OrderKey::to_string).collect();
         self.single(Single::Order, joined(&keys, ","))?;
-        self.single(Single::Fields, query.fields.as_ref())
+        self.single(Single::Fields, query.fields.as_ref())?;
+        self.single(Single::After, query.after())?;
+        self.single(Single::Before, query.before())
     }
 
     /// Prints a filter by values or a bound, as a pair a value.

@@ -41,10 +41,12 @@ pub(super) enum Single {
     Order,
     OrderDirection,
     Fields,
+    After,
+    Before,
 }
 
 /// The names of the variables that may stand once, by their discriminants.
-pub(super) const NAMES: [(&str, Single); 18] = [
+pub(super) const NAMES: [(&str, Single); 20] = [
     ("action", Single::Action),
     ("key", Single::Key),
     ("format", Single::Format),
@@ -63,6 +65,8 @@ pub(super) const NAMES: [(&str, Single); 18] = [
     ("order", Single::Order),
     ("order_direction", Single::OrderDirection),
     ("fields", Single::Fields),
+    ("after", Single::After),
+    ("before", Single::Before),
 ];
 
 impl Variable {

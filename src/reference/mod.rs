@@ -22,7 +22,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{Datelike, NaiveDateTime, Timelike};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
 use crate::model::batch::{Batch, BatchChange, Patch, Value};
 use crate::model::error::{Error, ErrorKind};
@@ -31,7 +31,7 @@ use crate::model::{
     CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, CellMut, Field, FieldKind, Format,
     TEXT_BYTES_MAX, Ticket,
 };
-use crate::query::{Direction, OrderKey, Query, SortKey, TidFilter};
+use crate::query::{Cursor, CursorValue, Direction, OrderKey, Query, SortKey, TidFilter};
 
 /// Tickets, and the answer to every request by looking at all of them.
 ///
@@ -187,6 +187,16 @@ impl Reference {
             .collect();
         // Tickets come by ascending tid and the sort is stable, so ties stay so.
         keyed.sort_by(|(left, _), (right, _)| compare(query.order(), left, right));
+        if let Some(cursor) = query.after() {
+            keyed.retain(|(own, ticket)| beside(query.order(), own, ticket, cursor).is_gt());
+        }
+        if let Some(cursor) = query.before() {
+            keyed.retain(|(own, ticket)| beside(query.order(), own, ticket, cursor).is_lt());
+            // The records nearest to the place are the last before it.
+            let count = query.count().unwrap_or(u64::MAX);
+            let others = (keyed.len() as u64).saturating_sub(count);
+            keyed.drain(..others as usize);
+        }
         let count = usize::try_from(query.count().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         let page = usize::try_from(query.page().unwrap_or(1)).unwrap_or(usize::MAX);
         let skip = (page - 1).saturating_mul(count);
@@ -298,6 +308,36 @@ fn compare(order: &[OrderKey], left: &[SortValue], right: &[SortValue]) -> Order
         }
     }
     Ordering::Equal
+}
+
+/// On which side of a cursor's place a ticket is, given what it has in the keys of the order.
+fn beside(order: &[OrderKey], own: &[SortValue], ticket: &Ticket, cursor: &Cursor) -> Ordering {
+    let first_second = NaiveDate::MIN
+        .with_year(1)
+        .unwrap_or_default()
+        .and_time(NaiveTime::MIN);
+    let mut values = cursor.values().iter();
+    let place: Vec<SortValue> = order
+        .iter()
+        .map(|OrderKey { key, .. }| match (key, values.next()) {
+            // The ticket number is the last key, where it is one.
+            (_, None) => SortValue::Integer(Some(cursor.tid())),
+            (_, Some(CursorValue::Text(text))) => SortValue::Text(text.clone()),
+            (SortKey::Field(field), Some(CursorValue::Number(number))) => match field.kind() {
+                FieldKind::Integer => SortValue::Integer(Some(number.unwrap_or(0))),
+                FieldKind::Date => SortValue::Date(number.map(|seconds| {
+                    let seconds = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
+                    let date = seconds.and_then(|it| first_second.checked_add_signed(it));
+                    date.unwrap_or(NaiveDateTime::MAX)
+                })),
+                _ => SortValue::Integer(*number),
+            },
+            (SortKey::Custom(_), Some(CursorValue::Number(_))) => {
+                unreachable!("a cursor has a text for a custom field")
+            }
+        })
+        .collect();
+    compare(order, own, &place).then(ticket.tid.cmp(&cursor.tid()))
 }
 
 fn check(ticket: &Ticket) -> Result<(), Error> {

@@ -240,7 +240,7 @@ impl Chunks {
         Chunks {
             style,
             columns,
-            rows: answer.rows().clone(),
+            rows: answer.rows(),
             templates: segments.iter().map(|_| None).collect(),
             ids: Vec::new(),
             ids_gathered: 0,

@@ -1,6 +1,6 @@
-//! The strategies for an order in one segment, as cursors.
+//! The matching rows of one segment in order, found along a path.
 //!
-//! A [`Cursor`] gives the matching rows of a segment in order. It holds positions and
+//! A [`PathRows`] gives the matching rows of a segment in order. It holds positions and
 //! small buffers, never a borrow, and finds rows as they are asked for: a page of fifty
 //! costs what fifty rows cost, and an export never holds more than one group of ties. What
 //! a page passes over is counted where that is cheaper than giving it.
@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! * Whatever the strategy, rows come by key, then by tid in the order's direction for tid.
-//! * A cursor made for `needed` rows is not asked for more; one that passes over rows does
+//! * What was made for `needed` rows is not asked for more; one that passes over rows does
 //!   so first.
 //!
 //! # Cost
@@ -16,6 +16,7 @@
 //! Row order and bucket cost their blocks; walk the rows visited, page ÷ selectivity; zones the matches
 //! of the blocks that can have the best; top-k and sort all matches.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::FilterMode;
@@ -29,15 +30,16 @@ use super::found::Found;
 use super::keys::{KeyedRow, RowKeys};
 use super::matcher::make_matcher;
 use super::order::Order;
+use super::place::Place;
 use super::task::Task;
-use super::top::{top_rows, zone_rows};
+use super::top::{all_rows, top_rows, zone_rows};
 use super::walk::Walk;
 use crate::snapshot::LiveSegment;
 
 /// The matching rows of one segment, in order.
 #[derive(Clone, Debug)]
-pub(super) struct Cursor {
-    pub(super) source: Source,
+pub(super) struct PathRows {
+    pub(super) path: Path,
     conjunction: Option<Arc<Conjunction>>,
     mode: FilterMode,
     /// The order within the segment.
@@ -54,9 +56,9 @@ pub(super) struct Cursor {
     pub(super) work: Work,
 }
 
-/// Where a cursor finds more rows.
+/// Where more rows are found.
 #[derive(Clone, Debug)]
-pub(super) enum Source {
+pub(super) enum Path {
     /// Nowhere: all are found.
     Done,
     /// In the blocks of all matches.
@@ -75,16 +77,16 @@ const WALK_ROWS: u64 = 8;
 /// The most rows that a walk finds at once.
 const WALK_ROWS_MAX: u64 = 256;
 
-impl Cursor {
-    /// Makes a cursor at the first of the matches.
+impl PathRows {
+    /// Stands before the first of the matches, or before the first after the task's place.
     pub(super) fn new(
         strategy: Strategy,
         mut found: Found,
         task: Task<'_>,
         work: &mut Work,
-    ) -> Cursor {
+    ) -> PathRows {
         let mut rows = Vec::new();
-        let source = match (strategy, task.order.keys.first()) {
+        let path = match (strategy, task.order.keys.first()) {
             (Strategy::RowOrder, _) => {
                 if found.rows.is_none() && row_order_cost(&found, task.need).1 {
                     found.rows = Some(found.conjunction.drive(task.live, work));
@@ -95,34 +97,28 @@ impl Cursor {
                         if task.order.tid_descends {
                             rows.reverse();
                         }
-                        Source::Done
+                        Path::Done
                     }
-                    None => {
-                        Source::Blocks(Blocks::new(&found.conjunction, task.order.tid_descends))
-                    }
+                    None => Path::Blocks(Blocks::new(&found.conjunction, task.order.tid_descends)),
                 }
             }
             (Strategy::Walk, Some(&key)) => {
                 let span = found.span(&task.live.segment, key.slot);
                 let matcher = make_matcher(&found, task, key, &span, work);
-                Source::Walk(Walk::new(key, span, matcher))
+                Path::Walk(Walk::new(key, span, matcher))
             }
             (Strategy::Bucket, Some(&key)) => {
                 let scope = found.scope(task.live);
-                Bucket::new(scope, key).map_or(Source::Done, Source::Bucket)
+                Bucket::new(scope, key).map_or(Path::Done, Path::Bucket)
             }
-            (Strategy::TopK, _) => Source::Keyed(top_rows(&found, task, work)),
-            (Strategy::Zones, Some(&key)) => Source::Keyed(zone_rows(&found, task, key, work)),
+            (Strategy::TopK, _) => Path::Keyed(top_rows(&found, task, work)),
+            (Strategy::Zones, Some(&key)) => Path::Keyed(zone_rows(&found, task, key, work)),
             (Strategy::Walk | Strategy::Bucket | Strategy::Zones, None) | (Strategy::Sort, _) => {
-                let mut all = Vec::with_capacity(usize::try_from(found.count()).unwrap_or(0));
-                found.for_each(task.live, work, |row| all.push(row));
-                work.rows_touched += all.len() as u64;
-                let keys = RowKeys::new(&task.live.segment, task.order);
-                Source::Keyed(keys.keyed(all.into_iter()))
+                Path::Keyed(all_rows(&found, task, work))
             }
         };
-        Cursor {
-            source,
+        let mut path_rows = PathRows {
+            path,
             mode: found.mode,
             conjunction: Some(Arc::new(found.conjunction)),
             order: task.order.clone(),
@@ -132,13 +128,58 @@ impl Cursor {
             needed: task.need.take,
             batch: task.need.share,
             work: Work::default(),
+        };
+        if let Some(place) = task.place {
+            path_rows.seek(task.live, place);
+        }
+        path_rows
+    }
+
+    /// Passes over all matches that do not come after a place. What is keyed is after it already.
+    fn seek(&mut self, live: &LiveSegment, place: &Place) {
+        let segment = &live.segment;
+        let after = place.rows_after(segment, self.order.tid_descends);
+        let (rows, order) = (&mut self.rows, &self.order);
+        let Some(conjunction) = self.conjunction.clone() else {
+            return;
+        };
+        let scope = Scope {
+            live,
+            conjunction: &conjunction,
+            mode: self.mode,
+        };
+        let work = &mut self.work;
+        match &mut self.path {
+            Path::Done => rows.retain(|row| after.contains(row)),
+            Path::Blocks(blocks) => blocks.seek(after),
+            Path::Keyed(_) => {}
+            Path::Walk(walk) => {
+                if !walk.seek(scope, place) {
+                } else if order.is_plain() {
+                    walk.seek_rows(scope, &after);
+                } else {
+                    walk.take_sought(scope, rows, work);
+                }
+            }
+            Path::Bucket(bucket) => {
+                if !bucket.seek(scope, place) {
+                } else if order.is_plain() {
+                    bucket.seek_rows(scope, after);
+                } else {
+                    bucket.take_group(scope, rows, work);
+                }
+            }
+        }
+        if !order.keys.is_empty() && !rows.is_empty() {
+            rows.retain(|&row| place.compare(segment, order, row) == Ordering::Greater);
+            RowKeys::new(segment, order).select_rows(rows, 0..self.needed);
         }
     }
 
-    /// Returns how many rows the cursor can give, of a number of matches.
+    /// Returns how many rows the rows can give, of a number of matches.
     pub(super) fn count(&self, matches_count: u64) -> u64 {
-        match &self.source {
-            Source::Keyed(keyed) => keyed.len() as u64,
+        match &self.path {
+            Path::Keyed(keyed) => keyed.len() as u64,
             _ => matches_count,
         }
     }
@@ -153,7 +194,7 @@ impl Cursor {
     /// Returns the next row.
     pub(super) fn peek(&mut self, live: &LiveSegment) -> Option<u32> {
         while self.next == self.rows.len() {
-            if matches!(self.source, Source::Done) {
+            if matches!(self.path, Path::Done) {
                 return None;
             }
             self.needed = self.needed.saturating_sub(self.rows.len() as u64);
@@ -184,26 +225,26 @@ impl Cursor {
         };
         let (rows, work) = (&mut self.rows, &mut self.work);
         let is_plain = self.order.is_plain();
-        let before = match &mut self.source {
-            Source::Done => {
+        let before = match &mut self.path {
+            Path::Done => {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 self.next = self.next.saturating_add(count).min(rows.len());
                 return;
             }
-            Source::Keyed(_) => {
+            Path::Keyed(_) => {
                 self.passed = count;
                 return;
             }
-            Source::Blocks(blocks) => return blocks.skip(scope, count, rows, work),
-            Source::Walk(walk) if !walk.is_countable() => return self.pass(live, count),
-            Source::Walk(walk) if is_plain => return walk.skip(scope, count, work),
-            Source::Bucket(bucket) if is_plain => return bucket.skip(scope, count, rows, work),
-            Source::Walk(walk) => {
+            Path::Blocks(blocks) => return blocks.skip(scope, count, rows, work),
+            Path::Walk(walk) if !walk.is_countable() => return self.pass(live, count),
+            Path::Walk(walk) if is_plain => return walk.skip(scope, count, work),
+            Path::Bucket(bucket) if is_plain => return bucket.skip(scope, count, rows, work),
+            Path::Walk(walk) => {
                 let before = walk.skip_groups(scope, count, work);
                 walk.take_group(scope, rows, work);
                 before
             }
-            Source::Bucket(bucket) => {
+            Path::Bucket(bucket) => {
                 let before = bucket.skip_groups(scope, count, work);
                 bucket.take_group(scope, rows, work);
                 before
@@ -231,16 +272,16 @@ impl Cursor {
             debug_assert!(rows.is_empty(), "a group that is put back was passed");
             return;
         }
-        self.with_source(live, |source, scope, work| match source {
-            Source::Walk(walk) => {
+        self.with_path(live, |path, scope, work| match path {
+            Path::Walk(walk) => {
                 walk.skip_groups(scope, count, work);
             }
-            Source::Bucket(bucket) => {
+            Path::Bucket(bucket) => {
                 bucket.skip_groups(scope, count, work);
             }
-            Source::Keyed(_) => {}
+            Path::Keyed(_) => {}
             // All matches tie in the order's first key.
-            Source::Blocks(_) | Source::Done => *source = Source::Done,
+            Path::Blocks(_) | Path::Done => *path = Path::Done,
         });
         self.passed = count;
         self.rows = rows;
@@ -258,11 +299,11 @@ impl Cursor {
         std::iter::from_fn(|| self.next(live)).collect()
     }
 
-    /// Calls `act` with what the cursor finds its rows in, if it may have any left.
-    pub(super) fn with_source<T>(
+    /// Calls `act` with what the rows finds its rows in, if it may have any left.
+    pub(super) fn with_path<T>(
         &mut self,
         live: &LiveSegment,
-        act: impl FnOnce(&mut Source, Scope<'_>, &mut Work) -> T,
+        act: impl FnOnce(&mut Path, Scope<'_>, &mut Work) -> T,
     ) -> Option<T> {
         let conjunction = self.conjunction.clone()?;
         let scope = Scope {
@@ -270,18 +311,18 @@ impl Cursor {
             conjunction: &conjunction,
             mode: self.mode,
         };
-        Some(act(&mut self.source, scope, &mut self.work))
+        Some(act(&mut self.path, scope, &mut self.work))
     }
 
     /// Returns whether the rows come from a walk along an order.
     pub(super) fn is_walk(&self) -> bool {
-        matches!(self.source, Source::Walk(_))
+        matches!(self.path, Path::Walk(_))
     }
 
     /// Finds more rows, or that there are none; may find none and not be done.
     fn refill(&mut self, live: &LiveSegment) {
         let Some(conjunction) = self.conjunction.clone() else {
-            self.source = Source::Done;
+            self.path = Path::Done;
             return;
         };
         let scope = Scope {
@@ -294,21 +335,21 @@ impl Cursor {
         self.batch = self.batch.saturating_mul(2);
         let (rows, work) = (&mut self.rows, &mut self.work);
         let is_plain = self.order.is_plain();
-        let has_more = match &mut self.source {
-            Source::Done => false,
-            Source::Blocks(blocks) => blocks.take(scope, rows, work),
-            Source::Walk(walk) if is_plain => walk.take(scope, wanted, rows, work),
-            Source::Bucket(bucket) if is_plain => bucket.take(scope, rows, work),
-            Source::Keyed(keyed) => {
+        let has_more = match &mut self.path {
+            Path::Done => false,
+            Path::Blocks(blocks) => blocks.take(scope, rows, work),
+            Path::Walk(walk) if is_plain => walk.take(scope, wanted, rows, work),
+            Path::Bucket(bucket) if is_plain => bucket.take(scope, rows, work),
+            Path::Keyed(keyed) => {
                 let window = self.passed..self.passed.saturating_add(self.needed);
                 RowKeys::new(&live.segment, &self.order).select(keyed, window);
                 rows.extend(keyed.iter().map(|&(_, row)| row));
                 false
             }
-            Source::Walk(_) | Source::Bucket(_) => self.refill_by_groups(scope, wanted),
+            Path::Walk(_) | Path::Bucket(_) => self.refill_by_groups(scope, wanted),
         };
         if !has_more {
-            self.source = Source::Done;
+            self.path = Path::Done;
         }
     }
 
@@ -320,9 +361,9 @@ impl Cursor {
         let needed = usize::try_from(self.needed).unwrap_or(usize::MAX);
         let wanted = wanted.min(needed).max(1);
         while self.rows.len() < wanted {
-            let has_more = match &mut self.source {
-                Source::Walk(walk) => walk.take_group(scope, &mut group, &mut self.work),
-                Source::Bucket(bucket) => bucket.take_group(scope, &mut group, &mut self.work),
+            let has_more = match &mut self.path {
+                Path::Walk(walk) => walk.take_group(scope, &mut group, &mut self.work),
+                Path::Bucket(bucket) => bucket.take_group(scope, &mut group, &mut self.work),
                 _ => false,
             };
             if group.len() > 1 {
