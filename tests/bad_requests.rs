@@ -16,9 +16,23 @@ const DIRECTION: &str = "ASC or DESC";
 const FLAG: &str = "Y or N";
 const FORMAT: &str = "xml, json, delimited or csv";
 const ACTION: &str = "get_tickets";
+const CURSOR: &str = "the token of a cursor, as an answer gives it";
 
 /// Values that a variable cannot have: request, variable, value as decoded, what is valid.
 const INVALID: &[(&str, &str, &str, &str)] = &[
+    // Cursors: tokens that an answer gave.
+    ("after=x", "after", "x", CURSOR),
+    ("After=*", "after", "*", CURSOR),
+    ("before=AAAA", "before", "AAAA", CURSOR),
+    (
+        "before=WzEsW10sW10sN10",
+        "before",
+        "WzEsW10sW10sN10",
+        CURSOR,
+    ),
+    ("after=+&order=x", "after", " ", CURSOR),
+    ("count=5&page=1&after=7", "after", "7", CURSOR),
+    ("before=7&after=8", "before", "7", CURSOR),
     // Integers: one or more ASCII digits below 2^64, and nothing around them.
     ("start_tid=x", "start_tid", "x", INTEGER),
     ("start_tid=-1", "start_tid", "-1", INTEGER),

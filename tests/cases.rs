@@ -96,14 +96,7 @@ const MORE: Files = Files {
 };
 
 /// The variables of the cases that nothing here knows yet, beside the action `count_tickets`.
-const LATER: [&str; 6] = [
-    "after",
-    "before",
-    "by",
-    "changed_since",
-    "exclude_own",
-    "top",
-];
+const LATER: [&str; 4] = ["by", "changed_since", "exclude_own", "top"];
 
 /// Returns whether a request asks only for what is known.
 fn is_known(request: &str) -> bool {

@@ -420,6 +420,7 @@ fn every_kind_of_error_tells_where_what_and_what_would_be_right() {
         (request("tid=1&tid=2"), "duplicate_variable", &["tid", "\"2\"", "once"]),
         (request("tid=*&page=2"), "page_needs_count", &["\"2\"", "count"]),
         (request("count=9&page=2"), "page_needs_wildcard", &["\"2\"", "tid=*"]),
+        (request(&format!("tid=*&count=1&page=1&after={}", cursor())), "cursor_conflict", &["after", "page", "only place"]),
         (patch, "unknown_ticket", &["ticket 7", "not there"]),
         (large.unwrap_err(), "too_much_memory", &["would take", "may take 1000"]),
         (store_error, "invalid_store", &store_parts),
@@ -435,6 +436,19 @@ fn every_kind_of_error_tells_where_what_and_what_would_be_right() {
         stderr(&output).contains(&format!("{missing}: io: ")),
         "{output:?}"
     );
+}
+
+/// The token of a cursor in the order by ticket number.
+fn cursor() -> String {
+    let tickets = (1..3).map(|tid| Ticket {
+        tid,
+        ..Ticket::default()
+    });
+    let answer = Store::from_tickets(tickets)
+        .unwrap()
+        .snapshot()
+        .answer(&"count=1".parse().unwrap());
+    answer.next().unwrap().to_string()
 }
 
 /// A reader that fails.

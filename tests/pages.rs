@@ -213,7 +213,8 @@ fn compare_all(seed: u64, sizes: &[usize], pages: &[(u64, u64)]) {
             let request = format!("{tid}{filter}&order={order}");
             let _named = OnFailure(seed, &request);
             compare(&snapshot, &request, pages);
-            compare_places(&snapshot, &request, pages);
+            let some: Vec<_> = pages.iter().copied().step_by(5).collect();
+            compare_places(&snapshot, &request, &some);
         }
     }
 }

@@ -171,6 +171,7 @@ fn build(random: &mut Random, tickets: &[Ticket], shape: Shape) -> (Store, Refer
 fn compare(snapshot: &Snapshot, reference: &Reference, query: &Query, tally: &mut Tally) {
     let total = reference.total(query);
     let tids = reference.tids(query);
+    let (next, previous) = (reference.next(query), reference.previous(query));
     let bodies = Format::ALL.map(|format| reference.respond(query, format));
     let (mut occurred, mut counted) = (Vec::new(), Vec::new());
     for (at, mode) in std::iter::once(PlanMode::default())
@@ -182,6 +183,10 @@ fn compare(snapshot: &Snapshot, reference: &Reference, query: &Query, tally: &mu
         let got: Vec<u64> = answer.records().map(|record| record.tid()).collect();
         assert_eq!(got, tids, "tids under {mode:?}");
         assert_eq!(answer.count(), tids.len() as u64, "count under {mode:?}");
+        if at % 7 == 0 {
+            assert_eq!(answer.next(), next, "next under {mode:?}");
+            assert_eq!(answer.previous(), previous, "previous under {mode:?}");
+        }
         for (index, format) in Format::ALL.into_iter().enumerate() {
             if at == 0 || at % 3 == index {
                 let mut body = Vec::new();

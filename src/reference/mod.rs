@@ -17,12 +17,13 @@
 
 mod filter;
 mod format;
+mod place;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
+use chrono::{Datelike, NaiveDateTime, Timelike};
 
 use crate::model::batch::{Batch, BatchChange, Patch, Value};
 use crate::model::error::{Error, ErrorKind};
@@ -31,7 +32,9 @@ use crate::model::{
     CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, CellMut, Field, FieldKind, Format,
     TEXT_BYTES_MAX, Ticket,
 };
-use crate::query::{Cursor, CursorValue, Direction, OrderKey, Query, SortKey, TidFilter};
+use crate::query::{Cursor, Direction, OrderKey, Query, SortKey, TidFilter};
+
+pub use place::cursor_of;
 
 /// Tickets, and the answer to every request by looking at all of them.
 ///
@@ -168,6 +171,28 @@ impl Reference {
         }
     }
 
+    /// Returns the cursor of the page's last ticket, if another that matches comes after it.
+    pub fn next(&self, query: &Query) -> Option<Cursor> {
+        let page = self.page(query);
+        let cursor = cursor_of(query.order(), page.last()?)?;
+        let after = self
+            .sorted(query)
+            .into_iter()
+            .any(|(own, ticket)| place::side(query.order(), &own, ticket, &cursor).is_gt());
+        after.then_some(cursor)
+    }
+
+    /// Returns the cursor of the page's first ticket, if another that matches comes before it.
+    pub fn previous(&self, query: &Query) -> Option<Cursor> {
+        let page = self.page(query);
+        let cursor = cursor_of(query.order(), page.first()?)?;
+        let before = self
+            .sorted(query)
+            .into_iter()
+            .any(|(own, ticket)| place::side(query.order(), &own, ticket, &cursor).is_lt());
+        before.then_some(cursor)
+    }
+
     /// Returns whether a ticket matches every filter of a query.
     pub fn matches(&self, query: &Query, ticket: &Ticket) -> bool {
         let (terms, excluded) = (query.terms(), query.excluded_terms());
@@ -177,21 +202,27 @@ impl Reference {
             && !excluded.iter().any(|term| matches_term(ticket, term))
     }
 
-    fn page(&self, query: &Query) -> Vec<&Ticket> {
-        if query.is_count_only() {
-            return Vec::new();
-        }
+    /// Returns what matches, in order, with what it is ordered by.
+    fn sorted(&self, query: &Query) -> Vec<(Vec<SortValue>, &Ticket)> {
         let matching = self.tickets().filter(|ticket| self.matches(query, ticket));
-        let mut keyed: Vec<(Vec<SortValue>, &Ticket)> = matching
+        let mut keyed: Vec<_> = matching
             .map(|ticket| (sort_values(query.order(), ticket), ticket))
             .collect();
         // Tickets come by ascending tid and the sort is stable, so ties stay so.
         keyed.sort_by(|(left, _), (right, _)| compare(query.order(), left, right));
+        keyed
+    }
+
+    fn page(&self, query: &Query) -> Vec<&Ticket> {
+        if query.is_count_only() {
+            return Vec::new();
+        }
+        let mut keyed = self.sorted(query);
         if let Some(cursor) = query.after() {
-            keyed.retain(|(own, ticket)| beside(query.order(), own, ticket, cursor).is_gt());
+            keyed.retain(|(own, ticket)| place::side(query.order(), own, ticket, cursor).is_gt());
         }
         if let Some(cursor) = query.before() {
-            keyed.retain(|(own, ticket)| beside(query.order(), own, ticket, cursor).is_lt());
+            keyed.retain(|(own, ticket)| place::side(query.order(), own, ticket, cursor).is_lt());
             // The records nearest to the place are the last before it.
             let count = query.count().unwrap_or(u64::MAX);
             let others = (keyed.len() as u64).saturating_sub(count);
@@ -308,36 +339,6 @@ fn compare(order: &[OrderKey], left: &[SortValue], right: &[SortValue]) -> Order
         }
     }
     Ordering::Equal
-}
-
-/// On which side of a cursor's place a ticket is, given what it has in the keys of the order.
-fn beside(order: &[OrderKey], own: &[SortValue], ticket: &Ticket, cursor: &Cursor) -> Ordering {
-    let first_second = NaiveDate::MIN
-        .with_year(1)
-        .unwrap_or_default()
-        .and_time(NaiveTime::MIN);
-    let mut values = cursor.values().iter();
-    let place: Vec<SortValue> = order
-        .iter()
-        .map(|OrderKey { key, .. }| match (key, values.next()) {
-            // The ticket number is the last key, where it is one.
-            (_, None) => SortValue::Integer(Some(cursor.tid())),
-            (_, Some(CursorValue::Text(text))) => SortValue::Text(text.clone()),
-            (SortKey::Field(field), Some(CursorValue::Number(number))) => match field.kind() {
-                FieldKind::Integer => SortValue::Integer(Some(number.unwrap_or(0))),
-                FieldKind::Date => SortValue::Date(number.map(|seconds| {
-                    let seconds = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
-                    let date = seconds.and_then(|it| first_second.checked_add_signed(it));
-                    date.unwrap_or(NaiveDateTime::MAX)
-                })),
-                _ => SortValue::Integer(*number),
-            },
-            (SortKey::Custom(_), Some(CursorValue::Number(_))) => {
-                unreachable!("a cursor has a text for a custom field")
-            }
-        })
-        .collect();
-    compare(order, own, &place).then(ticket.tid.cmp(&cursor.tid()))
 }
 
 fn check(ticket: &Ticket) -> Result<(), Error> {

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::filter::{make_fields, push_test};
 use super::value::{Name, Pairs, cut, make_keyword, show_date, swap_case};
 use super::{CUSTOM_NAMES, NAMES, Random};
-use crate::{Cell, Field, Ticket};
+use crate::reference::cursor_of;
+use crate::{Cell, Field, Query, Ticket};
 
 /// Percent-encodes a value, in one of the ways that decode to it.
 fn encode(random: &mut Random, text: &str) -> String {
@@ -26,7 +27,7 @@ fn encode(random: &mut Random, text: &str) -> String {
 }
 
 /// The variables that a request can have beside `action`, `key` and `format`.
-pub const VARIABLES: [&str; 22] = [
+pub const VARIABLES: [&str; 24] = [
     "tid",
     "keyword",
     "status",
@@ -49,6 +50,8 @@ pub const VARIABLES: [&str; 22] = [
     "page",
     "order",
     "order_direction",
+    "after",
+    "before",
 ];
 
 /// Makes a request for a store of these tickets.
@@ -106,7 +109,22 @@ pub fn make_request(random: &mut Random, tickets: &[Ticket]) -> String {
         let mark = if at == 0 { "" } else { "&" };
         request.extend([mark, &name, "=", &encode(random, value)]);
     }
+    if random.below(3) == 2
+        && let Some(place) = make_place(random, &request, tickets)
+    {
+        request.push_str(&place);
+    }
     request
+}
+
+/// Makes a place in the order of a request: that of one of the tickets, whether or not it matches.
+fn make_place(random: &mut Random, request: &str, tickets: &[Ticket]) -> Option<String> {
+    let query: Query = request.parse().ok()?;
+    if query.page().is_some() || tickets.is_empty() {
+        return None;
+    }
+    let cursor = cursor_of(query.order(), &tickets[random.below(tickets.len())])?;
+    Some(format!("&{}={cursor}", random.pick(&["after", "before"])))
 }
 
 fn push_window(random: &mut Random, pairs: &mut Pairs) {
