@@ -200,7 +200,8 @@ pub use model::{
     Ticket, is_custom_name,
 };
 pub use plan::{
-    Access, Answer, Counted, Explain, FilterPlan, Records, SegmentPlan, Strategy, Work,
+    Access, Answer, Counted, Explain, FilterPlan, Records, SegmentPlan, Strategy, WalkMatching,
+    Work,
 };
 #[doc(hidden)]
 pub use plan::{FilterMode, PlanMode};

@@ -273,3 +273,44 @@ fn change(random: &mut Random, store: &mut Store) {
         store.merge_all();
     }
 }
+
+/// A place that a filter puts wholly on one side of all matches, in an order whose next key is a
+/// long text: all of them were taken to come after it.
+#[test]
+fn a_place_before_or_after_all_matches_is_one_in_an_order_by_text_too() {
+    let ticket = |tid: u64, status: &str| Ticket {
+        tid,
+        status: status.to_owned(),
+        subject: format!("Subject {tid}"),
+        ..Ticket::default()
+    };
+    let tickets = [ticket(1, "Closed"), ticket(2, "Closed"), ticket(3, "Open")];
+    let snapshot = Store::from_tickets(tickets.clone()).unwrap().snapshot();
+    let order: Query = "order=status,subject".parse().unwrap();
+    let cursor = |at: usize| cursor_of(order.order(), &tickets[at]).unwrap();
+    let tids = |rest: &str, cursor: Cursor| -> Vec<u64> {
+        let query: Query = format!("order=status,subject&{rest}={cursor}")
+            .parse()
+            .unwrap();
+        snapshot
+            .answer(&query)
+            .records()
+            .map(|record| record.tid())
+            .collect()
+    };
+    for count in ["", "&count=9"] {
+        assert_eq!(
+            tids(&format!("status=Closed{count}&before"), cursor(2)),
+            [1, 2]
+        );
+        assert_eq!(
+            tids(&format!("status=Closed{count}&after"), cursor(2)),
+            [0; 0]
+        );
+        assert_eq!(tids(&format!("status=Open{count}&after"), cursor(1)), [3]);
+        assert_eq!(
+            tids(&format!("status=Open{count}&before"), cursor(1)),
+            [0; 0]
+        );
+    }
+}

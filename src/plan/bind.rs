@@ -278,7 +278,8 @@ fn bind_postings(field: Field, classes: Vec<u32>, segment: &Segment) -> Bound {
 /// much by now as the order does.
 fn is_order_due(slot: Slot, segment: &Segment, rows_left: u64) -> bool {
     let nanoseconds = rows_left * MIXED_BLOCK_COST / u64::from(BLOCK_ROWS);
-    let missed = segment.miss_order(slot, nanoseconds);
+    segment.miss_order(slot, nanoseconds);
+    let missed = segment.missed_order(slot);
     order_cost(segment, slot).is_some_and(|cost| missed >= cost)
 }
 

@@ -7,7 +7,10 @@
 use std::ops::Range;
 
 use super::conjunction::{Conjunction, Scope};
+use super::cost::VISIT_COST;
 use super::explain::Work;
+use super::found::Found;
+use super::task::Need;
 use crate::model::Field;
 use crate::segment::block::{BLOCK_ROWS, Block, for_each_row, rank_in_block, select_in_block};
 use crate::segment::rowset::RowSet;
@@ -197,5 +200,21 @@ impl Blocks {
         let (field, class) = self.class?;
         let sets = scope.live.segment.posting_sets(field)?;
         sets.get(class as usize)
+    }
+}
+
+/// Returns the estimated cost of row order, and whether it is by listing all rows of a filter.
+pub(super) fn cost(found: &Found, need: Need) -> (u64, bool) {
+    let conjunction = &found.conjunction;
+    let given = need.take * VISIT_COST;
+    if found.rows.is_some() || conjunction.is_range() {
+        return (given, found.rows.is_some());
+    }
+    let matches = u128::from(found.count().max(1));
+    let share = u128::from(conjunction.blocks_cost()) * u128::from(need.skip + need.take);
+    let blocks = (share / matches) as u64 + given;
+    match conjunction.drive_cost() {
+        Some(drive) if drive < blocks => (drive, true),
+        _ => (blocks, false),
     }
 }

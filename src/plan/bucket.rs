@@ -8,9 +8,13 @@ use std::ops::Range;
 
 use super::blocks::Blocks;
 use super::conjunction::Scope;
+use super::cost::{BUCKETS_MAX, COMPARE_COST};
 use super::explain::Work;
+use super::found::Found;
 use super::order::{Key, Value};
 use super::place::Place;
+use super::task::Task;
+use super::walk_price::is_worth_sampling;
 use crate::model::Field;
 use crate::segment::Slot;
 
@@ -209,5 +213,75 @@ impl Bucket {
 
     fn blocks_of(&self, scope: Scope<'_>, index: u32) -> Blocks {
         Blocks::of_class(scope.conjunction, self.field, self.class(index))
+    }
+}
+
+/// Returns the estimated cost of buckets; none where the field has no set for each of few values.
+pub(super) fn cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
+    let Slot::Field(field) = key.slot else {
+        return None;
+    };
+    let matches = found.count().max(1);
+    let need = task.need;
+    let sets = task.live.segment.posting_sets(field)?.len() as u64;
+    if sets == 0 || sets > BUCKETS_MAX {
+        return None;
+    }
+    let blocks = found.conjunction.block_indexes().len() as u64;
+    let last = need.skip + need.take;
+    let even = (last * sets / matches, 1024);
+    let sample = if task.place.is_none() && is_worth_sampling(found, task, key) {
+        found.sample(task.live, key)
+    } else {
+        None
+    };
+    let (passed, share) = sample.map_or(even, |it| it.classes_passed(sets, key, last));
+    let passed = passed.min(sets - 1);
+    let is_plain = task.order.is_plain();
+    let in_group = if is_plain { need.take } else { matches / sets };
+    // The last class is given as far as it is needed, if nothing has to be counted or sorted.
+    let share = if is_plain && need.skip == 0 {
+        share.max(1024 / blocks.max(1))
+    } else if need.skip == 0 {
+        1024
+    } else {
+        // Counted, then listed.
+        2048
+    };
+    let pass = found.conjunction.bits_cost();
+    Some(pass * passed + pass * share / 1024 + in_group * COMPARE_COST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Field, Ticket};
+    use crate::plan::tests::{find_all, give_first, live_of, order_by};
+
+    /// Returns whether buckets serve a segment with a number of categories, the empty one too.
+    fn is_for_buckets(categories_count: u64) -> bool {
+        let ticket = |tid: u64| Ticket {
+            tid,
+            category: match tid % categories_count {
+                0 => String::new(),
+                other => other.to_string(),
+            },
+            ..Ticket::default()
+        };
+        let tickets: Vec<Ticket> = (1..=40_000).map(ticket).collect();
+        let live = live_of(&tickets);
+        let found = find_all(&live);
+        let order = order_by(Field::Category);
+        let task = give_first(&live, &order, 50);
+        let sets = live.segment.posting_sets(Field::Category).unwrap();
+        assert_eq!(sets.len() as u64, categories_count);
+        cost(&found, task, order.keys[0]).is_some()
+    }
+
+    #[test]
+    fn buckets_are_for_few_values() {
+        assert!(is_for_buckets(BUCKETS_MAX - 1));
+        assert!(is_for_buckets(BUCKETS_MAX));
+        assert!(!is_for_buckets(BUCKETS_MAX + 1));
     }
 }

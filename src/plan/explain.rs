@@ -83,6 +83,36 @@ impl fmt::Display for Counted {
     }
 }
 
+/// How a walk along an order knows which rows match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WalkMatching {
+    /// Every live row on the way does.
+    Live,
+    /// The set of rows of the only filter says so.
+    Set,
+    /// The matches were listed, and are bits now.
+    Listed,
+    /// Bits of all matches are made, so that those before a page can be counted.
+    Counted,
+    /// The filters are asked, row by row or for a block at once.
+    Asked,
+}
+
+/// Prints the name as it is serialized.
+impl fmt::Display for WalkMatching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WalkMatching::Live => "live",
+            WalkMatching::Set => "set",
+            WalkMatching::Listed => "listed",
+            WalkMatching::Counted => "counted",
+            WalkMatching::Asked => "asked",
+        })
+    }
+}
+
 /// One filter of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -112,6 +142,10 @@ pub struct SegmentPlan {
     pub counted: Counted,
     /// How the order is made.
     pub strategy: Strategy,
+    /// Whether row order comes of listing the rows of one filter; else it is made block by block.
+    pub is_listed: bool,
+    /// How a walk knows which rows match; none for any other strategy.
+    pub matching: Option<WalkMatching>,
     /// The estimated cost of the strategy, in nanoseconds of a reference machine.
     pub cost: u64,
     /// The strategy that was demanded but cannot serve the order.
@@ -140,6 +174,8 @@ pub(super) struct SegmentSketch {
     pub(super) access: Access,
     pub(super) counted: Counted,
     pub(super) strategy: Strategy,
+    pub(super) is_listed: bool,
+    pub(super) matching: Option<WalkMatching>,
     pub(super) cost: u64,
     pub(super) fell_back_from: Option<Strategy>,
 }
@@ -159,6 +195,8 @@ impl SegmentSketch {
             access: self.access,
             counted: self.counted,
             strategy: self.strategy,
+            is_listed: self.is_listed,
+            matching: self.matching,
             cost: self.cost,
             fell_back_from: self.fell_back_from,
         }
@@ -219,9 +257,18 @@ impl fmt::Display for Explain {
                 Counted::Drive => "listing them",
                 Counted::Blocks => "bitmaps of blocks",
             };
+            let detail = match plan.matching {
+                _ if plan.is_listed => " of listed rows",
+                Some(WalkMatching::Live) => " past live rows",
+                Some(WalkMatching::Set) => " asking a set of rows",
+                Some(WalkMatching::Listed) => " asking bits of listed rows",
+                Some(WalkMatching::Counted) => " asking bits of all matches",
+                Some(WalkMatching::Asked) => " asking the filters",
+                None => "",
+            };
             write!(
                 f,
-                "  filters combined by {access}; matches counted by {counted}; order by {}, \
+                "  filters combined by {access}; matches counted by {counted}; order by {}{detail}, \
                  estimated at {} ns",
                 plan.strategy, plan.cost
             )?;
@@ -268,6 +315,8 @@ mod tests {
             access: Access::Blocks,
             counted: Counted::Cube,
             strategy: Strategy::TopK,
+            is_listed: false,
+            matching: None,
             cost: 21,
             fell_back_from: Some(Strategy::Walk),
         };

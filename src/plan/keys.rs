@@ -173,7 +173,7 @@ impl<'a> RowKeys<'a> {
         })
     }
 
-    /// Returns where a row falls whose values in the keys of `order`, which has all keys, are
+    /// Returns where a row falls whose values in the first keys of `order`, which has all keys, are
     /// these. `segment` is that of the keys.
     pub(super) fn bound_of_row(
         &self,
@@ -214,8 +214,8 @@ impl<'a> RowKeys<'a> {
                 break;
             }
         }
-        if self.keys.is_empty() {
-            // Rows are packed as themselves: all tie, or all are on one side.
+        if self.keys.is_empty() || values.is_empty() {
+            // Nothing that is packed tells: all rows tie, or all are on one side.
             rest = u64::BITS;
         }
         Bound {

@@ -4,48 +4,29 @@
 //! bitmap of all matches, which is made where the walk is long or its matches are counted, or else by
 //! asking the filters.
 
-use std::ops::Range;
-
-use super::FilterMode;
 use super::conjunction::{Probes, Scope};
-use super::cost::ASKED_COST;
-use super::explain::Work;
+use super::explain::{WalkMatching, Work};
 use super::found::Found;
-use super::order::Key;
-use super::task::{Need, Task};
 use crate::segment::block::{BLOCK_ROWS, BLOCK_WORDS, Block, blocks_count, empty_words, is_set};
+use crate::snapshot::LiveSegment;
 
-/// Chooses how a walk knows which rows match, and makes what that takes.
+/// Makes what a walk takes to know which rows match.
 pub(super) fn make_matcher(
     found: &Found,
-    task: Task<'_>,
-    key: Key,
-    span: &Range<usize>,
+    live: &LiveSegment,
+    matching: WalkMatching,
     work: &mut Work,
 ) -> Matcher {
-    let Need {
-        skip, is_shared, ..
-    } = task.need;
-    let (live, conjunction) = (task.live, &found.conjunction);
-    let is_countable = live.dead.count() == 0 || task.mode.may_build();
-    if conjunction.is_class_range(key.slot, &live.segment)
-        && (is_countable || skip == 0 && !is_shared)
-    {
-        return Matcher::Live;
-    }
-    if found.mode != FilterMode::Scan && conjunction.words(live).is_some() {
-        return Matcher::Set;
-    }
-    if let Some(rows) = &found.rows {
-        return Matcher::Bits(bits_of_rows(live.segment.rows_count(), rows));
-    }
-    let passed = span.len() as u64 * skip / found.count().max(1);
-    let scope = found.scope(live);
-    let is_counted = is_shared || passed * ASKED_COST > conjunction.blocks_cost();
-    if is_counted {
-        Matcher::Bits(bits_of_matches(scope, work))
-    } else {
-        Matcher::Asked(Asked::new(scope))
+    match (matching, &found.rows) {
+        (WalkMatching::Live, _) => Matcher::Live,
+        (WalkMatching::Set, _) => Matcher::Set,
+        (WalkMatching::Listed, Some(rows)) => {
+            Matcher::Bits(bits_of_rows(live.segment.rows_count(), rows))
+        }
+        (WalkMatching::Counted | WalkMatching::Listed, _) => {
+            Matcher::Bits(bits_of_matches(found.scope(live), work))
+        }
+        (WalkMatching::Asked, _) => Matcher::Asked(Asked::new(found.scope(live))),
     }
 }
 

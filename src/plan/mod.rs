@@ -1,10 +1,11 @@
 //! From a query to rows in order: filters to row sets, the choice of a strategy, the answer.
 //!
 //! Each segment gets a plan of its own. Its filters are compiled into a
-//! [`conjunction`]; the number of matches is found without listing them where bitmaps
-//! allow; then the strategy for the order with the least estimated cost is chosen here
-//! and carried out by [`order`]. Several segments are merged by key, then tid, in
-//! [`rows`]. [`explain`] shows all of it.
+//! [`conjunction`]; the number of matches is [`found`] without listing them where bitmaps
+//! allow; then the [`path`] to the order with the least estimated cost is chosen, and carried
+//! out by [`path_rows`] as it was priced. Several segments are merged by key, then tid, in
+//! [`rows`]; [`selection`] finds where a deep page begins in them, and a [`place`] where the rows
+//! begin that come after a cursor. [`explain`] shows all of it.
 //!
 //! # Invariants
 //!
@@ -27,6 +28,7 @@ mod keys;
 mod matcher;
 mod order;
 mod part;
+mod path;
 mod path_rows;
 mod place;
 mod probe;
@@ -35,9 +37,11 @@ mod sample;
 mod segment_filter;
 mod selection;
 mod sets;
+mod steps;
 mod task;
 mod top;
 mod walk;
+mod walk_price;
 mod warm;
 
 use std::cmp;
@@ -52,12 +56,11 @@ use crate::query::{Cursor, OrderKey, Query};
 use crate::snapshot::{LiveSegment, Snapshot};
 use answer::{Body, Explained, Page, Sides};
 use conjunction::Conjunction;
-use cost::cost;
-use due::order_cost;
 use filter::Filters;
 use found::Found;
 use keys::RowKeys;
 use order::{Order, filtered_by};
+use path::Choice;
 use path_rows::PathRows;
 use place::{PackedPlace, Place};
 use selection::Member;
@@ -65,7 +68,7 @@ use task::{Task, Window};
 
 pub use answer::{Answer, Records};
 use explain::SegmentSketch;
-pub use explain::{Access, Counted, Explain, FilterPlan, SegmentPlan, Work};
+pub use explain::{Access, Counted, Explain, FilterPlan, SegmentPlan, WalkMatching, Work};
 pub(crate) use rows::Rows;
 
 /// The way to an order.
@@ -352,10 +355,10 @@ impl Snapshot {
                 place: place.as_ref(),
                 mode,
             };
-            let choice = choose(&found, task);
+            let choice = Choice::new(&found, task).settle(task);
             plans.push(choice.sketch(&found, live));
             let matches_count = found.count();
-            let path_rows = PathRows::new(choice.strategy, found, task, &mut work);
+            let path_rows = PathRows::new(choice.path(), found, task, &mut work);
             members.push(Member {
                 segment: index,
                 count: path_rows.count(matches_count),
@@ -456,81 +459,6 @@ impl Work {
         self.rows_touched += other.rows_touched;
         self.rows_probed += other.rows_probed;
         self.blocks += other.blocks;
-    }
-}
-
-/// A strategy with its estimated cost.
-struct Choice {
-    strategy: Strategy,
-    cost: u64,
-    fell_back_from: Option<Strategy>,
-}
-
-impl Choice {
-    /// No row is asked for, so none is put in order.
-    const NOTHING: Choice = Choice {
-        strategy: Strategy::RowOrder,
-        cost: 0,
-        fell_back_from: None,
-    };
-
-    /// Returns the plan of a segment as `explain` needs it.
-    fn sketch(&self, found: &Found, live: &LiveSegment) -> SegmentSketch {
-        SegmentSketch {
-            rows_count: live.segment.rows_count().into(),
-            matches_count: found.count(),
-            filters: found.conjunction.describe(&live.segment),
-            access: found.conjunction.access(),
-            counted: found.counted,
-            strategy: self.strategy,
-            cost: self.cost,
-            fell_back_from: self.fell_back_from,
-        }
-    }
-}
-
-/// Takes the strategy with the least cost of those that can serve the order.
-fn choose(found: &Found, task: Task<'_>) -> Choice {
-    let demanded = task.mode.strategy;
-    let cost_of = |strategy: Strategy| Some((cost(strategy, found, task)?, strategy));
-    // The memory budget may have no room for an order that is not there yet.
-    let has_order = || {
-        let key = task.order.keys.first();
-        key.is_some_and(|key| task.live.segment.order(key.slot).is_some())
-    };
-    let serving = demanded
-        .and_then(cost_of)
-        .filter(|&(_, strategy)| strategy != Strategy::Walk || has_order());
-    if let Some((cost, strategy)) = serving {
-        return Choice {
-            strategy,
-            cost,
-            fell_back_from: None,
-        };
-    }
-    let least = |is_meant: fn(Strategy) -> bool| {
-        let costs = Strategy::ALL.into_iter().filter(|&it| is_meant(it));
-        // Sorting serves every order, so there is always a least.
-        let costs = costs.filter_map(cost_of);
-        costs.min().unwrap_or((u64::MAX, Strategy::Sort))
-    };
-    let mut chosen = least(|_| true);
-    if let ((walk, Strategy::Walk), Some(key)) = (chosen, task.order.keys.first())
-        && !task.live.segment.has_order(key.slot)
-    {
-        // The order is worth making once answers without it have lost enough.
-        let second = least(|strategy| strategy != Strategy::Walk);
-        let segment = &task.live.segment;
-        let missed = segment.miss_order(key.slot, second.0 - walk);
-        let is_due = order_cost(segment, key.slot).is_some_and(|cost| missed >= cost);
-        if !is_due || !has_order() {
-            chosen = second;
-        }
-    }
-    Choice {
-        strategy: chosen.1,
-        cost: chosen.0,
-        fell_back_from: demanded,
     }
 }
 

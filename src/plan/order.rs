@@ -28,6 +28,10 @@ pub(super) struct Key {
     pub(super) descends: bool,
 }
 
+/// For each key of an order before tid the text that all matches have in it, if they do, and
+/// whether it descends.
+pub(super) type Constants<'a> = SmallVec<[(Option<&'a str>, bool); 2]>;
+
 /// The keys of an order, resolved for one snapshot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Order {
@@ -40,15 +44,12 @@ pub(super) struct Order {
 impl Order {
     /// Resolves an order, turned around where `is_reversed` says so, given the text that a field
     /// has in all that matches.
-    ///
-    /// Returns beside it, for each key before tid, the text that all have in it, if they do, and
-    /// whether it descends.
     pub(super) fn resolve<'a>(
         order: &[OrderKey],
         is_reversed: bool,
         snapshot: &Snapshot,
         filtered: impl Fn(Field) -> Option<&'a str>,
-    ) -> (Order, SmallVec<[(Option<&'a str>, bool); 2]>) {
+    ) -> (Order, Constants<'a>) {
         let mut keys: SmallVec<[Key; 2]> = SmallVec::new();
         let mut constants = SmallVec::new();
         let mut tid_descends = is_reversed;

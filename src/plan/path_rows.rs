@@ -20,26 +20,27 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::FilterMode;
-use super::Strategy;
 use super::blocks::Blocks;
 use super::bucket::Bucket;
 use super::conjunction::{Conjunction, Scope};
-use super::cost::row_order_cost;
 use super::explain::Work;
 use super::found::Found;
-use super::keys::{KeyedRow, RowKeys};
+use super::keys::RowKeys;
 use super::matcher::make_matcher;
 use super::order::Order;
+use super::path::Path;
 use super::place::Place;
+use super::steps::Steps;
 use super::task::Task;
 use super::top::{all_rows, top_rows, zone_rows};
 use super::walk::Walk;
+use super::walk_price::WalkPath;
 use crate::snapshot::LiveSegment;
 
 /// The matching rows of one segment, in order.
 #[derive(Clone, Debug)]
 pub(super) struct PathRows {
-    pub(super) path: Path,
+    pub(super) steps: Steps,
     conjunction: Option<Arc<Conjunction>>,
     mode: FilterMode,
     /// The order within the segment.
@@ -56,21 +57,6 @@ pub(super) struct PathRows {
     pub(super) work: Work,
 }
 
-/// Where more rows are found.
-#[derive(Clone, Debug)]
-pub(super) enum Path {
-    /// Nowhere: all are found.
-    Done,
-    /// In the blocks of all matches.
-    Blocks(Blocks),
-    /// In the first key's order.
-    Walk(Walk),
-    /// In the postings of the first key's values.
-    Bucket(Bucket),
-    /// Among all matches, or the best of them, that are not sorted yet.
-    Keyed(Vec<KeyedRow>),
-}
-
 /// The least rows that a walk finds at once.
 const WALK_ROWS: u64 = 8;
 
@@ -79,46 +65,38 @@ const WALK_ROWS_MAX: u64 = 256;
 
 impl PathRows {
     /// Stands before the first of the matches, or before the first after the task's place.
-    pub(super) fn new(
-        strategy: Strategy,
-        mut found: Found,
-        task: Task<'_>,
-        work: &mut Work,
-    ) -> PathRows {
+    pub(super) fn new(path: Path, mut found: Found, task: Task<'_>, work: &mut Work) -> PathRows {
         let mut rows = Vec::new();
-        let path = match (strategy, task.order.keys.first()) {
-            (Strategy::RowOrder, _) => {
-                if found.rows.is_none() && row_order_cost(&found, task.need).1 {
-                    found.rows = Some(found.conjunction.drive(task.live, work));
+        let live = task.live;
+        let steps = match path {
+            Path::Listed => {
+                let listed = found.rows.take();
+                rows = listed.unwrap_or_else(|| found.conjunction.drive(live, work));
+                if task.order.tid_descends {
+                    rows.reverse();
                 }
-                match found.rows.take() {
-                    Some(found) => {
-                        rows = found;
-                        if task.order.tid_descends {
-                            rows.reverse();
-                        }
-                        Path::Done
-                    }
-                    None => Path::Blocks(Blocks::new(&found.conjunction, task.order.tid_descends)),
-                }
+                Steps::Done
             }
-            (Strategy::Walk, Some(&key)) => {
-                let span = found.span(&task.live.segment, key.slot);
-                let matcher = make_matcher(&found, task, key, &span, work);
-                Path::Walk(Walk::new(key, span, matcher))
+            Path::Blocks => Steps::Blocks(Blocks::new(&found.conjunction, task.order.tid_descends)),
+            Path::Walk(WalkPath {
+                key,
+                span,
+                matching,
+            }) => {
+                let span = span.unwrap_or_else(|| found.span(&live.segment, key.slot));
+                let matcher = make_matcher(&found, live, matching, work);
+                Steps::Walk(Walk::new(key, span, matcher))
             }
-            (Strategy::Bucket, Some(&key)) => {
-                let scope = found.scope(task.live);
-                Bucket::new(scope, key).map_or(Path::Done, Path::Bucket)
+            Path::Bucket(key) => {
+                let bucket = Bucket::new(found.scope(live), key);
+                bucket.map_or(Steps::Done, Steps::Bucket)
             }
-            (Strategy::TopK, _) => Path::Keyed(top_rows(&found, task, work)),
-            (Strategy::Zones, Some(&key)) => Path::Keyed(zone_rows(&found, task, key, work)),
-            (Strategy::Walk | Strategy::Bucket | Strategy::Zones, None) | (Strategy::Sort, _) => {
-                Path::Keyed(all_rows(&found, task, work))
-            }
+            Path::TopK => Steps::Keyed(top_rows(&found, task, work)),
+            Path::Zones(key) => Steps::Keyed(zone_rows(&found, task, key, work)),
+            Path::Sort => Steps::Keyed(all_rows(&found, task, work)),
         };
         let mut path_rows = PathRows {
-            path,
+            steps,
             mode: found.mode,
             conjunction: Some(Arc::new(found.conjunction)),
             order: task.order.clone(),
@@ -149,11 +127,11 @@ impl PathRows {
             mode: self.mode,
         };
         let work = &mut self.work;
-        match &mut self.path {
-            Path::Done => rows.retain(|row| after.contains(row)),
-            Path::Blocks(blocks) => blocks.seek(after),
-            Path::Keyed(_) => {}
-            Path::Walk(walk) => {
+        match &mut self.steps {
+            Steps::Done => rows.retain(|row| after.contains(row)),
+            Steps::Blocks(blocks) => blocks.seek(after),
+            Steps::Keyed(_) => {}
+            Steps::Walk(walk) => {
                 if !walk.seek(scope, place) {
                 } else if order.is_plain() {
                     walk.seek_rows(scope, &after);
@@ -161,7 +139,7 @@ impl PathRows {
                     walk.take_sought(scope, rows, work);
                 }
             }
-            Path::Bucket(bucket) => {
+            Steps::Bucket(bucket) => {
                 if !bucket.seek(scope, place) {
                 } else if order.is_plain() {
                     bucket.seek_rows(scope, after);
@@ -178,8 +156,8 @@ impl PathRows {
 
     /// Returns how many rows the rows can give, of a number of matches.
     pub(super) fn count(&self, matches_count: u64) -> u64 {
-        match &self.path {
-            Path::Keyed(keyed) => keyed.len() as u64,
+        match &self.steps {
+            Steps::Keyed(keyed) => keyed.len() as u64,
             _ => matches_count,
         }
     }
@@ -194,7 +172,7 @@ impl PathRows {
     /// Returns the next row.
     pub(super) fn peek(&mut self, live: &LiveSegment) -> Option<u32> {
         while self.next == self.rows.len() {
-            if matches!(self.path, Path::Done) {
+            if matches!(self.steps, Steps::Done) {
                 return None;
             }
             self.needed = self.needed.saturating_sub(self.rows.len() as u64);
@@ -225,26 +203,26 @@ impl PathRows {
         };
         let (rows, work) = (&mut self.rows, &mut self.work);
         let is_plain = self.order.is_plain();
-        let before = match &mut self.path {
-            Path::Done => {
+        let before = match &mut self.steps {
+            Steps::Done => {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 self.next = self.next.saturating_add(count).min(rows.len());
                 return;
             }
-            Path::Keyed(_) => {
+            Steps::Keyed(_) => {
                 self.passed = count;
                 return;
             }
-            Path::Blocks(blocks) => return blocks.skip(scope, count, rows, work),
-            Path::Walk(walk) if !walk.is_countable() => return self.pass(live, count),
-            Path::Walk(walk) if is_plain => return walk.skip(scope, count, work),
-            Path::Bucket(bucket) if is_plain => return bucket.skip(scope, count, rows, work),
-            Path::Walk(walk) => {
+            Steps::Blocks(blocks) => return blocks.skip(scope, count, rows, work),
+            Steps::Walk(walk) if !walk.is_countable() => return self.pass(live, count),
+            Steps::Walk(walk) if is_plain => return walk.skip(scope, count, work),
+            Steps::Bucket(bucket) if is_plain => return bucket.skip(scope, count, rows, work),
+            Steps::Walk(walk) => {
                 let before = walk.skip_groups(scope, count, work);
                 walk.take_group(scope, rows, work);
                 before
             }
-            Path::Bucket(bucket) => {
+            Steps::Bucket(bucket) => {
                 let before = bucket.skip_groups(scope, count, work);
                 bucket.take_group(scope, rows, work);
                 before
@@ -272,17 +250,7 @@ impl PathRows {
             debug_assert!(rows.is_empty(), "a group that is put back was passed");
             return;
         }
-        self.with_path(live, |path, scope, work| match path {
-            Path::Walk(walk) => {
-                walk.skip_groups(scope, count, work);
-            }
-            Path::Bucket(bucket) => {
-                bucket.skip_groups(scope, count, work);
-            }
-            Path::Keyed(_) => {}
-            // All matches tie in the order's first key.
-            Path::Blocks(_) | Path::Done => *path = Path::Done,
-        });
+        self.with_steps(live, |steps, scope, work| steps.enter(scope, count, work));
         self.passed = count;
         self.rows = rows;
         self.next = 0;
@@ -300,10 +268,10 @@ impl PathRows {
     }
 
     /// Calls `act` with what the rows finds its rows in, if it may have any left.
-    pub(super) fn with_path<T>(
+    pub(super) fn with_steps<T>(
         &mut self,
         live: &LiveSegment,
-        act: impl FnOnce(&mut Path, Scope<'_>, &mut Work) -> T,
+        act: impl FnOnce(&mut Steps, Scope<'_>, &mut Work) -> T,
     ) -> Option<T> {
         let conjunction = self.conjunction.clone()?;
         let scope = Scope {
@@ -311,18 +279,18 @@ impl PathRows {
             conjunction: &conjunction,
             mode: self.mode,
         };
-        Some(act(&mut self.path, scope, &mut self.work))
+        Some(act(&mut self.steps, scope, &mut self.work))
     }
 
     /// Returns whether the rows come from a walk along an order.
     pub(super) fn is_walk(&self) -> bool {
-        matches!(self.path, Path::Walk(_))
+        matches!(self.steps, Steps::Walk(_))
     }
 
     /// Finds more rows, or that there are none; may find none and not be done.
     fn refill(&mut self, live: &LiveSegment) {
         let Some(conjunction) = self.conjunction.clone() else {
-            self.path = Path::Done;
+            self.steps = Steps::Done;
             return;
         };
         let scope = Scope {
@@ -335,21 +303,21 @@ impl PathRows {
         self.batch = self.batch.saturating_mul(2);
         let (rows, work) = (&mut self.rows, &mut self.work);
         let is_plain = self.order.is_plain();
-        let has_more = match &mut self.path {
-            Path::Done => false,
-            Path::Blocks(blocks) => blocks.take(scope, rows, work),
-            Path::Walk(walk) if is_plain => walk.take(scope, wanted, rows, work),
-            Path::Bucket(bucket) if is_plain => bucket.take(scope, rows, work),
-            Path::Keyed(keyed) => {
+        let has_more = match &mut self.steps {
+            Steps::Done => false,
+            Steps::Blocks(blocks) => blocks.take(scope, rows, work),
+            Steps::Walk(walk) if is_plain => walk.take(scope, wanted, rows, work),
+            Steps::Bucket(bucket) if is_plain => bucket.take(scope, rows, work),
+            Steps::Keyed(keyed) => {
                 let window = self.passed..self.passed.saturating_add(self.needed);
                 RowKeys::new(&live.segment, &self.order).select(keyed, window);
                 rows.extend(keyed.iter().map(|&(_, row)| row));
                 false
             }
-            Path::Walk(_) | Path::Bucket(_) => self.refill_by_groups(scope, wanted),
+            Steps::Walk(_) | Steps::Bucket(_) => self.refill_by_groups(scope, wanted),
         };
         if !has_more {
-            self.path = Path::Done;
+            self.steps = Steps::Done;
         }
     }
 
@@ -361,9 +329,9 @@ impl PathRows {
         let needed = usize::try_from(self.needed).unwrap_or(usize::MAX);
         let wanted = wanted.min(needed).max(1);
         while self.rows.len() < wanted {
-            let has_more = match &mut self.path {
-                Path::Walk(walk) => walk.take_group(scope, &mut group, &mut self.work),
-                Path::Bucket(bucket) => bucket.take_group(scope, &mut group, &mut self.work),
+            let has_more = match &mut self.steps {
+                Steps::Walk(walk) => walk.take_group(scope, &mut group, &mut self.work),
+                Steps::Bucket(bucket) => bucket.take_group(scope, &mut group, &mut self.work),
                 _ => false,
             };
             if group.len() > 1 {

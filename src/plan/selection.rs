@@ -18,10 +18,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::blocks::Blocks;
 use super::keys::{KeyedRow, RowKeys};
 use super::order::{Key, Order, Value, directed, is_constant};
-use super::path_rows::{Path, PathRows};
+use super::path_rows::PathRows;
+use super::steps::{Steps, Ties, partition_window};
 use crate::segment::Segment;
 use crate::segment::column::Column;
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
@@ -97,7 +97,7 @@ fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64
 pub(super) struct Member {
     pub(super) segment: u32,
     pub(super) path_rows: PathRows,
-    /// How many matches the path_rows has to give.
+    /// How many matches there are to give.
     pub(super) count: u64,
 }
 
@@ -187,37 +187,6 @@ fn pass_by_keys(
     }
 }
 
-/// Divides rows into those before a pivot, its ties, and those after.
-fn partition(rows: &mut [KeyedRow], compare: impl Fn(KeyedRow) -> Ordering) -> Range<u64> {
-    let (mut less, mut next, mut greater) = (0, 0, rows.len());
-    while next < greater {
-        match compare(rows[next]) {
-            Ordering::Less => {
-                rows.swap(less, next);
-                less += 1;
-                next += 1;
-            }
-            Ordering::Equal => next += 1,
-            Ordering::Greater => {
-                greater -= 1;
-                rows.swap(next, greater);
-            }
-        }
-    }
-    less as u64..greater as u64
-}
-
-/// Divides a window of rows likewise.
-fn partition_window(
-    keyed: &mut [KeyedRow],
-    window: &Range<u64>,
-    compare: impl Fn(KeyedRow) -> Ordering,
-) -> Range<u64> {
-    let (start, end) = (window.start as usize, window.end as usize);
-    let split = partition(&mut keyed[start..end], compare);
-    window.start + split.start..window.start + split.end
-}
-
 /// A member's matches by the value of the order's first key.
 struct ByValue<'a> {
     live: &'a LiveSegment,
@@ -273,17 +242,9 @@ impl<'a> Sequence for ByValue<'a> {
     fn pivot(&mut self, nth: u64) -> Value<'a> {
         let segment: &'a Segment = &self.live.segment;
         let slot = self.key.slot;
-        let row = self
-            .path_rows
-            .with_path(self.live, |path, scope, work| match path {
-                Path::Walk(walk) => walk.row_at(scope, nth, work),
-                Path::Bucket(bucket) => {
-                    let (mut blocks, before) = bucket.group_of(scope, nth, work);
-                    blocks.nth(scope, nth - before, work).unwrap_or(0)
-                }
-                Path::Keyed(keyed) => keyed[nth as usize].1,
-                Path::Blocks(_) | Path::Done => 0,
-            });
+        let row = self.path_rows.with_steps(self.live, |steps, scope, work| {
+            steps.row_at(scope, nth, work)
+        });
         Value::of(segment, slot, row.unwrap_or(0))
     }
 
@@ -300,24 +261,10 @@ impl<'a> Sequence for ByValue<'a> {
         } else {
             0..0
         };
-        let (keys, key, segment) = (&self.keys, self.key, &self.live.segment);
-        let split = self
-            .path_rows
-            .with_path(self.live, |path, scope, work| match path {
-                Path::Walk(walk) => {
-                    let group = walk.group_of_classes(scope, pivot, &classes);
-                    walk.ranks(scope, &group, work)
-                }
-                Path::Bucket(bucket) => bucket.ranks(scope, pivot, work),
-                Path::Keyed(keyed) => match keys.bound_of_first(pivot) {
-                    Some(bound) => partition_window(keyed, window, |row| bound.compare(row.0)),
-                    None => partition_window(keyed, window, |row| {
-                        let value = Value::of(segment, key.slot, row.1);
-                        directed(value.cmp(pivot), key.descends)
-                    }),
-                },
-                Path::Blocks(_) | Path::Done => window.clone(),
-            });
+        let (keys, key) = (&self.keys, self.key);
+        let split = self.path_rows.with_steps(self.live, |steps, scope, work| {
+            steps.ranks(scope, (keys, key), (pivot, &classes), window, work)
+        });
         let split = split.unwrap_or_else(|| window.clone());
         let start = split.start.clamp(window.start, window.end);
         let end = split.end.clamp(window.start, window.end);
@@ -336,16 +283,6 @@ struct ByTid<'a> {
     ties: Ties,
 }
 
-/// Where the ties of a first key are.
-enum Ties {
-    /// Everywhere: there is no key.
-    All,
-    /// At positions of the key's order.
-    Group(Range<usize>),
-    /// In the blocks of a class, with how many matches come before.
-    Class(Blocks, u64),
-}
-
 impl<'a> ByTid<'a> {
     fn new(
         snapshot: &'a Snapshot,
@@ -355,16 +292,9 @@ impl<'a> ByTid<'a> {
     ) -> ByTid<'a> {
         let live = &snapshot.segments()[member.segment as usize];
         let path_rows = &mut member.path_rows;
-        let ties = path_rows.with_path(live, |path, scope, work| match path {
-            Path::Walk(walk) if !window.is_empty() => {
-                let row = walk.row_at(scope, window.start, work);
-                let slot = order.keys[0].slot;
-                Ties::Group(walk.group_of(scope, &Value::of(&live.segment, slot, row)))
-            }
-            Path::Bucket(bucket) if !window.is_empty() => {
-                let (blocks, before) = bucket.group_of(scope, window.start, work);
-                Ties::Class(blocks, before)
-            }
+        let slot = order.keys.first().map(|key| key.slot);
+        let ties = path_rows.with_steps(live, |steps, scope, work| match slot {
+            Some(slot) if !window.is_empty() => steps.ties_of(scope, slot, window.start, work),
             _ => Ties::All,
         });
         ByTid {
@@ -393,12 +323,8 @@ impl Sequence for ByTid<'_> {
         } else {
             nth
         };
-        let row = path_rows.with_path(live, |path, scope, work| match (path, ties) {
-            (Path::Walk(walk), Ties::Group(group)) => Some(walk.row_in(scope, group, nth, work)),
-            (_, Ties::Class(blocks, before)) => blocks.nth(scope, nth - *before, work),
-            (Path::Blocks(blocks), _) => blocks.nth(scope, ascending, work),
-            (Path::Keyed(keyed), _) => Some(keyed[nth as usize].1),
-            _ => found,
+        let row = path_rows.with_steps(live, |steps, scope, work| {
+            steps.row_in(scope, ties, (nth, ascending), work).or(found)
         });
         // A sequence has as many matches as it says.
         live.segment.tid(row.flatten().unwrap_or(0))
@@ -430,26 +356,13 @@ impl Sequence for ByTid<'_> {
             let end = start + ties.partition_point(|&row| compare(row) == Ordering::Equal);
             start as u64..end as u64
         };
-        let split = path_rows.with_path(live, |path, scope, work| match (path, ties) {
-            (Path::Walk(walk), Ties::Group(group)) => {
-                let start = walk.rank_in(scope, group, rows.start, work);
-                start..walk.rank_in(scope, group, rows.end, work)
-            }
-            (_, Ties::Class(blocks, before)) => {
-                let start = *before + blocks.rank(scope, rows.start, work);
-                start..*before + blocks.rank(scope, rows.end, work)
-            }
-            (Path::Blocks(blocks), _) => {
-                let start = blocks.rank(scope, rows.start, work);
-                let end = blocks.rank(scope, rows.end, work);
-                if *descends {
-                    *count - end..*count - start
-                } else {
-                    start..end
-                }
-            }
-            (Path::Keyed(keyed), _) => partition_window(keyed, window, |row| compare(row.1)),
-            _ => found,
+        let split = path_rows.with_steps(live, |steps, scope, work| {
+            let reversed = descends.then_some(*count);
+            let within = steps.ranks_in(scope, ties, (&rows, reversed), work);
+            within.unwrap_or_else(|| match steps {
+                Steps::Keyed(keyed) => partition_window(keyed, window, |row| compare(row.1)),
+                _ => found,
+            })
         });
         let split = split.unwrap_or_else(|| window.clone());
         split.start.clamp(window.start, window.end)..split.end.clamp(window.start, window.end)
@@ -488,24 +401,8 @@ impl<'a> ByKeys<'a> {
         } else if is_constant(segment, order.keys[0].slot) {
             member.path_rows.drain(live)
         } else {
-            let listed = member.path_rows.with_path(live, |path, scope, work| {
-                let mut rows = Vec::new();
-                match path {
-                    Path::Walk(walk) => {
-                        walk.skip_groups(scope, ties.start, work);
-                        walk.take_group(scope, &mut rows, work);
-                    }
-                    Path::Bucket(bucket) => {
-                        bucket.skip_groups(scope, ties.start, work);
-                        bucket.take_group(scope, &mut rows, work);
-                    }
-                    Path::Keyed(keyed) => {
-                        let group = &keyed[ties.start as usize..ties.end as usize];
-                        rows.extend(group.iter().map(|&(_, row)| row));
-                    }
-                    Path::Blocks(_) | Path::Done => {}
-                }
-                rows
+            let listed = member.path_rows.with_steps(live, |steps, scope, work| {
+                steps.take_ties(scope, ties, work)
             });
             listed.unwrap_or_default()
         };

@@ -15,6 +15,9 @@ use std::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
+use super::cost::{
+    CACHED_ROWS, COMPARE_COST, KEY_COST, TEXT_KEY_COST, VISIT_COST, ZONE_ORDERED_COST, sort_cost,
+};
 use super::explain::Work;
 use super::found::Found;
 use super::keys::{KeyedRow, RowKeys};
@@ -83,7 +86,9 @@ impl<'a> Best<'a> {
     /// Keeps a row, unless as many others are better as are asked for.
     fn look_at(&mut self, row: u32) {
         let packed = self.keys.packed(row);
-        if self.worst.is_some_and(|worst| packed > worst) || !is_after(&self.place, (packed, row)) {
+        if self.worst.is_some_and(|worst| packed > worst)
+            || !is_after(self.place.as_ref(), (packed, row))
+        {
             return;
         }
         self.rows.push((packed, row));
@@ -126,7 +131,7 @@ pub(super) fn all_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<Ke
     let keys = RowKeys::new(&task.live.segment, task.order);
     let place = place_of(task, &keys);
     let mut keyed = keys.keyed(all.into_iter());
-    keyed.retain(|&row| is_after(&place, row));
+    keyed.retain(|&row| is_after(place.as_ref(), row));
     keyed
 }
 
@@ -146,10 +151,10 @@ pub(super) fn zone_rows(found: &Found, task: Task<'_>, key: Key, work: &mut Work
         } else {
             (classes.start, classes.end - 1)
         };
-        let least = *best.keys.packed_of_class(first).start();
-        let greatest = *best.keys.packed_of_class(last).end();
+        let start = *best.keys.packed_of_class(first).start();
+        let end = *best.keys.packed_of_class(last).end();
         Some(Reverse((
-            least_after(&best.place, &(least..=greatest))?,
+            least_after(best.place.as_ref(), &(start..=end))?,
             index,
         )))
     });
@@ -185,17 +190,78 @@ fn place_of<'a>(task: Task<'a>, keys: &RowKeys<'_>) -> Option<PackedPlace<'a>> {
     ))
 }
 
-fn is_after(place: &Option<PackedPlace<'_>>, row: KeyedRow) -> bool {
-    let place = place.as_ref();
+fn is_after(place: Option<&PackedPlace<'_>>, row: KeyedRow) -> bool {
     place.is_none_or(|place| place.compare(row) == Ordering::Greater)
 }
 
 /// Returns the least that a row after a place packs to, of those that pack to a range; none where
 /// no row of the range is after it.
-fn least_after(place: &Option<PackedPlace<'_>>, packed: &RangeInclusive<u64>) -> Option<u64> {
+fn least_after(place: Option<&PackedPlace<'_>>, packed: &RangeInclusive<u64>) -> Option<u64> {
     match place {
         Some(place) => place.least_after(packed),
         None => Some(*packed.start()),
+    }
+}
+
+/// Returns the estimated cost of finding the best of all matches.
+pub(super) fn top_cost(found: &Found, task: Task<'_>, first: Option<&Key>) -> u64 {
+    let (matches, most) = (found.count().max(1), task.need.most);
+    let cut = if matches > most {
+        most * COMPARE_COST * 2
+    } else {
+        0
+    };
+    let row_cost = VISIT_COST + key_cost(task, first);
+    list_cost(found) + matches * row_cost + cut + sort_cost(task.need.take)
+}
+
+/// Returns the estimated cost of finding the best of all matches by the zones of the first key.
+///
+/// As far as the zones tell, each block has its share of the matches, and those are spread evenly over
+/// what the block has of the key. Then the best are in as many blocks as hold them, and in those that
+/// overlap these.
+pub(super) fn zones_cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
+    let column = task.live.segment.column(key.slot)?;
+    let overlap = column.zones_overlap()?;
+    let all_blocks = (found.conjunction.block_indexes().len() as u64).max(1);
+    let (matches, most) = (found.count().max(1), task.need.most);
+    let filled = (most * all_blocks).div_ceil(matches);
+    let blocks = (filled + overlap).min(all_blocks);
+    let rows = (matches * blocks).div_ceil(all_blocks);
+    let found_cost = match found.rows {
+        Some(_) => 0,
+        None => found.conjunction.bits_cost() * blocks / all_blocks,
+    };
+    let row_cost = VISIT_COST + key_cost(task, Some(&key)) + COMPARE_COST;
+    let cut = most.min(rows) * COMPARE_COST * blocks;
+    let ordered = all_blocks * ZONE_ORDERED_COST;
+    Some(found_cost + rows * row_cost + cut + ordered + sort_cost(task.need.take))
+}
+
+/// Returns the estimated cost of sorting all matches.
+pub(super) fn sort_all_cost(found: &Found, task: Task<'_>, first: Option<&Key>) -> u64 {
+    let row_cost = VISIT_COST + key_cost(task, first) + COMPARE_COST;
+    list_cost(found) + found.count().max(1) * row_cost + sort_cost(task.need.take)
+}
+
+/// Returns the estimated cost of listing the matches.
+fn list_cost(found: &Found) -> u64 {
+    match found.rows {
+        Some(_) => 0,
+        None => found.conjunction.cost(),
+    }
+}
+
+/// Returns the estimated cost of packing the keys of a row.
+fn key_cost(task: Task<'_>, first: Option<&Key>) -> u64 {
+    match first {
+        None => 0,
+        Some(key) if task.live.segment.text_column(key.slot).is_some() => TEXT_KEY_COST,
+        Some(_) => {
+            let rows_count = u64::from(task.live.segment.rows_count());
+            let keys_count = task.order.keys.len() as u64;
+            KEY_COST * keys_count * rows_count.max(CACHED_ROWS) / CACHED_ROWS
+        }
     }
 }
 

@@ -168,12 +168,11 @@ impl Cursor {
 
 /// Reads a key of an order by its full name.
 fn read_key((name, descends): &(String, bool)) -> Option<OrderKey> {
-    let key = match name.strip_prefix("custom_fields.") {
-        Some(name) => is_custom_name(name).then(|| SortKey::Custom(name.to_owned()))?,
-        None => {
-            let field = Field::from_name(name)?;
-            (field.kind() != FieldKind::CustomFields).then_some(SortKey::Field(field))?
-        }
+    let key = if let Some(name) = name.strip_prefix("custom_fields.") {
+        is_custom_name(name).then(|| SortKey::Custom(name.to_owned()))?
+    } else {
+        let field = Field::from_name(name)?;
+        (field.kind() != FieldKind::CustomFields).then_some(SortKey::Field(field))?
     };
     let direction = if *descends {
         Direction::Descending

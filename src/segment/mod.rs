@@ -413,11 +413,16 @@ impl Segment {
         is_there || self.revision().is_some() && self.seals_order(slot) && self.make_order(slot)
     }
 
-    /// Notes that an answer would have taken so much less with the order of a slot; returns
-    /// what that comes to over all answers so far.
-    pub(crate) fn miss_order(&self, slot: Slot, nanoseconds: u64) -> u64 {
-        let order = self.order_cell(slot);
-        order.map_or(0, |order| order.miss(nanoseconds))
+    /// Returns how many nanoseconds answers would have saved so far with the order of a slot.
+    pub(crate) fn missed_order(&self, slot: Slot) -> u64 {
+        self.order_cell(slot).map_or(0, LazyRows::missed)
+    }
+
+    /// Notes that an answer would have saved a number of nanoseconds with the order of a slot.
+    pub(crate) fn miss_order(&self, slot: Slot, nanoseconds: u64) {
+        if let Some(order) = self.order_cell(slot) {
+            order.miss(nanoseconds);
+        }
     }
 
     /// Returns whether the order of a slot is made at seal: requests range over the field, or

@@ -84,12 +84,16 @@ impl LazyRows {
         !self.is_claimed.swap(true, atomic::Ordering::SeqCst)
     }
 
-    /// Adds to what requests would have saved by the order; returns the sum.
-    pub(crate) fn miss(&self, nanoseconds: u64) -> u64 {
-        // Readers at once may count a little less: nothing but the moment depends on it.
+    /// Returns how many nanoseconds requests would have saved by the order so far.
+    pub(crate) fn missed(&self) -> u64 {
+        // Readers at once may see a little less: nothing but the moment depends on it.
+        self.missed.load(atomic::Ordering::Relaxed)
+    }
+
+    /// Adds to what requests would have saved by the order.
+    pub(crate) fn miss(&self, nanoseconds: u64) {
         self.missed
-            .fetch_add(nanoseconds, atomic::Ordering::Relaxed)
-            + nanoseconds
+            .fetch_add(nanoseconds, atomic::Ordering::Relaxed);
     }
 }
 

@@ -18,9 +18,9 @@ pub fn variable(error: &Error) -> &str {
         ErrorKind::InvalidValue { variable, .. } | ErrorKind::UnknownVariable { variable, .. } => {
             variable
         }
-        ErrorKind::DuplicateVariable { variable, .. } => variable,
+        ErrorKind::DuplicateVariable { variable, .. }
+        | ErrorKind::CursorConflict { variable, .. } => variable,
         ErrorKind::PageNeedsCount { .. } | ErrorKind::PageNeedsWildcard { .. } => "page",
-        ErrorKind::CursorConflict { variable, .. } => variable,
         other => panic!("{other:?}"),
     }
 }

@@ -1,0 +1,231 @@
+//! Paths: the ways to the rows of a segment in order, each priced as it is then carried out.
+//!
+//! The choice is one ladder. Once the filters are bound and the matches are counted, each strategy
+//! says by which [`Path`] it would serve the order, and at what cost; the cheapest is taken, carried
+//! out by [`PathRows`](super::path_rows::PathRows) as it was priced, and shown by
+//! [`explain`](super::explain). What a strategy decides within itself (whether the rows of one
+//! filter are listed, how a walk knows its matches) is a part of the path, and no step after it
+//! decides again.
+//!
+//! # Invariants
+//!
+//! * Choosing changes nothing: what an order would have saved is noted, and the order is made, by
+//!   [`Choice::settle`].
+
+use super::Strategy;
+use super::blocks;
+use super::bucket;
+use super::due::order_cost;
+use super::explain::SegmentSketch;
+use super::found::Found;
+use super::order::Key;
+use super::task::Task;
+use super::top;
+use super::walk_price::{self, WalkPath};
+use crate::segment::Slot;
+use crate::snapshot::LiveSegment;
+
+/// A way to the rows of a segment in order, decided and not begun.
+#[derive(Clone, Debug)]
+pub(super) enum Path {
+    /// Lists the rows of one filter, in row order.
+    Listed,
+    /// Takes the rows of block after block, in row order.
+    Blocks,
+    /// Walks along the order of the first key.
+    Walk(WalkPath),
+    /// Takes the rows of value after value of the first key.
+    Bucket(Key),
+    /// Selects the best of all matches.
+    TopK,
+    /// Selects the best of the matches of the blocks that can have them.
+    Zones(Key),
+    /// Sorts all matches.
+    Sort,
+}
+
+/// A path with what it is estimated to cost, in nanoseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Priced {
+    pub(super) path: Path,
+    pub(super) cost: u64,
+}
+
+impl Path {
+    fn strategy(&self) -> Strategy {
+        match self {
+            Path::Listed | Path::Blocks => Strategy::RowOrder,
+            Path::Walk(_) => Strategy::Walk,
+            Path::Bucket(_) => Strategy::Bucket,
+            Path::TopK => Strategy::TopK,
+            Path::Zones(_) => Strategy::Zones,
+            Path::Sort => Strategy::Sort,
+        }
+    }
+
+    /// Returns the slot whose order the path walks along and is not there yet.
+    fn lacking_order(&self) -> Option<Slot> {
+        match self {
+            Path::Walk(walk) if walk.span.is_none() => Some(walk.key.slot),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the path by which a strategy serves the order; none where it cannot.
+pub(super) fn price(strategy: Strategy, found: &Found, task: Task<'_>) -> Option<Priced> {
+    let (path, cost) = match (strategy, task.order.keys.first()) {
+        (Strategy::RowOrder, None) => {
+            let (cost, is_listed) = blocks::cost(found, task.need);
+            let path = if is_listed {
+                Path::Listed
+            } else {
+                Path::Blocks
+            };
+            (path, cost)
+        }
+        (Strategy::RowOrder, Some(_))
+        | (Strategy::Walk | Strategy::Bucket | Strategy::Zones, None) => return None,
+        (Strategy::Walk, Some(&key)) => {
+            let (walk, cost) = walk_price::price(found, task, key)?;
+            (Path::Walk(walk), cost)
+        }
+        (Strategy::Bucket, Some(&key)) => (Path::Bucket(key), bucket::cost(found, task, key)?),
+        (Strategy::TopK, first) => (Path::TopK, top::top_cost(found, task, first)),
+        (Strategy::Zones, Some(&key)) => (Path::Zones(key), top::zones_cost(found, task, key)?),
+        (Strategy::Sort, first) => (Path::Sort, top::sort_all_cost(found, task, first)),
+    };
+    Some(Priced { path, cost })
+}
+
+/// The path that was chosen for a segment.
+#[derive(Debug)]
+pub(super) struct Choice {
+    chosen: Priced,
+    /// The path to take in place of a walk whose order cannot be made.
+    otherwise: Option<Priced>,
+    /// The order that would have saved time, and how many nanoseconds.
+    missed: Option<(Slot, u64)>,
+    fell_back_from: Option<Strategy>,
+}
+
+impl Choice {
+    /// No row is asked for, so that none is put in order.
+    pub(super) const NOTHING: Choice = Choice {
+        chosen: Priced {
+            path: Path::Blocks,
+            cost: 0,
+        },
+        otherwise: None,
+        missed: None,
+        fell_back_from: None,
+    };
+
+    /// Chooses the path with the least cost of those that serve the order, or a demanded one.
+    pub(super) fn new(found: &Found, task: Task<'_>) -> Choice {
+        let demanded = task.mode.strategy;
+        let mut least: Option<Priced> = None;
+        let mut least_but_walk: Option<Priced> = None;
+        for strategy in Strategy::ALL {
+            let Some(priced) = price(strategy, found, task) else {
+                continue;
+            };
+            let is_demanded = demanded == Some(strategy);
+            let is_least = |least: &Option<Priced>| {
+                least.as_ref().is_none_or(|least| priced.cost < least.cost)
+            };
+            if strategy != Strategy::Walk && is_least(&least_but_walk) {
+                least_but_walk = Some(priced.clone());
+            }
+            if is_demanded {
+                return Choice::demanded(priced, found, task);
+            }
+            if is_least(&least) {
+                least = Some(priced);
+            }
+        }
+        // Sorting serves every order, so there is always a least.
+        let chosen = least.unwrap_or(Choice::NOTHING.chosen);
+        let lacking = chosen.path.lacking_order().zip(least_but_walk);
+        let mut choice = Choice {
+            chosen,
+            otherwise: None,
+            missed: None,
+            fell_back_from: demanded,
+        };
+        if let Some((slot, second)) = lacking {
+            // The order is worth making once answers without it have lost enough.
+            let segment = &task.live.segment;
+            let saved = second.cost - choice.chosen.cost;
+            let missed = segment.missed_order(slot) + saved;
+            choice.missed = Some((slot, saved));
+            if order_cost(segment, slot).is_some_and(|cost| missed >= cost) {
+                choice.otherwise = Some(second);
+            } else {
+                choice.chosen = second;
+            }
+        }
+        choice
+    }
+
+    /// Takes a demanded path, but for a walk whose order may turn out to have no room.
+    fn demanded(chosen: Priced, found: &Found, task: Task<'_>) -> Choice {
+        let others = || {
+            let mut mode = task.mode;
+            mode.strategy = None;
+            let others = Strategy::ALL.into_iter();
+            let others = others.filter(|&strategy| strategy != Strategy::Walk);
+            let others =
+                others.filter_map(|strategy| price(strategy, found, Task { mode, ..task }));
+            others.min_by_key(|priced| priced.cost)
+        };
+        Choice {
+            otherwise: chosen.path.lacking_order().and_then(|_| others()),
+            chosen,
+            missed: None,
+            fell_back_from: None,
+        }
+    }
+
+    /// Notes what was missed, and makes the order that the path walks along; without room for one
+    /// the other path is taken.
+    pub(super) fn settle(mut self, task: Task<'_>) -> Choice {
+        let segment = &task.live.segment;
+        if let Some((slot, nanoseconds)) = self.missed {
+            segment.miss_order(slot, nanoseconds);
+        }
+        if let Some(slot) = self.chosen.path.lacking_order()
+            && segment.order(slot).is_none()
+            && let Some(otherwise) = self.otherwise.take()
+        {
+            self.chosen = otherwise;
+            self.fell_back_from = task.mode.strategy;
+        }
+        self
+    }
+
+    /// Returns the plan of a segment as `explain` needs it.
+    pub(super) fn sketch(&self, found: &Found, live: &LiveSegment) -> SegmentSketch {
+        let path = &self.chosen.path;
+        SegmentSketch {
+            rows_count: live.segment.rows_count().into(),
+            matches_count: found.count(),
+            filters: found.conjunction.describe(&live.segment),
+            access: found.conjunction.access(),
+            counted: found.counted,
+            strategy: path.strategy(),
+            is_listed: matches!(path, Path::Listed),
+            matching: match path {
+                Path::Walk(walk) => Some(walk.matching),
+                _ => None,
+            },
+            cost: self.chosen.cost,
+            fell_back_from: self.fell_back_from,
+        }
+    }
+
+    /// Returns the path.
+    pub(super) fn path(self) -> Path {
+        self.chosen.path
+    }
+}

@@ -1,0 +1,168 @@
+//! What a walk along the order of a first key costs, and how it knows which rows match.
+
+use std::ops::Range;
+
+use super::FilterMode;
+use super::cost::{ASKED_COST, CLEARED_ROWS, COUNTED_POSITIONS, SAMPLE_COST, SPARSE};
+use super::explain::WalkMatching;
+use super::found::Found;
+use super::order::Key;
+use super::task::Task;
+use super::top::top_cost;
+
+/// A walk, decided and not begun.
+#[derive(Clone, Debug)]
+pub(super) struct WalkPath {
+    pub(super) key: Key,
+    /// The positions of the key's order that matches can be at; none where it is not there yet.
+    pub(super) span: Option<Range<usize>>,
+    pub(super) matching: WalkMatching,
+}
+
+/// Chooses how a walk over a number of positions knows which of their rows match.
+fn matching(found: &Found, task: Task<'_>, key: Key, positions: u64) -> WalkMatching {
+    let (need, live, conjunction) = (task.need, task.live, &found.conjunction);
+    let is_countable = live.dead.count() == 0 || task.mode.may_build();
+    if conjunction.is_class_range(key.slot, &live.segment)
+        && (is_countable || need.skip == 0 && !need.is_shared)
+    {
+        return WalkMatching::Live;
+    }
+    if found.mode != FilterMode::Scan && conjunction.words(live).is_some() {
+        return WalkMatching::Set;
+    }
+    if found.rows.is_some() {
+        return WalkMatching::Listed;
+    }
+    let passed = positions * need.skip / found.count().max(1);
+    if need.is_shared || passed * ASKED_COST > conjunction.blocks_cost() {
+        WalkMatching::Counted
+    } else {
+        WalkMatching::Asked
+    }
+}
+
+/// How far a walk goes, in positions.
+struct Extent {
+    /// Those before the page.
+    passed: u64,
+    /// Those of the page.
+    visited: u64,
+    /// Those that tie with the last.
+    ties: u64,
+}
+
+/// Returns the walk along a key's order with its estimated cost; none where there is no such order
+/// and none may be made.
+pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath, u64)> {
+    let segment = &*task.live.segment;
+    let rows = u64::from(segment.rows_count());
+    let has_order = segment.has_order(key.slot);
+    if !has_order && !task.mode.may_build() {
+        return None;
+    }
+    let span = has_order.then(|| found.span(segment, key.slot));
+    let positions = span.clone().unwrap_or(0..rows as usize);
+    let matching = matching(found, task, key, positions.len() as u64);
+    let extent = extent(found, task, key, &positions, has_order)?;
+    let Extent {
+        passed,
+        visited,
+        ties,
+    } = extent;
+    let conjunction = &found.conjunction;
+    let made = match matching {
+        WalkMatching::Live | WalkMatching::Set | WalkMatching::Asked => 0,
+        WalkMatching::Listed => rows / 64 + rows / CLEARED_ROWS,
+        WalkMatching::Counted => conjunction.bits_cost() + rows / CLEARED_ROWS,
+    };
+    let need = task.need;
+    let counted = match matching {
+        _ if need.skip == 0 => 0,
+        // The positions of dead rows say how many matches come before one.
+        WalkMatching::Live => 0,
+        WalkMatching::Asked => passed * ASKED_COST,
+        // Ties ascend by tid also where the key descends, so all of them are counted.
+        _ if key.descends => (passed + ties) / COUNTED_POSITIONS,
+        _ => passed / COUNTED_POSITIONS,
+    };
+    let asked = match matching {
+        WalkMatching::Asked => {
+            let probes = conjunction.probes_cost(passed + visited);
+            probes.min(conjunction.bits_cost())
+        }
+        _ => 0,
+    };
+    let cost = visited * ASKED_COST + made + counted + asked;
+    let walk = WalkPath {
+        key,
+        span,
+        matching,
+    };
+    Some((walk, cost))
+}
+
+/// Estimates how far a walk goes; none where no order is by the key.
+fn extent(
+    found: &Found,
+    task: Task<'_>,
+    key: Key,
+    span: &Range<usize>,
+    has_order: bool,
+) -> Option<Extent> {
+    let segment = &*task.live.segment;
+    let rows = u64::from(segment.rows_count());
+    let classes = match (segment.column(key.slot), segment.text_column(key.slot)) {
+        (Some(column), _) => column.classes_count().clamp(1, rows.max(1)),
+        (None, Some(_)) => rows.max(1),
+        (None, None) => return None,
+    };
+    let (conjunction, need) = (&found.conjunction, task.need);
+    let even = |matches: u64| span.len() as u64 * matches / found.count().max(1);
+    let is_spread = conjunction.is_class_range(key.slot, segment);
+    // A sample mostly tells that a walk is longer, so one that is too long anyway needs none.
+    let is_short = even(need.take) * ASKED_COST < top_cost(found, task, Some(&key));
+    // And it tells where the first matches are, not those after a place.
+    let is_sampled = has_order && !is_spread && is_short && task.place.is_none();
+    let sample = if is_sampled && is_worth_sampling(found, task, key) {
+        found.sample(task.live, key)
+    } else {
+        None
+    };
+    let walked = |matches: u64| {
+        sample.and_then(|it| it.walked(task.live, key, span, (matches, even(matches))))
+    };
+    let (passed, (through, ties)) = match walked(need.skip + need.take) {
+        Some(last) if need.skip > 0 => (walked(need.skip).map_or(0, |it| it.0), last),
+        Some(last) => (0, last),
+        None => (
+            even(need.skip),
+            (even(need.skip + need.take), rows / classes),
+        ),
+    };
+    let mut visited = through.saturating_sub(passed);
+    if !task.order.is_plain() {
+        visited = visited.max(ties);
+    }
+    if conjunction.is_part(segment) && span.len() as u64 == rows {
+        if sample.is_none() {
+            // Most fields nearly follow tid, so the rows of a tid range lie together and a walk
+            // may pass all others first.
+            visited = (visited * 16).max(rows / 4);
+        }
+        // Ties come by tid, so those before the range are passed first.
+        visited += ties * u64::from(conjunction.rows().start) / rows.max(1);
+    }
+    Some(Extent {
+        passed,
+        visited: visited + 1,
+        ties,
+    })
+}
+
+/// Returns whether a better estimate may save more than a sample costs.
+pub(super) fn is_worth_sampling(found: &Found, task: Task<'_>, key: Key) -> bool {
+    // Where one row in a few matches, no order keeps a walk from them for long.
+    let is_sparse = found.count() * SPARSE < u64::from(task.live.segment.rows_count());
+    is_sparse && top_cost(found, task, Some(&key)) > SAMPLE_COST * 4
+}
