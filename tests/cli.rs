@@ -632,12 +632,52 @@ fn without_data_there_are_100_000_tickets() {
     assert!(stderr(&output).starts_with(start), "{output:?}");
 }
 
+/// A list is followed by the cursors of the headers, forth and back.
+#[test]
+fn pipe_gives_the_cursors_of_what_comes_next_and_before() {
+    let path = file(
+        "tickets.jsonl",
+        b"{\"tid\":1}\n{\"tid\":2}\n{\"tid\":3}\n{\"tid\":4}\n",
+    );
+    let mut child = start(&["pipe", "--data", &path, "--format", "delimited"]);
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut ask = |request: &str| {
+        writeln!(input, "{request}").unwrap();
+        let mut header = String::new();
+        output.read_line(&mut header).unwrap();
+        let words: Vec<String> = header.split_whitespace().map(str::to_owned).collect();
+        let mut body = vec![0; words[1].parse().unwrap()];
+        output.read_exact(&mut body).unwrap();
+        let body = String::from_utf8(body).unwrap();
+        (
+            words[5].clone(),
+            words[6].clone(),
+            words[7].clone(),
+            body.lines().count(),
+        )
+    };
+    let request = "fields=tid&order=tid DESC&count=2";
+    let (version, next, previous, count) = ask(request);
+    assert_eq!((version.as_str(), previous.as_str(), count), ("1", "-", 2));
+    let (_, end, back, count) = ask(&format!("{request}&after={next}"));
+    assert_eq!((end.as_str(), count), ("-", 2));
+    let (_, again, start, _) = ask(&format!("{request}&before={back}"));
+    assert_eq!((again, start.as_str()), (next, "-"));
+    let (version, next, previous, _) = ask("del 4");
+    assert_eq!([version, next, previous], ["2", "-", "-"]);
+    let (version, ..) = ask(request);
+    assert_eq!(version, "2");
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn help_tells_the_protocol() {
     let help = run_well(&["pipe", "--help"], b"");
     let help = String::from_utf8(help).unwrap();
     for word in [
-        "ok BYTES TOTAL ANSWER_NS WRITE_NS",
+        "ok BYTES TOTAL ANSWER_NS WRITE_NS VERSION NEXT PREVIOUS",
         "error BYTES CODE",
         "16 MiB",
         "U+FFFD",

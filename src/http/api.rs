@@ -44,6 +44,10 @@ use crate::store::Reader;
 
 /// The total of an answer, before `count` and `page`.
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+/// The cursor after which the next records come.
+const X_NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+/// The cursor before which the previous records come.
+const X_PREVIOUS_CURSOR: HeaderName = HeaderName::from_static("x-previous-cursor");
 /// The version of the snapshot that was asked.
 const X_SNAPSHOT_VERSION: HeaderName = HeaderName::from_static("x-snapshot-version");
 
@@ -394,6 +398,15 @@ fn success(prepared: Prepared, format: Format, mut report: Report) -> Response<B
     let headers = response.headers_mut();
     headers.insert(X_TOTAL_COUNT, prepared.total.into());
     headers.insert(X_SNAPSHOT_VERSION, prepared.version.into());
+    let cursors = [
+        (X_NEXT_CURSOR, prepared.next),
+        (X_PREVIOUS_CURSOR, prepared.previous),
+    ];
+    for (name, cursor) in cursors {
+        // A token is letters, digits, - and _, as a header may hold them.
+        let value = cursor.and_then(|it| HeaderValue::try_from(it.to_string()).ok());
+        value.map(|value| headers.insert(name, value));
+    }
     if let Some(coding) = prepared.coding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }

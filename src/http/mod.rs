@@ -73,6 +73,8 @@
 //! |---|---|
 //! | `x-total-count` | the tickets that match, before `count` and `page` |
 //! | `x-snapshot-version` | the [version](crate::Snapshot::version) of the snapshot that was asked |
+//! | `x-next-cursor` | the [cursor](crate::Cursor) after which the next records come, where any follow: `after=` |
+//! | `x-previous-cursor` | that before which the previous records come, where any precede: `before=` |
 //! | `content-type` | the [media type](crate::Format::media_type) of the format |
 //! | `content-length` | the length, where the body was made before the response began: a count, an error, a page of up to 64 KiB, none of `HEAD`'s long ones |
 //! | `retry-after` | seconds, of an answer that may be another later |

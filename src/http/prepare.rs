@@ -8,7 +8,7 @@ use super::negotiate::Coding;
 use super::refusal::Refusal;
 use super::stream::{ChunkStream, Source};
 use crate::model::Format;
-use crate::query::{Query, TidFilter};
+use crate::query::{Cursor, Query, TidFilter};
 use crate::store::Reader;
 
 /// The bytes of a body that are made before the response begins, give or take one chunk.
@@ -32,6 +32,9 @@ pub(super) struct Prepared {
     pub(super) total: u64,
     /// The version of the snapshot that was asked.
     pub(super) version: u64,
+    /// The places after which and before which more records come.
+    pub(super) next: Option<Cursor>,
+    pub(super) previous: Option<Cursor>,
     pub(super) coding: Option<Coding>,
     pub(super) ready: Vec<Bytes>,
     /// What is still to be made.
@@ -65,6 +68,8 @@ impl Task {
         let mut prepared = Prepared {
             total: answer.total(),
             version: snapshot.version(),
+            next: answer.next(),
+            previous: answer.previous(),
             coding,
             ready: Vec::new(),
             rest: None,

@@ -113,6 +113,11 @@ impl Answer {
         self.explain.total
     }
 
+    /// Returns the [version](Snapshot::version) of the snapshot that was asked.
+    pub fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
     /// Returns the number of records in the response; 0 where only the total is asked for.
     pub fn count(&self) -> u64 {
         self.page().map_or(0, |page| page.count)
@@ -142,6 +147,9 @@ impl Answer {
     )]
     pub fn next(&self) -> Option<Cursor> {
         let page = self.page()?;
+        if page.sides.has_after == Some(false) {
+            return None;
+        }
         let last = page.rows.last(&self.snapshot)?;
         self.cursor(page, last, page.sides.has_after, false)
     }
@@ -156,6 +164,9 @@ impl Answer {
     /// Making the token of one record; an answer after a place looks once whether a match precedes.
     pub fn previous(&self) -> Option<Cursor> {
         let page = self.page()?;
+        if page.sides.has_before == Some(false) {
+            return None;
+        }
         let first = page.rows.first(&self.snapshot)?;
         self.cursor(page, first, page.sides.has_before, true)
     }
@@ -168,9 +179,6 @@ impl Answer {
         has_more: Option<bool>,
         is_before: bool,
     ) -> Option<Cursor> {
-        if has_more == Some(false) {
-            return None;
-        }
         let cursor = cursor_of(&self.snapshot, &page.order, id)?;
         let order = &page.order;
         let has_match = || {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
+use ticketdex::Cursor;
+
 /// Starts the command with all three streams piped.
 pub fn start(arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_ticketdex"))
@@ -65,7 +67,14 @@ pub fn read_reply(output: &mut impl BufRead) -> Option<Reply> {
     let mut body = vec![0; usize::try_from(number(words[1])).unwrap()];
     output.read_exact(&mut body).unwrap();
     Some(match *words.as_slice() {
-        ["ok", _, total, answer_ns, write_ns] => {
+        ["ok", _, total, answer_ns, write_ns, version, next, previous] => {
+            let _: u64 = number(version);
+            for cursor in [next, previous] {
+                assert!(
+                    cursor == "-" || cursor.parse::<Cursor>().is_ok(),
+                    "{header}"
+                );
+            }
             // A write has no body to be made.
             assert!(
                 number(answer_ns) > 0 && (number(write_ns) > 0 || body.is_empty()),

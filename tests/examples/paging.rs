@@ -61,5 +61,23 @@ fn main() -> Result<(), ticketdex::Error> {
     let now = store.snapshot();
     assert_eq!(page(&now, 1)?, [9, 8, 7]);
     assert_eq!(page(&now, 2)?, [6, 4, 3]);
+
+    println!("Who holds no snapshot asks for what comes after the last ticket seen:");
+    let query: Query = "status=Open&order=tid+DESC&count=3".parse()?;
+    let next = store.snapshot().answer(&query).next();
+    let mut batch = Batch::new();
+    batch.put(open_ticket(10)).remove(7);
+    store.commit(batch)?;
+    // A service sends the token of the cursor to its client, and gets it back with the request.
+    let token = next.expect("three more are open").to_string();
+    let query: Query = format!("{query}&after={token}").parse()?;
+    let answer = store.snapshot().answer(&query);
+    assert_eq!(
+        answer
+            .records()
+            .map(|record| record.tid())
+            .collect::<Vec<_>>(),
+        [6, 4, 3]
+    );
     Ok(())
 }

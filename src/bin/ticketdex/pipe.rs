@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ticketdex::{Answer, Chunks, Error, Format, Reader, Request};
+use ticketdex::{Answer, Chunks, Cursor, Error, Format, Reader, Request};
 
 use crate::input::Input;
 use crate::write::Writer;
@@ -53,7 +53,7 @@ Protocol:
   matches. A CR at the end of a line is dropped, and bytes that are no UTF-8 become U+FFFD. Each
   request is answered at once, in order, by one header line and a body:
 
-    ok BYTES TOTAL ANSWER_NS WRITE_NS
+    ok BYTES TOTAL ANSWER_NS WRITE_NS VERSION NEXT PREVIOUS
     error BYTES CODE
 
   BYTES       how many bytes of body follow the header's line feed; the next header comes right
@@ -61,6 +61,11 @@ Protocol:
   TOTAL       how many tickets match, before count and page
   ANSWER_NS   nanoseconds from the line to the rows of the page: parse, plan and run
   WRITE_NS    nanoseconds that making the body took, in chunks of 64 KiB
+  VERSION     the version of the snapshot that was asked: the number of its last commit
+  NEXT        the cursor after which the next records come, as after=NEXT asks for them, and - where
+              none follow
+  PREVIOUS    the cursor before which the previous records come, as before=PREVIOUS, and - where
+              none precede
   CODE        the stable word of the error, such as invalid_value; the body is its error response
 
   A line may change a ticket instead:
@@ -72,10 +77,11 @@ Protocol:
 
   It is answered once every later line sees the change and, with --store, once it is on disk:
 
-    ok 0 LIVE_TICKETS COMMIT_NS 0
+    ok 0 LIVE_TICKETS COMMIT_NS 0 VERSION - -
 
   LIVE_TICKETS  how many tickets there are now
   COMMIT_NS     nanoseconds from the line to the end of its commit
+  VERSION       the number of that commit
 
   The format is the request's own, else that of --format; so it is for errors too. A body over
   16 MiB is made twice, once for its length and time and once to be sent, and never held whole.
@@ -131,6 +137,11 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Failu
     Ok(bytes > 0)
 }
 
+/// Returns a cursor as a header shows it.
+fn shown(cursor: Option<Cursor>) -> String {
+    cursor.map_or_else(|| "-".to_owned(), |cursor| cursor.to_string())
+}
+
 /// The engine at one end, standard output at the other.
 struct Pipe<W: Write> {
     reader: Reader,
@@ -153,7 +164,8 @@ impl<W: Write> Pipe<W> {
             match outcome {
                 Ok(commit) => {
                     let (count, time) = (commit.tickets_count, start.elapsed().as_nanos());
-                    writeln!(self.stdout, "ok 0 {count} {time} 0")?;
+                    let version = self.reader.snapshot().version();
+                    writeln!(self.stdout, "ok 0 {count} {time} 0 {version} - -")?;
                 }
                 Err(error) => self.send_error(&error, self.format)?,
             }
@@ -178,10 +190,13 @@ impl<W: Write> Pipe<W> {
         let (bytes, write_time) = self.make(answer, format);
         writeln!(
             self.stdout,
-            "ok {bytes} {} {} {}",
+            "ok {bytes} {} {} {} {} {} {}",
             answer.total(),
             answer_time.as_nanos(),
-            write_time.as_nanos()
+            write_time.as_nanos(),
+            answer.version(),
+            shown(answer.next()),
+            shown(answer.previous())
         )?;
         if bytes <= HELD_BYTES_MAX as u64 {
             return self.stdout.write_all(&self.body);
