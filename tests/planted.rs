@@ -269,12 +269,12 @@ const BUGS: [(&str, Bug); 42] = [
         }),
     ),
     (
-        "<= of a day ends at its midnight",
+        "<= is exclusive for dates",
         Fewer(|query, ticket| {
             each(query, |field, test| match (field, test) {
                 (AnyField::Field(field), FieldTest::AtMost(FilterValue::Date(most))) => {
                     match ticket.cell(*field) {
-                        Cell::Date(Some(own)) => own <= most.first_second(),
+                        Cell::Date(Some(own)) => own < most.last_second(),
                         _ => true,
                     }
                 }

@@ -60,6 +60,13 @@ pub struct Difference {
     pub got: Result<Reply, String>,
 }
 
+impl Difference {
+    /// Returns which of the two refuses.
+    fn kind(&self) -> (bool, bool) {
+        (self.expected.is_err(), self.got.is_err())
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.case)?;
@@ -184,8 +191,10 @@ impl Case {
     /// ```
     pub fn difference(&self, implementation: &impl Implementation) -> Option<Difference> {
         let mut last = compare(self, implementation)?;
+        let kind = last.kind();
+        // Only by the same kind of difference, so that what is told is what was found.
         let mut differs = |case: &Case| {
-            let difference = compare(case, implementation);
+            let difference = compare(case, implementation).filter(|it| it.kind() == kind);
             difference.map(|difference| last = difference).is_some()
         };
         let canonical = self.canonical().filter(|case| differs(case));
