@@ -145,7 +145,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | `cli` | the command `ticketdex`, with `csv`, `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook |
+//! | `cli` | the command `ticketdex`, with `csv`, `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook, unicode-width |
 //! | `csv` | tickets from CSV, with a mapping of its columns; csv-core |
 //! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex |
 //! | `http` | `get_tickets` over HTTP, with `cli` the command `serve`; axum, hyper, tokio |

@@ -75,7 +75,6 @@ fn count_and_page_limit_what_is_removed() {
 #[test]
 fn nothing_is_removed_without_a_terminal_or_yes() {
     let store = store("remove_refused.redb");
-    let before = fs::read(&store).unwrap();
     for input in [&b""[..], b"y\n", b"yes\n"] {
         let output = remove(&["status=closed", "--store", &store], input);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -86,7 +85,6 @@ fn nothing_is_removed_without_a_terminal_or_yes() {
         assert_eq!(stderr(&output), expected);
     }
     assert_eq!(tids(&store), "1 2 3 4 ");
-    drop(before);
 }
 
 #[test]
@@ -147,7 +145,6 @@ fn what_is_wrong_removes_nothing() {
 #[test]
 fn a_store_that_cannot_be_written_stays_as_it_is() {
     let store = store("remove_full.redb");
-    let before = fs::read(&store).unwrap();
     let mut limited = Command::new("prlimit");
     limited.args(["--fsize=0", env!("CARGO_BIN_EXE_ticketdex")]);
     let arguments = ["remove", "tid=1", "--store", &store, "--yes"];
@@ -157,7 +154,6 @@ fn a_store_that_cannot_be_written_stays_as_it_is() {
     };
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(stderr(&output).contains("storage: "), "{output:?}");
-    drop(before);
     assert_eq!(tids(&store), "1 2 3 4 ");
 }
 

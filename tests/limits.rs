@@ -209,38 +209,46 @@ fn a_limit_that_is_met_is_a_message_and_status_1() {
         ("--as=100000000", &pipe, &changes, Either),
     ];
     for user in &users {
-        for (limit, arguments, input, expected) in rows {
+        for row in rows {
             let _ = fs::remove_file(&new);
-            let tool = if limit.starts_with("--") {
-                "prlimit"
-            } else {
-                "env"
-            };
-            let limited: Vec<&str> = user.iter().copied().chain([tool, limit]).collect();
-            let output = folder.run(&limited, arguments, input);
-            let said = String::from_utf8_lossy(&output.stderr);
-            let about = format!("{limit} {arguments:?}: {:?}: {said}", output.status);
-            assert!(!said.contains("panicked"), "{about}");
-            match (output.status.code(), expected) {
-                (Some(0), Well | Either) => {}
-                (Some(1), Fails(message)) => assert!(said.contains(message), "{about}"),
-                (Some(1), Either) => {
-                    let is_told =
-                        said.contains("ticketdex: ") || said.contains("memory allocation");
-                    assert!(is_told, "{about}");
-                }
-                _ => panic!("{about}"),
-            }
-            assert_eq!(folder.count(), format!("count={TICKETS}\n"), "{about}");
+            check_limit(&folder, user, row);
             if Path::new(&new).exists() {
                 let output = folder.run(&[], &["get", "count_only=Y", "--store", &new], "");
-                assert!(output.status.success(), "{about}: {output:?}");
+                assert!(output.status.success(), "{}: {output:?}", row.0);
             }
-            let left = fs::read_dir(&folder.path).unwrap().flatten();
-            let left = left.filter(|it| it.file_name().to_string_lossy().contains(".new-"));
-            assert_eq!(left.count(), 0, "{about}");
         }
     }
+}
+
+/// Runs a command under a limit, as a user; the store is there afterwards, whole and alone.
+fn check_limit(
+    folder: &Folder,
+    user: &[&str],
+    (limit, arguments, input, expected): &(&str, &[&str], &str, Expected),
+) {
+    let tool = if limit.starts_with("--") {
+        "prlimit"
+    } else {
+        "env"
+    };
+    let limited: Vec<&str> = user.iter().copied().chain([tool, limit]).collect();
+    let output = folder.run(&limited, arguments, input);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let about = format!("{limit} {arguments:?}: {:?}: {said}", output.status);
+    assert!(!said.contains("panicked"), "{about}");
+    match (output.status.code(), expected) {
+        (Some(0), Well | Either) => {}
+        (Some(1), Fails(message)) => assert!(said.contains(message), "{about}"),
+        (Some(1), Either) => {
+            let is_told = said.contains("ticketdex: ") || said.contains("memory allocation");
+            assert!(is_told, "{about}");
+        }
+        _ => panic!("{about}"),
+    }
+    assert_eq!(folder.count(), format!("count={TICKETS}\n"), "{about}");
+    let left = fs::read_dir(&folder.path).unwrap().flatten();
+    let left = left.filter(|it| it.file_name().to_string_lossy().contains(".new-"));
+    assert_eq!(left.count(), 0, "{about}");
 }
 
 #[test]

@@ -107,8 +107,8 @@ impl fmt::Display for Filled<'_> {
                 Cell::Text("")
                 | Cell::Integer(0)
                 | Cell::OptionalInteger(None)
-                | Cell::Date(None) => continue,
-                Cell::CustomFields([]) => continue,
+                | Cell::Date(None)
+                | Cell::CustomFields([]) => continue,
                 Cell::Text(text) => json(text)?,
                 Cell::Integer(number) | Cell::OptionalInteger(Some(number)) => number.to_string(),
                 Cell::Date(Some(date)) => json(&format!("{date:?}"))?,

@@ -152,18 +152,18 @@ impl fmt::Display for Difference {
 ///     }
 /// }
 ///
-/// assert_eq!(find_difference(1, 200, Engine), None);
+/// assert_eq!(find_difference(1, 200, &Engine), None);
 /// ```
 pub fn find_difference(
     seed: u64,
     cases_count: u32,
-    implementation: impl Implementation,
+    implementation: &impl Implementation,
 ) -> Option<Difference> {
     let mut random = Random::new(seed);
     (0..cases_count).find_map(|_| {
         // Each case has a sequence of its own, so that one more choice in it moves no other.
         let case = Case::draw(&mut Random::new(random.number()));
-        case.difference(&implementation)
+        case.difference(implementation)
     })
 }
 
@@ -190,12 +190,12 @@ impl Case {
     /// );
     /// ```
     pub fn difference(&self, implementation: &impl Implementation) -> Option<Difference> {
-        let mut last = compare(self, implementation)?;
-        let kind = last.kind();
+        let mut told = compare(self, implementation)?;
+        let kind = told.kind();
         // Only by the same kind of difference, so that what is told is what was found.
         let mut differs = |case: &Case| {
             let difference = compare(case, implementation).filter(|it| it.kind() == kind);
-            difference.map(|difference| last = difference).is_some()
+            difference.map(|difference| told = difference).is_some()
         };
         let canonical = self.canonical().filter(|case| differs(case));
         let least = shrink(canonical.unwrap_or_else(|| self.clone()), &mut differs);
@@ -203,7 +203,7 @@ impl Case {
         if let Some(case) = least.canonical() {
             differs(&case);
         }
-        Some(last)
+        Some(told)
     }
 }
 
@@ -259,7 +259,7 @@ mod tests {
             let _: Query = request.parse().ok()?;
             Some(tickets.iter().map(|ticket| ticket.tid).collect())
         };
-        let difference = find_difference(7, 10_000, subject);
+        let difference = find_difference(7, 10_000, &subject);
         let Difference { case, .. } = difference.expect("most requests have filters");
         let query: Query = case.request.parse().expect("it is valid");
         assert_eq!(case.request, query.to_string());
@@ -268,21 +268,24 @@ mod tests {
     #[test]
     fn as_many_cases_are_drawn_as_were_asked_for() {
         let cases_count = Cell::new(0);
-        let difference = find_difference(7, 37, |tickets: &[Ticket], request: &str| {
+        let subject = |tickets: &[Ticket], request: &str| {
             cases_count.set(cases_count.get() + 1);
             tids(tickets, request)
-        });
+        };
+        let difference = find_difference(7, 37, &subject);
         assert_eq!((difference, cases_count.get()), (None, 37));
     }
 
     #[test]
     fn a_difference_in_spelling_keeps_the_spelling() {
         // Knows everything, but takes the name of a variable by its letters.
-        let subject = |tickets: &[Ticket], request: &str| match request.contains("STATUS=") {
-            true => Some(vec![0]),
-            false => tids(tickets, request),
+        let subject = |tickets: &[Ticket], request: &str| {
+            if request.contains("STATUS=") {
+                return Some(vec![0]);
+            }
+            tids(tickets, request)
         };
-        let difference = find_difference(7, 10_000, subject);
+        let difference = find_difference(7, 10_000, &subject);
         let Difference { case, .. } = difference.expect("one in eight names is in capitals");
         assert!(case.request.contains("STATUS="), "{case}");
     }
@@ -298,7 +301,7 @@ mod tests {
                 vec![0]
             })
         };
-        let difference = find_difference(7, 100, subject).expect("it erred once");
+        let difference = find_difference(7, 100, &subject).expect("it erred once");
         assert_eq!(difference.got.map(|reply| reply.tids), Ok(Some(vec![0])));
     }
 

@@ -31,7 +31,7 @@
 //!     Some(page.map(|ticket| ticket.tid).collect())
 //! }
 //!
-//! let difference = find_difference(1, 20_000, answer).expect("a page far past the end");
+//! let difference = find_difference(1, 20_000, &answer).expect("a page far past the end");
 //! println!("{difference}");
 //! assert_eq!(difference.expected.unwrap().tids, Some(vec![]));
 //! ```

@@ -59,7 +59,7 @@ struct Arguments {
 }
 
 const EXIT_HELP: &str = "Exit status: 0; 1 for bad data or a bad request, with its error code and \
-                         message on standard error; 2 for wrong usage.";
+                         message on standard error, and for what was refused; 2 for wrong usage.";
 
 #[derive(Subcommand)]
 enum Command {

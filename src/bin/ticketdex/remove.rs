@@ -7,7 +7,7 @@
 //! * The store is open to be written from the count to the commit, so what is removed is what was told.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, IsTerminal, Write as _};
+use std::io::{self, BufRead, IsTerminal, Read as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -107,12 +107,13 @@ fn ask(told: &str, store: &str) -> Result<bool, Failure> {
     }
     say(&format!("remove {told} from {store}? [y/N]"));
     let mut line = Vec::new();
-    let mut answer = io::Read::take(stdin.lock(), ANSWER_BYTES_MAX);
-    let read = answer.read_until(b'\n', &mut line);
+    let read = stdin
+        .lock()
+        .take(ANSWER_BYTES_MAX)
+        .read_until(b'\n', &mut line);
     read.map_err(|error| Failure::bad("standard input", error))?;
     let is_yes = ["y", "yes"]
         .iter()
         .any(|yes| line.trim_ascii().eq_ignore_ascii_case(yes.as_bytes()));
-    let _ = io::stderr().flush();
     Ok(is_yes)
 }
