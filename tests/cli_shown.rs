@@ -15,6 +15,14 @@ const TICKETS: &str = r#"{"tid":7,"status":"Open","company_name":"東京電力",
 {"tid":1000,"status":"Closed","subject":"first\n\tsecond\u2028third","linked_calls":" , ","merged_to":0,"company_id":4}
 "#;
 
+/// Returns the lines of tickets that have a number only.
+fn plain(count: u64) -> String {
+    let lines: Vec<String> = (1..=count)
+        .map(|tid| format!("{{\"tid\":{tid}}}\n"))
+        .collect();
+    lines.concat()
+}
+
 /// Runs the command for a screen of so many columns that is no terminal.
 fn run_in(columns: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketdex"));
@@ -71,9 +79,7 @@ fn a_table_is_no_wider_than_the_screen() {
             let shown = table(columns, request, &data);
             assert_eq!(shown.lines().count(), 301);
             let width = |line: &str| -> usize {
-                let widths = line
-                    .chars()
-                    .map(|c| unicode_width::UnicodeWidthChar::width(c));
+                let widths = line.chars().map(unicode_width::UnicodeWidthChar::width);
                 widths
                     .map(|width| width.expect("no control character"))
                     .sum()
@@ -95,9 +101,7 @@ fn a_table_is_no_wider_than_the_screen() {
     let told = "ticketdex: there is no room for assigned_tech,subject; fields= chooses\n";
     assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
     // Beyond the rows by which widths are chosen, values are cut.
-    let mut lines: String = (1..=300)
-        .map(|tid| format!("{{\"tid\":{tid}}}\n"))
-        .collect();
+    let mut lines = plain(300);
     lines += "{\"tid\":301,\"status\":\"a status that is long\"}\n";
     let data = file("table_late.jsonl", lines);
     let shown = table("80", "fields=tid,status", &data);
@@ -177,9 +181,7 @@ fn a_table_is_asked_for_as_it_should_be() {
 
 #[test]
 fn a_reader_that_goes_is_no_error() {
-    let lines: String = (1..=30_000)
-        .map(|tid| format!("{{\"tid\":{tid}}}\n"))
-        .collect();
+    let lines = plain(30_000);
     let data = file("table_goes.jsonl", lines);
     let arguments = ["get", "fields=tid,status", "--data", &data, "--table"];
     let mut child = start(&arguments);

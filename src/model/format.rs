@@ -11,8 +11,8 @@ use super::error::{Error, ErrorKind, shorten};
 /// The form of a response, and of an import that mirrors one.
 ///
 /// Each holds the tickets in order, and each ticket its 38 variables, or those that a request's
-/// `fields` names, in the order of [`Field::ALL`]. A variable that is URL-encoded
-/// ([`Field::is_url_encoded`]) is so in all forms but CSV: a blank is `+`, ASCII letters, digits and
+/// `fields` names, in the order of [`Field::ALL`](crate::Field::ALL). A variable that is URL-encoded
+/// ([`Field::is_url_encoded`](crate::Field::is_url_encoded)) is so in all forms but CSV: a blank is `+`, ASCII letters, digits and
 /// `*-._` stand as they are, and any other byte of the UTF-8 is `%XX`. None and empty are an empty
 /// value; an integer that uses 0 for none is `0`; a date is `M/D/YYYY h:mm:ss AM`, in CSV
 /// `YYYY-MM-DD HH:MM:SS`. Every custom field of the store that is shown stands in every ticket.

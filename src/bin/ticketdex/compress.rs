@@ -18,7 +18,7 @@ const FRAME_BYTES: usize = 1 << 20;
 /// * Memory is the encoder's window, and for zstd one frame before and after packing.
 pub(crate) enum Packer<W: Write> {
     Plain(W),
-    Gzip(GzEncoder<W>),
+    Gzip(Box<GzEncoder<W>>),
     Zstd { frame: Vec<u8>, writer: W },
 }
 
@@ -27,7 +27,8 @@ impl<W: Write> Packer<W> {
         match compression {
             None => Packer::Plain(writer),
             Some(Compression::Gzip) => {
-                Packer::Gzip(GzEncoder::new(writer, flate2::Compression::default()))
+                let level = flate2::Compression::default();
+                Packer::Gzip(Box::new(GzEncoder::new(writer, level)))
             }
             Some(Compression::Zstd) => Packer::Zstd {
                 frame: Vec::new(),
@@ -97,9 +98,9 @@ mod tests {
                     packer.write_all(part).unwrap();
                 }
                 packer.flush().unwrap();
-                let packed = Cursor::new(packer.finish().unwrap());
+                let bytes = Cursor::new(packer.finish().unwrap());
                 let mut read = String::new();
-                let mut input = decompress::open(packed, compression).unwrap();
+                let mut input = decompress::open(bytes, compression).unwrap();
                 input.read_to_string(&mut read).unwrap();
                 assert!(read == text[..length], "{compression:?} of {length} bytes");
             }

@@ -52,18 +52,15 @@ impl Serialize for Line<'_> {
         let is_custom = |column: &AnyField| column.field().is_none();
         // Custom fields stand side by side.
         for group in self.columns.chunk_by(|a, b| is_custom(a) && is_custom(b)) {
-            match &group[0] {
-                AnyField::Field(field) => {
-                    object.serialize_entry(field.name(), &Value(&self.record, *field))?;
-                }
-                _ => {
-                    let custom = Custom(&Line {
-                        columns: group,
-                        ..*self
-                    });
-                    object.serialize_entry(Field::CustomFields.name(), &custom)?;
-                }
+            if let AnyField::Field(field) = &group[0] {
+                object.serialize_entry(field.name(), &Value(&self.record, *field))?;
+                continue;
             }
+            let custom = Custom(&Line {
+                columns: group,
+                ..*self
+            });
+            object.serialize_entry(Field::CustomFields.name(), &custom)?;
         }
         object.end()
     }
