@@ -59,8 +59,8 @@ impl Snapshot {
     ///
     /// # Cost
     ///
-    /// Linear in tickets times fields, and in the bytes of the texts: about two seconds for a
-    /// million tickets. Memory is some 40 bytes for each different value of one field.
+    /// Linear in tickets times fields, and in the bytes of the texts. Memory is some 40 bytes for each
+    /// different value of one field.
     ///
     /// # Examples
     ///

@@ -120,7 +120,7 @@ impl fmt::Display for Difference {
 ///
 /// # Cost
 ///
-/// Some 0.1 milliseconds a case for drawing it and for the reference, beside the implementation.
+/// Linear in the cases: each is drawn and answered by the reference, beside the implementation.
 ///
 /// # Examples
 ///

@@ -180,7 +180,7 @@ fn width(text: &str) -> usize {
 pub(crate) fn clean(text: &str, width_max: usize) -> String {
     let mut shown = String::new();
     let (mut taken, mut marks) = (0, 0);
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         let c = match c {
             c if c.is_whitespace() => ' ',
             c if is_unseen(c) => '\u{FFFD}',
@@ -195,8 +195,8 @@ pub(crate) fn clean(text: &str, width_max: usize) -> String {
             continue;
         }
         if taken + width > width_max {
-            // The blank at the end of a text is no part of it.
-            if c != ' ' || !text.ends_with(char::is_whitespace) || width_max == 0 {
+            // White space at the end of a text is no part of it.
+            if !text[at..].trim_start().is_empty() {
                 cut(&mut shown, width_max);
             }
             break;
@@ -266,6 +266,8 @@ mod tests {
             ("a\n\t b  ", 9, "a b"),
             ("ab \n", 2, "ab"),
             ("ab c", 2, "a…"),
+            ("ab cd \n", 2, "a…"),
+            ("  ", 0, ""),
             ("\x1b[31mred\x07", 20, "\u{FFFD}[31mred\u{FFFD}"),
             ("\u{9b}2J\u{7f}\0", 9, "\u{FFFD}2J\u{FFFD}\u{FFFD}"),
             ("a\u{202e}b\u{200b}", 9, "a\u{FFFD}b\u{FFFD}"),
