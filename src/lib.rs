@@ -145,7 +145,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | `cli` | the command `ticketdex`, with `csv`, `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook |
+//! | `cli` | the command `ticketdex`, with `csv`, `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook, unicode-width |
 //! | `csv` | tickets from CSV, with a mapping of its columns; csv-core |
 //! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex |
 //! | `http` | `get_tickets` over HTTP, with `cli` the command `serve`; axum, hyper, tokio |
@@ -223,7 +223,7 @@ pub use response::{Chunks, error_response};
 /// assert_eq!(answer.total(), 0);
 /// ```
 pub use roaring;
-pub use snapshot::{Memory, Record, Snapshot};
+pub use snapshot::{FieldStats, Memory, Record, Snapshot};
 pub use store::{Commit, Loaded, Maintainer, MergeJob, Merged, Options, Reader, Store};
 
 /// The README's programs run as doc tests.

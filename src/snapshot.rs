@@ -11,6 +11,8 @@
 //! * The custom columns of a segment go by indexes of this snapshot's list of names.
 //! * What a revision revises is among the segments, though it may have no live row left.
 
+mod stats;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -26,6 +28,8 @@ use crate::model::{CellMut, Field, FieldKind, Ticket};
 use crate::segment::revision::Revision;
 use crate::segment::tombstones::Tombstones;
 use crate::segment::{FRAME_BYTES, Segment, Slot};
+
+pub use stats::FieldStats;
 
 /// A segment with the marks of its dead rows.
 #[derive(Clone, Debug)]

@@ -628,7 +628,8 @@ fn without_data_there_are_100_000_tickets() {
     let output = run(&["get", "count=1&format=delimited"], b"");
     assert!(output.status.success(), "{output:?}");
     assert!(output.stdout.starts_with(b"tid="), "{output:?}");
-    let start = "ticketdex: 100000 tickets, loaded in ";
+    let start = "ticketdex: neither --data nor --store names tickets, so they are made up\n\
+                 ticketdex: 100000 tickets, loaded in ";
     assert!(stderr(&output).starts_with(start), "{output:?}");
 }
 

@@ -4,8 +4,11 @@ mod common;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
-use common::command::{Reply, file, pipe, run, run_well, stderr};
+use common::command::{Reply, file, pipe, run, run_well, start, stderr};
 
 const TICKETS: &str = r#"{"tid":7,"cid":"demo","status":"Open","subject":"50% off & <more>"}
 {"tid":12,"status":"Closed","date_opened":"2014-02-01T10:42:43","custom_fields":{"Serial":"X 1"}}
@@ -402,4 +405,37 @@ fn a_store_is_asked_for_as_it_should_be() {
         stderr(&output)
     );
     drop(store);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_import_that_is_interrupted_says_what_is_in() {
+    const TICKETS_COUNT: u64 = 20_000;
+    let lines = run_well(&["generate", &TICKETS_COUNT.to_string()], b"");
+    let lines = file("store_interrupted.jsonl", lines);
+    let path = store("store_interrupted.redb");
+    let arguments = ["import", &lines, "--store", &path, "--batch", "20"];
+    let child = start(&arguments);
+    while !fs::exists(&path).unwrap() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    // A signal is heard once the store is open, and the commits take some seconds.
+    thread::sleep(Duration::from_millis(500));
+    let id = child.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status();
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        said.ends_with(": a signal asked the command to end\n"),
+        "{said}"
+    );
+    let words: Vec<&str> = said.split(' ').collect();
+    let at = words.iter().position(|word| *word == "good");
+    let there = at.map_or(0, |at| words[at - 1].parse::<u64>().unwrap());
+    let output = run(&arguments[..4], b"");
+    let put = TICKETS_COUNT - there;
+    assert_counts(stderr(&output), put, there, 0, TICKETS_COUNT);
+    fs::remove_file(lines).unwrap();
 }

@@ -132,6 +132,10 @@ fn a_limit_that_is_met_is_a_message_and_status_1() {
     let load = ["get", "count_only=Y", "--data", &folder.lines];
     let import = ["import", &folder.lines, "--store", &new];
     let pipe = ["pipe", "--store", &folder.store];
+    let to = folder.path.join("out.csv.gz").to_str().unwrap().to_owned();
+    let export = ["export", "--store", &folder.store, "--force", "--to", &to];
+    let remove = ["remove", "tid=1", "--store", &folder.store, "--yes"];
+    let stats = ["stats", "--store", &folder.store];
     let text = "long ".repeat(3 << 20);
     let large = folder.path.join("large.jsonl").to_str().unwrap().to_owned();
     fs::write(&large, format!("{{\"tid\":1,\"summary\":\"{text}\"}}\n")).unwrap();
@@ -181,7 +185,16 @@ fn a_limit_that_is_met_is_a_message_and_status_1() {
             "",
             Fails("new.redb: the commit cannot be written"),
         ),
+        ("--fsize=0", &export, "", Fails("out.csv.gz: io: ")),
+        (
+            "--fsize=0",
+            &remove,
+            "",
+            Fails("of which nothing was removed"),
+        ),
+        ("--nproc=1", &export, "", Well),
         // Few files may be open.
+        ("--nofile=4", &export, "", Fails(": ")),
         ("--nofile=4", &load, "", Either),
         ("--nofile=4", &get, "", Fails("tickets.redb: ")),
         ("--nofile=4", &import, "", Fails("new.redb: ")),
@@ -191,41 +204,51 @@ fn a_limit_that_is_met_is_a_message_and_status_1() {
         ("--as=40000000", &large, "", Fails("memory allocation of ")),
         ("--as=14000000", &get, "", Either),
         ("--as=25000000", &import, "", Either),
+        ("--as=14000000", &export, "", Either),
+        ("--as=14000000", &stats, "", Either),
         ("--as=100000000", &pipe, &changes, Either),
     ];
     for user in &users {
-        for (limit, arguments, input, expected) in rows {
+        for row in rows {
             let _ = fs::remove_file(&new);
-            let tool = if limit.starts_with("--") {
-                "prlimit"
-            } else {
-                "env"
-            };
-            let limited: Vec<&str> = user.iter().copied().chain([tool, limit]).collect();
-            let output = folder.run(&limited, arguments, input);
-            let said = String::from_utf8_lossy(&output.stderr);
-            let about = format!("{limit} {arguments:?}: {:?}: {said}", output.status);
-            assert!(!said.contains("panicked"), "{about}");
-            match (output.status.code(), expected) {
-                (Some(0), Well | Either) => {}
-                (Some(1), Fails(message)) => assert!(said.contains(message), "{about}"),
-                (Some(1), Either) => {
-                    let is_told =
-                        said.contains("ticketdex: ") || said.contains("memory allocation");
-                    assert!(is_told, "{about}");
-                }
-                _ => panic!("{about}"),
-            }
-            assert_eq!(folder.count(), format!("count={TICKETS}\n"), "{about}");
+            check_limit(&folder, user, row);
             if Path::new(&new).exists() {
                 let output = folder.run(&[], &["get", "count_only=Y", "--store", &new], "");
-                assert!(output.status.success(), "{about}: {output:?}");
+                assert!(output.status.success(), "{}: {output:?}", row.0);
             }
-            let left = fs::read_dir(&folder.path).unwrap().flatten();
-            let left = left.filter(|it| it.file_name().to_string_lossy().contains(".new-"));
-            assert_eq!(left.count(), 0, "{about}");
         }
     }
+}
+
+/// Runs a command under a limit, as a user; the store is there afterwards, whole and alone.
+fn check_limit(
+    folder: &Folder,
+    user: &[&str],
+    (limit, arguments, input, expected): &(&str, &[&str], &str, Expected),
+) {
+    let tool = if limit.starts_with("--") {
+        "prlimit"
+    } else {
+        "env"
+    };
+    let limited: Vec<&str> = user.iter().copied().chain([tool, limit]).collect();
+    let output = folder.run(&limited, arguments, input);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let about = format!("{limit} {arguments:?}: {:?}: {said}", output.status);
+    assert!(!said.contains("panicked"), "{about}");
+    match (output.status.code(), expected) {
+        (Some(0), Well | Either) => {}
+        (Some(1), Fails(message)) => assert!(said.contains(message), "{about}"),
+        (Some(1), Either) => {
+            let is_told = said.contains("ticketdex: ") || said.contains("memory allocation");
+            assert!(is_told, "{about}");
+        }
+        _ => panic!("{about}"),
+    }
+    assert_eq!(folder.count(), format!("count={TICKETS}\n"), "{about}");
+    let left = fs::read_dir(&folder.path).unwrap().flatten();
+    let left = left.filter(|it| it.file_name().to_string_lossy().contains(".new-"));
+    assert_eq!(left.count(), 0, "{about}");
 }
 
 #[test]
@@ -247,6 +270,17 @@ fn a_closed_stream_ends_nothing_in_a_panic() {
         ("<&-", vec!["get", "--data", "-", "--input", "jsonl"], 0),
         (">/dev/full", vec!["get", "--store", &folder.store], 1),
         (">/dev/full", vec!["get", "--help"], 1),
+        (
+            ">/dev/full",
+            vec!["get", "--table", "--store", &folder.store],
+            1,
+        ),
+        (">/dev/full", vec!["stats", "--store", &folder.store], 1),
+        (
+            "<&- 2>&-",
+            vec!["remove", "tid=1", "--store", &folder.store],
+            1,
+        ),
         (">&-", vec!["--version"], 0),
         (
             "2>/dev/full",
@@ -267,6 +301,39 @@ fn a_closed_stream_ends_nothing_in_a_panic() {
             "{script} {arguments:?}: {output:?}"
         );
     }
+}
+
+#[test]
+fn a_store_that_may_only_be_read_is_shown_and_exported() {
+    let folder = Folder::new("read-only");
+    fs::set_permissions(&folder.store, fs::Permissions::from_mode(0o444)).unwrap();
+    let user = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ];
+    let probe = Command::new(user[0]).args(&user[1..]).arg("true").status();
+    if !probe.is_ok_and(|status| status.success()) {
+        println!("!!!!!! NOT RUN: a store that may only be read, which binds no root");
+        return;
+    }
+    let to = folder.path.join("out.jsonl").to_str().unwrap().to_owned();
+    for (arguments, expected) in [
+        (&["get", "--table", "--store", &folder.store][..], Some(0)),
+        (&["stats", "--store", &folder.store], Some(0)),
+        (&["export", "--store", &folder.store, "--to", &to], Some(0)),
+        (
+            &["remove", "tid=1", "--store", &folder.store, "--yes"],
+            Some(1),
+        ),
+    ] {
+        let output = folder.run(&user, arguments, "");
+        assert_eq!(output.status.code(), expected, "{arguments:?}: {output:?}");
+    }
+    let exported = fs::read_to_string(&to).unwrap();
+    assert_eq!(exported.lines().count(), TICKETS);
+    assert_eq!(folder.count(), format!("count={TICKETS}\n"));
 }
 
 #[test]

@@ -246,3 +246,15 @@ pub(super) fn resolve(reference: &BytesRef<'_>) -> Result<char, Error> {
     };
     is_xml_char(c).then_some(c).ok_or_else(wrong)
 }
+
+/// Makes the error of text where elements stand.
+pub(super) fn between(text: &str) -> Error {
+    let detail = format!("there is \"{}\"", shorten(text.trim()));
+    syntax_of("no text between elements", &detail)
+}
+
+/// Makes the error of an element that says it is nil and is not empty.
+pub(super) fn nil_has_content(name: &str) -> Error {
+    let detail = format!("{} has content", shorten(name));
+    syntax_of("no content in an element that is nil", &detail)
+}

@@ -22,8 +22,8 @@ use quick_xml::events::Event;
 
 use super::Fault;
 use super::markup::{
-    Metered, Step, Tag, check_declaration, is_blank, parser, push_text, read_tag, resolve,
-    syntax_of,
+    Metered, Step, Tag, between, check_declaration, is_blank, nil_has_content, parser, push_text,
+    read_tag, resolve, syntax_of,
 };
 use super::source::{Counted, syntax, too_long};
 use super::start::Started;
@@ -537,17 +537,6 @@ impl<R: BufRead> XmlTickets<R> {
             }
         }
     }
-}
-
-/// Makes the error of text where elements stand.
-fn between(text: &str) -> Error {
-    let detail = format!("there is \"{}\"", shorten(text.trim()));
-    syntax_of("no text between elements", &detail)
-}
-
-fn nil_has_content(name: &str) -> Error {
-    let detail = format!("{} has content", shorten(name));
-    syntax_of("no content in an element that is nil", &detail)
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@
 //! stand in fields, prose only in `Display`, and [`Error::code`] is the stable word
 //! that an error response carries. Only `query`, `import`, `store`
 //! and `response` make errors (and [`Ticket::check`](crate::Ticket::check)); a
-//! programmer's mistake is an assertion instead.
+//! programmer's mistake is an assertion instead. What a person reads of a kind is in [`message`].
+
+mod message;
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use super::{CUSTOM_NAMES_MAX, suggest};
 
 /// An error from reading a request, taking in tickets, or writing a response.
 ///
@@ -128,7 +128,7 @@ pub enum ErrorKind {
         /// The ticket.
         tid: u64,
     },
-    /// A store would have more than [`CUSTOM_NAMES_MAX`] names.
+    /// A store would have more than [`CUSTOM_NAMES_MAX`](super::CUSTOM_NAMES_MAX) names.
     TooManyCustomFields {
         /// The name that was one too many, as written, cut at 100 characters.
         name: String,
@@ -471,35 +471,6 @@ impl fmt::Display for Error {
     }
 }
 
-/// A text in a message: as it stands, but what nobody would see is an escape.
-///
-/// Those are control characters, blanks other than the common one, marks of direction and of byte
-/// order, and code points without a character.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(is_invisible) {
-            let (seen, from) = rest.split_at(at);
-            let mut chars = from.chars();
-            f.write_str(seen)?;
-            match chars.next() {
-                Some(c) if c.is_control() => write!(f, "{}", c.escape_default())?,
-                Some(c) => write!(f, "{}", c.escape_unicode())?,
-                None => {}
-            }
-            rest = chars.as_str();
-        }
-        f.write_str(rest)
-    }
-}
-
-fn is_invisible(c: char) -> bool {
-    // A mark that joins the character before it shows only there.
-    !matches!(c, ' '..='~') && ['a', c].iter().collect::<String>().escape_debug().count() > 2
-}
-
 /// The code, the message and the causes, as `main` prints the error that it returns; the fields
 /// are those of [`Error::kind`].
 impl fmt::Debug for Error {
@@ -511,200 +482,6 @@ impl fmt::Debug for Error {
             cause = error.source();
         }
         Ok(())
-    }
-}
-
-impl ErrorKind {
-    /// Returns whether the message names the ticket at fault.
-    fn names_ticket(&self) -> bool {
-        matches!(
-            self,
-            ErrorKind::InvalidTicket { tid: Some(_), .. }
-                | ErrorKind::TooManyCustomFields { tid: Some(_), .. }
-                | ErrorKind::UnknownTicket { .. }
-        )
-    }
-
-    /// Returns the word of a list of fields that makes it invalid, if it is one word.
-    fn unknown_word(&self) -> Option<&str> {
-        match self {
-            ErrorKind::InvalidValue {
-                variable, value, ..
-            } if LISTS.contains(&&**variable) => suggest::unknown_word(value, variable == "order"),
-            _ => None,
-        }
-    }
-
-    /// Returns the name or word that was probably meant.
-    fn suggestion(&self) -> Option<&str> {
-        match self {
-            ErrorKind::UnknownVariable {
-                variable,
-                value: Some(_),
-                expected,
-            } => suggest::closest(variable, expected.split(", ")),
-            ErrorKind::UnknownVariable { variable, .. } => {
-                suggest::output_name(variable).filter(|name| !name.eq_ignore_ascii_case(variable))
-            }
-            ErrorKind::InvalidValue {
-                value, expected, ..
-            } => {
-                if let Some(word) = self.unknown_word() {
-                    let directions = ["ASC", "DESC"].into_iter();
-                    return suggest::closest(word, suggest::field_names().chain(directions));
-                }
-                // Only a list of words says how each is written: "Y or N".
-                let words = expected.split(", ").flat_map(|it| it.split(" or "));
-                let is_list = words.clone().all(|word| !word.contains(' '));
-                suggest::closest(value, words.filter(|_| is_list))
-            }
-            _ => None,
-        }
-    }
-
-    /// Writes what went wrong, without the place.
-    #[expect(clippy::too_many_lines, reason = "one message a kind")]
-    fn fmt_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ErrorKind::UnknownVariable {
-                variable,
-                value,
-                expected,
-            } => {
-                write!(f, "unknown variable \"{}\"", Shown(variable))?;
-                if let Some(value) = value {
-                    write!(f, " with value \"{}\"", Shown(value))?;
-                }
-                if let Some(name) = self.suggestion() {
-                    write!(f, " (did you mean \"{name}\"?)")?;
-                }
-                match value {
-                    Some(_) => write!(f, "; known are {expected}"),
-                    None => write!(f, "; expected {expected}"),
-                }
-            }
-            ErrorKind::InvalidValue {
-                variable,
-                value,
-                expected,
-            } => {
-                let shown = (Shown(variable), Shown(value));
-                write!(f, "{} is \"{}\" but must be {expected}", shown.0, shown.1)?;
-                if let Some(word) = self.unknown_word().filter(|word| word != value) {
-                    write!(f, "; unknown is \"{}\"", Shown(word))?;
-                }
-                match self.suggestion() {
-                    Some(name) => write!(f, " (did you mean \"{name}\"?)"),
-                    None => Ok(()),
-                }
-            }
-            ErrorKind::DuplicateVariable { variable, value } if value.is_empty() => {
-                write!(f, "{variable} is given again but may stand once")
-            }
-            ErrorKind::DuplicateVariable { variable, value } => {
-                let value = Shown(value);
-                write!(
-                    f,
-                    "{variable} is given again as \"{value}\" but may stand once"
-                )
-            }
-            ErrorKind::PageNeedsCount { page } => {
-                let page = Shown(page);
-                write!(f, "page is \"{page}\" but needs count, the tickets a page")
-            }
-            ErrorKind::PageNeedsWildcard { page } => {
-                let page = Shown(page);
-                write!(
-                    f,
-                    "page is \"{page}\" but needs a tid that holds *, like tid=*"
-                )
-            }
-            ErrorKind::CursorConflict { variable, other } => {
-                write!(
-                    f,
-                    "{variable} is given beside {other} but must be the only place in the order"
-                )
-            }
-            ErrorKind::InvalidTicket {
-                tid,
-                field,
-                value,
-                rule,
-            } => {
-                match tid {
-                    Some(tid) => write!(f, "ticket {tid}: {} ", Shown(field))?,
-                    None => write!(f, "a ticket's {} ", Shown(field))?,
-                }
-                if !value.is_empty() {
-                    write!(f, "is \"{}\" but ", Shown(value))?;
-                }
-                f.write_str(rule)
-            }
-            ErrorKind::UnknownTicket { tid } => {
-                write!(f, "ticket {tid} is not there to be patched")
-            }
-            ErrorKind::TooManyCustomFields { name, tid } => {
-                if let Some(tid) = tid {
-                    write!(f, "ticket {tid}: ")?;
-                }
-                let name = Shown(name);
-                write!(
-                    f,
-                    "custom field \"{name}\" is past the {CUSTOM_NAMES_MAX} names that a store \
-                     can have"
-                )
-            }
-            ErrorKind::TooManyTickets { rows_max } => {
-                write!(f, "a store holds at most {rows_max} tickets")
-            }
-            ErrorKind::TooMuchMemory { bytes, bytes_max } => {
-                write!(
-                    f,
-                    "the store would take {bytes} bytes of memory but may take {bytes_max}"
-                )
-            }
-            ErrorKind::InvalidSyntax { expected, detail } if detail.is_empty() => {
-                write!(f, "expected {expected}")
-            }
-            ErrorKind::InvalidSyntax { expected, detail } => {
-                write!(f, "expected {expected}: {}", Shown(detail))
-            }
-            ErrorKind::InvalidEncoding { found } => {
-                write!(f, "expected UTF-8 but found {}", Shown(found))
-            }
-            ErrorKind::ErrorResponse { code, message } => {
-                let (code, message) = (Shown(code), Shown(message));
-                write!(
-                    f,
-                    "expected tickets but found an error response: {code}: {message}"
-                )
-            }
-            ErrorKind::StoreInUse { path } => {
-                write!(
-                    f,
-                    "the store {} is open elsewhere and must be closed there first",
-                    path.display()
-                )
-            }
-            ErrorKind::InvalidStore {
-                path,
-                reason,
-                detail,
-            } => {
-                write!(f, "{} {reason}", path.display())?;
-                if detail.is_empty() {
-                    return Ok(());
-                }
-                write!(f, ": {}", Shown(detail))
-            }
-            ErrorKind::Storage { path, reason, .. } => {
-                if let Some(path) = path {
-                    write!(f, "{}: ", path.display())?;
-                }
-                write!(f, "{reason}")
-            }
-            ErrorKind::Io(_) => write!(f, "reading or writing failed"),
-        }
     }
 }
 
@@ -727,9 +504,6 @@ pub(crate) fn unknown_variable(name: &str, expected: &'static str) -> Error {
     }
     .into()
 }
-
-/// The variables whose values are lists of fields.
-const LISTS: [&str; 5] = ["order", "fields", "empty", "present", "by"];
 
 /// Cuts a value at 100 characters, so that an error is never out of proportion.
 pub(crate) fn shorten(value: &str) -> String {

@@ -4,7 +4,7 @@
 //! it is URL-encoded derives from the table in this file: import, columns, orders,
 //! serializers and the reference. A new variable is one row here. The rest of the
 //! folder holds the values of a ticket ([`value`]), changes to tickets
-//! ([`batch`]) and the one error type ([`error`]); nothing here knows how tickets
+//! ([`batch`]), the forms of a response ([`Format`]) and the one error type ([`error`]); nothing here knows how tickets
 //! are stored or asked for.
 //!
 //! # Invariants
@@ -17,6 +17,7 @@ mod cell;
 pub(crate) mod digits;
 pub(crate) mod draft;
 pub(crate) mod error;
+mod format;
 pub(crate) mod json;
 pub(crate) mod memory;
 pub(crate) mod names;
@@ -32,122 +33,7 @@ use chrono::NaiveDateTime;
 pub use cell::Cell;
 pub(crate) use cell::CellMut;
 use error::{Error, ErrorKind, shorten};
-
-/// The form of a response, and of an import that mirrors one.
-///
-/// Each holds the tickets in order, and each ticket its 38 variables, or those that a request's
-/// `fields` names, in the order of [`Field::ALL`]. A variable that is URL-encoded
-/// ([`Field::is_url_encoded`]) is so in all forms but CSV: a blank is `+`, ASCII letters, digits and
-/// `*-._` stand as they are, and any other byte of the UTF-8 is `%XX`. None and empty are an empty
-/// value; an integer that uses 0 for none is `0`; a date is `M/D/YYYY h:mm:ss AM`, in CSV
-/// `YYYY-MM-DD HH:MM:SS`. Every custom field of the store that is shown stands in every ticket.
-///
-/// | form | a ticket | no ticket | custom fields | other escapes |
-/// |---|---|---|---|---|
-/// | XML | an element `ticket` of an element a line, tabs before them | `tickets` opens and closes on two lines | an element each, inside `custom_fields` | `&amp;` `&lt;` `&gt;` |
-/// | JSON | an object of strings in the array `tickets` | an empty array | an array of one object | those of `serde_json` |
-/// | delimited | a line of pairs `name=value` joined by `&` | nothing | a pair each, then their names in `custom_fields` | `%XX` for `%&=+#` and control characters |
-/// | CSV | a record under a header of names | the header | a column each, named `custom_fields.NAME` | quotes |
-///
-/// A value of CSV stands in quotes, and its own quotes are doubled, where it holds a comma, a quote,
-/// CR or LF, or begins or ends with a blank or tab. It is the text as it is, also where a spreadsheet
-/// would run it as a formula: [`Chunks::csv_safe`](crate::Chunks::csv_safe) makes such texts harmless.
-///
-/// Where only the number of tickets is asked for, it stands in `count` in place of the tickets; an
-/// error is [`Error::to_response`](crate::Error::to_response). Every line ends with a line feed, every
-/// record of CSV with CR and LF.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::Format;
-///
-/// assert_eq!(Format::from_name("JSON"), Some(Format::Json));
-/// assert_eq!(Format::Delimited.name(), "delimited");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Format {
-    /// Elements, one a line.
-    #[default]
-    Xml,
-    /// One object, every value a string.
-    Json,
-    /// One ticket a line, as URL-delimited pairs.
-    Delimited,
-    /// One ticket a record, as a spreadsheet reads it.
-    Csv,
-}
-
-impl Format {
-    /// Every format.
-    pub const ALL: [Format; 4] = [Format::Xml, Format::Json, Format::Delimited, Format::Csv];
-
-    /// Returns the name that a request's `format` gives it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Format::Xml => "xml",
-            Format::Json => "json",
-            Format::Delimited => "delimited",
-            Format::Csv => "csv",
-        }
-    }
-
-    /// Returns the media type of a response, as `Content-Type` names it, with its charset.
-    ///
-    /// ```
-    /// use ticketdex::Format;
-    ///
-    /// assert_eq!(Format::Json.media_type(), "application/json; charset=utf-8");
-    /// ```
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Format::Xml => "application/xml; charset=utf-8",
-            Format::Json => "application/json; charset=utf-8",
-            Format::Delimited => "text/plain; charset=utf-8",
-            Format::Csv => "text/csv; charset=utf-8",
-        }
-    }
-
-    /// Returns the format of a name in any ASCII case.
-    pub fn from_name(name: &str) -> Option<Format> {
-        Format::ALL
-            .into_iter()
-            .find(|format| format.name().eq_ignore_ascii_case(name))
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// Reads what [`Format::from_name`] does; anything else is
-/// [`InvalidValue`](ErrorKind::InvalidValue).
-///
-/// ```
-/// use ticketdex::Format;
-///
-/// assert_eq!("XML".parse::<Format>()?, Format::Xml);
-/// let error = "yaml".parse::<Format>().unwrap_err();
-/// assert_eq!(error.to_string(), "format is \"yaml\" but must be xml, json, delimited or csv");
-/// # Ok::<(), ticketdex::Error>(())
-/// ```
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Format, Error> {
-        Format::from_name(name).ok_or_else(|| {
-            ErrorKind::InvalidValue {
-                variable: "format".to_owned(),
-                value: shorten(name),
-                expected: "xml, json, delimited or csv",
-            }
-            .into()
-        })
-    }
-}
+pub use format::Format;
 
 /// What a field holds, and with it how it is written, compared and checked.
 ///

@@ -15,7 +15,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use crate::{Batch, Field, FieldKind, Patch, Ticket, Value};
 
 pub use filter::more_variables;
-pub use request::{VARIABLES, make_request};
+pub use request::{VARIABLES, make_refusable, make_request};
 
 /// The numbers that the generators draw, one sequence a source, on every machine.
 #[derive(Clone, Debug)]

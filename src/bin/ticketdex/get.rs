@@ -8,7 +8,7 @@ use clap::Args;
 use ticketdex::{Format, Request};
 
 use crate::input::Input;
-use crate::{Failure, parse_format, say};
+use crate::{Failure, parse_format, people, say};
 
 /// Answers one request
 ///
@@ -36,6 +36,14 @@ pub(crate) struct Arguments {
     #[arg(long)]
     csv_safe: bool,
 
+    /// Print a table for people instead, as wide as the terminal
+    ///
+    /// Its columns are those of fields=, or a few of all. Values are plain, not URL-encoded;
+    /// control characters are not written, so a ticket cannot act on the terminal. Its width is
+    /// the terminal's, or else that of COLUMNS, or 80; NO_COLOR=1 leaves colours out.
+    #[arg(long, conflicts_with_all = ["format", "csv_safe"])]
+    table: bool,
+
     /// Print the plan and the work that it took to standard error
     #[arg(long)]
     explain: bool,
@@ -48,6 +56,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request: Request = text
         .parse()
         .map_err(|error| Failure::bad("the request", error))?;
+    if arguments.table && request.format.is_some() {
+        let message = "--table is for people, so its request names no format";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let loaded = arguments.input.load_snapshot()?;
     let snapshot = &loaded.tickets;
 
@@ -55,12 +67,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let answer = snapshot.answer(&request.query);
     let time = start.elapsed();
 
-    let format = request.format.unwrap_or(arguments.format);
-    let mut stdout = io::stdout().lock();
-    let chunks = answer.clone().into_chunks(format);
-    let written = chunks.csv_safe(arguments.csv_safe).write_to(&mut stdout);
-    written.map_err(Failure::output)?;
-    stdout.flush().map_err(Failure::output)?;
+    if arguments.table {
+        people::write(snapshot, &request.query, &answer).map_err(Failure::output)?;
+    } else {
+        let format = request.format.unwrap_or(arguments.format);
+        let mut stdout = io::stdout().lock();
+        let chunks = answer.clone().into_chunks(format);
+        let written = chunks.csv_safe(arguments.csv_safe).write_to(&mut stdout);
+        written.map_err(Failure::output)?;
+        stdout.flush().map_err(Failure::output)?;
+    }
     say(&format!(
         "{}; {} matched, answered in {time:.2?}",
         loaded.describe(snapshot.tickets_count()),

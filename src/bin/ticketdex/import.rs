@@ -24,6 +24,7 @@ use ticketdex::{
 };
 
 use crate::input::open_store;
+use crate::interrupt::Interrupt;
 use crate::source::{Bytes, Reading, Source};
 use crate::{Failure, counted, say};
 
@@ -31,7 +32,8 @@ use crate::{Failure, counted, say};
 ///
 /// The store is made if it is not there. Without --skip-bad, files are read twice: first to find
 /// bad records, before anything is put. Tickets go in by batches, and a batch that is in stays
-/// in, so that a run that was interrupted can be run again: what is there is not put twice.
+/// in, so that a run that was interrupted can be run again: what is there is not put twice. One that
+/// reads files and gets a signal to end, such as Ctrl-C, says how many of their records are in.
 /// Standard input is checked batch by batch, and an error says how many of its records are in.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -58,7 +60,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A link to nowhere is there already, and so may be what cannot be looked at.
     let is_new = fs::symlink_metadata(&arguments.store)
         .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let mut writer = Writer::new(open_store(&arguments.store, true)?, arguments);
+    let store = open_store(&arguments.store, true)?;
+    // Where a read waits for someone to write, a signal that is only noted would wait with it.
+    let interrupt = if sources.iter().all(Source::is_lasting) {
+        Interrupt::watch()
+    } else {
+        Interrupt::never()
+    };
+    let mut writer = Writer::new(store, arguments, interrupt);
     let filled = fill(&mut writer, &sources, &arguments.reading);
     if filled.is_err() && is_new && writer.is_store_empty() {
         // While the store is open, so that nobody else has begun to fill it. If the file cannot
@@ -83,14 +92,16 @@ fn fill(writer: &mut Writer, sources: &[Source<'_>], reading: &Reading) -> Resul
         let mut names = Names::of(&writer.store);
         for source in sources.iter().filter(|source| source.is_lasting()) {
             reading
-                .read(source, |import| check(import, &mut names))
+                .read(source, "checking", |import| {
+                    check(import, &mut names, &writer.interrupt)
+                })
                 .map_err(|error| Failure::bad(nothing_in(source), error))?;
         }
     }
     let mut skipped = 0;
     for source in sources {
         let imported = reading
-            .read(source, |import| writer.take(import))
+            .read(source, "putting", |import| writer.take(import))
             .map_err(|error| Failure::bad(writer.what_is_in(source), error))?;
         skipped += imported.skipped;
     }
@@ -130,12 +141,20 @@ impl Names {
 }
 
 /// Reads an input for its errors alone.
-fn check(import: Import<Bytes>, names: &mut Names) -> Result<Imported, Error> {
-    import.for_each_ticket(|ticket| names.enter(&ticket))
+fn check(
+    import: Import<Bytes>,
+    names: &mut Names,
+    interrupt: &Interrupt,
+) -> Result<Imported, Error> {
+    import.for_each_ticket(|ticket| {
+        interrupt.check()?;
+        names.enter(&ticket)
+    })
 }
 
 /// Puts tickets into a store, batch by batch.
 struct Writer {
+    interrupt: Interrupt,
     store: Store,
     batch_tickets: usize,
     names: Names,
@@ -151,8 +170,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(store: Store, arguments: &Arguments) -> Writer {
+    fn new(store: Store, arguments: &Arguments, interrupt: Interrupt) -> Writer {
         Writer {
+            interrupt,
             names: Names::of(&store),
             snapshot: store.snapshot(),
             store,
@@ -170,6 +190,7 @@ impl Writer {
         self.source_in = 0;
         let mut records = 0;
         let imported = import.for_each_ticket(|ticket| {
+            self.interrupt.check()?;
             self.names.enter(&ticket)?;
             self.add(ticket);
             records += 1;

@@ -11,8 +11,8 @@ use clap::Args;
 use ticketdex::synth::Tickets;
 use ticketdex::{Batch, Options, Snapshot, Store, durable};
 
-use crate::source::{Reading, Source, is_stdin, threads};
-use crate::{Failure, counted};
+use crate::source::{Reading, Source, is_stdin, shown_opening, threads};
+use crate::{Failure, counted, say};
 
 /// The tickets that are made where no data is named.
 const SYNTHETIC_TICKETS: usize = 100_000;
@@ -27,7 +27,8 @@ pub(crate) struct Input {
     ///
     /// .jsonl or .ndjson is JSON Lines; .xml, .json and .txt (delimited) are get_tickets
     /// responses; .csv is CSV under a header; each may have .gz or .zst behind. The files load in turn, and a later ticket
-    /// replaces an earlier one of the same tid. Without --data, 100,000 tickets are made up.
+    /// replaces an earlier one of the same tid. Without --data and --store, get, pipe and serve make
+    /// up 100,000 tickets.
     #[arg(long = "data", value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -47,6 +48,16 @@ impl Input {
         self.files.iter().any(|path| is_stdin(path))
     }
 
+    /// Returns whether tickets are named, rather than made up.
+    pub(crate) fn is_given(&self) -> bool {
+        self.store.is_some() || !self.files.is_empty()
+    }
+
+    /// Returns the store, where the tickets are in one.
+    pub(crate) fn store(&self) -> Option<&Path> {
+        self.store.as_deref()
+    }
+
     /// Loads everything to be read and changed, and says on standard error what was skipped.
     pub(crate) fn load(&self) -> Result<Loaded<Store>, Failure> {
         Loaded::by(|| match &self.store {
@@ -59,7 +70,9 @@ impl Input {
     pub(crate) fn load_snapshot(&self) -> Result<Loaded<Snapshot>, Failure> {
         Loaded::by(|| match &self.store {
             Some(path) => {
+                let bar = shown_opening(path);
                 let opened = store_options().open_read_only(path);
+                bar.finish_and_clear();
                 opened.map_err(|error| Failure::bad("--store", error))
             }
             None => Ok(self.load_files()?.snapshot()),
@@ -79,7 +92,7 @@ impl Input {
         for source in sources {
             let load = |import| Ok(store.load(import)?.imported);
             self.reading
-                .read(source, load)
+                .read(source, "loading", load)
                 .map_err(|error| Failure::bad(source.name(), error))?;
         }
         Ok(store)
@@ -88,7 +101,9 @@ impl Input {
 
 /// Opens a durable store; `creates` tells whether one is made where there is none.
 pub(crate) fn open_store(path: &Path, creates: bool) -> Result<Store, Failure> {
+    let bar = shown_opening(path);
     let opened = store_options().create(creates).open(path);
+    bar.finish_and_clear();
     opened.map_err(|error| Failure::bad("--store", error))
 }
 
@@ -98,6 +113,7 @@ fn store_options() -> durable::Options {
 }
 
 fn make_tickets() -> Result<Store, Failure> {
+    say("neither --data nor --store names tickets, so they are made up");
     let mut store = Store::new(Options::default());
     let mut batch = Batch::new();
     for ticket in Tickets::new(DEFAULT_SEED).take(SYNTHETIC_TICKETS) {

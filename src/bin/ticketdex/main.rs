@@ -1,7 +1,8 @@
 //! The command `ticketdex`: the engine for shells, and for programs in any language.
 //!
 //! `get` answers one request, `pipe` one a line, `serve` those that come over HTTP, `import` fills a
-//! durable store for all of them, and `generate` makes tickets to try them on. What a command does is
+//! durable store for all of them, `export` and `remove` take what matches a request out of one, into
+//! a file or for good, `stats` tells what it holds, and `generate` makes tickets to try them on. What a command does is
 //! in the file of its name; here are the arguments that all share, and what becomes of a command that
 //! ends early. It uses the public face of the crate alone.
 //!
@@ -9,7 +10,7 @@
 //!
 //! * Standard output carries what was asked for and nothing else; all that is said about
 //!   it goes to standard error.
-//! * The exit status is 0, or 1 for bad data and bad requests, or 2 for wrong usage. A
+//! * The exit status is 0, or 1 for bad data, bad requests and what was refused, or 2 for wrong usage. A
 //!   reader of standard output that has gone is no error: the command ends quietly.
 //! * No limit of the system ends the command without a word.
 #![forbid(unsafe_code)]
@@ -18,17 +19,27 @@
     reason = "the docs of arguments are help texts, which are shown as they stand"
 )]
 
+mod aside;
+mod compress;
 mod csv;
 mod decompress;
+mod export;
 mod generate;
 mod get;
 mod import;
 mod input;
+mod interrupt;
 mod limits;
+mod lines;
+mod people;
 mod pipe;
+mod remove;
 #[cfg(feature = "http")]
 mod serve;
+mod shown;
 mod source;
+mod stats;
+mod table;
 mod write;
 
 use std::error::Error as _;
@@ -48,13 +59,16 @@ struct Arguments {
 }
 
 const EXIT_HELP: &str = "Exit status: 0; 1 for bad data or a bad request, with its error code and \
-                         message on standard error; 2 for wrong usage.";
+                         message on standard error, and for what was refused; 2 for wrong usage.";
 
 #[derive(Subcommand)]
 enum Command {
     Get(get::Arguments),
     Pipe(pipe::Arguments),
     Import(import::Arguments),
+    Export(export::Arguments),
+    Remove(remove::Arguments),
+    Stats(stats::Arguments),
     #[cfg(feature = "http")]
     Serve(serve::Arguments),
     Generate(generate::Arguments),
@@ -70,6 +84,8 @@ enum Failure {
         about: String,
         error: Error,
     },
+    /// What was asked for is not done, for a reason in words that is no error of usage or data.
+    Refused(String),
     /// Nobody reads standard output any more.
     ReaderGone,
 }
@@ -98,6 +114,10 @@ impl Failure {
         match self {
             Failure::ReaderGone => ExitCode::SUCCESS,
             Failure::Usage(message) => usage_error(command, message).exit(),
+            Failure::Refused(reason) => {
+                say(reason);
+                ExitCode::FAILURE
+            }
             Failure::Bad { about, error } => {
                 say(&format!("{about}: {}", describe(error)));
                 ExitCode::FAILURE
@@ -178,6 +198,9 @@ fn main() -> ExitCode {
         Command::Get(arguments) => ("get", get::run(&arguments)),
         Command::Pipe(arguments) => ("pipe", pipe::run(&arguments)),
         Command::Import(arguments) => ("import", import::run(&arguments)),
+        Command::Export(arguments) => ("export", export::run(&arguments)),
+        Command::Remove(arguments) => ("remove", remove::run(&arguments)),
+        Command::Stats(arguments) => ("stats", stats::run(&arguments)),
         #[cfg(feature = "http")]
         Command::Serve(arguments) => ("serve", serve::run(&arguments)),
         Command::Generate(arguments) => ("generate", generate::run(&arguments)),

@@ -70,16 +70,10 @@ impl Reading {
     }
 
     fn source<'a>(&self, path: &'a Path) -> Result<Source<'a>, Failure> {
-        let extension = |path: &Path| Some(path.extension()?.to_str()?.to_owned());
-        let mut name = path.to_owned();
-        let compression = extension(&name).and_then(|end| Compression::from_extension(&end));
-        if compression.is_some() {
-            name.set_extension("");
-        }
-        let named = || ImportFormat::from_extension(&extension(&name)?);
-        let format = self.form.or_else(named);
+        let (named, compression) = form_of_name(path);
+        let name = path;
         let path = (!is_stdin(path)).then_some(path);
-        match format {
+        match self.form.or(named) {
             Some(format) => Ok(Source {
                 path,
                 format,
@@ -96,13 +90,14 @@ impl Reading {
         }
     }
 
-    /// Hands an input to `read` as an import that shows how far it has come.
+    /// Hands an input to `read` as an import that shows how far it has come with doing what.
     pub(crate) fn read(
         &self,
         source: &Source<'_>,
+        doing: &str,
         read: impl FnOnce(Import<Bytes>) -> Result<Imported, Error>,
     ) -> Result<Imported, Error> {
-        let bar = progress_bar(source)?;
+        let bar = progress_bar(source, doing)?;
         let input = bar.wrap_read(source.open()?);
         let input = decompress::open(input, source.compression)?;
         let start = Instant::now();
@@ -171,8 +166,31 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// Returns the form and the compression that the name of a file tells.
+pub(crate) fn form_of_name(path: &Path) -> (Option<ImportFormat>, Option<Compression>) {
+    let extension = |path: &Path| Some(path.extension()?.to_str()?.to_owned());
+    let mut name = path.to_owned();
+    let compression = extension(&name).and_then(|end| Compression::from_extension(&end));
+    if compression.is_some() {
+        name.set_extension("");
+    }
+    let form = extension(&name).and_then(|end| ImportFormat::from_extension(&end));
+    (form, compression)
+}
+
+/// Shows on a terminal that a store is being opened, which may take a while.
+pub(crate) fn shown_opening(path: &Path) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner().with_style(style("{msg}"));
+    bar.set_message(format!("opening {}", path.display()));
+    bar.tick();
+    bar
+}
+
 /// Makes a bar of the bytes of a file, or of nothing where no terminal would show it.
-fn progress_bar(source: &Source<'_>) -> io::Result<ProgressBar> {
+fn progress_bar(source: &Source<'_>, doing: &str) -> io::Result<ProgressBar> {
     if !io::stderr().is_terminal() {
         return Ok(ProgressBar::hidden());
     }
@@ -184,10 +202,13 @@ fn progress_bar(source: &Source<'_>) -> io::Result<ProgressBar> {
         ),
         None => (ProgressBar::new_spinner(), "{prefix}: {msg}"),
     };
-    // Both templates are constant and valid.
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
-    Ok(bar.with_style(style).with_prefix(source.name()))
+    let prefix = format!("{doing} {}", source.name());
+    Ok(bar.with_style(style(template)).with_prefix(prefix))
+}
+
+/// Makes the style of a bar by one of the templates above, which are valid.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// Says how far a load has come: tickets, bytes, tickets a second.

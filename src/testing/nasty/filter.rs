@@ -243,11 +243,13 @@ fn push_bound(random: &mut Random, target: &Ticket, pairs: &mut Pairs) {
     let is_most = operator == "<";
     let value = match target.cell(field) {
         Cell::Integer(own) | Cell::OptionalInteger(Some(own)) => {
-            let step = random.below(2) as u64;
-            let value = if is_most {
-                own.saturating_add(step)
-            } else {
-                own.saturating_sub(step)
+            // Mostly on the side where it holds, now and then on the other or at an end.
+            let value = match (random.below(12), is_most) {
+                (0..5, _) => own,
+                (5..9, true) | (9, false) => own.saturating_add(1),
+                (5..9, false) | (9, true) => own.saturating_sub(1),
+                (10, _) => 0,
+                _ => u64::MAX,
             };
             value.to_string()
         }

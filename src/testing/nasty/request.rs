@@ -169,8 +169,11 @@ fn push_filter(random: &mut Random, target: &Ticket, tickets: &[Ticket], pairs: 
         "tid" => make_tid_filter(random, target.tid),
         "keyword" => make_keyword(random, target),
         "start_tid" | "end_tid" if random.is_one_in(3) => some(random, tickets).to_string(),
-        "start_tid" => (target.tid - random.below(2) as u64).to_string(),
-        "end_tid" => format!("0{}", target.tid),
+        "start_tid" => around(random, target.tid, |tid| tid - 1).to_string(),
+        "end_tid" => format!(
+            "0{}",
+            around(random, target.tid, |tid| tid.saturating_add(1))
+        ),
         "start_cid" | "end_cid" => cut(random, &target.cid),
         "start_date" => show_date(random, target.date_opened, -1),
         "end_date" => show_date(random, target.date_opened, 1),
@@ -194,6 +197,58 @@ fn push_filter(random: &mut Random, target: &Ticket, tickets: &[Ticket], pairs: 
         }
     };
     pairs.push((name.into(), value));
+}
+
+/// The bound of a range of tids: mostly one that holds the target's, which is not 0, just so or with one
+/// to spare by `widen`; now and then the last that does not hold it, or an end of all numbers.
+fn around(random: &mut Random, tid: u64, widen: impl Fn(u64) -> u64) -> u64 {
+    match random.below(12) {
+        0..5 => tid,
+        5..9 => widen(tid),
+        9 => tid.saturating_add(1),
+        10 => tid - 1,
+        _ => random.choose(&[0, u64::MAX]),
+    }
+}
+
+/// Makes of a valid request one that is refused, as a rule: by a variable, a value, a repeat, or what
+/// does not go together.
+pub fn make_refusable(random: &mut Random, request: &str) -> String {
+    let bad = random.pick(&[
+        "statsu=x",
+        "subject=x",
+        "tid%21=4",
+        "custom_fields.1x=a",
+        "=x",
+        "count=0",
+        "count=1x",
+        "page=0",
+        "page=2",
+        "start_tid=-1",
+        "end_tid=18446744073709551616",
+        "tid=1x",
+        "due_date=2/30/2014",
+        "start_date=2014-2-1",
+        "status%21=*",
+        "company_id=",
+        "order=nothing",
+        "order=tid,",
+        "order_direction=up",
+        "fields=statsu",
+        "empty=tid",
+        "count_only=maybe",
+        "format=pdf",
+        "action=get",
+        "keyword=a&keyword=b",
+        "count=1&COUNT=1",
+        "key=a&key=a",
+    ]);
+    let request = request.trim_start_matches('?');
+    if random.is_one_in(2) {
+        format!("{bad}&{request}")
+    } else {
+        format!("{request}&{bad}")
+    }
 }
 
 fn make_tid_filter(random: &mut Random, tid: u64) -> String {

@@ -1,0 +1,67 @@
+//! `ticketdex get --table`: the records of an answer as a table for people.
+
+use std::io::{self, BufWriter, Write};
+
+use ticketdex::{Answer, AnyField, Field, Query, Record, Snapshot};
+
+use crate::table::{Column, Screen, Table, clean};
+use crate::{say, shown};
+
+/// The rows by which widths are chosen.
+const SAMPLE_ROWS: usize = 200;
+
+/// What is shown where a request does not choose.
+const DEFAULT_FIELDS: [Field; 6] = [
+    Field::Tid,
+    Field::DateOpened,
+    Field::Status,
+    Field::Priority,
+    Field::AssignedTech,
+    Field::Subject,
+];
+
+/// Writes the answer to a request to standard output; of one that counts only, the number.
+///
+/// Memory is the rows by which widths are chosen, each no wider than the screen.
+pub(crate) fn write(snapshot: &Snapshot, query: &Query, answer: &Answer) -> io::Result<()> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    if query.is_count_only() {
+        writeln!(stdout, "{}", answer.total())?;
+        return stdout.flush();
+    }
+    let shown = query.fields().map_or_else(
+        || DEFAULT_FIELDS.map(AnyField::from).to_vec(),
+        |fields| shown::chosen(fields, snapshot.custom_names()),
+    );
+    let screen = Screen::of_stdout();
+    let cells = |record: &Record<'_>| -> Vec<String> {
+        let texts = shown.iter().map(|column| shown::text(record, column));
+        texts.map(|text| clean(&text, screen.width)).collect()
+    };
+    let mut records = answer.records();
+    let sample = records.by_ref().take(SAMPLE_ROWS);
+    let sample: Vec<Vec<String>> = sample.map(|record| cells(&record)).collect();
+    let columns = shown.iter().map(|column| Column {
+        title: match column {
+            // No custom field has the name of a variable.
+            AnyField::Custom(name) => name.clone(),
+            field => field.to_string(),
+        },
+        kind: shown::kind(column),
+    });
+    let table = Table::new(columns.collect(), &sample, &screen);
+    table.write_head(&mut stdout)?;
+    for row in &sample {
+        table.write_row(&mut stdout, row)?;
+    }
+    for record in records {
+        table.write_row(&mut stdout, &cells(&record))?;
+    }
+    stdout.flush()?;
+    let left_out: Vec<&str> = table.left_out().collect();
+    if !left_out.is_empty() {
+        let names = left_out.join(",");
+        say(&format!("there is no room for {names}; fields= chooses"));
+    }
+    Ok(())
+}

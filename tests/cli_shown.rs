@@ -1,0 +1,248 @@
+//! What the command shows to people: `get --table` and `stats`.
+
+mod common;
+
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+
+use common::command::{file, run, run_well, start, stderr};
+use serde_json::Value;
+
+/// What a stranger may write into a ticket, beside what is plain.
+const TICKETS: &str = r#"{"tid":7,"status":"Open","company_name":"東京電力","subject":"50% off & <more>","date_opened":"2014-02-01T10:42:43"}
+{"tid":12,"status":"OPEN","subject":"\u001b[2J\u001b]0;owned\u0007\u202edetrevni","custom_fields":{"Serial":"X 1","Empty":""}}
+{"tid":1000,"status":"Closed","subject":"first\n\tsecond\u2028third","linked_calls":" , ","merged_to":0,"company_id":4}
+"#;
+
+/// Returns the lines of tickets that have a number only.
+fn plain(count: u64) -> String {
+    let lines: Vec<String> = (1..=count)
+        .map(|tid| format!("{{\"tid\":{tid}}}\n"))
+        .collect();
+    lines.concat()
+}
+
+/// Runs the command for a screen of so many columns that is no terminal.
+fn run_in(columns: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketdex"));
+    command.env("COLUMNS", columns).args(arguments);
+    command.output().unwrap()
+}
+
+fn table(columns: &str, request: &str, data: &str) -> String {
+    let output = run_in(columns, &["get", request, "--data", data, "--table"]);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_table_shows_the_fields_that_are_asked_for() {
+    let data = file("table.jsonl", TICKETS);
+    assert_eq!(
+        table("80", "fields=subject,tid,company_name,status", &data),
+        " tid  company_name  status  subject\n   \
+           7  東京電力      Open    50% off & <more>\n  \
+          12                OPEN    \u{FFFD}[2J\u{FFFD}]0;owned\u{FFFD}\u{FFFD}detrevni\n\
+         1000                Closed  first second third\n"
+    );
+    assert_eq!(
+        table(
+            "80",
+            "fields=custom_fields,tid,merged_to,company_id&order=tid DESC",
+            &data
+        ),
+        " tid  company_id  merged_to  Serial  Empty\n\
+         1000           4          0\n  \
+          12                         X 1\n   \
+           7\n"
+    );
+    assert_eq!(
+        table("80", "tid=7", &data),
+        "tid  date_opened          status  priority  assigned_tech  subject\n  \
+           7  2014-02-01 10:42:43  Open                             50% off & <more>\n"
+    );
+    assert_eq!(table("80", "status=open&count_only=Y", &data), "2\n");
+    assert_eq!(
+        table("80", "status=none&fields=tid,status", &data),
+        "tid  status\n"
+    );
+    assert_eq!(table("80", "fields=custom_fields.no", &data), "\n\n\n\n");
+}
+
+#[test]
+fn a_table_is_no_wider_than_the_screen() {
+    let lines = run_well(&["generate", "300", "--world", "tongues"], b"");
+    let data = file("table_tongues.jsonl", lines);
+    for columns in ["1", "7", "40", "80", "133"] {
+        for request in ["", "fields=tid,contact,subject,summary,last_updated"] {
+            let shown = table(columns, request, &data);
+            assert_eq!(shown.lines().count(), 301);
+            let width = |line: &str| -> usize {
+                let widths = line.chars().map(unicode_width::UnicodeWidthChar::width);
+                widths
+                    .map(|width| width.expect("no control character"))
+                    .sum()
+            };
+            let widest = shown.lines().map(width).max().unwrap();
+            assert!(widest <= columns.parse().unwrap(), "{widest} in {columns}");
+        }
+    }
+    // A width that is no number or none is not taken.
+    for columns in ["", "x", "-1", "18446744073709551616"] {
+        assert_eq!(
+            table(columns, "", &data),
+            table("80", "", &data),
+            "{columns:?}"
+        );
+    }
+    assert_eq!(table("0", "", &data), table("1", "", &data));
+    let output = run_in("40", &["get", "--data", &data, "--table"]);
+    let told = "ticketdex: there is no room for assigned_tech,subject; fields= chooses\n";
+    assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
+    // Beyond the rows by which widths are chosen, values are cut.
+    let mut lines = plain(300);
+    lines += "{\"tid\":301,\"status\":\"a status that is long\"}\n";
+    let data = file("table_late.jsonl", lines);
+    let shown = table("80", "fields=tid,status", &data);
+    assert!(shown.ends_with("\n301  a sta…\n"), "{shown}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal_the_width_is_its_own_and_the_head_is_bold() {
+    let data = file("table_terminal.jsonl", TICKETS);
+    let run = |variables: &str| {
+        let program = env!("CARGO_BIN_EXE_ticketdex");
+        let line = format!(
+            "stty rows 24 cols 50; {variables} {program} get 'tid=12&fields=tid,status,subject,summary' \
+             --data {data} --table 2>/dev/null"
+        );
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::null());
+        let output = script.env("TERM", "xterm").env_remove("NO_COLOR").output();
+        output
+            .ok()
+            .map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let Some(shown) = run("COLUMNS=20") else {
+        println!("!!!!!! NOT RUN: a terminal, for which script is needed");
+        return;
+    };
+    let row = "\u{FFFD}[2J\u{FFFD}]0;owned\u{FFFD}\u{FFFD}d";
+    assert!(
+        shown.starts_with("\u{1b}[1mtid  status  subject"),
+        "{shown:?}"
+    );
+    assert!(shown.contains("  summary\u{1b}[0m\r\n"), "{shown:?}");
+    assert!(
+        shown.contains(row) && shown.matches('\u{1b}').count() == 2,
+        "{shown:?}"
+    );
+    for plain in ["NO_COLOR=1", "TERM=dumb"] {
+        let shown = run(plain).unwrap();
+        assert!(shown.starts_with("tid  status  subject"), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_table_is_asked_for_as_it_should_be() {
+    let data = file("table_usage.jsonl", TICKETS);
+    for (arguments, status, told) in [
+        (
+            &["get", "--table", "--format", "csv"][..],
+            2,
+            "cannot be used with",
+        ),
+        (&["get", "--table", "--csv-safe"], 2, "cannot be used with"),
+        (&["get", "format=csv", "--table"], 2, "names no format"),
+        (&["get", "fields=statsu", "--table"], 1, "invalid_value: "),
+        (&["stats"], 2, "stats needs tickets"),
+        (
+            &["stats", "status=x", "--data", "x"],
+            2,
+            "unexpected argument",
+        ),
+        (
+            &["stats", "--data", "no/such.jsonl"],
+            1,
+            "no/such.jsonl: io: ",
+        ),
+        (&["stats", "--store", &data], 1, "invalid_store: "),
+    ] {
+        let output = run(arguments, b"");
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_reader_that_goes_is_no_error() {
+    let lines = plain(30_000);
+    let data = file("table_goes.jsonl", lines);
+    let arguments = ["get", "fields=tid,status", "--data", &data, "--table"];
+    let mut child = start(&arguments);
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 100]).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    let mut child = start(&["stats", "--data", &data]);
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    fs::remove_file(data).unwrap();
+}
+
+#[test]
+fn stats_tell_tickets_memory_and_fields() {
+    let data = file("stats.jsonl", TICKETS);
+    let store = file("stats.redb", b"");
+    fs::remove_file(&store).unwrap();
+    run_well(&["import", &data, "--store", &store], b"");
+    let before = fs::read(&store).unwrap();
+    let output = run_in("80", &["stats", "--store", &store]);
+    assert!(output.status.success(), "{output:?}");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let head = "tickets        3\nsegments       1\ncustom fields  2\nmemory         ";
+    assert!(shown.starts_with(head), "{shown}");
+    let line = |name: &str| -> Vec<String> {
+        let mut lines = shown.lines().map(|line| line.split_whitespace());
+        let line = lines.find(|words| words.clone().next() == Some(name));
+        line.unwrap().skip(1).map(str::to_owned).collect()
+    };
+    for (name, expected) in [
+        ("tid", ["3", "100.0", "3"]),
+        ("company_id", ["1", "33.3", "1"]),
+        ("status", ["3", "100.0", "2"]),
+        ("linked_calls", ["0", "0.0", "0"]),
+        ("merged_to", ["1", "33.3", "1"]),
+        ("custom_fields.Serial", ["1", "33.3", "1"]),
+        ("custom_fields.Empty", ["0", "0.0", "0"]),
+        ("summary", ["0", "0.0", "0"]),
+    ] {
+        assert_eq!(line(name)[..3], expected, "{name}: {shown}");
+    }
+    assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
+
+    let json = run_well(&["stats", "--store", &store, "--json"], b"");
+    let stats: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(
+        (&stats["tickets"], &stats["segments"]),
+        (&3.into(), &1.into())
+    );
+    let memory = stats["memory"].as_object().unwrap();
+    let columns = memory["columns"].as_object().unwrap();
+    let others = memory.iter().filter(|(name, _)| *name != "columns");
+    let parts = columns.values().chain(others.map(|(_, bytes)| bytes));
+    let sum: u64 = parts.map(|bytes| bytes.as_u64().unwrap()).sum();
+    assert_eq!(stats["memory_total"], sum);
+    let fields = stats["fields"].as_array().unwrap();
+    assert_eq!(fields.len(), 39);
+    let expected = serde_json::json!({"field": "status", "filled": 3, "distinct": 2});
+    assert_eq!(fields[13], expected);
+    assert_eq!(fs::read(&store).unwrap(), before);
+}
