@@ -222,7 +222,7 @@ pub use response::{Chunks, error_response};
 /// assert_eq!(answer.total(), 0);
 /// ```
 pub use roaring;
-pub use snapshot::{Memory, Record, Snapshot};
+pub use snapshot::{Memory, Record, Removal, Removed, Snapshot};
 pub use store::{Commit, Loaded, Maintainer, MergeJob, Merged, Options, Reader, Store};
 
 /// The README's programs run as doc tests.

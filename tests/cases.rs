@@ -92,18 +92,11 @@ const PAGE: Files = Files {
 const MORE: Files = Files {
     tickets: "shared_cases_more/more_tickets.jsonl",
     cases: "shared_cases_more/more.jsonl",
-    cases_min: 273,
+    cases_min: 281,
 };
 
 /// The variables of the cases that nothing here knows yet, beside the action `count_tickets`.
-const LATER: [&str; 6] = [
-    "after",
-    "before",
-    "by",
-    "changed_since",
-    "exclude_own",
-    "top",
-];
+const LATER: [&str; 5] = ["after", "before", "by", "exclude_own", "top"];
 
 /// Returns whether a request asks only for what is known.
 fn is_known(request: &str) -> bool {

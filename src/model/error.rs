@@ -121,6 +121,13 @@ pub enum ErrorKind {
         /// The ticket.
         tid: u64,
     },
+    /// The removals after a commit are asked for, and some of them are forgotten.
+    VersionTooOld {
+        /// The number that was asked for.
+        version: u64,
+        /// The least number that can be asked for.
+        oldest: u64,
+    },
     /// A store would have more than [`CUSTOM_NAMES_MAX`] names.
     TooManyCustomFields {
         /// The name that was one too many, as written, cut at 100 characters.
@@ -203,6 +210,7 @@ impl Error {
             ErrorKind::PageNeedsWildcard { .. } => "page_needs_wildcard",
             ErrorKind::InvalidTicket { .. } => "invalid_ticket",
             ErrorKind::UnknownTicket { .. } => "unknown_ticket",
+            ErrorKind::VersionTooOld { .. } => "version_too_old",
             ErrorKind::TooManyCustomFields { .. } => "too_many_custom_fields",
             ErrorKind::TooManyTickets { .. } => "too_many_tickets",
             ErrorKind::TooMuchMemory { .. } => "too_much_memory",
@@ -233,7 +241,8 @@ impl Error {
 
     /// Returns the status of an HTTP response that carries the error.
     ///
-    /// 400 where the request or the tickets are at fault, 404 for a ticket that is not there,
+    /// 400 where the request or the tickets are at fault, 404 for a ticket that is not there, 410
+    /// for removals that are forgotten,
     /// 503 where trying again later may help (a store that is full or in use, a journal that
     /// fails), 500 for what only an operator can mend.
     ///
@@ -248,6 +257,7 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self.kind() {
             ErrorKind::UnknownTicket { .. } => 404,
+            ErrorKind::VersionTooOld { .. } => 410,
             ErrorKind::TooManyTickets { .. }
             | ErrorKind::TooMuchMemory { .. }
             | ErrorKind::StoreInUse { .. }
@@ -627,6 +637,13 @@ impl ErrorKind {
             }
             ErrorKind::UnknownTicket { tid } => {
                 write!(f, "ticket {tid} is not there to be patched")
+            }
+            ErrorKind::VersionTooOld { version, oldest } => {
+                write!(
+                    f,
+                    "the removals since version {version} are forgotten in part; since {oldest} and \
+                     later ones they are known"
+                )
             }
             ErrorKind::TooManyCustomFields { name, tid } => {
                 if let Some(tid) = tid {

@@ -35,6 +35,7 @@ pub(super) enum Single {
     EndCid,
     StartDate,
     EndDate,
+    ChangedSince,
     Count,
     Page,
     CountOnly,
@@ -44,7 +45,7 @@ pub(super) enum Single {
 }
 
 /// The names of the variables that may stand once, by their discriminants.
-pub(super) const NAMES: [(&str, Single); 18] = [
+pub(super) const NAMES: [(&str, Single); 19] = [
     ("action", Single::Action),
     ("key", Single::Key),
     ("format", Single::Format),
@@ -57,6 +58,7 @@ pub(super) const NAMES: [(&str, Single); 18] = [
     ("end_cid", Single::EndCid),
     ("start_date", Single::StartDate),
     ("end_date", Single::EndDate),
+    ("changed_since", Single::ChangedSince),
     ("count", Single::Count),
     ("page", Single::Page),
     ("count_only", Single::CountOnly),

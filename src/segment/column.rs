@@ -123,6 +123,20 @@ impl Column {
         }
     }
 
+    /// Makes a column of numbers whose rows have none.
+    pub(super) fn without_numbers(rows_count: u32) -> Column {
+        Column {
+            codes: Codes::Constant(0, rows_count),
+            values: Values::Frame {
+                base: 0,
+                codes_max: 0,
+            },
+            classes: None,
+            is_shared: false,
+            zones: None,
+        }
+    }
+
     /// Appends the codes of some rows.
     pub(super) fn append_codes_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
         self.codes.append_to(rows, out);
