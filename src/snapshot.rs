@@ -204,6 +204,11 @@ impl Snapshot {
         self.0.version
     }
 
+    /// Returns the number of the commit that comes next.
+    pub(crate) fn next_version(&self) -> u64 {
+        self.version().saturating_add(1)
+    }
+
     /// Returns how many tickets there are. Cost: one addition a segment.
     pub fn tickets_count(&self) -> u64 {
         self.0

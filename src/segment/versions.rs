@@ -40,13 +40,10 @@ impl Versions {
         if numbers.iter().all(|&number| number == least) {
             return Versions::of_commit(least, numbers.len() as u32);
         }
-        let above: Vec<Option<u64>> = numbers
-            .iter()
-            .map(|&number| (number > least).then_some(number))
-            .collect();
+        let codes: Vec<u64> = numbers.iter().map(|number| number - least).collect();
         Versions {
             least,
-            column: Column::of_numbers(&above, zones_pay(numbers.len() as u32)),
+            column: Column::of_frame(least + 1, &codes, zones_pay(numbers.len() as u32)),
         }
     }
 

@@ -412,7 +412,7 @@ impl Store {
     pub fn commit(&mut self, batch: Batch) -> Result<Commit, Error> {
         let snapshot = self.snapshot();
         let changes = Changes::of(batch, &snapshot, &self.publisher)?;
-        let version = snapshot.version() + 1;
+        let version = snapshot.next_version();
         let mut builder = SegmentBuilder::new();
         builder.enter_commit(version);
         for ticket in changes.puts() {
@@ -508,7 +508,7 @@ impl Store {
     ) -> Result<Loaded, Error> {
         let (publisher, snapshot) = (&self.publisher, self.publisher.snapshot());
         let skips_bad = import.skips_bad();
-        let version = snapshot.version() + 1;
+        let version = snapshot.next_version();
         let mut transaction = begin(&mut self.journal);
         transaction.append(Change::Commit(version))?;
         if !keeps_others {

@@ -133,7 +133,7 @@ impl Publisher {
         names: Arc<CustomNames>,
         removed: impl Iterator<Item = u64>,
     ) -> Parts {
-        let version = snapshot.version() + 1;
+        let version = snapshot.next_version();
         let mut removals = snapshot.parts().removals.clone();
         for tid in removed {
             removals.push(Removal { tid, version });
