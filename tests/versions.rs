@@ -385,6 +385,7 @@ mod durable_stores {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
+    use redb::TableDefinition;
     use ticketdex::durable;
 
     use super::*;
@@ -493,6 +494,78 @@ mod durable_stores {
         let store = open(100);
         assert_eq!(removed_since(&store.snapshot(), 4), [(4, 5), (5, 6)]);
         assert!(store.snapshot().removed_since(3).is_err());
+    }
+
+    /// Makes the file of a store as it was before commits had numbers, of two tickets.
+    fn make_unnumbered(path: &Path) {
+        const RECORDS: [(u64, &str); 2] = [
+            (
+                7,
+                "0025000300000000000180e0f8d3ec0100000000044f70656e0000000000000000000000000000000\
+                 00000000000010653657269616c025831075072696e74657200",
+            ),
+            (
+                9,
+                "01670600002f2500010010ff07c00c7468652073616d65206c696e6520616761696e201400ffffffff\
+                 ffff1960616761696e20",
+            ),
+        ];
+        let database = redb::Database::create(path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let store: TableDefinition<&str, u64> = TableDefinition::new("ticketdex");
+            let names: TableDefinition<u64, &str> = TableDefinition::new("custom_names");
+            let tickets: TableDefinition<u64, &[u8]> = TableDefinition::new("tickets");
+            let mut store = transaction.open_table(store).unwrap();
+            store.insert("format", 1).unwrap();
+            let mut names = transaction.open_table(names).unwrap();
+            names.insert(0, "Serial").unwrap();
+            let mut tickets = transaction.open_table(tickets).unwrap();
+            for (tid, record) in RECORDS {
+                let digits = (0..record.len()).step_by(2);
+                let byte = |at| u8::from_str_radix(&record[at..at + 2], 16).unwrap();
+                let bytes: Vec<u8> = digits.map(byte).collect();
+                tickets.insert(tid, &*bytes).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+    }
+
+    #[test]
+    fn a_file_without_numbers_opens_as_one_commit_and_counts_from_there() {
+        let path = folder("versions_unnumbered").join("tickets.redb");
+        make_unnumbered(&path);
+        let before = fs::read(&path).unwrap();
+        for snapshot in [
+            durable::open_read_only(&path).unwrap(),
+            durable::open(&path).unwrap().snapshot(),
+        ] {
+            assert_eq!(snapshot.check_invariants(), Ok(()));
+            assert_eq!(snapshot.version(), 1);
+            assert_eq!(changed_since(&snapshot, 0), [7, 9]);
+            let record = snapshot.get(7).unwrap();
+            assert_eq!((record.version(), record.custom("Serial")), (1, "X1"));
+            assert!(snapshot.get(9).unwrap().text(Field::Summary).len() > 1_000);
+        }
+        assert!(fs::read(&path).unwrap() == before);
+        let mut store = durable::open(&path).unwrap();
+        let mut batch = Batch::new();
+        batch.patch(9, Patch::new().set(Field::Status, "Closed"));
+        assert_eq!(store.commit(batch).unwrap().version, 2);
+        drop(store);
+        let mut store = durable::open(&path).unwrap();
+        let snapshot = store.snapshot();
+        assert_eq!(
+            [7, 9].map(|tid| snapshot.version_of(tid)),
+            [Some(1), Some(2)]
+        );
+        let mut batch = Batch::new();
+        batch.remove(7);
+        store.commit(batch).unwrap();
+        drop(store);
+        let snapshot = durable::open(&path).unwrap().snapshot();
+        assert_eq!(removed_since(&snapshot, 0), [(7, 3)]);
+        assert_eq!(changed_since(&snapshot, 1), [9]);
     }
 
     /// Numbers of commits that a crash has lost were told to others.

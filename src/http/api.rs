@@ -44,7 +44,7 @@ use crate::store::Reader;
 
 /// The total of an answer, before `count` and `page`.
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
-/// The version of the snapshot that was asked.
+/// The version of the snapshot that was asked: what `changed_since` is to be the next time.
 const X_SNAPSHOT_VERSION: HeaderName = HeaderName::from_static("x-snapshot-version");
 
 /// `get_tickets` over HTTP: a [`tower_service::Service`] that answers every request that it gets.

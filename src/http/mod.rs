@@ -72,7 +72,7 @@
 //! | header | holds |
 //! |---|---|
 //! | `x-total-count` | the tickets that match, before `count` and `page` |
-//! | `x-snapshot-version` | the [version](crate::Snapshot::version) of the snapshot that was asked |
+//! | `x-snapshot-version` | the [version](crate::Snapshot::version) of the snapshot that was asked: the number of its last commit, to be asked for as `changed_since` the next time |
 //! | `content-type` | the [media type](crate::Format::media_type) of the format |
 //! | `content-length` | the length, where the body was made before the response began: a count, an error, a page of up to 64 KiB, none of `HEAD`'s long ones |
 //! | `retry-after` | seconds, of an answer that may be another later |

@@ -21,6 +21,10 @@
 //! held through any number of commits answers as it did. A store that was opened on a
 //! [`Journal`] publishes only what the journal has committed.
 //!
+//! **Commits are numbered** from 1, each row with the number of its own, and what a commit removes goes
+//! into a log that snapshots share ([`Snapshot::removed_since`]). So what changed since a number can be
+//! asked for like anything else. A number that a journal has seen is not given again.
+//!
 //! # Invariants
 //!
 //! * A tid is live in at most one row of the published snapshot.
