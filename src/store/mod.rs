@@ -229,7 +229,8 @@ pub struct Loaded {
 /// most as many rows are dead as there are tickets, and at most as many bytes of subjects and
 /// summaries, but for small segments that the next commits merge. Texts of other fields are kept
 /// once for all rows that have them, and are not weighed. With the last ticket goes everything
-/// but the names of custom fields.
+/// but the names of custom fields and the log of removals, which has a
+/// [bound](Options::removals_max).
 ///
 /// Snapshots, answers and chunks that are held keep what they were made from, as do a
 /// [`MergeJob`] and its result. What is let go is the allocator's, which may keep it for what
@@ -567,8 +568,14 @@ impl Store {
         let forgotten = parts.forgotten_since(&snapshot);
         let prepared = publisher.prepare(parts)?;
         if transaction.is_journaled() {
-            let mut removed = removed.into_iter();
-            removed.try_for_each(|tid| transaction.append(Change::Remove(tid)))?;
+            // Those of a commit that alone has too many are forgotten at once.
+            let told = if forgotten == Some(version) {
+                Vec::new()
+            } else {
+                removed
+            };
+            let mut told = told.into_iter();
+            told.try_for_each(|tid| transaction.append(Change::Remove(tid)))?;
             append_forgotten(&mut transaction, forgotten)?;
         }
         transaction.commit()?;
