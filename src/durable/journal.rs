@@ -83,6 +83,9 @@ impl fmt::Debug for FileJournal {
     }
 }
 
+/// A file, the database in it, and what that says of itself.
+type Opened = (Arc<StoreFile>, Database, Numbers);
+
 /// Changes that the transaction has not been told of.
 #[derive(Debug, Default)]
 struct Block {
@@ -142,7 +145,7 @@ impl FileJournal {
         path: &Path,
         options: &Options,
         writes: bool,
-    ) -> Result<Result<(Arc<StoreFile>, Database, Numbers), Error>, NotOpened> {
+    ) -> Result<Result<Opened, Error>, NotOpened> {
         let file = StoreFile::open(path, writes)?;
         let opened = Builder::new()
             .set_cache_size(options.cache_bytes)
@@ -155,11 +158,7 @@ impl FileJournal {
         Ok(check_format(path, &database).map(|numbers| (file, database, numbers)))
     }
 
-    fn of(
-        path: &Path,
-        options: &Options,
-        (file, database, numbers): (Arc<StoreFile>, Database, Numbers),
-    ) -> FileJournal {
+    fn of(path: &Path, options: &Options, (file, database, numbers): Opened) -> FileJournal {
         FileJournal {
             file,
             path: path.to_owned(),
