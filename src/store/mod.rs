@@ -42,6 +42,7 @@
 
 mod changes;
 mod job;
+mod loaded;
 mod maintainer;
 mod publisher;
 mod replay;
@@ -66,6 +67,7 @@ use crate::segment::revision::Revision;
 use crate::snapshot::{LiveSegment, Parts, RowId, Snapshot};
 use changes::{Changes, enter_names};
 use job::merge_live;
+use loaded::what_is_left;
 use publisher::Publisher;
 use replay::Replay;
 use tiers::COMMIT_ROWS_MAX;
@@ -549,20 +551,7 @@ impl Store {
             builder.insert(&tickets[..taken], &names);
             Ok(())
         })?;
-        let mut segments = Vec::new();
-        let mut removed = Vec::new();
-        if !snapshot.segments().is_empty() {
-            let mut tids = builder.tids().to_vec();
-            tids.sort_unstable();
-            tids.dedup();
-            if keeps_others {
-                segments = snapshot.segments().to_vec();
-                let live = tids.into_iter().filter_map(|tid| snapshot.find(tid));
-                bury(&mut segments, live);
-            } else {
-                removed = tids_without(&snapshot, &tids);
-            }
-        }
+        let (mut segments, removed) = what_is_left(&snapshot, builder.tids(), keeps_others);
         segments.extend(publisher.seal(builder));
         let parts = publisher.next(&snapshot, segments, names, removed.iter().copied());
         let forgotten = parts.forgotten_since(&snapshot);
@@ -708,26 +697,6 @@ fn append_forgotten(
     forgotten: Option<u64>,
 ) -> Result<(), Error> {
     forgotten.map_or(Ok(()), |number| transaction.append(Change::Forget(number)))
-}
-
-/// Returns the tickets of a snapshot that are not among some, which ascend; ascending too.
-///
-/// Cost: a step a ticket, and a sort where there are several segments.
-fn tids_without(snapshot: &Snapshot, others: &[u64]) -> Vec<u64> {
-    let mut left = Vec::new();
-    for live in snapshot.segments() {
-        let mut others = others.iter().copied().peekable();
-        let rows = 0..live.segment.rows_count();
-        for row in rows.filter(|&row| !live.dead.contains(row)) {
-            let tid = live.segment.tid(row);
-            while others.next_if(|&other| other < tid).is_some() {}
-            if others.peek() != Some(&tid) {
-                left.push(tid);
-            }
-        }
-    }
-    left.sort_unstable();
-    left
 }
 
 /// Marks rows dead, and their long texts where these are.
