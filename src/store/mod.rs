@@ -558,13 +558,8 @@ impl Store {
         let prepared = publisher.prepare(parts)?;
         if transaction.is_journaled() {
             // Those of a commit that alone has too many are forgotten at once.
-            let told = if forgotten == Some(version) {
-                Vec::new()
-            } else {
-                removed
-            };
-            let mut told = told.into_iter();
-            told.try_for_each(|tid| transaction.append(Change::Remove(tid)))?;
+            let mut told = removed.iter().filter(|_| forgotten != Some(version));
+            told.try_for_each(|&tid| transaction.append(Change::Remove(tid)))?;
             append_forgotten(&mut transaction, forgotten)?;
         }
         transaction.commit()?;
