@@ -26,26 +26,45 @@ use crate::model::error::Error;
 /// Exhaustive on purpose: a journal that does not know a change would lose it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Change<'a> {
+    /// Says of which commit the changes are that follow.
+    ///
+    /// A store appends it first in each commit, with numbers that ascend, also where nothing follows.
+    /// A journal hands over the greatest of them, so that the store goes on counting, and the
+    /// number of each ticket and removal before it; in what order is its own affair. What it
+    /// hands over before any number is of commit 1.
+    Commit(u64),
     /// A custom field's name enters the list of names, at its end.
     ///
     /// Names never leave, also when every ticket does.
     Name(&'a str),
     /// Adds the tickets in order, each in the place of the one of its tid.
     Put(&'a [Ticket]),
-    /// Removes the ticket of this tid, if it is there.
+    /// Removes the ticket of this tid, if it is there, and is to be told of as a removal by the
+    /// commit.
+    ///
+    /// A journal hands over those of the latest commits: all of them after the one that was
+    /// forgotten last. The removal of a ticket that was put again comes before that.
     Remove(u64),
-    /// Removes every ticket.
+    /// Removes every ticket. Those that the commit does not put again follow as
+    /// [`Remove`](Change::Remove).
     RemoveAll,
+    /// The removals by the commit of this number and by those before it need not be told of any
+    /// more.
+    ///
+    /// A journal hands over the greatest number.
+    Forget(u64),
 }
 
 /// Prints how many tickets are put, and nothing of them.
 impl Debug for Change<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Change::Commit(number) => f.debug_tuple("Commit").field(number).finish(),
             Change::Name(name) => f.debug_tuple("Name").field(name).finish(),
             Change::Put(tickets) => write!(f, "Put({} tickets)", tickets.len()),
             Change::Remove(tid) => f.debug_tuple("Remove").field(tid).finish(),
             Change::RemoveAll => f.write_str("RemoveAll"),
+            Change::Forget(number) => f.debug_tuple("Forget").field(number).finish(),
         }
     }
 }
@@ -61,14 +80,19 @@ impl Debug for Change<'_> {
 /// A journal in memory, which outlives its store:
 ///
 /// ```
-/// use std::collections::BTreeMap;
+/// use std::collections::{BTreeMap, BTreeSet};
 /// use std::sync::{Arc, Mutex};
 /// use ticketdex::{Batch, Change, Error, Journal, Options, Store, Ticket};
 ///
 /// #[derive(Clone, Debug, Default)]
 /// struct State {
+///     /// The last commit, and the last whose removals are forgotten.
+///     number: u64,
+///     forgotten: u64,
 ///     names: Vec<String>,
-///     tickets: BTreeMap<u64, Ticket>,
+///     /// With the number of the commit that put each.
+///     tickets: BTreeMap<u64, (u64, Ticket)>,
+///     removed: BTreeSet<(u64, u64)>,
 /// }
 ///
 /// #[derive(Clone, Debug, Default)]
@@ -80,17 +104,36 @@ impl Debug for Change<'_> {
 /// impl Journal for InMemory {
 ///     fn replay(&mut self, take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>) -> Result<(), Error> {
 ///         self.rollback();
-///         self.current.names.iter().try_for_each(|name| take(Change::Name(name)))?;
-///         let mut tickets = self.current.tickets.values();
-///         tickets.try_for_each(|ticket| take(Change::Put(std::slice::from_ref(ticket))))
+///         let State { number, forgotten, names, tickets, removed } = &self.current;
+///         take(Change::Forget(*forgotten))?;
+///         names.iter().try_for_each(|name| take(Change::Name(name)))?;
+///         for &(number, tid) in removed {
+///             take(Change::Commit(number))?;
+///             take(Change::Remove(tid))?;
+///         }
+///         for (number, ticket) in tickets.values() {
+///             take(Change::Commit(*number))?;
+///             take(Change::Put(std::slice::from_ref(ticket)))?;
+///         }
+///         take(Change::Commit(*number))
 ///     }
 ///     fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
-///         let State { names, tickets } = &mut self.current;
+///         let State { number, forgotten, names, tickets, removed } = &mut self.current;
 ///         match change {
+///             Change::Commit(next) => *number = next,
 ///             Change::Name(name) => names.push(name.to_owned()),
-///             Change::Put(put) => tickets.extend(put.iter().map(|ticket| (ticket.tid, ticket.clone()))),
-///             Change::Remove(tid) => drop(tickets.remove(&tid)),
+///             Change::Put(put) => {
+///                 tickets.extend(put.iter().map(|ticket| (ticket.tid, (*number, ticket.clone()))));
+///             }
+///             Change::Remove(tid) => {
+///                 tickets.remove(&tid);
+///                 removed.insert((*number, tid));
+///             }
 ///             Change::RemoveAll => tickets.clear(),
+///             Change::Forget(last) => {
+///                 *forgotten = last;
+///                 removed.retain(|(number, _)| *number > last);
+///             }
 ///         }
 ///         Ok(())
 ///     }
@@ -111,7 +154,8 @@ impl Debug for Change<'_> {
 /// drop(store);
 ///
 /// let store = Store::open(Options::default(), journal)?;
-/// assert_eq!(store.snapshot().tickets_count(), 1);
+/// let snapshot = store.snapshot();
+/// assert_eq!((snapshot.tickets_count(), snapshot.version()), (1, 1));
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
 pub trait Journal: Debug + Send {

@@ -66,6 +66,8 @@
 //!   [`FieldFilter`]s, each a field and a [`FieldTest`] of its value, an order, a page and the
 //!   [`Fields`] to show; [`Request`] is one with the format and the key that came with it.
 //! * [`Snapshot`] is the tickets as of one commit, and never changes.
+//! * [`Removal`] is a ticket that a commit removed, of those that [`Snapshot::removed_since`] tells
+//!   of; with `changed_since` in a query that is what a copy elsewhere needs to follow a store.
 //! * [`Answer`] is what a query matched: the total, the [`Record`]s in order, and the response
 //!   in a [`Format`], written at once or pulled as [`Chunks`].
 //! * [`Explain`] is the plan of an answer with the work that it took.
@@ -137,6 +139,7 @@
 //! | record of an import | 1 GiB, unless set otherwise |
 //! | request | none; time is linear in its length |
 //! | response | none; a chunk of 64 KiB is held |
+//! | removals that are told of | 1,000,000, unless set otherwise; of whole commits, the latest |
 //! | dead rows, where merges are run | at most as many as tickets, and as many bytes of subjects and summaries |
 //!
 //! # Features
@@ -223,7 +226,7 @@ pub use response::{Chunks, error_response};
 /// assert_eq!(answer.total(), 0);
 /// ```
 pub use roaring;
-pub use snapshot::{FieldStats, Memory, Record, Snapshot};
+pub use snapshot::{FieldStats, Memory, Record, Removal, Removed, Snapshot};
 pub use store::{Commit, Loaded, Maintainer, MergeJob, Merged, Options, Reader, Store};
 
 /// The README's programs run as doc tests.

@@ -11,6 +11,7 @@
 //! * The custom columns of a segment go by indexes of this snapshot's list of names.
 //! * What a revision revises is among the segments, though it may have no live row left.
 
+mod removals;
 mod stats;
 
 use std::borrow::Cow;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 use serde::{Serialize, Serializer};
 
+use crate::model::error::Error;
+#[cfg(doc)]
+use crate::model::error::ErrorKind;
 use crate::model::memory::ARC_BYTES;
 use crate::model::names::CustomNames;
 use crate::model::value::seconds_to_date;
@@ -29,6 +33,8 @@ use crate::segment::revision::Revision;
 use crate::segment::tombstones::Tombstones;
 use crate::segment::{FRAME_BYTES, Segment, Slot};
 
+pub(crate) use removals::Removals;
+pub use removals::{Removal, Removed};
 pub use stats::FieldStats;
 
 /// A segment with the marks of its dead rows.
@@ -139,6 +145,7 @@ pub(crate) struct Parts {
     pub(crate) version: u64,
     pub(crate) segments: Vec<LiveSegment>,
     pub(crate) names: Arc<CustomNames>,
+    pub(crate) removals: Removals,
 }
 
 impl Parts {
@@ -146,7 +153,13 @@ impl Parts {
     pub(crate) fn bytes(&self) -> usize {
         let bytes = |live: &LiveSegment| live.segment.bytes() + live.dead.bytes();
         let segments: usize = self.segments.iter().map(bytes).sum();
-        segments + self.names.bytes() + self.frame_bytes()
+        segments + self.names.bytes() + self.removals.bytes() + self.frame_bytes()
+    }
+
+    /// Returns the last commit whose removals are forgotten, where it is another than a snapshot's.
+    pub(crate) fn forgotten_since(&self, snapshot: &Snapshot) -> Option<u64> {
+        let forgotten = self.removals.forgotten();
+        (forgotten != snapshot.0.removals.forgotten()).then_some(forgotten)
     }
 
     /// Returns the bytes that [`drop_kept`](Parts::drop_kept) gives back.
@@ -186,8 +199,16 @@ impl Snapshot {
     }
 
     /// Returns the number of the commit that made the snapshot; 0 is the empty store.
+    ///
+    /// Commits are numbered from 1, and a load is one. A store on a [`Journal`](crate::Journal) goes
+    /// on counting when it is opened again, and gives no number twice.
     pub fn version(&self) -> u64 {
         self.0.version
+    }
+
+    /// Returns the number of the commit that comes next.
+    pub(crate) fn next_version(&self) -> u64 {
+        self.version().saturating_add(1)
     }
 
     /// Returns how many tickets there are. Cost: one addition a segment.
@@ -220,6 +241,83 @@ impl Snapshot {
         self.find(tid).map(|id| self.record(id))
     }
 
+    /// Returns the number of the commit that last put or patched a ticket, whether or not a value
+    /// differed; none where the ticket is not there.
+    ///
+    /// Cost: two binary searches a segment.
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Patch, Store, Ticket};
+    ///
+    /// let mut store = Store::from_tickets((1..=2).map(|tid| Ticket { tid, ..Ticket::default() }))?;
+    /// let mut batch = Batch::new();
+    /// batch.patch(2, Patch::new());
+    /// store.commit(batch)?;
+    /// let snapshot = store.snapshot();
+    /// assert_eq!([1, 2, 3].map(|tid| snapshot.version_of(tid)), [Some(1), Some(2), None]);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn version_of(&self, tid: u64) -> Option<u64> {
+        self.get(tid).map(|record| record.version())
+    }
+
+    /// Returns the tickets that were removed by commits after the one of a number, in the order in
+    /// which that was done; those among them too that were put again.
+    ///
+    /// Together with `changed_since` it is all that changed, so a copy of the tickets as of version
+    /// `n` becomes one as of this snapshot in this order: first it removes what
+    /// `removed_since(n)` tells, then it puts what matches `changed_since=n`, of the same snapshot.
+    /// What was put again since its removal is among the latter. A batch counts by what it comes to:
+    /// a ticket that it removes and puts again is put, one that it adds and removes is
+    /// neither.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::VersionTooOld`] where removals after that number are forgotten, by
+    /// [`Options::removals_max`](crate::Options::removals_max): it names the least number that can be
+    /// asked for. The copy is then to be made anew, from no tickets by `changed_since=0` alone.
+    ///
+    /// # Cost
+    ///
+    /// A binary search, and a step a removal.
+    ///
+    /// # Examples
+    ///
+    /// A mirror:
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use ticketdex::{Batch, Error, Query, Snapshot, Store, Ticket};
+    ///
+    /// fn follow(copy: &mut BTreeMap<u64, Ticket>, version: u64, now: &Snapshot) -> Result<u64, Error> {
+    ///     if !copy.is_empty() {
+    ///         // Where that is `version_too_old`, the copy begins anew: empty, at 0.
+    ///         now.removed_since(version)?.for_each(|removal| drop(copy.remove(&removal.tid)));
+    ///     }
+    ///     let changed = Query::builder().changed_since(version).build()?;
+    ///     let tickets = now.answer(&changed);
+    ///     copy.extend(tickets.records().map(|record| (record.tid(), record.into())));
+    ///     Ok(now.version())
+    /// }
+    ///
+    /// let mut store = Store::from_tickets((1..=3).map(|tid| Ticket { tid, ..Ticket::default() }))?;
+    /// let mut copy = BTreeMap::new();
+    /// let version = follow(&mut copy, 0, &store.snapshot())?;
+    /// let mut batch = Batch::new();
+    /// batch.remove(1).remove(2);
+    /// store.commit(batch)?;
+    /// let mut batch = Batch::new();
+    /// batch.put(Ticket { tid: 2, status: "Open".into(), ..Ticket::default() });
+    /// store.commit(batch)?;
+    /// assert_eq!(follow(&mut copy, version, &store.snapshot())?, 3);
+    /// assert_eq!(copy.keys().copied().collect::<Vec<u64>>(), [2, 3]);
+    /// assert_eq!(copy[&2].status, "Open");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn removed_since(&self, version: u64) -> Result<Removed, Error> {
+        self.0.removals.since(version)
+    }
+
     /// Returns the heap bytes of what the snapshot holds, by part.
     ///
     /// What two snapshots share is counted in both; what readers keep for the next one, like
@@ -228,6 +326,7 @@ impl Snapshot {
     pub fn memory(&self) -> Memory {
         let mut memory = Memory {
             names: self.names().bytes(),
+            removals: self.0.removals.bytes(),
             frame: self.0.frame_bytes(),
             ..Memory::default()
         };
@@ -240,6 +339,7 @@ impl Snapshot {
             memory.orders += segment.orders_bytes();
             memory.words += segment.words_bytes();
             memory.revisions += segment.revision_bytes();
+            memory.versions += segment.versions_bytes();
             memory.terms += segment.terms_bytes();
             memory.tombstones += live.dead.bytes();
             memory.frame += FRAME_BYTES;
@@ -257,6 +357,7 @@ impl Snapshot {
         if counted != bytes {
             return Err(format!("{counted} bytes by part are {bytes} in all"));
         }
+        self.0.removals.check_invariants(self.version())?;
         let mut live_tids = HashSet::new();
         for live in self.segments() {
             let segment = &live.segment;
@@ -282,6 +383,9 @@ impl Snapshot {
             for row in (0..segment.rows_count()).filter(|&row| !live.dead.contains(row)) {
                 if !live_tids.insert(segment.tid(row)) {
                     return Err(format!("ticket {} is live twice", segment.tid(row)));
+                }
+                if !(1..=self.version()).contains(&segment.versions().number(row)) {
+                    return Err(format!("ticket {} is of no commit", segment.tid(row)));
                 }
             }
         }
@@ -353,10 +457,14 @@ pub struct Memory {
     pub words: usize,
     /// The row sets of terms that were asked for.
     pub terms: usize,
-    /// Which rows tickets were that were changed in part, and what differs.
+    /// Which rows tickets were that were changed in part, what differs, and since which commit.
     pub revisions: usize,
+    /// The numbers of the commits that put the rows, where they are of several.
+    pub versions: usize,
     /// The marks of replaced and removed rows.
     pub tombstones: usize,
+    /// The log of removed tickets.
+    pub removals: usize,
     /// The names of custom fields.
     pub names: usize,
     /// What holds the other parts together.
@@ -381,7 +489,9 @@ impl Default for Memory {
             words: 0,
             terms: 0,
             revisions: 0,
+            versions: 0,
             tombstones: 0,
+            removals: 0,
             names: 0,
             frame: 0,
         }
@@ -403,7 +513,9 @@ impl Memory {
             + self.words
             + self.terms
             + self.revisions
+            + self.versions
             + self.tombstones
+            + self.removals
             + self.names
             + self.frame
     }
@@ -452,6 +564,12 @@ impl<'a> Record<'a> {
     /// Returns the ticket's number.
     pub fn tid(&self) -> u64 {
         self.segment.tid(self.row)
+    }
+
+    /// Returns the number of the commit that last put or patched the ticket, 1 or more; see
+    /// [`Snapshot::version_of`].
+    pub fn version(&self) -> u64 {
+        self.segment.versions().number(self.row)
     }
 
     /// Returns a text, an identifier or a flag; empty for a field of another kind.

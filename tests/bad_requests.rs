@@ -73,6 +73,20 @@ const INVALID: &[(&str, &str, &str, &str)] = &[
     ("start_tid=null", "start_tid", "null", INTEGER),
     ("start_tid=%20", "start_tid", " ", INTEGER),
     ("end_tid=-0", "end_tid", "-0", INTEGER),
+    ("changed_since=*", "changed_since", "*", INTEGER),
+    ("Changed_Since=-1", "changed_since", "-1", INTEGER),
+    (
+        "changed_since=2014-02-01",
+        "changed_since",
+        "2014-02-01",
+        INTEGER,
+    ),
+    (
+        "changed_since=18446744073709551616",
+        "changed_since",
+        "18446744073709551616",
+        INTEGER,
+    ),
     (
         "end_tid=18446744073709551616",
         "end_tid",
@@ -597,6 +611,21 @@ const FIRST: &[(&str, &str, &str)] = &[
     ("page=1&nothing=", "unknown_variable", "nothing"),
     ("page=1&tid=7&tid=8", "duplicate_variable", "tid"),
     ("tid=1&tid=x&order=,", "duplicate_variable", "tid"),
+    (
+        "changed_since=1&changed_since=&CHANGED_SINCE=x",
+        "duplicate_variable",
+        "changed_since",
+    ),
+    (
+        "changed_since!=1&tid=x",
+        "unknown_variable",
+        "changed_since!=",
+    ),
+    (
+        "changed_since>=1&tid=x",
+        "unknown_variable",
+        "changed_since>=",
+    ),
     ("order=,&tid=1&tid=2", "invalid_value", "order"),
     ("count=0&page=0", "invalid_value", "count"),
     ("page=0&count=0", "invalid_value", "page"),

@@ -92,11 +92,11 @@ const PAGE: Files = Files {
 const MORE: Files = Files {
     tickets: "shared_cases_more/more_tickets.jsonl",
     cases: "shared_cases_more/more.jsonl",
-    cases_min: 273,
+    cases_min: 281,
 };
 
 /// The variables of the cases that nothing here knows yet, beside the action `count_tickets`.
-const LATER: [&str; 4] = ["by", "changed_since", "exclude_own", "top"];
+const LATER: [&str; 3] = ["by", "exclude_own", "top"];
 
 /// Returns whether a request asks only for what is known.
 fn is_known(request: &str) -> bool {

@@ -1,14 +1,14 @@
 //! A killed command loses nothing that it acknowledged, and leaves no half batch.
 //!
 //! Children that import and that write are killed at random moments; after each, the store is
-//! opened and compared with the reference. `TICKETDEX_KILLS` is how many are killed in each
+//! opened and compared with the reference, and mirrors that follow it with it. `TICKETDEX_KILLS` is how many are killed in each
 //! test, `TICKETDEX_SEED` the seed of the moments and of the writes. A last test lets the
 //! disk run full under a child.
 #![cfg(unix)]
 
 mod common;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,48 @@ fn found(path: &Path) -> Snapshot {
 fn make(path: &Path) {
     let options = durable::Options::new().create(true);
     drop(options.open(path).unwrap());
+}
+
+/// The tickets as of a version.
+#[derive(Clone)]
+struct Mirror {
+    version: u64,
+    tickets: BTreeMap<u64, Ticket>,
+}
+
+impl Mirror {
+    /// Becomes a copy as of a snapshot, by what was removed and what changed since.
+    fn follow(&mut self, now: &Snapshot) {
+        for removal in now.removed_since(self.version).unwrap() {
+            self.tickets.remove(&removal.tid);
+        }
+        let changed = Query::builder().changed_since(self.version).build();
+        let answer = now.answer(&changed.unwrap());
+        let changed = answer.records();
+        self.tickets
+            .extend(changed.map(|record| (record.tid(), record.into())));
+        self.version = now.version();
+    }
+
+    fn is(&self, snapshot: &Snapshot) -> bool {
+        let answer = snapshot.answer(&Query::default());
+        let all = answer.records();
+        let all: BTreeMap<u64, Ticket> = all.map(|it| (it.tid(), it.into())).collect();
+        self.version == snapshot.version() && self.tickets == all
+    }
+}
+
+/// Checks that the numbers are the reference's: that of the last commit, which was never given
+/// before, those of the tickets, and those of the removals.
+fn check_numbers(snapshot: &Snapshot, reference: &Reference, since: u64) {
+    assert_eq!(snapshot.version(), reference.version());
+    for ticket in reference.tickets() {
+        let version = reference.version_of(ticket.tid);
+        assert_eq!(snapshot.version_of(ticket.tid), version);
+    }
+    let removed = snapshot.removed_since(since).unwrap();
+    let removed: Vec<_> = removed.map(|it| (it.tid, it.version)).collect();
+    assert_eq!(removed, reference.removed_since(since));
 }
 
 fn is(snapshot: &Snapshot, reference: &Reference) -> bool {
@@ -134,6 +176,12 @@ fn a_killed_writer_loses_no_line_that_it_answered() {
     let mut random = Random::new(seed());
     let mut reference = Reference::new();
     let mut answered = 0;
+    // As of each kill before, and one that has followed from kill to kill.
+    let mut copies = vec![Mirror {
+        version: 0,
+        tickets: BTreeMap::new(),
+    }];
+    let mut followed = copies[0].clone();
     for kill in 0..kills_count() {
         let time = Duration::from_millis(random.below(400) as u64);
         let (mut stdin, stdout, killer) = start_pipe(path.to_str().unwrap(), time);
@@ -156,11 +204,22 @@ fn a_killed_writer_loses_no_line_that_it_answered() {
         killer.join().unwrap();
         // Lines may have been committed whose answers did not come through.
         let snapshot = found(&path);
-        while !is(&snapshot, &reference) {
+        while !is(&snapshot, &reference) || snapshot.version() != reference.version() {
             let batch = waiting.pop_front();
             let batch = batch.unwrap_or_else(|| panic!("kill {kill}: another state"));
             let _ = reference.commit(&batch);
         }
+        let since = random.below(reference.version() as usize + 1) as u64;
+        check_numbers(&snapshot, &reference, since);
+        followed.follow(&snapshot);
+        assert!(followed.is(&snapshot), "kill {kill}: another mirror");
+        let from = copies.len().saturating_sub(20);
+        for copy in copies[from..].iter().chain(&copies[..1]) {
+            let mut copy = copy.clone();
+            copy.follow(&snapshot);
+            assert!(copy.is(&snapshot), "kill {kill}: another mirror");
+        }
+        copies.push(followed.clone());
     }
     println!("{} kills, {answered} lines answered", kills_count());
     assert!(answered > kills_count());

@@ -4,11 +4,12 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::slice;
 use std::sync::{Arc, Mutex};
 
+use common::model::check_removals;
 use common::nasty::{Random, make_batch, make_tickets, split};
 use ticketdex::reference::Reference;
 use ticketdex::{
@@ -18,8 +19,11 @@ use ticketdex::{
 
 #[derive(Clone, Debug, Default)]
 struct State {
+    number: u64,
+    forgotten: u64,
     names: Vec<String>,
-    tickets: BTreeMap<u64, Ticket>,
+    tickets: BTreeMap<u64, (u64, Ticket)>,
+    removed: BTreeSet<(u64, u64)>,
 }
 
 /// Keeps what is committed, and fails once when its calls have run out.
@@ -52,23 +56,58 @@ impl Journal for Fake {
         take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.rollback();
+        take(Change::Commit(self.current.number))?;
         for name in &self.current.names {
             take(Change::Name(name))?;
         }
-        let mut tickets = self.current.tickets.values();
-        tickets.try_for_each(|ticket| take(Change::Put(slice::from_ref(ticket))))
+        // Each where it stands: tickets by tid, then removals of others, the latest first.
+        for (number, ticket) in self.current.tickets.values() {
+            take(Change::Commit(*number))?;
+            take(Change::Put(slice::from_ref(ticket)))?;
+        }
+        let is_gone = |(_, tid): &&(u64, u64)| !self.current.tickets.contains_key(tid);
+        for (number, tid) in self.current.removed.iter().rev().filter(is_gone) {
+            take(Change::Commit(*number))?;
+            take(Change::Remove(*tid))?;
+        }
+        let is_back = |(_, tid): &&(u64, u64)| self.current.tickets.contains_key(tid);
+        for (number, tid) in self.current.removed.iter().filter(is_back) {
+            let (put_by, ticket) = &self.current.tickets[tid];
+            take(Change::Commit(*number))?;
+            take(Change::Remove(*tid))?;
+            take(Change::Commit(*put_by))?;
+            take(Change::Put(slice::from_ref(ticket)))?;
+        }
+        take(Change::Forget(self.current.forgotten))
     }
 
     fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
         self.call()?;
-        let State { names, tickets } = &mut self.current;
+        let State {
+            number,
+            forgotten,
+            names,
+            tickets,
+            removed,
+        } = &mut self.current;
         match change {
+            Change::Commit(next) => {
+                assert!(next > *number);
+                *number = next;
+            }
             Change::Name(name) => names.push(name.to_owned()),
             Change::Put(put) => {
-                tickets.extend(put.iter().map(|ticket| (ticket.tid, ticket.clone())));
+                tickets.extend(put.iter().map(|it| (it.tid, (*number, it.clone()))));
             }
-            Change::Remove(tid) => drop(tickets.remove(&tid)),
+            Change::Remove(tid) => {
+                tickets.remove(&tid);
+                removed.insert((*number, tid));
+            }
             Change::RemoveAll => tickets.clear(),
+            Change::Forget(last) => {
+                *forgotten = last;
+                removed.retain(|(number, _)| *number > last);
+            }
         }
         Ok(())
     }
@@ -118,6 +157,12 @@ fn a_reopened_store_is_the_reference() {
             let snapshot = reopened(&fake);
             assert_eq!(snapshot.custom_names(), reference.custom_names());
             let expected = reference.respond(&Query::default(), Format::Json);
+            assert_eq!(snapshot.version(), reference.version());
+            check_removals(&snapshot, &reference, usize::MAX);
+            for ticket in reference.tickets() {
+                let version = reference.version_of(ticket.tid);
+                assert_eq!(snapshot.version_of(ticket.tid), version);
+            }
             assert!(everything(&snapshot) == expected);
             assert!(everything(&store.snapshot()) == expected);
         }
@@ -162,8 +207,8 @@ fn fail_at_every_call(calls_expected: usize, write: impl Fn(&mut Store) -> Resul
 
 #[test]
 fn a_commit_that_the_journal_refuses_changes_nothing() {
-    // A name, two tickets, a removal, the commit itself.
-    fail_at_every_call(5, |store| {
+    // The number, a name, two tickets, a removal, the commit itself.
+    fail_at_every_call(6, |store| {
         let mut batch = Batch::new();
         batch
             .put(Ticket {
@@ -180,10 +225,11 @@ const LINES: &str = "{\"tid\":2,\"custom_fields\":{\"second\":\"2\"}}\n{\"tid\":
 
 #[test]
 fn a_load_that_the_journal_refuses_changes_nothing() {
-    // A name, a block of tickets, the commit itself; and a call that removes all.
+    // The number, a name, a block of tickets, the commit itself; and a call that removes all, and
+    // tells of one ticket that is not put again.
     let import = || Import::new(ImportFormat::JsonLines, LINES.as_bytes());
-    fail_at_every_call(3, |store| store.load(import()).map(|_| ()));
-    fail_at_every_call(4, |store| store.replace(import()).map(|_| ()));
+    fail_at_every_call(4, |store| store.load(import()).map(|_| ()));
+    fail_at_every_call(6, |store| store.replace(import()).map(|_| ()));
 }
 
 #[test]
@@ -252,6 +298,14 @@ fn a_replay_may_repeat_and_remove() {
         .collect();
     assert_eq!(got, [(2, "e".to_owned()), (3, "d".to_owned())]);
     assert_eq!(snapshot.custom_names(), ["only"]);
+    // Without a number everything is of the first commit.
+    let versions = [1, 2, 3].map(|tid| snapshot.version_of(tid));
+    assert_eq!(
+        (versions, snapshot.version()),
+        ([None, Some(1), Some(1)], 1)
+    );
+    let removed = snapshot.removed_since(0).unwrap().map(|it| it.tid);
+    assert_eq!(removed.collect::<Vec<u64>>(), [1, 2, 8]);
 }
 
 /// While it commits, a reader asks for what it would keep.
@@ -314,7 +368,10 @@ fn a_reader_beside_a_commit_is_within_the_budget() {
             fails,
             ..Meanwhile::default()
         };
-        let options = Options::default().memory_bytes_max(bytes_max);
+        // Those that are replaced by nothing are not told of.
+        let options = Options::default()
+            .memory_bytes_max(bytes_max)
+            .removals_max(0);
         let mut store = Store::open(options, journal.clone()).unwrap();
         load(&mut store, &many).unwrap();
         *journal.reader.lock().unwrap() = Some(store.reader());

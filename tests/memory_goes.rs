@@ -193,7 +193,8 @@ const LIVES: [(&str, Life); 11] = [
     }),
 ];
 
-/// Returns the bytes that are given for a store after a life, but for the names, which stay.
+/// Returns the bytes that are given for a store after a life, but for the names, which stay, and the
+/// log of removals.
 fn bytes_after(options: Options, life: Life, tids: &[u64]) -> usize {
     let before = GIVEN.load(Relaxed);
     let mut store = Store::new(options);
@@ -205,7 +206,7 @@ fn bytes_after(options: Options, life: Life, tids: &[u64]) -> usize {
         (snapshot.tickets_count(), snapshot.segments_count()),
         (0, 0)
     );
-    given - snapshot.memory().names
+    given - snapshot.memory().names - snapshot.memory().removals
 }
 
 fn no_ticket_is_no_memory() {

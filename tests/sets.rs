@@ -7,20 +7,25 @@ use ticketdex::roaring::RoaringTreemap;
 use ticketdex::testing::{Case, cases};
 use ticketdex::{Batch, Options, PlanMode, Query, Snapshot, Store, Ticket};
 
-/// Puts tickets into some segments, half of whose rows are dead.
-fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
+/// Puts tickets into some segments, half of whose rows are dead, and those of a set into a reference by
+/// commits of the same numbers.
+fn make(tickets: &[Ticket], segments_count: usize, tids: &RoaringTreemap) -> (Snapshot, Reference) {
     let mut store = Store::new(Options::default().commit_rows_max(0));
+    let mut reference = Reference::new();
     for part in tickets.chunks(tickets.len().div_ceil(segments_count).max(1)) {
         let stale = part.iter().map(|ticket| Ticket {
             tid: ticket.tid,
             ..Ticket::default()
         });
+        reference.commit(&Batch::new()).unwrap();
         store.commit(stale.collect::<Batch>()).unwrap();
+        let inside = part.iter().filter(|it| tids.contains(it.tid));
+        reference.commit(&inside.cloned().collect()).unwrap();
         store
             .commit(part.iter().cloned().collect::<Batch>())
             .unwrap();
     }
-    store.snapshot()
+    (store.snapshot(), reference)
 }
 
 /// Makes a set of every ticket whose bit of `chosen` is set, and of numbers that no ticket has.
@@ -35,11 +40,9 @@ fn set_of(tickets: &[Ticket], chosen: u64) -> RoaringTreemap {
 fn check(case: &Case, chosen: u64) {
     let query: Query = case.request.parse().unwrap();
     let tids = set_of(&case.tickets, chosen);
-    let inside = case.tickets.iter().filter(|it| tids.contains(it.tid));
-    let reference = Reference::from_tickets(inside.cloned()).unwrap();
-    let expected = reference.tids(&query);
     for segments_count in [1, 3] {
-        let snapshot = snapshot(&case.tickets, segments_count);
+        let (snapshot, reference) = make(&case.tickets, segments_count, &tids);
+        let expected = reference.tids(&query);
         for mode in PlanMode::all() {
             let answer = snapshot.answer_within_with(&query, &tids, mode);
             let shown: Vec<u64> = answer.records().map(|record| record.tid()).collect();
@@ -80,7 +83,7 @@ fn rows_are_found_however_numbers_lie() {
     let gaps: Vec<u64> = (1..9000).map(|n| n * 7).collect();
     let wide: Vec<u64> = (0..64).map(|n| u64::MAX >> n).collect();
     for own in [close, gaps, wide, vec![3]] {
-        let snapshot = snapshot(&tickets(&own), 1);
+        let (snapshot, _) = make(&tickets(&own), 1, &RoaringTreemap::new());
         let few = RoaringTreemap::from([0, 5, 8999, 21, 62_993, u64::MAX, u64::MAX >> 1]);
         let many: RoaringTreemap = (0..70_000).collect();
         let ends: RoaringTreemap = [own[0], own[own.len() - 1]].into_iter().collect();

@@ -1,6 +1,6 @@
 //! The journal of a durable store: its changes as transactions of the database.
 //!
-//! This file and no other names the database. Changes are gathered into blocks, so that a
+//! This file and [`numbers`](super::numbers) name the database, and no other does. Changes are gathered into blocks, so that a
 //! load opens the tables once a block and holds no more than one; the database itself
 //! writes what its cache cannot hold to free pages of the file, where only the commit makes
 //! it count.
@@ -27,15 +27,11 @@ use redb::{
 
 use super::Options;
 use super::file::{self, Backend, NotOpened, StoreFile};
+use super::numbers::{self, Numbers};
 use super::record::{Encoder, decode_into};
 use crate::journal::{Change, Journal};
 use crate::model::Ticket;
 use crate::model::error::{Error, ErrorKind};
-
-/// What makes a database a store: under `format`, the number of the form of all the rest.
-const STORE: TableDefinition<&str, u64> = TableDefinition::new("ticketdex");
-const FORMAT_KEY: &str = "format";
-const FORMAT: u64 = 1;
 
 /// The custom names, by their place in the list.
 const NAMES: TableDefinition<u64, &str> = TableDefinition::new("custom_names");
@@ -67,6 +63,10 @@ pub(super) struct FileJournal {
     path: PathBuf,
     threads: usize,
     encoder: Encoder,
+    /// What the file said of numbers when it was opened, and what was committed since.
+    numbers: Numbers,
+    /// The number of the current transaction.
+    number: u64,
     block: Block,
     transaction: Option<WriteTransaction>,
     syncer: Option<Syncer>,
@@ -83,6 +83,9 @@ impl fmt::Debug for FileJournal {
     }
 }
 
+/// A file, the database in it, and what that says of itself.
+type Opened = (Arc<StoreFile>, Database, Numbers);
+
 /// Changes that the transaction has not been told of.
 #[derive(Debug, Default)]
 struct Block {
@@ -93,9 +96,11 @@ struct Block {
 /// A change of a [`Block`]; a put has its record in the bytes.
 #[derive(Clone, Debug)]
 enum BlockChange {
+    Commit(u64),
     Name(String),
     Put(u64, Range<usize>),
     Remove(u64),
+    Forget(u64),
 }
 
 impl Block {
@@ -140,7 +145,7 @@ impl FileJournal {
         path: &Path,
         options: &Options,
         writes: bool,
-    ) -> Result<Result<(Arc<StoreFile>, Database), Error>, NotOpened> {
+    ) -> Result<Result<Opened, Error>, NotOpened> {
         let file = StoreFile::open(path, writes)?;
         let opened = Builder::new()
             .set_cache_size(options.cache_bytes)
@@ -150,19 +155,17 @@ impl FileJournal {
             Ok(database) => database,
             Err(error) => return Ok(Err(explain(path, NOT_OPENED, error.into()))),
         };
-        Ok(check_format(path, &database).map(|()| (file, database)))
+        Ok(check_format(path, &database).map(|numbers| (file, database, numbers)))
     }
 
-    fn of(
-        path: &Path,
-        options: &Options,
-        (file, database): (Arc<StoreFile>, Database),
-    ) -> FileJournal {
+    fn of(path: &Path, options: &Options, (file, database, numbers): Opened) -> FileJournal {
         FileJournal {
             file,
             path: path.to_owned(),
             threads: options.threads,
             encoder: Encoder::default(),
+            numbers,
+            number: numbers.last(),
             block: Block::default(),
             transaction: None,
             syncer: None,
@@ -180,8 +183,10 @@ impl FileJournal {
         let transaction = self.transaction.insert(transaction);
         let mut names = transaction.open_table(NAMES)?;
         let mut tickets = transaction.open_table(TICKETS)?;
+        let mut forgotten = None;
         for change in &self.block.changes {
             match change {
+                BlockChange::Commit(number) => self.numbers.write_commit(transaction, *number)?,
                 BlockChange::Name(name) => {
                     names.insert(names.len()?, name.as_str())?;
                 }
@@ -191,7 +196,16 @@ impl FileJournal {
                 BlockChange::Remove(tid) => {
                     tickets.remove(tid)?;
                 }
+                BlockChange::Forget(number) => forgotten = Some(*number),
             }
+        }
+        let removed = self.block.changes.iter().filter_map(|change| match change {
+            BlockChange::Remove(tid) => Some(*tid),
+            _ => None,
+        });
+        numbers::remember(transaction, self.number, removed)?;
+        if let Some(number) = forgotten {
+            numbers::forget(transaction, number)?;
         }
         self.block.clear();
         Ok(())
@@ -201,7 +215,7 @@ impl FileJournal {
         for ticket in tickets {
             let Block { bytes, changes } = &mut self.block;
             let start = bytes.len();
-            self.encoder.encode(ticket, bytes);
+            self.encoder.encode(ticket, self.number, bytes);
             changes.push(BlockChange::Put(ticket.tid, start..bytes.len()));
             self.flush_full()?;
         }
@@ -241,6 +255,26 @@ impl FileJournal {
         explain(&self.path, reason, error.into())
     }
 
+    /// Hands over the number of the last commit, what is forgotten, and the removals that are not.
+    fn replay_removals(
+        &self,
+        take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if !self.numbers.is_numbered() || self.numbers.last() == 0 {
+            return Ok(());
+        }
+        take(Change::Commit(self.numbers.last()))?;
+        take(Change::Forget(self.numbers.forgotten()))?;
+        let explain = |error: redb::Error| self.explain(NOT_READ, error);
+        let removals = numbers::removals(&self.database).map_err(explain)?;
+        for entry in removals {
+            let (number, tid) = entry.map_err(|error| explain(error.into()))?.0.value();
+            take(Change::Commit(number))?;
+            take(Change::Remove(tid))?;
+        }
+        Ok(())
+    }
+
     /// Hands over every ticket of the file, block by block through the same place in memory.
     fn replay_tickets(
         &self,
@@ -248,8 +282,9 @@ impl FileJournal {
     ) -> Result<(), Error> {
         let mut blocks = TicketBlocks::open(&self.path, &self.database)?;
         let mut tickets = Vec::new();
-        while blocks.fill(&mut tickets)? {
-            take(Change::Put(&tickets))?;
+        let mut numbers = Vec::new();
+        while blocks.fill(&mut tickets, &mut numbers)? {
+            hand_over(&tickets, &numbers, take)?;
         }
         Ok(())
     }
@@ -265,23 +300,23 @@ impl FileJournal {
             let reader = thread::Builder::new().name("ticketdex-read".to_owned());
             let reader = reader.spawn_scoped(scope, move || {
                 let mut blocks = TicketBlocks::open(&self.path, &self.database)?;
-                let mut tickets = Vec::new();
-                while blocks.fill(&mut tickets)? {
+                let (mut tickets, mut numbers) = (Vec::new(), Vec::new());
+                while blocks.fill(&mut tickets, &mut numbers)? {
                     // Nobody takes tickets that are not wanted any more.
-                    if full_sender.send(tickets).is_err() {
+                    if full_sender.send((tickets, numbers)).is_err() {
                         break;
                     }
-                    tickets = empty_receiver.try_recv().unwrap_or_default();
+                    (tickets, numbers) = empty_receiver.try_recv().unwrap_or_default();
                 }
                 Ok(())
             });
             let Ok(reader) = reader else {
                 return self.replay_tickets(take);
             };
-            for tickets in full {
-                take(Change::Put(&tickets))?;
+            for (tickets, numbers) in full {
+                hand_over(&tickets, &numbers, take)?;
                 // Full or gone, it is done without.
-                let _ = empty.try_send(tickets);
+                let _ = empty.try_send((tickets, numbers));
             }
             reader
                 .join()
@@ -295,6 +330,7 @@ impl Journal for FileJournal {
         &mut self,
         take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.replay_removals(take)?;
         for name in read_names(&self.database).map_err(|error| self.explain(NOT_READ, error))? {
             take(Change::Name(&name))?;
         }
@@ -309,7 +345,12 @@ impl Journal for FileJournal {
     fn append(&mut self, change: Change<'_>) -> Result<(), Error> {
         let changes = &mut self.block.changes;
         match change {
+            Change::Commit(number) => {
+                self.number = number;
+                changes.push(BlockChange::Commit(number));
+            }
             Change::Name(name) => changes.push(BlockChange::Name(name.to_owned())),
+            Change::Forget(number) => changes.push(BlockChange::Forget(number)),
             Change::Put(tickets) => return self.append_tickets(tickets),
             Change::Remove(tid) => changes.push(BlockChange::Remove(tid)),
             Change::RemoveAll => {
@@ -329,12 +370,17 @@ impl Journal for FileJournal {
             self.flush()
                 .map_err(|error| self.explain(NOT_WRITTEN, error))?;
         }
-        let Some(transaction) = self.transaction.take() else {
+        let Some(mut transaction) = self.transaction.take() else {
             return Ok(());
         };
+        let numbers = self
+            .numbers
+            .after(&mut transaction, self.number, self.syncer.is_some())
+            .map_err(|error| self.explain(NOT_WRITTEN, error))?;
         transaction
             .commit()
             .map_err(|error| self.explain(NOT_WRITTEN, error))?;
+        self.numbers = numbers;
         if let Some(syncer) = &self.syncer {
             syncer.note_commit();
         }
@@ -362,28 +408,39 @@ impl Drop for FileJournal {
     fn drop(&mut self) {
         // The syncer's last sync would wait for it.
         self.rollback();
+        if self.syncer.take().is_some() {
+            // Where that fails, the next who opens the store takes it for one that has crashed.
+            let _ = self.numbers.give_back(&self.database);
+        }
     }
+}
+
+/// Hands over tickets with the numbers of their commits.
+fn hand_over(
+    tickets: &[Ticket],
+    mut numbers: &[u64],
+    take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut left = tickets;
+    while let Some(&number) = numbers.first() {
+        let alike = numbers.iter().take_while(|&&other| other == number);
+        let (own, others) = left.split_at(alike.count());
+        take(Change::Commit(number))?;
+        take(Change::Put(own))?;
+        (left, numbers) = (others, &numbers[own.len()..]);
+    }
+    Ok(())
 }
 
 /// Reads what the file says it is.
-fn check_format(path: &Path, database: &Database) -> Result<(), Error> {
-    match read_format(database).map_err(|error| explain(path, NOT_OPENED, error))? {
-        Some(FORMAT) => Ok(()),
-        Some(other) => Err(invalid(path, OTHER_FORMAT, &format!("format {other}"))),
+fn check_format(path: &Path, database: &Database) -> Result<Numbers, Error> {
+    match Numbers::read(database).map_err(|error| explain(path, NOT_OPENED, error))? {
+        Some(numbers) if numbers.is_known() => Ok(numbers),
+        Some(Numbers { format, .. }) => {
+            Err(invalid(path, OTHER_FORMAT, &format!("format {format}")))
+        }
         None => Err(invalid(path, NO_STORE, "it is a database without a table")),
     }
-}
-
-/// Returns the format's number; none in a database without a table, 0 in another's.
-fn read_format(database: &Database) -> Result<Option<u64>, redb::Error> {
-    let transaction = database.begin_read()?;
-    let tables: Vec<_> = transaction.list_tables()?.collect();
-    if tables.is_empty() && transaction.list_multimap_tables()?.next().is_none() {
-        return Ok(None);
-    }
-    let table = transaction.open_table(STORE)?;
-    let format = table.get(FORMAT_KEY)?;
-    Ok(Some(format.map_or(0, |format| format.value())))
 }
 
 /// Makes a store without tickets in a file that is not there.
@@ -391,7 +448,7 @@ fn make_store(path: &Path) -> Result<(), redb::Error> {
     let database = Builder::new().create(path)?;
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
-    transaction.open_table(STORE)?.insert(FORMAT_KEY, FORMAT)?;
+    Numbers::make(&transaction)?;
     transaction.open_table(NAMES)?;
     transaction.open_table(TICKETS)?;
     transaction.commit()?;
@@ -452,8 +509,9 @@ impl TicketBlocks<'_> {
     }
 
     /// Fills a block, reusing the tickets in it; false where the file had ended before.
-    fn fill(&mut self, tickets: &mut Vec<Ticket>) -> Result<bool, Error> {
+    fn fill(&mut self, tickets: &mut Vec<Ticket>, numbers: &mut Vec<u64>) -> Result<bool, Error> {
         let mut count = 0;
+        numbers.clear();
         while count < BLOCK_TICKETS {
             let Some(entry) = self.records.next() else {
                 break;
@@ -463,8 +521,9 @@ impl TicketBlocks<'_> {
             if tickets.len() == count {
                 tickets.push(Ticket::default());
             }
-            decode_into(tid.value(), record.value(), &mut tickets[count])
+            let number = decode_into(tid.value(), record.value(), &mut tickets[count])
                 .map_err(|error| invalid(self.path, DAMAGED, &error.to_string()))?;
+            numbers.push(number);
             count += 1;
         }
         tickets.truncate(count);

@@ -50,9 +50,17 @@
 //! # Invariants
 //!
 //! * The file holds a record of its format's number, the names in the order in which they
-//!   entered, and one record a ticket (the folder's `record`), by tid.
+//!   entered, one record a ticket (the folder's `record`), by tid, with the number of the commit
+//!   that put it, the number of the last commit, and the latest removals (`numbers`).
+//! * No number of a commit is given twice, whatever crashes: where commits are at risk, some are
+//!   passed over, and then no removal before is told of.
 //! * Each commit is one transaction of the database, in two phases: the last one that
 //!   returned is never silently taken for one that was torn.
+//!
+//! # Older files
+//!
+//! A file that was written before commits had numbers opens as one whose tickets are all of commit 1,
+//! and becomes one of the present format with the first commit to it, which is number 2.
 //!
 //! # Cost
 //!
@@ -61,6 +69,7 @@
 
 mod file;
 mod journal;
+mod numbers;
 mod record;
 
 use std::path::Path;
@@ -141,7 +150,9 @@ impl Options {
     /// Lets a commit return before it is on disk, and syncs so long after the first such.
     ///
     /// A crash, of the process alone too, loses the commits of about the last `time`: the
-    /// newest ones, and each of them whole. [`Store::sync`] waits until none is at risk, as
+    /// newest ones, and each of them whole. Their numbers are not given again, and
+    /// [`removed_since`](Snapshot::removed_since) then tells of nothing before: who has followed the
+    /// store up to a lost commit starts anew. [`Store::sync`] waits until none is at risk, as
     /// does dropping the store, which cannot tell of a failure. Syncing is done by one
     /// thread, which ends with the store; if it fails, the next commit says so.
     #[must_use]

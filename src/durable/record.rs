@@ -1,6 +1,7 @@
 //! A ticket as the bytes of one record: postcard, and lz4 where that makes it shorter.
 //!
-//! A record is a byte that says whether the rest is packed, and a sequence: the ticket's
+//! A record is a byte that says whether the fields are packed, the number of the commit that put the
+//! ticket, 7 bits a byte, and a sequence: the ticket's
 //! fields in response order without `tid`, which is the record's key, each in the form of
 //! its kind. The form that serde gives a [`Ticket`] elsewhere is for other programs: it repeats
 //! names and spells dates out. Long tickets pack well (6,686 bug reports of a public tracker
@@ -11,6 +12,7 @@
 //! * What [`Encoder::encode`] writes, [`decode_into`] reads back as an equal ticket.
 //! * A sequence of fewer fields was written before the last ones existed, and leaves them
 //!   empty; one of more is refused.
+//! * A record of the first format bears no number; it is of commit 1.
 //! * What is unpacked is allocated in proportion to what was packed.
 //!
 //! # Cost
@@ -36,8 +38,15 @@ fn fields() -> impl Iterator<Item = Field> {
 }
 
 /// A record's first byte: the fields follow as they are, or packed behind their length.
-const PLAIN: u8 = 0;
-const PACKED: u8 = 1;
+const PLAIN: u8 = 2;
+const PACKED: u8 = 3;
+
+/// Likewise in the first format, where no number comes between.
+const PLAIN_UNNUMBERED: u8 = 0;
+const PACKED_UNNUMBERED: u8 = 1;
+
+/// What a record that bears no number is of.
+const FIRST_COMMIT: u64 = 1;
 
 /// The fields in bytes that are tried to be packed: fewer have little to gain.
 const PACKED_BYTES: RangeInclusive<usize> = 1024..=64 << 20;
@@ -52,8 +61,8 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// Appends the record of a checked ticket.
-    pub(super) fn encode(&mut self, ticket: &Ticket, record: &mut Vec<u8>) {
+    /// Appends the record of a checked ticket that the commit of a number puts.
+    pub(super) fn encode(&mut self, ticket: &Ticket, number: u64, record: &mut Vec<u8>) {
         self.fields.clear();
         // What one long ticket took is given back.
         self.fields.shrink_to(1 << 20);
@@ -64,36 +73,51 @@ impl Encoder {
             let packed = lz4_flex::compress_prepend_size(&self.fields);
             if packed.len() < self.fields.len() / 8 * 7 {
                 record.push(PACKED);
+                push_number(number, record);
                 record.extend_from_slice(&packed);
                 return;
             }
         }
         record.push(PLAIN);
+        push_number(number, record);
         record.extend_from_slice(&self.fields);
     }
 }
 
-/// Reads a record into a ticket, whatever that held before.
+/// Appends a number, 7 bits a byte, the lowest first; each byte but the last has its highest bit set.
+fn push_number(mut number: u64, record: &mut Vec<u8>) {
+    while number >= 0x80 {
+        record.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    record.push(number as u8);
+}
+
+/// Reads a record into a ticket, whatever that held before; returns the number of its commit.
 pub(super) fn decode_into(
     tid: u64,
     record: &[u8],
     ticket: &mut Ticket,
-) -> Result<(), postcard::Error> {
+) -> Result<u64, postcard::Error> {
     let bad = postcard::Error::DeserializeBadEncoding;
     let unpacked;
-    let fields = match record {
-        [PLAIN, fields @ ..] => fields,
-        [PACKED, packed @ ..] => {
-            unpacked = unpack(packed).ok_or_else(|| bad.clone())?;
+    let (number, fields) = match record {
+        [PLAIN | PACKED, rest @ ..] => postcard::take_from_bytes::<u64>(rest)?,
+        [PLAIN_UNNUMBERED | PACKED_UNNUMBERED, rest @ ..] => (FIRST_COMMIT, rest),
+        _ => return Err(bad),
+    };
+    let fields = match record[0] {
+        PACKED | PACKED_UNNUMBERED => {
+            unpacked = unpack(fields).ok_or_else(|| bad.clone())?;
             unpacked.as_slice()
         }
-        _ => return Err(bad),
+        _ => fields,
     };
     let mut deserializer = postcard::Deserializer::from_bytes(fields);
     RecordSeed(ticket).deserialize(&mut deserializer)?;
     ticket.tid = tid;
     match deserializer.finalize()? {
-        [] => Ok(()),
+        [] if number > 0 => Ok(number),
         _ => Err(bad),
     }
 }
@@ -209,8 +233,37 @@ mod tests {
 
     fn encode(ticket: &Ticket) -> Vec<u8> {
         let mut record = Vec::new();
-        Encoder::default().encode(ticket, &mut record);
+        Encoder::default().encode(ticket, 1, &mut record);
         record
+    }
+
+    #[test]
+    fn a_record_bears_the_number_of_its_commit() {
+        for number in [1, 127, 128, 1 << 40, u64::MAX] {
+            for ticket in [Ticket::default(), full()] {
+                let mut record = Vec::new();
+                Encoder::default().encode(&ticket, number, &mut record);
+                let mut read = Ticket::default();
+                assert_eq!(decode_into(ticket.tid, &record, &mut read), Ok(number));
+                assert_eq!(read, ticket);
+            }
+        }
+        let long = Ticket {
+            summary: "the same line again\n".repeat(200),
+            ..full()
+        };
+        for ticket in [full(), long] {
+            let mut record = encode(&ticket);
+            let kind = record[0] - PLAIN;
+            let unnumbered = [PLAIN_UNNUMBERED, PACKED_UNNUMBERED][usize::from(kind)];
+            record.splice(0..2, [unnumbered]);
+            let mut read = Ticket::default();
+            assert_eq!(decode_into(ticket.tid, &record, &mut read), Ok(1));
+            assert_eq!(read, ticket);
+        }
+        let mut none = encode(&full());
+        none[1] = 0;
+        assert!(decode_into(1, &none, &mut Ticket::default()).is_err());
     }
 
     #[test]
@@ -249,12 +302,12 @@ mod tests {
         }
         record.push(0);
         assert!(decode_into(1, &record, &mut Ticket::default()).is_err());
-        record[1] += 1;
+        record[2] += 1;
         assert!(decode_into(1, &record, &mut Ticket::default()).is_err());
-        record[0] = 2;
+        record[0] = 4;
         assert!(decode_into(1, &record, &mut Ticket::default()).is_err());
         // A length out of proportion is not believed.
-        let huge = [&[PACKED][..], &u32::MAX.to_le_bytes(), &[0; 100]].concat();
+        let huge = [&[PACKED, 1][..], &u32::MAX.to_le_bytes(), &[0; 100]].concat();
         assert!(decode_into(1, &huge, &mut Ticket::default()).is_err());
     }
 
@@ -263,7 +316,7 @@ mod tests {
         let mut record = encode(&full());
         let summary_bytes = full().summary.len() + 1;
         record.truncate(record.len() - summary_bytes);
-        record[1] -= 1;
+        record[2] -= 1;
         let mut read = full();
         decode_into(full().tid, &record, &mut read).unwrap();
         let summary = String::new();

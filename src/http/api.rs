@@ -48,7 +48,7 @@ const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 const X_NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 /// The cursor before which the previous records come.
 const X_PREVIOUS_CURSOR: HeaderName = HeaderName::from_static("x-previous-cursor");
-/// The version of the snapshot that was asked.
+/// The version of the snapshot that was asked: what `changed_since` is to be the next time.
 const X_SNAPSHOT_VERSION: HeaderName = HeaderName::from_static("x-snapshot-version");
 
 /// `get_tickets` over HTTP: a [`tower_service::Service`] that answers every request that it gets.

@@ -72,7 +72,7 @@
 //! | header | holds |
 //! |---|---|
 //! | `x-total-count` | the tickets that match, before `count` and `page` |
-//! | `x-snapshot-version` | the [version](crate::Snapshot::version) of the snapshot that was asked |
+//! | `x-snapshot-version` | the [version](crate::Snapshot::version) of the snapshot that was asked: the number of its last commit, to be asked for as `changed_since` the next time |
 //! | `x-next-cursor` | the [cursor](crate::Cursor) after which the next records come, where any follow: `after=` |
 //! | `x-previous-cursor` | that before which the previous records come, where any precede: `before=` |
 //! | `content-type` | the [media type](crate::Format::media_type) of the format |

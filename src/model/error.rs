@@ -128,6 +128,13 @@ pub enum ErrorKind {
         /// The ticket.
         tid: u64,
     },
+    /// The removals after a commit are asked for, and some of them are forgotten.
+    VersionTooOld {
+        /// The number that was asked for.
+        version: u64,
+        /// The least number that can be asked for.
+        oldest: u64,
+    },
     /// A store would have more than [`CUSTOM_NAMES_MAX`](super::CUSTOM_NAMES_MAX) names.
     TooManyCustomFields {
         /// The name that was one too many, as written, cut at 100 characters.
@@ -211,6 +218,7 @@ impl Error {
             ErrorKind::CursorConflict { .. } => "cursor_conflict",
             ErrorKind::InvalidTicket { .. } => "invalid_ticket",
             ErrorKind::UnknownTicket { .. } => "unknown_ticket",
+            ErrorKind::VersionTooOld { .. } => "version_too_old",
             ErrorKind::TooManyCustomFields { .. } => "too_many_custom_fields",
             ErrorKind::TooManyTickets { .. } => "too_many_tickets",
             ErrorKind::TooMuchMemory { .. } => "too_much_memory",
@@ -241,7 +249,8 @@ impl Error {
 
     /// Returns the status of an HTTP response that carries the error.
     ///
-    /// 400 where the request or the tickets are at fault, 404 for a ticket that is not there,
+    /// 400 where the request or the tickets are at fault, 404 for a ticket that is not there, 410
+    /// for removals that are forgotten,
     /// 503 where trying again later may help (a store that is full or in use, a journal that
     /// fails), 500 for what only an operator can mend.
     ///
@@ -256,6 +265,7 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self.kind() {
             ErrorKind::UnknownTicket { .. } => 404,
+            ErrorKind::VersionTooOld { .. } => 410,
             ErrorKind::TooManyTickets { .. }
             | ErrorKind::TooMuchMemory { .. }
             | ErrorKind::StoreInUse { .. }

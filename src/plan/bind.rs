@@ -62,6 +62,7 @@ pub(super) fn bind_filter<'a>(
             let classes = column.map_or(0..0, |it| it.number_classes(*first, *last));
             bind_range(*field, classes, segment, mode)
         }
+        Filter::ChangedSince(number) => bind_changed(*number, segment, mode, rows_left),
         Filter::Pattern(pattern) => (
             SegmentFilter::Pattern(pattern.clone()),
             segment.rows_count().into(),
@@ -271,6 +272,22 @@ fn bind_postings(field: Field, classes: Vec<u32>, segment: &Segment) -> Bound {
         [] => NOTHING,
         [class] => (SegmentFilter::Class(field, class), estimate),
         _ => (SegmentFilter::Classes(field, classes.into()), estimate),
+    }
+}
+
+/// Binds a filter by the number of the commit that put a ticket.
+///
+/// Of most segments it lets all rows through or none: they are of one commit, or older.
+fn bind_changed(number: u64, segment: &Segment, mode: PlanMode, rows_left: u64) -> Bound {
+    let classes = segment.versions().classes_above(number);
+    match segment.column(Slot::Version) {
+        // The least class is that of some row.
+        Some(_) if classes.start == 0 => complement(NOTHING, segment),
+        Some(column) if !classes.is_empty() => {
+            let ranges = std::slice::from_ref(&classes);
+            bind_classes((Slot::Version, column), ranges, segment, mode, rows_left)
+        }
+        _ => NOTHING,
     }
 }
 

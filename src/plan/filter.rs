@@ -29,6 +29,8 @@ pub(super) enum Filter {
     Cids(Option<String>, Option<String>),
     /// The number of the field is between two, both inclusive; none is not.
     Numbers(Field, u64, u64),
+    /// The number of the commit that put the ticket is above this one.
+    ChangedSince(u64),
     /// The decimal form of the tid matches.
     Pattern(TidPattern),
     /// A searchable text holds this folded term.
@@ -107,6 +109,10 @@ impl Filters {
             let (first, last) = seconds_of(due);
             all.push(Filter::Numbers(Field::DueDate, first, last));
         }
+        // Every ticket is of a commit, and these are numbered from 1.
+        if let Some(number) = query.changed_since().filter(|&number| number > 0) {
+            all.push(Filter::ChangedSince(number));
+        }
         add_tests(query.filters(), names, &mut all);
         if let Some(TidFilter::Pattern(pattern)) = query.tid() {
             all.push(Filter::Pattern(pattern.clone()));
@@ -141,6 +147,7 @@ impl Filters {
             Filter::Value(field, _) | Filter::Values(field, _) => field.request_name(),
             Filter::Cids(..) => Field::Cid.name(),
             Filter::Numbers(field, ..) => field.name(),
+            Filter::ChangedSince(_) => "changed_since",
             Filter::Pattern(_) => Field::Tid.name(),
             Filter::Term(term) => return format!("keyword {term:?}").into(),
             Filter::ExcludedTerm(term) => return format!("keyword!= {term:?}").into(),

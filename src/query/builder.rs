@@ -379,6 +379,32 @@ impl QueryBuilder {
         self.add(Field::DateOpened.into(), operator, second.into());
     }
 
+    /// Limits to tickets that were put or patched by a commit after the one of this number; 0 is
+    /// every ticket.
+    ///
+    /// What was removed since is told by [`Snapshot::removed_since`](crate::Snapshot::removed_since).
+    /// Cost: where few tickets changed, the blocks of rows that they are in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Patch, Query, Store, Ticket};
+    ///
+    /// let mut store = Store::from_tickets((1..=9).map(|tid| Ticket { tid, ..Ticket::default() }))?;
+    /// let before = store.snapshot().version();
+    /// let mut batch = Batch::new();
+    /// batch.patch(7, Patch::new());
+    /// store.commit(batch)?;
+    /// let changed = Query::builder().changed_since(before).build()?;
+    /// assert_eq!(store.snapshot().answer(&changed).total(), 1);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn changed_since(mut self, version: u64) -> QueryBuilder {
+        self.query.changed_since = Some(version);
+        self
+    }
+
     /// Limits the records returned; 1 or more.
     #[must_use]
     pub fn count(mut self, count: u64) -> QueryBuilder {

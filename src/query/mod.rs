@@ -101,6 +101,7 @@ pub struct Query {
     filters: FieldFilters,
     terms: Vec<String>,
     excluded_terms: Vec<String>,
+    changed_since: Option<u64>,
     count: Option<NonZeroU64>,
     page: Option<NonZeroU64>,
     count_only: bool,
@@ -125,7 +126,7 @@ impl Query {
     ///
     /// The page's filters by value and its ranges are among them. The variable `tid` is not: see
     /// [`tid`](Self::tid); and neither are keywords: see [`terms`](Self::terms) and
-    /// [`excluded_terms`](Self::excluded_terms).
+    /// [`excluded_terms`](Self::excluded_terms); nor is [`changed_since`](Self::changed_since).
     ///
     /// ```
     /// use ticketdex::{Field, Query};
@@ -195,6 +196,20 @@ impl Query {
     /// ```
     pub fn excluded_terms(&self) -> &[String] {
         &self.excluded_terms
+    }
+
+    /// Returns the number of a commit: a ticket must bear a greater one, that of the last commit that
+    /// put or patched it.
+    ///
+    /// ```
+    /// use ticketdex::Query;
+    ///
+    /// let query: Query = "changed_since=007".parse()?;
+    /// assert_eq!(query.changed_since(), Some(7));
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn changed_since(&self) -> Option<u64> {
+        self.changed_since
     }
 
     /// Returns the first and the last ticket number of the range, both inclusive.

@@ -230,6 +230,10 @@ impl Reading {
                 builder.query.terms = terms_of(value);
                 return Ok(());
             }
+            Single::ChangedSince => {
+                builder.query.changed_since = Some(integer()?);
+                return Ok(());
+            }
             Single::DueDate => (Field::DueDate, Operator::Equal, date()?.into()),
             Single::StartTid => (Field::Tid, Operator::AtLeast, integer()?.into()),
             Single::EndTid => (Field::Tid, Operator::AtMost, integer()?.into()),

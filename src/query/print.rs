@@ -71,6 +71,7 @@ impl Pairs<'_, '_> {
         let (start, end) = query.date_range();
         self.single(Single::StartDate, start.map(Moment::Second))?;
         self.single(Single::EndDate, end.map(Moment::Second))?;
+        self.single(Single::ChangedSince, query.changed_since)?;
         let others = query.filters.iter().filter(|filter| !filter.is_of_page());
         others.clone().try_for_each(|filter| self.filter(filter))?;
         for (name, test) in [("empty", FieldTest::Empty), ("present", FieldTest::Present)] {

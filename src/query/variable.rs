@@ -35,6 +35,7 @@ pub(super) enum Single {
     EndCid,
     StartDate,
     EndDate,
+    ChangedSince,
     Count,
     Page,
     CountOnly,
@@ -46,7 +47,7 @@ pub(super) enum Single {
 }
 
 /// The names of the variables that may stand once, by their discriminants.
-pub(super) const NAMES: [(&str, Single); 20] = [
+pub(super) const NAMES: [(&str, Single); 21] = [
     ("action", Single::Action),
     ("key", Single::Key),
     ("format", Single::Format),
@@ -59,6 +60,7 @@ pub(super) const NAMES: [(&str, Single); 20] = [
     ("end_cid", Single::EndCid),
     ("start_date", Single::StartDate),
     ("end_date", Single::EndDate),
+    ("changed_since", Single::ChangedSince),
     ("count", Single::Count),
     ("page", Single::Page),
     ("count_only", Single::CountOnly),

@@ -56,6 +56,12 @@ pub use place::cursor_of;
 pub struct Reference {
     tickets: BTreeMap<u64, Ticket>,
     custom_names: Vec<String>,
+    /// The number of the last commit.
+    version: u64,
+    /// The number of the commit that put or patched each ticket last.
+    versions: BTreeMap<u64, u64>,
+    /// Every removal: the ticket, and the number of the commit.
+    removals: Vec<(u64, u64)>,
 }
 
 impl fmt::Debug for Reference {
@@ -86,7 +92,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Applies a batch in order and as a whole.
+    /// Applies a batch in order and as a whole, as the commit of the next number.
     ///
     /// # Errors
     ///
@@ -95,6 +101,7 @@ impl Reference {
     /// an error nothing has changed.
     pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         let mut changed = self.clone();
+        changed.version += 1;
         for change in batch.changes() {
             match change {
                 BatchChange::Put(ticket) => changed.take_in(Ticket::clone(ticket))?,
@@ -107,7 +114,13 @@ impl Reference {
                 }
                 BatchChange::Remove(tid) => {
                     changed.tickets.remove(tid);
+                    changed.versions.remove(tid);
                 }
+            }
+        }
+        for tid in self.tickets.keys() {
+            if !changed.tickets.contains_key(tid) {
+                changed.removals.push((*tid, changed.version));
             }
         }
         *self = changed;
@@ -135,8 +148,39 @@ impl Reference {
             }
             self.custom_names.push(name.clone());
         }
+        self.versions.insert(ticket.tid, self.version);
         self.tickets.insert(ticket.tid, ticket);
         Ok(())
+    }
+
+    /// Returns the number of the last commit; 0 before the first.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Returns the number of the commit that put or patched a ticket last, if it is there.
+    pub fn version_of(&self, tid: u64) -> Option<u64> {
+        self.versions.get(&tid).copied()
+    }
+
+    /// Returns the tickets that were removed by commits after the one of a number, each with the
+    /// number of its removal, in that order; none is ever forgotten.
+    ///
+    /// ```
+    /// use ticketdex::reference::Reference;
+    /// use ticketdex::{Batch, Ticket};
+    ///
+    /// let mut reference = Reference::from_tickets([Ticket { tid: 7, ..Ticket::default() }])?;
+    /// let mut batch = Batch::new();
+    /// batch.remove(7).remove(8);
+    /// reference.commit(&batch)?;
+    /// assert_eq!(reference.removed_since(1), [(7, 2)]);
+    /// assert_eq!((reference.version(), reference.version_of(7)), (2, None));
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn removed_since(&self, version: u64) -> Vec<(u64, u64)> {
+        let removals = self.removals.iter().copied();
+        removals.filter(|(_, number)| *number > version).collect()
     }
 
     /// Returns the tickets by ascending tid.
@@ -194,9 +238,13 @@ impl Reference {
     }
 
     /// Returns whether a ticket matches every filter of a query.
+    ///
+    /// A ticket that is not here, by its number, is of commit 1.
     pub fn matches(&self, query: &Query, ticket: &Ticket) -> bool {
         let (terms, excluded) = (query.terms(), query.excluded_terms());
-        matches_tid(query, ticket)
+        let version = self.version_of(ticket.tid).unwrap_or(1);
+        query.changed_since().is_none_or(|since| version > since)
+            && matches_tid(query, ticket)
             && query.filters().iter().all(|it| filter::matches(it, ticket))
             && terms.iter().all(|term| matches_term(ticket, term))
             && !excluded.iter().any(|term| matches_term(ticket, term))

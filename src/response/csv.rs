@@ -64,6 +64,8 @@ fn head(columns: &Columns, names: &[String]) -> String {
                 head.push('.');
                 head.push_str(&names[index as usize]);
             }
+            // No response shows it.
+            Slot::Version => {}
         }
         before = ",";
     }

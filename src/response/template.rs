@@ -232,6 +232,7 @@ fn writing_of(slot: Slot, column: &Column, style: &Style) -> Writing {
     let kind = match slot {
         Slot::Field(field) => field.kind(),
         Slot::Custom(_) => FieldKind::Text,
+        Slot::Version => FieldKind::Integer,
     };
     match kind {
         FieldKind::Text | FieldKind::CustomFields | FieldKind::Identifier | FieldKind::Flag

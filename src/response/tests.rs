@@ -17,7 +17,7 @@ use crate::model::{CellMut, Field, FieldKind, Ticket};
 use crate::query::Query;
 use crate::segment::budget::Budget;
 use crate::segment::builder::SegmentBuilder;
-use crate::snapshot::{LiveSegment, Parts, Snapshot};
+use crate::snapshot::{LiveSegment, Parts, Removals, Snapshot};
 
 /// Makes a snapshot of tickets dealt in turn to some segments.
 fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
@@ -35,6 +35,7 @@ fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
         version: 1,
         segments: segments.collect(),
         names: Arc::new(names),
+        removals: Removals::default(),
     }))
 }
 

@@ -25,6 +25,7 @@ use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
 use super::parts::SegmentParts;
 use super::text_column::TextColumn;
+use super::versions::Versions;
 use super::words::WordsFeed;
 use super::{FieldColumn, LONG_FIELDS, Segment};
 use crate::model::names::CustomNames;
@@ -139,6 +140,8 @@ impl FieldBuilder {
 #[derive(Debug)]
 pub(crate) struct SegmentBuilder {
     tids: Vec<u64>,
+    /// The number of each commit that tickets came from, and the first row of it.
+    commits: Vec<(u32, u64)>,
     fields: Vec<FieldBuilder>,
     /// By the index of the name.
     custom: Vec<Option<TextsBuilder>>,
@@ -166,6 +169,7 @@ impl SegmentBuilder {
         };
         SegmentBuilder {
             tids: Vec::new(),
+            commits: vec![(0, 1)],
             fields: Field::ALL.map(builder).into(),
             custom: Vec::new(),
             words: WordsFeed::new(count > 1),
@@ -194,6 +198,18 @@ impl SegmentBuilder {
         let custom = self.custom.iter().flatten();
         let custom: usize = custom.map(|texts| texts.texts.bytes()).sum();
         custom + self.fields.iter().map(of_field).sum::<usize>()
+    }
+
+    /// Says of which commit the tickets are that come in from now on; until then they are of the
+    /// first.
+    pub(crate) fn enter_commit(&mut self, number: u64) {
+        let row = self.tids.len() as u32;
+        if self.commits.last().is_some_and(|last| last.0 == row) {
+            self.commits.pop();
+        }
+        if self.commits.last().is_none_or(|last| last.1 != number) {
+            self.commits.push((row, number));
+        }
     }
 
     /// Takes checked tickets in, whose custom names have entered `names`.
@@ -268,14 +284,25 @@ impl SegmentBuilder {
             column.has_values().then_some((name_index, column))
         });
         let custom = custom.collect();
+        let versions = seal_versions(&self.commits, &rows);
         SegmentParts {
             rows_count: rows.rows_count,
             columns,
             custom,
             words: words.finish(),
+            versions,
         }
         .assemble(budget)
     }
+}
+
+/// Gives each row, in the final order, the number of the commit that it came from.
+fn seal_versions(commits: &[(u32, u64)], rows: &RowOrder) -> Versions {
+    if let [(_, number)] = *commits {
+        return Versions::of_commit(number, rows.rows_count);
+    }
+    let number = |row: u32| commits[commits.partition_point(|own| own.0 <= row) - 1].1;
+    Versions::of_rows(&rows.map(number))
 }
 
 /// Returns a numeric cell as the number that columns hold; none is none.

@@ -123,6 +123,34 @@ impl Column {
         }
     }
 
+    /// Makes a column of numbers whose rows have none.
+    pub(super) fn without_numbers(rows_count: u32) -> Column {
+        Column {
+            codes: Codes::Constant(0, rows_count),
+            values: Values::Frame {
+                base: 0,
+                codes_max: 0,
+            },
+            classes: None,
+            is_shared: false,
+            zones: None,
+        }
+    }
+
+    /// Makes a column of numbers from the code of each row: 0 is none, 1 is `base`, 2 the next.
+    pub(super) fn of_frame(base: u64, codes: &[u64], with_zones: bool) -> Column {
+        Column {
+            codes: Codes::pack(codes),
+            values: Values::Frame {
+                base,
+                codes_max: codes.iter().copied().max().unwrap_or(0),
+            },
+            classes: None,
+            is_shared: false,
+            zones: with_zones.then(|| zones_of(codes)),
+        }
+    }
+
     /// Appends the codes of some rows.
     pub(super) fn append_codes_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
         self.codes.append_to(rows, out);

@@ -40,6 +40,7 @@ use super::parts::SegmentParts;
 use super::revision::{Changes, Revision};
 use super::text_column::TextColumn;
 use super::tombstones::Tombstones;
+use super::versions::Versions;
 use super::words::{MOVE_DROPPED, MergeInput, Words};
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};
@@ -56,6 +57,7 @@ pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
         columns: columns.into(),
         custom: merge.custom(),
         words: merge.words(),
+        versions: merge.versions(),
     };
     let segment = parts.assemble(budget);
     // Where there is a budget readers ask for room themselves, once the merge is published: what it
@@ -310,12 +312,36 @@ impl<'a> Merge<'a> {
         Words::merge(&inputs, self.rows_count)
     }
 
+    /// Returns the numbers that the rows bring along.
+    fn versions(&self) -> Versions {
+        let revisions = self.revised.iter().map(|it| it.revision.versions());
+        let mut all = self.sources.iter().map(|it| it.versions()).chain(revisions);
+        let first = all.next().and_then(Versions::one);
+        if let Some(number) = first.filter(|&first| all.all(|it| it.one() == Some(first))) {
+            return Versions::of_commit(number, self.rows_count);
+        }
+        let mut numbers = Vec::with_capacity(self.rows_count as usize);
+        for Run { source, rows } in &self.runs {
+            let versions = self.sources[*source].versions();
+            versions.append_to(rows.clone(), &mut numbers);
+        }
+        for revised in &self.revised {
+            let rows = (0..).zip(revised.revision.rows());
+            for (row, &base_row) in rows.filter(|&(row, _)| !revised.dead.contains(row)) {
+                let to = self.moves[revised.source][base_row as usize];
+                numbers[to as usize] = revised.revision.versions().number(row);
+            }
+        }
+        Versions::of_rows(&numbers)
+    }
+
     /// Returns the slots that readers of a source asked an order of.
     fn orders(&self) -> Vec<Slot> {
         let fields = Field::ALL.into_iter().map(Slot::Field);
         let custom = self.sources.iter().flat_map(|it| it.custom_columns());
         let mut slots: Vec<Slot> = fields
             .chain(custom.map(|(name_index, _)| Slot::Custom(name_index)))
+            .chain([Slot::Version])
             .collect();
         let was_asked_for =
             |source: &&Segment, slot: Slot| source.has_order(slot) && !source.seals_order(slot);
@@ -457,9 +483,13 @@ mod tests {
         ticket
     }
 
-    fn build<'a>(tickets: impl IntoIterator<Item = &'a Ticket>, names: &CustomNames) -> Segment {
+    /// Tickets by tid, with the numbers of their commits.
+    type Live = BTreeMap<u64, (u64, Ticket)>;
+
+    fn build(tickets: &Live, names: &CustomNames) -> Segment {
         let mut builder = SegmentBuilder::new();
-        for ticket in tickets {
+        for (number, ticket) in tickets.values() {
+            builder.enter_commit(*number);
             builder.insert(std::slice::from_ref(ticket), names);
         }
         builder.seal(&Budget::new(None))
@@ -473,14 +503,17 @@ mod tests {
         sources_count: usize,
         tids_count: u64,
         names: &CustomNames,
-    ) -> (Vec<OwnSource>, BTreeMap<u64, Ticket>) {
-        let mut live = BTreeMap::new();
+    ) -> (Vec<OwnSource>, Live) {
+        let mut live = Live::new();
         let mut sources: Vec<OwnSource> = Vec::new();
         for _ in 0..sources_count {
-            let mut own = BTreeMap::new();
+            let mut own = Live::new();
+            // Some sources are of one commit, and some of these of the same.
+            let commits_count = 1 + random.below(3);
             for tid in 1..=tids_count {
                 if random.below(sources_count + 1) == 0 {
-                    own.insert(tid, make_ticket(random, tid));
+                    let number = random.below(commits_count) as u64 + 1;
+                    own.insert(tid, (number, make_ticket(random, tid)));
                 }
             }
             for (segment, dead) in &mut sources {
@@ -488,7 +521,7 @@ mod tests {
                     dead.insert(row);
                 }
             }
-            let segment = build(own.values(), names);
+            let segment = build(&own, names);
             let mut dead = Tombstones::default();
             live.extend(own);
             for row in 0..segment.rows_count() {
@@ -509,12 +542,9 @@ mod tests {
     }
 
     /// Takes some live rows of a source into a revision of it, with the values of other tickets.
-    fn revise(
-        random: &mut Random,
-        (base, dead): &mut OwnSource,
-        live: &mut BTreeMap<u64, Ticket>,
-    ) -> Segment {
+    fn revise(random: &mut Random, (base, dead): &mut OwnSource, live: &mut Live) -> Segment {
         let mut rows = Vec::new();
+        let number = random.below(3) as u64 + 1;
         for base_row in (0..base.rows_count())
             .filter(|&row| !dead.contains(row))
             .collect::<Vec<_>>()
@@ -523,7 +553,8 @@ mod tests {
                 continue;
             }
             let tid = base.tid(base_row);
-            let (other, ticket) = (make_ticket(random, tid), live.get_mut(&tid).unwrap());
+            let (other, (own, ticket)) = (make_ticket(random, tid), live.get_mut(&tid).unwrap());
+            *own = number;
             let fields = Field::ALL.into_iter().filter(|&field| is_revisable(field));
             let mut values = Vec::new();
             for field in fields.filter(|field| field.index() % 3 == random.below(4)) {
@@ -534,7 +565,7 @@ mod tests {
             rows.push(RevisedRow { base_row, values });
             dead.insert(base_row);
         }
-        Segment::of_revision(Revision::new(base, &rows), &Budget::new(None))
+        Segment::of_revision(Revision::new(base, &rows, number), &Budget::new(None))
     }
 
     fn merge_all(sources: &[OwnSource]) -> Segment {
@@ -558,6 +589,7 @@ mod tests {
             assert_eq!(parts(merged), parts(built), "{} {context}", field.name());
         }
         assert_eq!(show(&merged.custom), show(&built.custom), "{context}");
+        assert_eq!(show(merged.versions()), show(built.versions()), "{context}");
         assert_eq!(show(&merged.words()), show(&built.words()), "{context}");
     }
 
@@ -572,11 +604,7 @@ mod tests {
             let (sources, live) = make_sources(&mut random, sources_count, tids_count, &names);
             let merged = merge_all(&sources);
             assert_eq!(merged.check_invariants(NAMES.len()), Ok(()), "seed {seed}");
-            assert_equal(
-                &merged,
-                &build(live.values(), &names),
-                &format!("seed {seed}"),
-            );
+            assert_equal(&merged, &build(&live, &names), &format!("seed {seed}"));
         }
     }
 
@@ -589,7 +617,7 @@ mod tests {
         assert!(live.len() > 16_384);
         let merged = merge_all(&sources);
         assert_eq!(merged.check_invariants(NAMES.len()), Ok(()));
-        assert_equal(&merged, &build(live.values(), &names), "large");
+        assert_equal(&merged, &build(&live, &names), "large");
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod text_order;
 mod text_rows;
 pub(crate) mod ties;
 pub(crate) mod tombstones;
+pub(crate) mod versions;
 pub(crate) mod words;
 
 use std::sync::{Arc, OnceLock};
@@ -57,6 +58,7 @@ use sorted::{LazyRows, SortedRows};
 use terms::TermSets;
 use text_column::TextColumn;
 use tombstones::Tombstones;
+use versions::Versions;
 use words::{Matches, TermRows, Words};
 
 /// The most rows that one segment can have.
@@ -123,6 +125,8 @@ pub(crate) struct Segment {
     cubes: Vec<Cube>,
     /// By field: rows in the field's order.
     orders: Vec<LazyRows>,
+    /// Rows in the order of the commits that put them.
+    versions_order: LazyRows,
     texts: Texts,
     terms: TermSets,
     /// Of the store: what readers keep here counts too.
@@ -133,10 +137,10 @@ pub(crate) struct Segment {
     text_bytes: u64,
 }
 
-/// Where the searchable texts of a segment's rows are indexed.
+/// Where the searchable texts of a segment's rows are indexed, and of which commits the rows are.
 #[derive(Debug)]
 enum Texts {
-    Own(Box<Words>),
+    Own(Box<Words>, Versions),
     /// In the base, whose rows these are but for some fields.
     Base(Revision),
 }
@@ -148,6 +152,8 @@ pub(crate) enum Slot {
     Field(Field),
     /// The custom column of a name's index in the store's list.
     Custom(u32),
+    /// The numbers of the commits that put or patched the rows last.
+    Version,
 }
 
 /// The rows of one class of a column.
@@ -188,6 +194,7 @@ impl Segment {
             postings: Field::ALL.map(|_| OnceLock::new()).into(),
             cubes: Vec::new(),
             orders: Field::ALL.map(|_| LazyRows::default()).into(),
+            versions_order: LazyRows::default(),
             terms: TermSets::default(),
             budget: Arc::clone(budget),
             fixed_bytes: FRAME_BYTES + revision.bytes(),
@@ -205,7 +212,15 @@ impl Segment {
     pub(crate) fn revision(&self) -> Option<&Revision> {
         match &self.texts {
             Texts::Base(revision) => Some(revision),
-            Texts::Own(_) => None,
+            Texts::Own(..) => None,
+        }
+    }
+
+    /// Returns the numbers of the commits that put or patched the rows last.
+    pub(crate) fn versions(&self) -> &Versions {
+        match &self.texts {
+            Texts::Base(revision) => revision.versions(),
+            Texts::Own(_, versions) => versions,
         }
     }
 
@@ -214,14 +229,14 @@ impl Segment {
         let column = &self.columns[field.index()];
         match &self.texts {
             Texts::Base(revision) => column.get_or_init(|| revision.column(field)),
-            Texts::Own(_) => column.get().unwrap_or(&FieldColumn::Custom),
+            Texts::Own(..) => column.get().unwrap_or(&FieldColumn::Custom),
         }
     }
 
     fn custom(&self) -> &[CustomColumn] {
         match &self.texts {
             Texts::Base(revision) => self.custom.get_or_init(|| revision.custom_columns()),
-            Texts::Own(_) => self.custom.get().map_or(&[], Vec::as_slice),
+            Texts::Own(..) => self.custom.get().map_or(&[], Vec::as_slice),
         }
     }
 
@@ -234,6 +249,7 @@ impl Segment {
                 FieldColumn::Text(_) | FieldColumn::Custom => None,
             },
             Slot::Custom(name_index) => self.custom_column(name_index).map(|custom| &custom.column),
+            Slot::Version => Some(self.versions().column()),
         }
     }
 
@@ -250,7 +266,7 @@ impl Segment {
                 FieldColumn::Text(column) => Some(column),
                 FieldColumn::Coded(_) | FieldColumn::Custom => None,
             },
-            Slot::Custom(_) => None,
+            Slot::Custom(_) | Slot::Version => None,
         }
     }
 
@@ -371,6 +387,7 @@ impl Segment {
             Slot::Field(Field::CustomFields) => None,
             Slot::Field(field) => Some(&self.orders[field.index()]),
             Slot::Custom(name_index) => Some(&self.custom_column(name_index)?.order),
+            Slot::Version => Some(&self.versions_order),
         }
     }
 
@@ -431,7 +448,7 @@ impl Segment {
         match slot {
             Slot::Field(Field::Cid | Field::DateOpened) => true,
             Slot::Field(field) => has_postings(field) && self.posting_sets(field).is_none(),
-            Slot::Custom(_) => false,
+            Slot::Custom(_) | Slot::Version => false,
         }
     }
 
@@ -445,11 +462,14 @@ impl Segment {
             return Err("tids do not ascend".to_owned());
         }
         match &self.texts {
-            Texts::Own(words) if words.rows_count() != self.rows_count => {
+            Texts::Own(words, _) if words.rows_count() != self.rows_count => {
                 return Err("the words have another number of rows".to_owned());
             }
-            Texts::Own(_) => {}
+            Texts::Own(..) => {}
             Texts::Base(revision) => revision.check_invariants()?,
+        }
+        if self.versions().column().rows_count() != self.rows_count {
+            return Err("the versions have another number of rows".to_owned());
         }
         if !self.custom().is_sorted_by_key(|custom| custom.name_index)
             || self
@@ -548,6 +568,7 @@ impl Segment {
         let custom = self.custom.get().into_iter().flatten();
         let custom = custom.map(|custom| &custom.order);
         let orders = self.orders.iter().chain(custom);
+        let orders = orders.chain([&self.versions_order]);
         orders.filter_map(LazyRows::get)
     }
 
@@ -581,7 +602,7 @@ impl Segment {
     /// Returns the words of the searchable texts; none where they are a base's.
     fn words(&self) -> Option<&Words> {
         match &self.texts {
-            Texts::Own(words) => Some(words),
+            Texts::Own(words, _) => Some(words),
             Texts::Base(_) => None,
         }
     }
@@ -592,7 +613,15 @@ impl Segment {
             .map_or(0, |words| size_of::<Words>() + words.bytes())
     }
 
-    /// Returns the heap bytes of which rows of a base these are, and what differs.
+    /// Returns the heap bytes of the numbers of commits; a revision's count among its own.
+    pub(crate) fn versions_bytes(&self) -> usize {
+        match &self.texts {
+            Texts::Own(_, versions) => versions.bytes(),
+            Texts::Base(_) => 0,
+        }
+    }
+
+    /// Returns the heap bytes of which rows of a base these are, what differs and since when.
     pub(crate) fn revision_bytes(&self) -> usize {
         self.revision().map_or(0, Revision::bytes)
     }
@@ -635,7 +664,7 @@ impl Segment {
     /// Of a revision they are the base's, and so are their estimates.
     pub(crate) fn find_term(&self, term: &str) -> Matches {
         match &self.texts {
-            Texts::Own(words) => words.find(term),
+            Texts::Own(words, _) => words.find(term),
             Texts::Base(revision) => revision.base().find_term(term),
         }
     }
@@ -645,7 +674,7 @@ impl Segment {
     pub(crate) fn term_rows(&self, term: &str, matches: &Matches, keeps: bool) -> Arc<RowSet> {
         let rows_count = self.rows_count;
         let (rows, cost) = match &self.texts {
-            Texts::Own(words) => {
+            Texts::Own(words, _) => {
                 let rows = match words.rows(matches) {
                     TermRows::Sorted(rows) => RowSet::from_sorted(&rows, rows_count),
                     TermRows::Bitmap(words, _) => {

@@ -20,6 +20,7 @@ use super::cube::Cube;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::terms::TermSets;
+use super::versions::Versions;
 use super::words::Words;
 use super::{
     CustomColumn, FRAME_BYTES, FieldColumn, LONG_FIELDS, Segment, Slot, Texts, has_postings,
@@ -38,6 +39,7 @@ pub(super) struct SegmentParts {
     /// Ascending by the index of the name.
     pub(super) custom: Vec<(u32, Column)>,
     pub(super) words: Words,
+    pub(super) versions: Versions,
 }
 
 impl SegmentParts {
@@ -48,6 +50,7 @@ impl SegmentParts {
             columns,
             custom,
             words,
+            versions,
         } = self;
         let postings = Field::ALL.map(|field| make_postings(field, &columns[field.index()]));
         let cubes = Cube::make_all(&columns, rows_count);
@@ -60,9 +63,10 @@ impl SegmentParts {
             columns: columns.into_iter().map(OnceLock::from).collect(),
             custom: OnceLock::from(custom),
             orders: Field::ALL.map(|_| LazyRows::default()).into(),
+            versions_order: LazyRows::default(),
             postings: postings.map(OnceLock::from).into(),
             cubes,
-            texts: Texts::Own(Box::new(words)),
+            texts: Texts::Own(Box::new(words), versions),
             terms: TermSets::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
@@ -76,6 +80,7 @@ impl SegmentParts {
             segment.make_order(slot);
         }
         segment.fixed_bytes = segment.columns_bytes() + segment.words_bytes() + FRAME_BYTES;
+        segment.fixed_bytes += segment.versions_bytes();
         segment
     }
 }

@@ -29,6 +29,7 @@ use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
 use super::rowset::RowSet;
 use super::tombstones::Tombstones;
+use super::versions::Versions;
 use super::words::MOVE_DROPPED;
 use super::{CustomColumn, FieldColumn, Segment};
 use crate::model::memory::ARC_BYTES;
@@ -195,11 +196,13 @@ pub(crate) struct Revision {
     /// Of the base; ascending.
     rows: Arc<[u32]>,
     changes: Vec<Changes>,
+    /// Of the commits that revised the rows.
+    versions: Versions,
 }
 
 impl Revision {
-    /// Makes a revision of rows of a base, which ascend.
-    pub(crate) fn new(base: &Arc<Segment>, revised: &[RevisedRow]) -> Revision {
+    /// Makes a revision of rows of a base, which ascend, by the commit of a number.
+    pub(crate) fn new(base: &Arc<Segment>, revised: &[RevisedRow], number: u64) -> Revision {
         let mut changes: Vec<Changes> = Vec::new();
         for (row, revised) in (0..).zip(revised) {
             for (field, value) in &revised.values {
@@ -220,6 +223,7 @@ impl Revision {
             base: Arc::clone(base),
             rows: revised.iter().map(|revised| revised.base_row).collect(),
             changes,
+            versions: Versions::of_commit(number, revised.len() as u32),
         }
     }
 
@@ -292,10 +296,13 @@ impl Revision {
             changes.extend((!merged.rows.is_empty()).then_some(merged));
         }
         changes.shrink_to_fit();
+        let number = |pick: &Pick| sources[pick.source as usize].versions.number(pick.row);
+        let numbers = picks.iter().map(number);
         Revision {
             base: Arc::clone(base),
             rows: picks.iter().map(|pick| pick.base_row).collect(),
             changes,
+            versions: Versions::of_rows(&numbers.collect::<Vec<u64>>()),
         }
     }
 
@@ -307,6 +314,11 @@ impl Revision {
     /// Returns the row of the base that each row is.
     pub(crate) fn rows(&self) -> &[u32] {
         &self.rows
+    }
+
+    /// Returns the numbers of the commits that revised the rows.
+    pub(super) fn versions(&self) -> &Versions {
+        &self.versions
     }
 
     /// Returns a row with what differs, to be changed further.
@@ -428,6 +440,7 @@ impl Revision {
             + self.changes.capacity() * size_of::<Changes>()
             + ARC_BYTES
             + size_of_val::<[u32]>(&self.rows)
+            + self.versions.bytes()
     }
 
     /// Checks what must always be true, and returns what is not.

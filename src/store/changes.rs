@@ -193,13 +193,15 @@ impl<'a> Changes<'a> {
         revisions
     }
 
-    /// Returns where the live rows are that the changes replace as a whole, or remove.
-    pub(super) fn replaced(&self) -> impl Iterator<Item = RowId> {
+    /// Returns where the live rows are that the changes replace as a whole, or remove: these with
+    /// their tids, which ascend.
+    pub(super) fn replaced(&self) -> impl Iterator<Item = (RowId, Option<u64>)> {
         self.by_tid
             .iter()
             .filter_map(|(&tid, change)| match change {
                 TicketChange::Revise(_) => None,
-                TicketChange::Put(_) | TicketChange::Remove => self.snapshot.find(tid),
+                TicketChange::Put(_) => Some((self.snapshot.find(tid)?, None)),
+                TicketChange::Remove => Some((self.snapshot.find(tid)?, Some(tid))),
             })
     }
 

@@ -21,6 +21,10 @@
 //! held through any number of commits answers as it did. A store that was opened on a
 //! [`Journal`] publishes only what the journal has committed.
 //!
+//! **Commits are numbered** from 1, each row with the number of its own, and what a commit removes goes
+//! into a log that snapshots share ([`Snapshot::removed_since`]). So what changed since a number can be
+//! asked for like anything else. A number that a journal has seen is not given again.
+//!
 //! # Invariants
 //!
 //! * A tid is live in at most one row of the published snapshot.
@@ -38,11 +42,12 @@
 
 mod changes;
 mod job;
+mod loaded;
 mod maintainer;
 mod publisher;
+mod replay;
 mod tiers;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,7 +60,6 @@ use crate::model::batch::Batch;
 use crate::model::error::Error;
 #[cfg(doc)]
 use crate::model::error::ErrorKind;
-use crate::model::names::CustomNames;
 use crate::model::sync::ArcSwap;
 use crate::segment::builder::SegmentBuilder;
 #[cfg(doc)]
@@ -63,7 +67,9 @@ use crate::segment::revision::Revision;
 use crate::snapshot::{LiveSegment, Parts, RowId, Snapshot};
 use changes::{Changes, enter_names};
 use job::merge_live;
+use loaded::what_is_left;
 use publisher::Publisher;
+use replay::Replay;
 use tiers::COMMIT_ROWS_MAX;
 
 pub use job::{MergeJob, Merged};
@@ -88,7 +94,11 @@ pub struct Options {
     memory_bytes_max: Option<usize>,
     threads: usize,
     commit_rows_max: u32,
+    removals_max: usize,
 }
+
+/// The removals that a store tells of unless that is set.
+const REMOVALS_MAX: usize = 1_000_000;
 
 impl Default for Options {
     fn default() -> Options {
@@ -96,6 +106,7 @@ impl Default for Options {
             memory_bytes_max: None,
             threads: 1,
             commit_rows_max: COMMIT_ROWS_MAX,
+            removals_max: REMOVALS_MAX,
         }
     }
 }
@@ -116,6 +127,36 @@ impl Options {
     #[must_use]
     pub fn memory_bytes_max(mut self, bytes: usize) -> Options {
         self.memory_bytes_max = Some(bytes);
+        self
+    }
+
+    /// Sets how many removals [`Snapshot::removed_since`] can tell of; a million unless set.
+    ///
+    /// Past that whole commits are forgotten, the oldest first, so the removals of a commit that
+    /// alone has more are forgotten at once. Each takes 16 bytes, which count as
+    /// [`Memory::removals`](crate::Memory::removals), and about as many in the file of a durable store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Options, Store, Ticket};
+    ///
+    /// let mut store = Store::new(Options::default().removals_max(1));
+    /// store.commit((1..=9).map(|tid| Ticket { tid, ..Ticket::default() }).collect())?;
+    /// for tid in [4, 7] {
+    ///     let mut batch = Batch::new();
+    ///     batch.remove(tid);
+    ///     store.commit(batch)?;
+    /// }
+    /// let snapshot = store.snapshot();
+    /// assert_eq!(snapshot.removed_since(2)?.next().unwrap().tid, 7);
+    /// let error = snapshot.removed_since(1).unwrap_err();
+    /// assert_eq!(error.code(), "version_too_old");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn removals_max(mut self, count: usize) -> Options {
+        self.removals_max = count;
         self
     }
 
@@ -152,7 +193,7 @@ impl Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Commit {
-    /// The version of the snapshot that the commit published.
+    /// The number of the commit, which is the version of the snapshot that it published.
     pub version: u64,
     /// The tickets of that snapshot.
     pub tickets_count: u64,
@@ -190,7 +231,8 @@ pub struct Loaded {
 /// most as many rows are dead as there are tickets, and at most as many bytes of subjects and
 /// summaries, but for small segments that the next commits merge. Texts of other fields are kept
 /// once for all rows that have them, and are not weighed. With the last ticket goes everything
-/// but the names of custom fields.
+/// but the names of custom fields and the log of removals, which has a
+/// [bound](Options::removals_max).
 ///
 /// Snapshots, answers and chunks that are held keep what they were made from, as do a
 /// [`MergeJob`] and its result. What is let go is the allocator's, which may keep it for what
@@ -314,7 +356,7 @@ impl Store {
 
     /// Makes a store of what a journal has committed, which commits to it from now on.
     ///
-    /// Everything is published at once, as one segment.
+    /// Everything is published at once, as one segment, and as the version of the last commit.
     ///
     /// # Errors
     ///
@@ -327,43 +369,11 @@ impl Store {
     pub fn open(options: Options, mut journal: impl Journal + 'static) -> Result<Store, Error> {
         let threads = options.threads;
         let mut store = Store::new(options);
-        let mut names = CustomNames::default();
-        let mut builder = SegmentBuilder::with_threads(threads);
-        let mut removed = BTreeSet::new();
-        journal.replay(&mut |change| {
-            match change {
-                Change::Name(name) => names.enter(None, [name])?,
-                Change::Put(tickets) => {
-                    for ticket in tickets {
-                        ticket.check()?;
-                        let held = ticket.custom_fields.iter().map(|(name, _)| name.as_str());
-                        names.enter(Some(ticket.tid), held)?;
-                        removed.remove(&ticket.tid);
-                    }
-                    store.publisher.check_room(&builder, tickets.len())?;
-                    builder.insert(tickets, &names);
-                }
-                Change::Remove(tid) => {
-                    removed.insert(tid);
-                }
-                Change::RemoveAll => builder = SegmentBuilder::with_threads(threads),
-            }
-            Ok(())
-        })?;
-        let mut sealed = store.publisher.seal(builder);
-        if let Some(live) = &mut sealed {
-            let rows = removed.iter().filter_map(|&tid| live.segment.row_of(tid));
-            for row in rows.collect::<Vec<u32>>() {
-                live.mark_dead(row);
-                live.bury_texts(iter::once(row));
-            }
-        }
+        let mut replay = Replay::new(&store.publisher, threads);
+        journal.replay(&mut |change| replay.take(change))?;
+        let parts = replay.finish();
         store.journal = Some(Mutex::new(Box::new(journal)));
-        let segments = sealed.into_iter().collect();
-        store
-            .publisher
-            .prepare(segments, Arc::new(names))?
-            .publish();
+        store.publisher.prepare(parts)?.publish();
         Ok(store)
     }
 
@@ -409,13 +419,20 @@ impl Store {
     pub fn commit(&mut self, batch: Batch) -> Result<Commit, Error> {
         let snapshot = self.snapshot();
         let changes = Changes::of(batch, &snapshot, &self.publisher)?;
+        let version = snapshot.next_version();
         let mut builder = SegmentBuilder::new();
+        builder.enter_commit(version);
         for ticket in changes.puts() {
             self.publisher.check_room(&builder, 1)?;
             builder.insert(slice::from_ref(ticket), &changes.names);
         }
         let mut segments = snapshot.segments().to_vec();
-        bury(&mut segments, changes.replaced());
+        let mut removed = Vec::new();
+        let replaced = changes.replaced().map(|(id, removed_tid)| {
+            removed.extend(removed_tid);
+            id
+        });
+        bury(&mut segments, replaced);
         for id in changes.revised_rows() {
             segments[id.segment as usize].mark_dead(id.row);
         }
@@ -423,20 +440,29 @@ impl Store {
         segments.extend(
             revisions
                 .iter()
-                .map(|(base, rows)| self.publisher.revise(base, rows)),
+                .map(|(base, rows)| self.publisher.revise(base, rows, version)),
         );
         segments.extend(self.publisher.seal(builder));
-        let prepared = self
-            .publisher
-            .prepare(segments, Arc::clone(&changes.names))?;
+        let parts = self.publisher.next(
+            &snapshot,
+            segments,
+            Arc::clone(&changes.names),
+            removed.iter().copied(),
+        );
+        let forgotten = parts.forgotten_since(&snapshot);
+        let prepared = self.publisher.prepare(parts)?;
         let mut transaction = begin(&mut self.journal);
         if transaction.is_journaled() {
+            transaction.append(Change::Commit(version))?;
             let names_before = snapshot.custom_names().len();
             append_names(&mut transaction, &changes.names.as_slice()[names_before..])?;
-            changes.for_each_ticket(|tid, ticket| {
-                let put = ticket.map(slice::from_ref);
-                transaction.append(put.map_or(Change::Remove(tid), Change::Put))
+            changes.for_each_ticket(|tid, ticket| match ticket {
+                Some(ticket) => transaction.append(Change::Put(slice::from_ref(ticket))),
+                // Of what was not there nothing is told.
+                None if removed.binary_search(&tid).is_err() => Ok(()),
+                None => transaction.append(Change::Remove(tid)),
             })?;
+            append_forgotten(&mut transaction, forgotten)?;
         }
         transaction.commit()?;
         Ok(prepared.publish())
@@ -489,13 +515,16 @@ impl Store {
     ) -> Result<Loaded, Error> {
         let (publisher, snapshot) = (&self.publisher, self.publisher.snapshot());
         let skips_bad = import.skips_bad();
+        let version = snapshot.next_version();
         let mut transaction = begin(&mut self.journal);
+        transaction.append(Change::Commit(version))?;
         if !keeps_others {
             transaction.append(Change::RemoveAll)?;
         }
         let mut names = Arc::clone(&snapshot.parts().names);
         let threads = import.threads_count();
         let mut builder = SegmentBuilder::with_threads(threads);
+        builder.enter_commit(version);
         // One of the threads is the builder's.
         let import = import.threads(threads.saturating_sub(1));
         let imported = import.for_each_located(|block| {
@@ -522,19 +551,17 @@ impl Store {
             builder.insert(&tickets[..taken], &names);
             Ok(())
         })?;
-        let mut segments = Vec::new();
-        if keeps_others {
-            segments = snapshot.segments().to_vec();
-            if !segments.is_empty() {
-                let mut tids = builder.tids().to_vec();
-                tids.sort_unstable();
-                tids.dedup();
-                let live = tids.into_iter().filter_map(|tid| snapshot.find(tid));
-                bury(&mut segments, live);
-            }
-        }
+        let (mut segments, removed) = what_is_left(&snapshot, builder.tids(), keeps_others);
         segments.extend(publisher.seal(builder));
-        let prepared = publisher.prepare(segments, names)?;
+        let parts = publisher.next(&snapshot, segments, names, removed.iter().copied());
+        let forgotten = parts.forgotten_since(&snapshot);
+        let prepared = publisher.prepare(parts)?;
+        if transaction.is_journaled() {
+            // Those of a commit that alone has too many are forgotten at once.
+            let mut told = removed.iter().filter(|_| forgotten != Some(version));
+            told.try_for_each(|&tid| transaction.append(Change::Remove(tid)))?;
+            append_forgotten(&mut transaction, forgotten)?;
+        }
         transaction.commit()?;
         let commit = prepared.publish();
         Ok(Loaded { imported, commit })
@@ -657,6 +684,14 @@ fn append_names(transaction: &mut Transaction<'_>, entered: &[String]) -> Result
     entered
         .iter()
         .try_for_each(|name| transaction.append(Change::Name(name)))
+}
+
+/// Appends that the removals of a commit are forgotten, if they are.
+fn append_forgotten(
+    transaction: &mut Transaction<'_>,
+    forgotten: Option<u64>,
+) -> Result<(), Error> {
+    forgotten.map_or(Ok(()), |number| transaction.append(Change::Forget(number)))
 }
 
 /// Marks rows dead, and their long texts where these are.

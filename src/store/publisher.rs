@@ -19,7 +19,7 @@ use crate::segment::Segment;
 use crate::segment::budget::Budget;
 use crate::segment::builder::SegmentBuilder;
 use crate::segment::revision::{RevisedRow, Revision};
-use crate::snapshot::{LiveSegment, Parts, Snapshot, drop_empty};
+use crate::snapshot::{LiveSegment, Parts, Removal, Snapshot, drop_empty};
 
 /// The pointer to the published snapshot, and what the writer needs to make the next.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(super) struct Publisher {
     published: Arc<ArcSwap<Parts>>,
     budget: Arc<Budget>,
     commit_rows_max: u32,
+    removals_max: usize,
 }
 
 /// A snapshot within the budget that nobody has seen yet.
@@ -42,6 +43,7 @@ impl Publisher {
             published: Arc::default(),
             budget: Budget::new(options.memory_bytes_max),
             commit_rows_max: options.commit_rows_max,
+            removals_max: options.removals_max,
         }
     }
 
@@ -67,6 +69,11 @@ impl Publisher {
     /// Returns how many rows a commit may merge.
     pub(super) fn commit_rows_max(&self) -> u32 {
         self.commit_rows_max
+    }
+
+    /// Returns how many removals a snapshot tells of.
+    pub(super) fn removals_max(&self) -> usize {
+        self.removals_max
     }
 
     /// Returns the budget of everything that is published here.
@@ -106,32 +113,53 @@ impl Publisher {
         self.budget.is_unlimited() && (segment.revision().is_some() || is_large)
     }
 
-    /// Makes a segment of revised rows of a base, which ascend.
-    pub(super) fn revise(&self, base: &Arc<Segment>, rows: &[RevisedRow]) -> LiveSegment {
-        let revision = Revision::new(base, rows);
+    /// Makes a segment of rows of a base, which ascend, as a commit has revised them.
+    pub(super) fn revise(
+        &self,
+        base: &Arc<Segment>,
+        rows: &[RevisedRow],
+        version: u64,
+    ) -> LiveSegment {
+        let revision = Revision::new(base, rows, version);
         LiveSegment::new(Segment::of_revision(revision, &self.budget))
     }
 
-    /// Makes the snapshot of the next commit, with small segments merged.
-    pub(super) fn prepare(
+    /// Returns what the commit after a snapshot makes of it; `removed` are the tickets that it
+    /// removes, ascending.
+    pub(super) fn next(
         &self,
-        mut segments: Vec<LiveSegment>,
+        snapshot: &Snapshot,
+        segments: Vec<LiveSegment>,
         names: Arc<CustomNames>,
-    ) -> Result<Prepared<'_>, Error> {
-        drop_empty(&mut segments);
-        for base in tiers::bases(&segments) {
-            let places = tiers::choose_small(&segments, base.as_ref(), self.commit_rows_max);
+        removed: impl Iterator<Item = u64>,
+    ) -> Parts {
+        let version = snapshot.next_version();
+        let mut removals = snapshot.parts().removals.clone();
+        for tid in removed {
+            removals.push(Removal { tid, version });
+        }
+        removals.shorten(self.removals_max);
+        Parts {
+            version,
+            segments,
+            names,
+            removals,
+        }
+    }
+
+    /// Makes a snapshot of parts, with small segments merged.
+    pub(super) fn prepare(&self, mut parts: Parts) -> Result<Prepared<'_>, Error> {
+        let segments = &mut parts.segments;
+        drop_empty(segments);
+        for base in tiers::bases(segments) {
+            let places = tiers::choose_small(segments, base.as_ref(), self.commit_rows_max);
             if !places.is_empty() {
                 let inputs = places.iter().rev().map(|&at| segments.swap_remove(at));
                 let inputs: Vec<LiveSegment> = inputs.collect();
                 segments.push(LiveSegment::new(merge_live(&inputs, &self.budget)));
             }
         }
-        self.admit(Parts {
-            version: self.snapshot().version() + 1,
-            segments,
-            names,
-        })
+        self.admit(parts)
     }
 
     /// Makes the published snapshot once more, of other segments with the same tickets.
@@ -141,6 +169,7 @@ impl Publisher {
             version: snapshot.version(),
             segments,
             names: Arc::clone(&snapshot.parts().names),
+            removals: snapshot.parts().removals.clone(),
         })
     }
 

@@ -22,8 +22,33 @@ struct Held {
 /// More than the tombstones of a segment of a model take.
 const TOMBSTONES_BYTES_MAX: usize = 256;
 
+/// More than a removal takes, and what is free in a log beside those there were before.
+const REMOVAL_BYTES_MAX: usize = 64;
+const REMOVALS_BYTES_MAX: usize = 512;
+
 /// More than a custom field's name of a model takes.
 const NAME_BYTES_MAX: usize = 256;
+
+/// Checks that a snapshot tells of the last removals, as many as it may, and says of what it does not
+/// tell.
+pub fn check_removals(snapshot: &Snapshot, reference: &Reference, removals_max: usize) {
+    let all = reference.removed_since(0);
+    let excess = all.len().saturating_sub(removals_max);
+    let oldest = excess.checked_sub(1).map_or(0, |at| all[at].1);
+    for since in 0..=snapshot.version() + 1 {
+        match snapshot.removed_since(since) {
+            Ok(removed) => {
+                let removed: Vec<_> = removed.map(|it| (it.tid, it.version)).collect();
+                assert_eq!(removed, reference.removed_since(since));
+                assert!(since >= oldest);
+            }
+            Err(error) => {
+                assert_eq!(error.code(), "version_too_old");
+                assert!(since < oldest && error.to_string().contains(&oldest.to_string()));
+            }
+        }
+    }
+}
 
 /// The most snapshots and merges that are held at a time.
 const HELD_MAX: usize = 3;
@@ -32,6 +57,7 @@ const HELD_MAX: usize = 3;
 pub struct Model {
     store: Store,
     bytes_max: Option<usize>,
+    removals_max: usize,
     reference: Reference,
     commits_count: u64,
     held: Vec<Held>,
@@ -64,10 +90,13 @@ impl Model {
             options = options.memory_bytes_max(bytes);
             bytes_max = Some(bytes);
         }
+        let removals_max = random.choose(&[1_000, 1_000, 12, 0]);
+        options = options.removals_max(removals_max);
         let steps: Vec<Box<dyn Debug>> = vec![Box::new(options.clone())];
         Model {
             store: Store::new(options),
             bytes_max,
+            removals_max,
             reference: Reference::new(),
             commits_count: 0,
             held: Vec::new(),
@@ -182,7 +211,8 @@ impl Model {
         // Names stay, also those of a ticket that the same batch replaces.
         let names = after.custom_names().len() * NAME_BYTES_MAX;
         let there = snapshot.memory().total() + anew.snapshot().memory().total();
-        let ample = there + tombstones + names;
+        let removals = self.reference.tickets().count() * REMOVAL_BYTES_MAX + REMOVALS_BYTES_MAX;
+        let ample = there + tombstones + names + removals;
         assert!(bytes <= ample as u64, "{bytes} > {ample}");
     }
 
@@ -252,6 +282,11 @@ impl Model {
         assert_eq!(snapshot.check_invariants(), Ok(()));
         assert_eq!(snapshot.version(), self.commits_count);
         assert_eq!(snapshot.custom_names(), self.reference.custom_names());
+        for ticket in self.reference.tickets() {
+            let version = self.reference.version_of(ticket.tid);
+            assert_eq!(snapshot.version_of(ticket.tid), version);
+        }
+        check_removals(&snapshot, &self.reference, self.removals_max);
         assert!(snapshot.tickets_count() == self.reference.tickets().count() as u64);
         self.check_budget();
     }

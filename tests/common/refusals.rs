@@ -4,8 +4,8 @@ use ticketdex::{Error, ErrorKind, Format, Query, Request};
 
 /// The names that a request may use, as a message lists them.
 const KNOWN: &str = "action, key, format, tid, keyword, due_date, start_tid, end_tid, \
-    start_cid, end_cid, start_date, end_date, count, page, count_only, order, order_direction, \
-    fields, after, before, status, source, category, sub_category, priority, escalation, uid, group, cid, empty, \
+    start_cid, end_cid, start_date, end_date, changed_since, count, page, count_only, order, \
+    order_direction, fields, after, before, status, source, category, sub_category, priority, escalation, uid, group, cid, empty, \
     present, company_id, company_name, contact, phone, email, cc_addresses, date_opened, \
     date_closed, opened_by, last_updated, updated_by, updater_type, assigned_group_id, \
     customer_group_id, customer_group_name, locked, locked_by, linked_asset, linked_calls, \

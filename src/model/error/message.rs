@@ -151,6 +151,13 @@ impl ErrorKind {
                      can have"
                 )
             }
+            ErrorKind::VersionTooOld { version, oldest } => {
+                write!(
+                    f,
+                    "the removals since version {version} are forgotten in part; since {oldest} and \
+                     later ones they are known"
+                )
+            }
             ErrorKind::TooManyTickets { rows_max } => {
                 write!(f, "a store holds at most {rows_max} tickets")
             }

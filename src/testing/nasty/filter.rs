@@ -21,6 +21,7 @@ pub fn more_variables() -> Vec<String> {
         "empty",
         "present",
         "keyword!",
+        "changed_since",
         "fields",
     ];
     let others = others.map(str::to_owned);
@@ -95,6 +96,7 @@ pub(super) fn push_test(
                 push_values(random, field, "!", target, pairs);
             }
         },
+        13 if random.is_one_in(2) => push_changed_since(random, pairs),
         10..14 => push_bound(random, target, pairs),
         _ => push_presence(random, target, pairs),
     }
@@ -258,6 +260,14 @@ fn push_bound(random: &mut Random, target: &Ticket, pairs: &mut Pairs) {
         _ => return,
     };
     pairs.push((name.into(), value));
+}
+
+/// Adds the number of one of a store's first commits, unless there is one.
+fn push_changed_since(random: &mut Random, pairs: &mut Pairs) {
+    if !is_given("changed_since", pairs) {
+        let numbers = ["0", "0", "1", "01", "2", "3", "6", "18446744073709551615"];
+        pairs.push(("changed_since".into(), random.pick(&numbers).to_owned()));
+    }
 }
 
 /// Adds a list of fields of which the target has no value, or has one.
