@@ -196,8 +196,8 @@ pub use model::batch::{Batch, BatchChange, Patch, Value};
 pub use model::error::{Error, ErrorKind, Position};
 pub use model::value::{Moment, fold};
 pub use model::{
-    CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, Field, FieldKind, Format, TEXT_BYTES_MAX,
-    Ticket, is_custom_name,
+    CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, DatePart, Field, FieldKind, Format,
+    TEXT_BYTES_MAX, Ticket, is_custom_name,
 };
 pub use plan::{
     Access, Answer, Counted, Explain, FilterPlan, Records, SegmentPlan, Strategy, Work,
@@ -205,8 +205,9 @@ pub use plan::{
 #[doc(hidden)]
 pub use plan::{FilterMode, PlanMode};
 pub use query::{
-    AnyField, Direction, FieldFilter, FieldTest, Fields, FilterValue, FilterValues, OrderKey,
-    Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
+    Action, AnyField, CountKey, CountQuery, CountQueryBuilder, Direction, FieldFilter, FieldTest,
+    Fields, FilterValue, FilterValues, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter,
+    TidPattern,
 };
 pub use response::{Chunks, error_response};
 /// The crate whose `RoaringTreemap` is a set of ticket numbers, in the version that fits.

@@ -521,7 +521,7 @@ impl ErrorKind {
         match self {
             ErrorKind::InvalidValue {
                 variable, value, ..
-            } if LISTS.contains(&&**variable) => suggest::unknown_word(value, variable == "order"),
+            } if LISTS.contains(&&**variable) => suggest::unknown_word(value, variable),
             _ => None,
         }
     }
