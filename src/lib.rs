@@ -200,10 +200,11 @@ pub use model::{
     TEXT_BYTES_MAX, Ticket, is_custom_name,
 };
 pub use plan::{
-    Access, Answer, Counted, Explain, FilterPlan, Records, SegmentPlan, Strategy, Work,
+    Access, Answer, Counted, Counts, Explain, FilterPlan, Group, KeyCounts, Records, SegmentPlan,
+    Strategy, Work,
 };
 #[doc(hidden)]
-pub use plan::{FilterMode, PlanMode};
+pub use plan::{CountMode, CountWay, FilterMode, PlanMode};
 pub use query::{
     Action, AnyField, CountKey, CountQuery, CountQueryBuilder, Direction, FieldFilter, FieldTest,
     Fields, FilterValue, FilterValues, OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter,

@@ -237,6 +237,7 @@ impl Snapshot {
             memory.words += segment.words_bytes();
             memory.revisions += segment.revision_bytes();
             memory.terms += segment.terms_bytes();
+            memory.counts += segment.counts_bytes();
             memory.tombstones += live.dead.bytes();
             memory.frame += FRAME_BYTES;
         }
@@ -349,6 +350,8 @@ pub struct Memory {
     pub words: usize,
     /// The row sets of terms that were asked for.
     pub terms: usize,
+    /// How many rows have each value, of fields that tickets were counted by.
+    pub counts: usize,
     /// Which rows tickets were that were changed in part, and what differs.
     pub revisions: usize,
     /// The marks of replaced and removed rows.
@@ -376,6 +379,7 @@ impl Default for Memory {
             orders: 0,
             words: 0,
             terms: 0,
+            counts: 0,
             revisions: 0,
             tombstones: 0,
             names: 0,
@@ -398,6 +402,7 @@ impl Memory {
             + self.orders
             + self.words
             + self.terms
+            + self.counts
             + self.revisions
             + self.tombstones
             + self.names

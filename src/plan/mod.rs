@@ -18,6 +18,7 @@ mod blocks;
 mod bucket;
 mod conjunction;
 mod cost;
+mod count;
 mod cursor;
 mod due;
 mod explain;
@@ -57,6 +58,9 @@ use order::Order;
 use selection::{MERGED_ROWS_MAX, Member};
 use task::{Need, Task};
 
+#[doc(hidden)]
+pub use count::{CountMode, CountWay};
+pub use count::{Counts, Group, KeyCounts};
 use explain::SegmentSketch;
 pub use explain::{Access, Counted, Explain, FilterPlan, SegmentPlan, Work};
 pub(crate) use rows::Rows;
