@@ -15,6 +15,7 @@
 //!
 //! Every request looks at every ticket and folds whatever it compares.
 
+mod count;
 mod filter;
 mod format;
 
@@ -31,7 +32,7 @@ use crate::model::{
     CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, CellMut, Field, FieldKind, Format,
     TEXT_BYTES_MAX, Ticket,
 };
-use crate::query::{Direction, OrderKey, Query, SortKey, TidFilter};
+use crate::query::{AnyField, CountQuery, Direction, OrderKey, Query, SortKey, TidFilter};
 
 /// Tickets, and the answer to every request by looking at all of them.
 ///
@@ -168,11 +169,41 @@ impl Reference {
         }
     }
 
+    /// Returns the body of the response to counting by value in a format.
+    ///
+    /// ```
+    /// use ticketdex::reference::Reference;
+    /// use ticketdex::{CountQuery, Format, Ticket};
+    ///
+    /// let ticket = Ticket { tid: 7, status: "Open".into(), ..Ticket::default() };
+    /// let reference = Reference::from_tickets([ticket])?;
+    /// let query: CountQuery = "action=count_tickets&by=status".parse()?;
+    /// let body = reference.respond_counts(&query, Format::Csv);
+    /// assert_eq!(body, b"field,value,count\r\n,,1\r\nstatus,Open,1\r\n");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn respond_counts(&self, query: &CountQuery, format: Format) -> Vec<u8> {
+        let total = self.total(query.matching());
+        format::counts(total, &self.key_counts(query), format).into_bytes()
+    }
+
     /// Returns whether a ticket matches every filter of a query.
     pub fn matches(&self, query: &Query, ticket: &Ticket) -> bool {
+        self.matches_but(query, ticket, |_| false)
+    }
+
+    /// Returns whether a ticket matches every filter of a query but those on some fields.
+    fn matches_but(
+        &self,
+        query: &Query,
+        ticket: &Ticket,
+        is_left_out: impl Fn(&AnyField) -> bool,
+    ) -> bool {
         let (terms, excluded) = (query.terms(), query.excluded_terms());
+        let filters = query.filters().iter();
+        let mut filters = filters.filter(|filter| !is_left_out(&filter.field));
         matches_tid(query, ticket)
-            && query.filters().iter().all(|it| filter::matches(it, ticket))
+            && filters.all(|it| filter::matches(it, ticket))
             && terms.iter().all(|term| matches_term(ticket, term))
             && !excluded.iter().any(|term| matches_term(ticket, term))
     }

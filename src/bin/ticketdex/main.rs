@@ -20,6 +20,7 @@
 
 mod csv;
 mod decompress;
+mod found;
 mod generate;
 mod get;
 mod import;

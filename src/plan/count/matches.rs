@@ -20,7 +20,7 @@ use crate::segment::tally::Tally;
 use crate::snapshot::LiveSegment;
 
 /// What the filters of a request left of a segment.
-pub(super) struct Matches<'f, 's> {
+pub(super) struct Matches<'f, 's: 'f> {
     pub(super) found: &'f Found,
     pub(super) live: &'s LiveSegment,
     rows: OnceCell<Rows<'f>>,

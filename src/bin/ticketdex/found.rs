@@ -1,0 +1,43 @@
+//! What a request came to, whichever action it asked for.
+
+use ticketdex::{Action, Answer, Chunks, Counts, Explain, Format, Snapshot};
+
+/// Tickets, or how many of them have which values.
+pub(crate) enum Found {
+    Tickets(Answer),
+    Counts(Counts),
+}
+
+impl Found {
+    /// Asks a snapshot.
+    pub(crate) fn of(action: &Action, snapshot: &Snapshot) -> Found {
+        match action {
+            Action::GetTickets(query) => Found::Tickets(snapshot.answer(query)),
+            Action::CountTickets(query) => Found::Counts(snapshot.count_by(query)),
+        }
+    }
+
+    /// Returns how many tickets match.
+    pub(crate) fn total(&self) -> u64 {
+        match self {
+            Found::Tickets(answer) => answer.total(),
+            Found::Counts(counts) => counts.total(),
+        }
+    }
+
+    /// Returns the response in a format.
+    pub(crate) fn chunks(&self, format: Format) -> Chunks {
+        match self {
+            Found::Tickets(answer) => answer.clone().into_chunks(format),
+            Found::Counts(counts) => counts.clone().into_chunks(format),
+        }
+    }
+
+    /// Returns the plan with the work done so far; counts have none.
+    pub(crate) fn explain(&self) -> Option<Explain> {
+        match self {
+            Found::Tickets(answer) => Some(answer.explain()),
+            Found::Counts(_) => None,
+        }
+    }
+}
