@@ -64,10 +64,13 @@
 //!   it from any thread.
 //! * [`Query`] is a request as data, parsed or [built](Query::builder), and always valid: a list of
 //!   [`FieldFilter`]s, each a field and a [`FieldTest`] of its value, an order, a page and the
-//!   [`Fields`] to show; [`Request`] is one with the format and the key that came with it.
+//!   [`Fields`] to show; [`Request`] is what is asked ([`Action`]) with the format and the key that
+//!   came with it.
 //! * [`Snapshot`] is the tickets as of one commit, and never changes.
 //! * [`Answer`] is what a query matched: the total, the [`Record`]s in order, and the response
 //!   in a [`Format`], written at once or pulled as [`Chunks`].
+//! * [`CountQuery`] is what to count and by what, with the filters of a query; [`Counts`] is how many
+//!   tickets have each value ([`Snapshot::count_by`]).
 //! * [`Explain`] is the plan of an answer with the work that it took.
 //! * [`Error`] is what can go wrong, with a stable code, the variable and what would be valid.
 //!

@@ -23,7 +23,7 @@ use http::{HeaderName, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use ticketdex::http::{Api, ChunkStream, Key, Served, SetupError};
-use ticketdex::{Format, Import, ImportFormat, Query, Snapshot, Store, Ticket};
+use ticketdex::{Action, Format, Import, ImportFormat, Query, Snapshot, Store, Ticket};
 
 const MEDIA_TYPES: [(Format, &str); 4] = [
     (Format::Xml, "application/xml"),
@@ -40,11 +40,21 @@ fn folder() -> PathBuf {
 fn expected(snapshot: &Snapshot, text: &str, default: Format) -> (u16, String, Vec<u8>) {
     match text.parse::<ticketdex::Request>() {
         Ok(request) => {
-            let answer = snapshot.answer(&request.query);
             let mut body = Vec::new();
             let format = request.format.unwrap_or(default);
-            answer.write_to(format, &mut body).unwrap();
-            (200, answer.total().to_string(), body)
+            let total = match &request.action {
+                Action::GetTickets(query) => {
+                    let answer = snapshot.answer(query);
+                    answer.write_to(format, &mut body).unwrap();
+                    answer.total()
+                }
+                Action::CountTickets(query) => {
+                    let counts = snapshot.count_by(query);
+                    counts.write_to(format, &mut body).unwrap();
+                    counts.total()
+                }
+            };
+            (200, total.to_string(), body)
         }
         Err(error) => {
             let format = ticketdex::Request::find_format(text).unwrap_or(default);

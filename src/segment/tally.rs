@@ -21,6 +21,7 @@ use arc_swap::ArcSwap;
 use super::block::BLOCK_ROWS;
 use super::budget::Budget;
 use super::column::Column;
+use super::rowset::RowSet;
 use super::{Segment, Slot};
 use crate::model::date_part::day_of;
 use crate::model::memory::{ARC_BYTES, table_bytes};
@@ -221,7 +222,7 @@ impl Segment {
     /// Returns how many rows, dead ones too, have each code of a slot's column; none where it has
     /// so many codes that counting rows is cheaper.
     ///
-    /// Cost: a pass over the codes, unless the counts are kept; they are kept for the next time
+    /// Cost: a pass over the codes, unless each has a set of rows or the counts are kept; they are kept for the next time
     /// where the caller wishes it and there is room.
     pub(crate) fn code_counts(&self, slot: Slot, keeps: bool) -> Option<Arc<[u32]>> {
         let column = self.column(slot)?;
@@ -232,13 +233,27 @@ impl Segment {
         if let Some(counts) = self.counts.get(slot).filter(|_| keeps) {
             return Some(counts);
         }
-        let mut counts = vec![0; column.codes_count() as usize];
-        column.tally_range(0..self.rows_count, &mut counts);
-        let counts = Arc::from(counts);
+        let counts: Arc<[u32]> = match self.postings_by_code(slot, column) {
+            // These tell it as fast as what is kept would.
+            Some(sets) => return Some(sets.iter().map(RowSet::count).collect()),
+            None => {
+                let mut counts = vec![0; column.codes_count() as usize];
+                column.tally_range(0..self.rows_count, &mut counts);
+                counts.into()
+            }
+        };
         if keeps {
             self.counts.insert(slot, &counts, &self.budget);
         }
         Some(counts)
+    }
+
+    /// Returns the set of the rows of each code, where a slot has them.
+    fn postings_by_code(&self, slot: Slot, column: &Column) -> Option<&[RowSet]> {
+        match slot {
+            Slot::Field(field) if column.has_class_each() => self.posting_sets(field),
+            _ => None,
+        }
     }
 
     /// Returns the heap bytes of the kept counts of rows by code.

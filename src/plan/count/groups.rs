@@ -227,7 +227,8 @@ fn elements_of<'a>(lists: impl Iterator<Item = Counted<&'a str>>) -> Groups<'a> 
         }
         all.extend(own.iter().map(|&element| (element, count)));
     }
-    all.sort_unstable_by(|(a, _), (b, _)| by_fold(a, b));
+    // Lists of one element come in order already.
+    all.sort_by(|(a, _), (b, _)| by_fold(a, b));
     all.dedup_by(|next, kept| {
         let is_same = is_same(next.0, kept.0);
         kept.1 += if is_same { next.1 } else { 0 };
