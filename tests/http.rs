@@ -140,7 +140,12 @@ fn the_page_is_answered_as_printed() {
 #[test]
 fn head_has_the_headers_of_get_and_no_body() {
     let api = open(100);
-    for (query, length) in [("count=3", true), ("", false), ("count=x", true)] {
+    for (query, length) in [
+        ("count=3", true),
+        ("", false),
+        ("count=x", true),
+        ("action=count_tickets&by=status,custom_fields.a", true),
+    ] {
         let got = ask(&api, query, &[]);
         let head = run(send(&api, make(Method::HEAD, query, &[], Body::empty())));
         assert_eq!(
@@ -171,6 +176,19 @@ fn a_form_continues_the_query() {
             "count=5\n",
         ),
         ("key=b&count_only=Y", "", 200, "count=30\n"),
+        (
+            "key=b&by=locked",
+            "action=count_tickets&start_tid=21",
+            200,
+            "count=10\nfield=locked&distinct=",
+        ),
+        (
+            "key=b&action=count_tickets",
+            "by=tid",
+            400,
+            "error=invalid_value&message=by+is+",
+        ),
+        ("key=b", "by=cid", 400, "error=unknown_variable&"),
         ("key=b&tid=7", "tid=8", 400, "error=duplicate_variable&"),
         ("key=b", "key=b", 400, "error=duplicate_variable&"),
         ("key=x", "key=b", 401, "error=unknown_key&"),

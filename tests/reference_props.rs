@@ -371,7 +371,12 @@ fn count_keys() -> Vec<String> {
         let parts = ["", ".year", ".month", ".day"];
         parts.map(|part| format!("{}{part}", field.name()))
     });
-    let is_key = |name: &String| CountKey::from_name(name).is_some();
+    let is_key = |name: &String| {
+        matches!(
+            CountKey::from_name(name),
+            Some(CountKey::Field(_) | CountKey::Part(..))
+        )
+    };
     let custom = std::iter::once("custom_fields".to_owned());
     with_parts.filter(is_key).chain(custom).collect()
 }

@@ -521,7 +521,12 @@ impl ErrorKind {
         match self {
             ErrorKind::InvalidValue {
                 variable, value, ..
-            } if LISTS.contains(&&**variable) => suggest::unknown_word(value, variable),
+            } if LISTS.contains(&&**variable) => {
+                // The last word of a value that was cut may be a part of one.
+                let is_cut = value.chars().count() == SHOWN_CHARS_MAX;
+                let whole = value.rsplit_once(',').filter(|_| is_cut);
+                suggest::unknown_word(whole.map_or(value, |(words, _)| words), variable)
+            }
             _ => None,
         }
     }
@@ -716,10 +721,12 @@ pub(crate) fn unknown_variable(name: &str, expected: &'static str) -> Error {
 /// The variables whose values are lists of fields.
 const LISTS: [&str; 5] = ["order", "fields", "empty", "present", "by"];
 
+/// The characters of a value that an error shows.
+const SHOWN_CHARS_MAX: usize = 100;
+
 /// Cuts a value at 100 characters, so that an error is never out of proportion.
 pub(crate) fn shorten(value: &str) -> String {
-    const CHARS_MAX: usize = 100;
-    value.chars().take(CHARS_MAX).collect()
+    value.chars().take(SHOWN_CHARS_MAX).collect()
 }
 
 // One word, so that a `Result<()>` stays as cheap to return as a pointer.
