@@ -16,7 +16,7 @@ use common::hostile::{
     TICKETS_COUNT, huge_documents, huge_lines, long_keywords, long_requests, long_tid_patterns,
     read, snapshot,
 };
-use ticketdex::{PlanMode, Query, Request, Snapshot, Store, Strategy, Ticket};
+use ticketdex::{PlanMode, Query, Snapshot, Store, Strategy, Ticket};
 
 /// The ratio that is good enough: larger caches are missed, and trees are deeper.
 const RATIO_MAX: f64 = 8.0;

@@ -228,7 +228,7 @@ fn every_way_counts_many_rows_alike() {
 fn chrono_day(days: u64) -> Option<ticketdex::chrono::NaiveDateTime> {
     let first = ticketdex::chrono::NaiveDate::from_ymd_opt(2010, 1, 1)?;
     let day = first.checked_add_days(ticketdex::chrono::Days::new(days))?;
-    (days % 50 > 0).then(|| day.and_hms_opt(23, 59, 59))?
+    (!days.is_multiple_of(50)).then(|| day.and_hms_opt(23, 59, 59))?
 }
 
 /// Puts tickets into some segments, half of whose rows are dead.

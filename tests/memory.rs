@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use given::{CALLS, Counting, GIVEN, PEAK};
 use ticketdex::synth::{Requests, Tickets};
-use ticketdex::{Batch, Field, Options, Patch, Query, Reader, Request, Snapshot, Store, Ticket};
+use ticketdex::{Batch, Field, Options, Patch, Query, Reader, Snapshot, Store, Ticket};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -331,7 +331,7 @@ fn counted_kind(groups_count: usize) -> &'static str {
 /// Counts by fields of few values under filters on such fields.
 fn make_few_values_count(random: &mut Random) -> String {
     let fields = ["status", "source", "category", "priority", "uid", "locked"];
-    let mut by: Vec<&str> = (0..1 + random.below(3))
+    let mut by: Vec<&str> = (0..=random.below(3))
         .map(|_| random.choose(&fields))
         .collect();
     if random.is_one_in(3) {

@@ -141,14 +141,14 @@ mod tests {
             ("UID,Custom_Fields.Serial desc", None),
             ("", None),
         ] {
-            assert_eq!(unknown_word(list, true), word, "{list}");
+            assert_eq!(unknown_word(list, "order"), word, "{list}");
         }
         for (list, word) in [
             (" uid, cid ,,custom_fields.a", None),
             ("cid uid", Some("cid uid")),
             ("cid, stats desc", Some("stats desc")),
         ] {
-            assert_eq!(unknown_word(list, false), word, "{list}");
+            assert_eq!(unknown_word(list, "fields"), word, "{list}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::Datelike;
 
 use super::filter::{elements, is_list};
-use super::{Reference, custom, fold};
+use super::{Reference, custom, fold, matches_but};
 use crate::model::{Cell, DatePart, Field, FieldKind, Ticket};
 use crate::query::{AnyField, CountKey, CountQuery};
 
@@ -43,7 +43,7 @@ impl Reference {
         // Of each value the spellings, and how many tickets have it.
         let mut groups: BTreeMap<Value, (Vec<String>, u64)> = BTreeMap::new();
         let counted = self.tickets().filter(|ticket| {
-            self.matches_but(query.matching(), ticket, |field| {
+            matches_but(query.matching(), ticket, |field| {
                 query.excludes_own() && is_own(field, key)
             })
         });

@@ -189,23 +189,7 @@ impl Reference {
 
     /// Returns whether a ticket matches every filter of a query.
     pub fn matches(&self, query: &Query, ticket: &Ticket) -> bool {
-        self.matches_but(query, ticket, |_| false)
-    }
-
-    /// Returns whether a ticket matches every filter of a query but those on some fields.
-    fn matches_but(
-        &self,
-        query: &Query,
-        ticket: &Ticket,
-        is_left_out: impl Fn(&AnyField) -> bool,
-    ) -> bool {
-        let (terms, excluded) = (query.terms(), query.excluded_terms());
-        let filters = query.filters().iter();
-        let mut filters = filters.filter(|filter| !is_left_out(&filter.field));
-        matches_tid(query, ticket)
-            && filters.all(|it| filter::matches(it, ticket))
-            && terms.iter().all(|term| matches_term(ticket, term))
-            && !excluded.iter().any(|term| matches_term(ticket, term))
+        matches_but(query, ticket, |_| false)
     }
 
     fn page(&self, query: &Query) -> Vec<&Ticket> {
@@ -242,6 +226,17 @@ impl Reference {
 /// ```
 pub fn error_response(error: &Error, format: Format) -> Vec<u8> {
     format::error(error.code(), &error.to_string(), format).into_bytes()
+}
+
+/// Whether a ticket matches every filter of a query but those on some fields.
+fn matches_but(query: &Query, ticket: &Ticket, is_left_out: impl Fn(&AnyField) -> bool) -> bool {
+    let (terms, excluded) = (query.terms(), query.excluded_terms());
+    let filters = query.filters().iter();
+    let mut filters = filters.filter(|filter| !is_left_out(&filter.field));
+    matches_tid(query, ticket)
+        && filters.all(|it| filter::matches(it, ticket))
+        && terms.iter().all(|term| matches_term(ticket, term))
+        && !excluded.iter().any(|term| matches_term(ticket, term))
 }
 
 fn fold(text: &str) -> String {

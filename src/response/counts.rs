@@ -91,17 +91,16 @@ impl CountsWalk {
                 let key = (style.key)(&keys[at].key().to_string(), keys[at].distinct());
                 (before.to_owned() + &key, Step::Group(at, 0))
             }
-            Step::Group(at, group_at) => match keys[at].groups().get(group_at) {
-                Some(group) => {
+            Step::Group(at, group_at) => {
+                if let Some(group) = keys[at].groups().get(group_at) {
                     let before = if group_at > 0 { style.between } else { "" };
                     let group = self.group(&keys[at], group);
                     (before.to_owned() + &group, Step::Group(at, group_at + 1))
-                }
-                None => {
+                } else {
                     let last = if group_at > 0 { style.last } else { "" };
                     (last.to_owned() + style.key_end, after_key(at + 1))
                 }
-            },
+            }
             Step::Foot => {
                 let last = if keys.is_empty() { "" } else { style.last };
                 (last.to_owned() + style.foot, Step::Done)

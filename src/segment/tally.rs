@@ -50,6 +50,8 @@ pub(crate) struct Tally<'a> {
     column: &'a Column,
     unit: Unit,
     counters: Counters,
+    /// Those of the rows that are being counted.
+    codes: Vec<u64>,
 }
 
 enum Counters {
@@ -80,6 +82,7 @@ impl<'a> Tally<'a> {
             column,
             unit,
             counters,
+            codes: Vec::new(),
         }
     }
 
@@ -88,10 +91,11 @@ impl<'a> Tally<'a> {
         if let (Unit::Code, Counters::Each { counts, .. }) = (self.unit, &mut self.counters) {
             return self.column.tally(rows, counts);
         }
-        let mut buffer = [0; BLOCK_ROWS as usize];
-        let codes = &mut buffer[..rows.len()];
-        self.column.gather_codes(rows, codes);
-        self.add_codes(codes);
+        let mut codes = std::mem::take(&mut self.codes);
+        codes.resize(rows.len(), 0);
+        self.column.gather_codes(rows, &mut codes);
+        self.add_codes(&mut codes);
+        self.codes = codes;
     }
 
     /// Counts all rows of a range.
@@ -99,7 +103,7 @@ impl<'a> Tally<'a> {
         if let (Unit::Code, Counters::Each { counts, .. }) = (self.unit, &mut self.counters) {
             return self.column.tally_range(rows, counts);
         }
-        let mut codes = Vec::with_capacity(BLOCK_ROWS as usize);
+        let mut codes = std::mem::take(&mut self.codes);
         for start in rows.clone().step_by(BLOCK_ROWS as usize) {
             codes.clear();
             let end = rows.end.min(start.saturating_add(BLOCK_ROWS));
@@ -233,15 +237,13 @@ impl Segment {
         if let Some(counts) = self.counts.get(slot).filter(|_| keeps) {
             return Some(counts);
         }
-        let counts: Arc<[u32]> = match self.postings_by_code(slot, column) {
+        if let Some(sets) = self.postings_by_code(slot, column) {
             // These tell it as fast as what is kept would.
-            Some(sets) => return Some(sets.iter().map(RowSet::count).collect()),
-            None => {
-                let mut counts = vec![0; column.codes_count() as usize];
-                column.tally_range(0..self.rows_count, &mut counts);
-                counts.into()
-            }
-        };
+            return Some(sets.iter().map(RowSet::count).collect());
+        }
+        let mut counts = vec![0; column.codes_count() as usize];
+        column.tally_range(0..self.rows_count, &mut counts);
+        let counts: Arc<[u32]> = counts.into();
         if keeps {
             self.counts.insert(slot, &counts, &self.budget);
         }

@@ -320,7 +320,7 @@ fn draw_store(random: &mut Random) -> (Store, Reference, Option<Sample>) {
     let mut tickets = sample
         .as_ref()
         .map_or(Vec::new(), |sample| sample.tickets().to_vec());
-    while tickets.len() < tickets_max && !is_spent(&random) {
+    while tickets.len() < tickets_max && !is_spent(random) {
         tickets.append(&mut make_tickets(random, 1));
     }
     let mut reference = Reference::new();

@@ -4,7 +4,7 @@ use ticketdex::{Action, Answer, Chunks, Counts, Explain, Format, Snapshot};
 
 /// Tickets, or how many of them have which values.
 pub(crate) enum Found {
-    Tickets(Answer),
+    Tickets(Box<Answer>),
     Counts(Counts),
 }
 
@@ -12,7 +12,7 @@ impl Found {
     /// Asks a snapshot.
     pub(crate) fn of(action: &Action, snapshot: &Snapshot) -> Found {
         match action {
-            Action::GetTickets(query) => Found::Tickets(snapshot.answer(query)),
+            Action::GetTickets(query) => Found::Tickets(snapshot.answer(query).into()),
             Action::CountTickets(query) => Found::Counts(snapshot.count_by(query)),
         }
     }
@@ -28,7 +28,7 @@ impl Found {
     /// Returns the response in a format.
     pub(crate) fn chunks(&self, format: Format) -> Chunks {
         match self {
-            Found::Tickets(answer) => answer.clone().into_chunks(format),
+            Found::Tickets(answer) => Answer::clone(answer).into_chunks(format),
             Found::Counts(counts) => counts.clone().into_chunks(format),
         }
     }

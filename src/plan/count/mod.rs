@@ -220,12 +220,11 @@ fn parties(query: &CountQuery) -> Vec<(Cow<'_, Query>, Vec<usize>)> {
             continue;
         };
         let field = Some(key.field());
-        match fields.iter().position(|own| *own == field) {
-            Some(party) => parties[party].1.push(at),
-            None => {
-                fields.push(field);
-                parties.push((Cow::Owned(matching), vec![at]));
-            }
+        if let Some(party) = fields.iter().position(|own| *own == field) {
+            parties[party].1.push(at);
+        } else {
+            fields.push(field);
+            parties.push((Cow::Owned(matching), vec![at]));
         }
     }
     parties
@@ -274,7 +273,7 @@ fn count_segment<'s, 'k>(
     mode: CountMode,
 ) -> Vec<Groups<'s>> {
     let count = matches.found.count();
-    let mut tallied = Vec::new();
+    let mut left = Vec::new();
     let mut tallies = Vec::new();
     let mut groups: Vec<Groups<'s>> = Vec::new();
     for (at, key) in keys.enumerate() {
@@ -284,7 +283,7 @@ fn count_segment<'s, 'k>(
             None => key.kind.empty_groups(count),
             Some((own, Some(counted))) => key.kind.groups(own.column, counted),
             Some((own, None)) => {
-                tallied.push((at, own));
+                left.push((at, own));
                 tallies.push(Tally::new(own.column, own.unit(), count));
                 // Counted below, with the others.
                 key.kind.empty_groups(0)
@@ -294,7 +293,7 @@ fn count_segment<'s, 'k>(
     if !tallies.is_empty() {
         matches.count_into(&mut tallies);
     }
-    for ((at, own), tally) in tallied.into_iter().zip(tallies) {
+    for ((at, own), tally) in left.into_iter().zip(tallies) {
         groups[at] = own.kind.groups(own.column, own.settle(tally.finish()));
     }
     groups

@@ -42,7 +42,7 @@ pub(super) struct KeyColumn<'a> {
     pub(super) column: &'a Column,
 }
 
-impl<'a> KeyColumn<'a> {
+impl KeyColumn<'_> {
     pub(super) fn unit(self) -> Unit {
         match self.kind {
             Kind::Date(_) => Unit::Day,
