@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 
 use super::block::BLOCK_ROWS;
 use super::budget::Budget;
@@ -172,33 +172,38 @@ pub(crate) fn by_class(column: &Column, counted: Vec<Counted<u64>>) -> Vec<Count
 /// store's budget.
 #[derive(Debug, Default)]
 pub(super) struct KeptCounts {
-    kept: ArcSwap<HashMap<Slot, Arc<[u32]>>>,
+    /// None until the first is made: most segments are small, and few are counted by.
+    kept: ArcSwapOption<Table>,
 }
+
+type Table = HashMap<Slot, Arc<[u32]>>;
 
 const ENTRY_BYTES: usize = size_of::<(Slot, Arc<[u32]>)>();
 
 impl KeptCounts {
     fn get(&self, slot: Slot) -> Option<Arc<[u32]>> {
-        self.kept.load().get(&slot).map(Arc::clone)
+        let kept = self.kept.load();
+        kept.as_ref()?.get(&slot).map(Arc::clone)
     }
 
     /// Keeps the counts of a slot, if there is room. Cost: a copy of the table.
     fn insert(&self, slot: Slot, counts: &Arc<[u32]>, budget: &Budget) {
         loop {
             let kept = self.kept.load_full();
-            if kept.contains_key(&slot) {
+            let own = kept.iter().flat_map(|table| table.iter());
+            if own.clone().any(|(own, _)| *own == slot) {
                 return;
             }
-            let mut next = HashMap::with_capacity(kept.len() + 1);
-            next.extend(kept.iter().map(|(&slot, own)| (slot, Arc::clone(own))));
+            let mut next = Table::with_capacity(own.clone().count() + 1);
+            next.extend(own.map(|(&slot, counts)| (slot, Arc::clone(counts))));
             next.insert(slot, Arc::clone(counts));
-            let more = heap_bytes(&next).saturating_sub(heap_bytes(&kept));
+            let more = heap_bytes(&next).saturating_sub(kept.as_deref().map_or(0, heap_bytes));
             let Some(reservation) = budget.reserve(more) else {
                 return;
             };
             // Room was asked for beside this table, so no other may be replaced.
-            let replaced = self.kept.compare_and_swap(&kept, Arc::new(next));
-            if Arc::ptr_eq(&replaced, &kept) {
+            let replaced = self.kept.compare_and_swap(&kept, Some(Arc::new(next)));
+            if replaced.as_ref().map(Arc::as_ptr) == kept.as_ref().map(Arc::as_ptr) {
                 reservation.keep();
                 return;
             }
@@ -207,19 +212,20 @@ impl KeptCounts {
 
     /// Drops what is kept.
     pub(super) fn clear(&self) {
-        self.kept.store(Arc::default());
+        self.kept.store(None);
     }
 
     /// Returns the heap bytes of what is kept.
     pub(super) fn bytes(&self) -> usize {
-        heap_bytes(&self.kept.load())
+        self.kept.load().as_deref().map_or(0, heap_bytes)
     }
 }
 
-fn heap_bytes(kept: &HashMap<Slot, Arc<[u32]>>) -> usize {
+fn heap_bytes(kept: &Table) -> usize {
     let counts = kept.values();
     let counts = counts.map(|counts| ARC_BYTES + size_of_val::<[u32]>(counts));
-    counts.sum::<usize>() + table_bytes(kept.capacity(), ENTRY_BYTES)
+    let frame = ARC_BYTES + size_of::<Table>();
+    frame + counts.sum::<usize>() + table_bytes(kept.capacity(), ENTRY_BYTES)
 }
 
 impl Segment {
