@@ -16,7 +16,7 @@ use common::hostile::{
     TICKETS_COUNT, huge_documents, huge_lines, long_keywords, long_requests, long_tid_patterns,
     read, snapshot,
 };
-use ticketdex::{PlanMode, Query, Request, Snapshot, Store, Strategy, Ticket};
+use ticketdex::{PlanMode, Query, Snapshot, Store, Strategy, Ticket};
 
 /// The ratio that is good enough: larger caches are missed, and trees are deeper.
 const RATIO_MAX: f64 = 8.0;
@@ -41,8 +41,8 @@ fn least(rounds_count: usize, run: impl Fn(usize) -> Duration) -> [Duration; 2] 
 fn answer(request: &str) -> Duration {
     let snapshot = snapshot();
     let start = Instant::now();
-    if let Ok(parsed) = request.parse::<Request>() {
-        assert!(snapshot.answer(&parsed.query).total() <= TICKETS_COUNT as u64);
+    if let Ok(query) = request.parse::<Query>() {
+        assert!(snapshot.answer(&query).total() <= TICKETS_COUNT as u64);
     }
     start.elapsed()
 }

@@ -64,12 +64,15 @@
 //!   it from any thread.
 //! * [`Query`] is a request as data, parsed or [built](Query::builder), and always valid: a list of
 //!   [`FieldFilter`]s, each a field and a [`FieldTest`] of its value, an order, a page and the
-//!   [`Fields`] to show; [`Request`] is one with the format and the key that came with it.
+//!   [`Fields`] to show; [`Request`] is what is asked ([`Action`]) with the format and the key that
+//!   came with it.
 //! * [`Snapshot`] is the tickets as of one commit, and never changes.
 //! * [`Removal`] is a ticket that a commit removed, of those that [`Snapshot::removed_since`] tells
 //!   of; with `changed_since` in a query that is what a copy elsewhere needs to follow a store.
 //! * [`Answer`] is what a query matched: the total, the [`Record`]s in order, and the response
 //!   in a [`Format`], written at once or pulled as [`Chunks`].
+//! * [`CountQuery`] is what to count and by what, with the filters of a query; [`Counts`] is how many
+//!   tickets have each value ([`Snapshot::count_by`]).
 //! * [`Explain`] is the plan of an answer with the work that it took.
 //! * [`Error`] is what can go wrong, with a stable code, the variable and what would be valid.
 //!
@@ -199,18 +202,19 @@ pub use model::batch::{Batch, BatchChange, Patch, Value};
 pub use model::error::{Error, ErrorKind, Position};
 pub use model::value::{Moment, fold};
 pub use model::{
-    CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, Field, FieldKind, Format, TEXT_BYTES_MAX,
-    Ticket, is_custom_name,
+    CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, DatePart, Field, FieldKind, Format,
+    TEXT_BYTES_MAX, Ticket, is_custom_name,
 };
 pub use plan::{
-    Access, Answer, Counted, Explain, FilterPlan, Records, SegmentPlan, Strategy, WalkMatching,
-    Work,
+    Access, Answer, Counted, Counts, Explain, FilterPlan, Group, KeyCounts, Records, SegmentPlan,
+    Strategy, WalkMatching, Work,
 };
 #[doc(hidden)]
-pub use plan::{FilterMode, PlanMode};
+pub use plan::{CountMode, CountWay, FilterMode, PlanMode};
 pub use query::{
-    AnyField, Cursor, Direction, FieldFilter, FieldTest, Fields, FilterValue, FilterValues,
-    OrderKey, Query, QueryBuilder, Request, SortKey, TidFilter, TidPattern,
+    Action, AnyField, CountKey, CountQuery, CountQueryBuilder, Cursor, Direction, FieldFilter,
+    FieldTest, Fields, FilterValue, FilterValues, OrderKey, Query, QueryBuilder, Request, SortKey,
+    TidFilter, TidPattern,
 };
 pub use response::{Chunks, error_response};
 /// The crate whose `RoaringTreemap` is a set of ticket numbers, in the version that fits.

@@ -341,6 +341,7 @@ impl Snapshot {
             memory.revisions += segment.revision_bytes();
             memory.versions += segment.versions_bytes();
             memory.terms += segment.terms_bytes();
+            memory.counts += segment.counts_bytes();
             memory.tombstones += live.dead.bytes();
             memory.frame += FRAME_BYTES;
         }
@@ -457,6 +458,8 @@ pub struct Memory {
     pub words: usize,
     /// The row sets of terms that were asked for.
     pub terms: usize,
+    /// How many rows have each value, of fields that tickets were counted by.
+    pub counts: usize,
     /// Which rows tickets were that were changed in part, what differs, and since which commit.
     pub revisions: usize,
     /// The numbers of the commits that put the rows, where they are of several.
@@ -488,6 +491,7 @@ impl Default for Memory {
             orders: 0,
             words: 0,
             terms: 0,
+            counts: 0,
             revisions: 0,
             versions: 0,
             tombstones: 0,
@@ -512,6 +516,7 @@ impl Memory {
             + self.orders
             + self.words
             + self.terms
+            + self.counts
             + self.revisions
             + self.versions
             + self.tombstones

@@ -15,7 +15,7 @@ const ORDER: &str = "a list of output variables or custom_fields.NAME, each with
 const DIRECTION: &str = "ASC or DESC";
 const FLAG: &str = "Y or N";
 const FORMAT: &str = "xml, json, delimited or csv";
-const ACTION: &str = "get_tickets";
+const ACTION: &str = "get_tickets or count_tickets";
 const CURSOR: &str = "the token of a cursor, as an answer gives it";
 
 /// Values that a variable cannot have: request, variable, value as decoded, what is valid.

@@ -23,7 +23,7 @@ use http::{HeaderName, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use ticketdex::http::{Api, ChunkStream, Key, Served, SetupError};
-use ticketdex::{Format, Import, ImportFormat, Query, Snapshot, Store, Ticket};
+use ticketdex::{Action, Format, Import, ImportFormat, Query, Snapshot, Store, Ticket};
 
 const MEDIA_TYPES: [(Format, &str); 4] = [
     (Format::Xml, "application/xml"),
@@ -40,11 +40,21 @@ fn folder() -> PathBuf {
 fn expected(snapshot: &Snapshot, text: &str, default: Format) -> (u16, String, Vec<u8>) {
     match text.parse::<ticketdex::Request>() {
         Ok(request) => {
-            let answer = snapshot.answer(&request.query);
             let mut body = Vec::new();
             let format = request.format.unwrap_or(default);
-            answer.write_to(format, &mut body).unwrap();
-            (200, answer.total().to_string(), body)
+            let total = match &request.action {
+                Action::GetTickets(query) => {
+                    let answer = snapshot.answer(query);
+                    answer.write_to(format, &mut body).unwrap();
+                    answer.total()
+                }
+                Action::CountTickets(query) => {
+                    let counts = snapshot.count_by(query);
+                    counts.write_to(format, &mut body).unwrap();
+                    counts.total()
+                }
+            };
+            (200, total.to_string(), body)
         }
         Err(error) => {
             let format = ticketdex::Request::find_format(text).unwrap_or(default);
@@ -130,7 +140,12 @@ fn the_page_is_answered_as_printed() {
 #[test]
 fn head_has_the_headers_of_get_and_no_body() {
     let api = open(100);
-    for (query, length) in [("count=3", true), ("", false), ("count=x", true)] {
+    for (query, length) in [
+        ("count=3", true),
+        ("", false),
+        ("count=x", true),
+        ("action=count_tickets&by=status,custom_fields.a", true),
+    ] {
         let got = ask(&api, query, &[]);
         let head = run(send(&api, make(Method::HEAD, query, &[], Body::empty())));
         assert_eq!(
@@ -161,6 +176,19 @@ fn a_form_continues_the_query() {
             "count=5\n",
         ),
         ("key=b&count_only=Y", "", 200, "count=30\n"),
+        (
+            "key=b&by=locked",
+            "action=count_tickets&start_tid=21",
+            200,
+            "count=10\nfield=locked&distinct=",
+        ),
+        (
+            "key=b&action=count_tickets",
+            "by=tid",
+            400,
+            "error=invalid_value&message=by+is+",
+        ),
+        ("key=b", "by=cid", 400, "error=unknown_variable&"),
         ("key=b&tid=7", "tid=8", 400, "error=duplicate_variable&"),
         ("key=b", "key=b", 400, "error=duplicate_variable&"),
         ("key=x", "key=b", 401, "error=unknown_key&"),

@@ -61,6 +61,16 @@ fn answers_of_too_many_records_are_refused() {
         ("start_tid=21", 200),
         ("start_tid=20", 400),
         ("tid=*&count=20&page=3", 200),
+        ("action=count_tickets", 200),
+        (
+            "action=count_tickets&by=cid,phone,uid,custom_fields.Room",
+            200,
+        ),
+        // Each of eleven keys has one group, of tickets without a value.
+        (
+            "action=count_tickets&by=cid,phone,uid,group,source,status,locked,merged,email,contact,category",
+            400,
+        ),
     ] {
         let reply = ask(&api, query, &[]);
         let code = if status == 400 {

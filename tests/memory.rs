@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use given::{CALLS, Counting, GIVEN, PEAK};
 use ticketdex::synth::{Requests, Tickets};
-use ticketdex::{Batch, Field, Options, Patch, Query, Reader, Request, Snapshot, Store, Ticket};
+use ticketdex::{Batch, Field, Options, Patch, Query, Reader, Snapshot, Store, Ticket};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -204,8 +204,8 @@ fn counts_allocate_little() {
     let snapshot = store.snapshot();
     let calls = |request: &str| {
         let before = CALLS.load(Relaxed);
-        let request: Request = request.parse().unwrap();
-        let answer = snapshot.answer(&request.query);
+        let query: Query = request.parse().unwrap();
+        let answer = snapshot.answer(&query);
         let calls = CALLS.load(Relaxed) - before;
         assert!(answer.total() > 0 && answer.explain().segments.len() == 1);
         calls

@@ -489,7 +489,10 @@ impl Evaluator<'_> {
     }
 
     fn reply(&self, tickets: &[Ticket], request: &Request) -> Option<Reply> {
-        let query = &request.query;
+        let query = request.query()?;
+        if query.after().is_some() || query.before().is_some() {
+            return None; // It does not claim to know places.
+        }
         let tids = self.in_order(self.matching(tickets, query)?, query)?;
         let mut total = tids.len() as u64;
         let page = match (query.count(), query.page(), self.bug) {

@@ -13,13 +13,14 @@ mod common;
 use std::collections::BTreeMap;
 use std::thread;
 
-use common::nasty::{Random, make_request, make_tickets, split};
+use common::checks::compare_counts;
+use common::nasty::{Random, make_count_request, make_request, make_tickets, split};
 use common::worlds::Sample;
 use ticketdex::reference::Reference;
 use ticketdex::synth::World;
 use ticketdex::{
-    Batch, Field, Format, Options, PlanMode, Query, Request, Snapshot, SortKey, Store, Strategy,
-    Ticket,
+    Batch, CountKey, CountQuery, Field, Format, Options, PlanMode, Query, Snapshot, SortKey, Store,
+    Strategy, Ticket,
 };
 
 const REQUESTS_A_STORE: u64 = 40;
@@ -290,12 +291,9 @@ fn run_store(seed: u64, shape: Shape, tickets_count: usize, requests: u64, tally
             make_request(&mut random, &tickets)
         };
         let _named = OnFailure(seed, &request);
-        let parsed: Request = request.parse().unwrap();
-        assert_eq!(
-            parsed.query.to_string().parse::<Query>().unwrap(),
-            parsed.query
-        );
-        tally.note_request(&request, &parsed.query);
+        let query: Query = request.parse().unwrap();
+        assert_eq!(query.to_string().parse::<Query>().unwrap(), query);
+        tally.note_request(&request, &query);
         tally.note("store", [format!("{shape:?}")]);
         let segments = match all.len() {
             0 => "no segment",
@@ -307,8 +305,57 @@ fn run_store(seed: u64, shape: Shape, tickets_count: usize, requests: u64, tally
         if has_dead {
             tally.note("store", ["tombstones".to_owned()]);
         }
-        compare(&snapshot, &reference, &parsed.query, tally);
+        compare(&snapshot, &reference, &query, tally);
     }
+    for _ in 0..requests.div_ceil(4) {
+        let request = if shape == Shape::FewValues && !random.is_one_in(4) {
+            make_few_values_count(&mut random)
+        } else {
+            make_count_request(&mut random, &tickets)
+        };
+        let _named = OnFailure(seed, &request);
+        let groups_count = compare_counts(&snapshot, &reference, &request);
+        tally.note("counted", [counted_kind(groups_count).to_owned()]);
+        let query: CountQuery = request.parse().unwrap();
+        let keys = query.keys().iter().map(|key| match key {
+            CountKey::Custom(_) => "custom_fields".to_owned(),
+            key => key.to_string(),
+        });
+        tally.note("key", keys);
+    }
+}
+
+fn counted_kind(groups_count: usize) -> &'static str {
+    match groups_count {
+        0 => "nothing",
+        1 => "1 group",
+        _ => "groups",
+    }
+}
+
+/// Counts by fields of few values under filters on such fields.
+fn make_few_values_count(random: &mut Random) -> String {
+    let fields = ["status", "source", "category", "priority", "uid", "locked"];
+    let mut by: Vec<&str> = (0..=random.below(3))
+        .map(|_| random.choose(&fields))
+        .collect();
+    if random.is_one_in(3) {
+        by.push(random.choose(&["date_opened.year", "due_date.day", "cid", "linked_asset"]));
+    }
+    let mut request = format!("action=count_tickets&by={}", by.join(","));
+    for _ in 0..random.below(3) {
+        let operator = random.choose(&["", "", "!"]);
+        let (field, value) = (random.choose(&fields[..4]), random.choose(&VALUES));
+        request = format!("{request}&{field}{operator}={value}");
+    }
+    let rests = [
+        "",
+        "&exclude_own=Y",
+        "&exclude_own=Y",
+        "&top=2",
+        "&end_tid=300",
+    ];
+    request + random.choose(&rests)
 }
 
 /// Compares the stores of these seeds.
@@ -321,6 +368,22 @@ fn run_stores(seeds: impl Iterator<Item = u64>) -> Tally {
         run_store(seed, shape, tickets_count, REQUESTS_A_STORE, &mut tally);
     }
     tally
+}
+
+/// The names of all keys, of custom fields one for all.
+fn count_keys() -> Vec<String> {
+    let with_parts = Field::ALL.into_iter().flat_map(|field| {
+        let parts = ["", ".year", ".month", ".day"];
+        parts.map(|part| format!("{}{part}", field.name()))
+    });
+    let is_key = |name: &String| {
+        matches!(
+            CountKey::from_name(name),
+            Some(CountKey::Field(_) | CountKey::Part(..))
+        )
+    };
+    let custom = std::iter::once("custom_fields".to_owned());
+    with_parts.filter(is_key).chain(custom).collect()
 }
 
 #[test]
@@ -389,6 +452,14 @@ fn engine_and_reference_agree() {
         let count = tally.occurred.get(&name).copied().unwrap_or_default();
         assert!(count * 100 >= tally.pairs, "{name} only {count} times");
     }
+    // Counts are asked for a quarter as often, by some forty keys.
+    for name in names("key", count_keys()) {
+        let count = tally.occurred.get(&name).copied().unwrap_or_default();
+        assert!(count * 1000 >= tally.pairs, "{name} only {count} times");
+    }
+    let counted = tally.occurred.get("counted groups").copied();
+    let counted = counted.unwrap_or_default();
+    assert!(counted * 8 >= tally.pairs, "most counts are of nothing");
 }
 
 /// Blocks of 4,096 rows, and what differs once a store has more than one of them.

@@ -73,6 +73,12 @@ fn queries_answer() {
 }
 
 #[test]
+fn counts_agree() {
+    let (inputs_count, groups_count) = replay("count_vs_reference", checks::count_vs_reference);
+    assert!(groups_count > 10 * inputs_count, "{groups_count} groups");
+}
+
+#[test]
 fn stores_live() {
     let (inputs_count, records_count) = replay("store_ops", checks::store_ops);
     // Inputs that ask nothing would find nothing.

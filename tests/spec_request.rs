@@ -2,8 +2,8 @@
 //! answer by hand. What is refused is in `bad_requests.rs`.
 
 use ticketdex::{
-    Direction, Field, Format, Import, ImportFormat, Moment, Options, OrderKey, Query, Request,
-    Snapshot, SortKey, Store, TidFilter,
+    Action, Direction, Field, Format, Import, ImportFormat, Moment, Options, OrderKey, Query,
+    Request, Snapshot, SortKey, Store, TidFilter,
 };
 
 /// The store of these tests: one ticket a line.
@@ -172,7 +172,10 @@ fn key_and_format_are_the_callers() {
     let request: Request = "KEY=+a%00&Format=DELIMITED&status=x".parse().unwrap();
     assert_eq!(request.key.as_deref(), Some(" a\0"));
     assert_eq!(request.format, Some(Format::Delimited));
-    assert_eq!(request.query, "status=x".parse().unwrap());
+    assert_eq!(
+        request.action,
+        Action::GetTickets("status=x".parse().unwrap())
+    );
     let request: Request = "key=&format=".parse().unwrap();
     assert_eq!((request.key, request.format), (None, None));
 }

@@ -38,7 +38,7 @@ use super::refusal::Refusal;
 use super::served::{Log, Report, Served, repeats_key, without_keys};
 use crate::model::Format;
 use crate::model::error::{Error, ErrorKind};
-use crate::query::Request;
+use crate::query::{Action, Request};
 use crate::response::error_response;
 use crate::store::Reader;
 
@@ -51,7 +51,7 @@ const X_PREVIOUS_CURSOR: HeaderName = HeaderName::from_static("x-previous-cursor
 /// The version of the snapshot that was asked: what `changed_since` is to be the next time.
 const X_SNAPSHOT_VERSION: HeaderName = HeaderName::from_static("x-snapshot-version");
 
-/// `get_tickets` over HTTP: a [`tower_service::Service`] that answers every request that it gets.
+/// `get_tickets` and `count_tickets` over HTTP: a [`tower_service::Service`] that answers every request that it gets.
 ///
 /// A clone is another handle to the same. It answers whatever path it is called with; where it is
 /// mounted is the router's to say. It must be called within a tokio runtime.
@@ -257,7 +257,7 @@ impl Shared {
         let request = exchange.note(parsed, &shown, repeats)?;
         let task = Task {
             reader: self.reader.clone(),
-            query: request.query,
+            action: request.action,
             format: exchange.format,
             csv_safe: self.csv_safe,
             coding: negotiate::coding(&exchange.parts.headers),
@@ -367,7 +367,10 @@ impl Exchange {
         match parsed {
             Ok(request) => {
                 if !repeats_key {
-                    self.served.set_request(&request.query.to_string());
+                    self.served.set_request(&match &request.action {
+                        Action::GetTickets(query) => query.to_string(),
+                        Action::CountTickets(query) => query.to_string(),
+                    });
                 }
                 Ok(request)
             }

@@ -64,8 +64,8 @@ impl Builder {
         self
     }
 
-    /// Sets the most records of one answer; past it the status is 400, `too_many_records`. There
-    /// is no limit unless set: an export of everything costs time and a chunk of memory.
+    /// Sets the most records of one answer, or groups of counts; past it the status is 400,
+    /// `too_many_records`. There is no limit unless set: an export of everything costs time and a chunk of memory.
     pub fn records_max(mut self, count: u64) -> Builder {
         self.limits.records_max = Some(count);
         self

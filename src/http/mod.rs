@@ -54,7 +54,7 @@
 //!
 //! `GET`, `HEAD`, and `POST` of a form (`application/x-www-form-urlencoded`); the body of a `POST`
 //! continues the query, as if `&` stood between them. The variables are those of [`Query`] with
-//! `action`, `key` and `format`. Any path is answered that the service is mounted on, in that letter
+//! `action`, `key` and `format`, or with `action=count_tickets` those of [`CountQuery`]. Any path is answered that the service is mounted on, in that letter
 //! case. In a URL `>` and `<` must be escaped: `date_opened%3E=2014-02-01`; a raw one is no HTTP and is
 //! refused before it comes here.
 //!
@@ -114,6 +114,7 @@
 //! the service's own, and [`ChunkStream`] for bodies; all but the last without this feature.
 //!
 //! [`Query`]: crate::Query
+//! [`CountQuery`]: crate::CountQuery
 //! [`Request::find_key`]: crate::Request::find_key
 //! [`Format::media_type`]: crate::Format::media_type
 //! [`error_response`]: crate::error_response

@@ -101,6 +101,17 @@ impl Refusal {
         }
     }
 
+    pub(super) fn too_many_groups(count: u64, count_max: u64) -> Refusal {
+        let message = format!(
+            "the counts would have {count} groups but may have {count_max}; \
+             top gives fewer of each key"
+        );
+        Refusal {
+            message: message.into(),
+            ..Refusal::new(StatusCode::BAD_REQUEST, "too_many_records", "")
+        }
+    }
+
     pub(super) fn overloaded() -> Refusal {
         let message = "too many requests are being answered; try again later";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).with(RETRY_AFTER, "1")

@@ -517,8 +517,7 @@ pub(crate) fn unknown_variable(name: &str, expected: &'static str) -> Error {
 
 /// Cuts a value at 100 characters, so that an error is never out of proportion.
 pub(crate) fn shorten(value: &str) -> String {
-    const CHARS_MAX: usize = 100;
-    value.chars().take(CHARS_MAX).collect()
+    value.chars().take(message::SHOWN_CHARS_MAX).collect()
 }
 
 // One word, so that a `Result<()>` stays as cheap to return as a pointer.

@@ -14,6 +14,7 @@
 
 pub(crate) mod batch;
 mod cell;
+pub(crate) mod date_part;
 pub(crate) mod digits;
 pub(crate) mod draft;
 pub(crate) mod error;
@@ -32,6 +33,7 @@ use chrono::NaiveDateTime;
 
 pub use cell::Cell;
 pub(crate) use cell::CellMut;
+pub use date_part::DatePart;
 use error::{Error, ErrorKind, shorten};
 pub use format::Format;
 

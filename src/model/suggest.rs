@@ -1,6 +1,6 @@
 //! What somebody probably meant who wrote a name that does not exist.
 
-use super::{Field, is_custom_name};
+use super::{DatePart, Field, FieldKind, is_custom_name};
 
 /// The most edits between a word and what is suggested for it, for each three of its letters.
 const EDITS_A_LETTER: usize = 3;
@@ -61,13 +61,23 @@ pub(super) fn output_name(word: &str) -> Option<&'static str> {
 }
 
 /// Returns the first word of a list of fields that is none, or of an order's that is no direction.
-pub(super) fn unknown_word(list: &str, is_order: bool) -> Option<&str> {
+///
+/// Where the list has keys to count by, a date may have a part.
+pub(super) fn unknown_word<'a>(list: &'a str, variable: &str) -> Option<&'a str> {
     const PREFIX: &str = "custom_fields.";
     let is_known = |word: &str| {
         let custom = word.split_at_checked(PREFIX.len());
         let custom = custom.filter(|(prefix, _)| prefix.eq_ignore_ascii_case(PREFIX));
+        let is_part = || {
+            let parts = word.rsplit_once('.').filter(|_| variable == "by");
+            parts.is_some_and(|(date, part)| {
+                let field = Field::from_name(date);
+                field.is_some_and(|it| it.kind() == FieldKind::Date)
+                    && DatePart::from_name(part).is_some()
+            })
+        };
         custom.map_or_else(
-            || Field::from_name(word).is_some(),
+            || Field::from_name(word).is_some() || is_part(),
             |(_, name)| is_custom_name(name),
         )
     };
@@ -77,7 +87,7 @@ pub(super) fn unknown_word(list: &str, is_order: bool) -> Option<&str> {
             .any(|it| it.eq_ignore_ascii_case(word))
     };
     list.split(',').find_map(|item| {
-        if !is_order {
+        if variable != "order" {
             let name = Some(item.trim());
             return name.filter(|name| !name.is_empty() && !is_known(name));
         }
@@ -131,14 +141,14 @@ mod tests {
             ("UID,Custom_Fields.Serial desc", None),
             ("", None),
         ] {
-            assert_eq!(unknown_word(list, true), word, "{list}");
+            assert_eq!(unknown_word(list, "order"), word, "{list}");
         }
         for (list, word) in [
             (" uid, cid ,,custom_fields.a", None),
             ("cid uid", Some("cid uid")),
             ("cid, stats desc", Some("stats desc")),
         ] {
-            assert_eq!(unknown_word(list, false), word, "{list}");
+            assert_eq!(unknown_word(list, "fields"), word, "{list}");
         }
     }
 }

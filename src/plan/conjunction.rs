@@ -16,6 +16,7 @@
 //! * Tombstones are subtracted here and nowhere else.
 
 mod asked;
+mod counted;
 
 use std::ops::Range;
 use std::sync::Arc;

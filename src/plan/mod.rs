@@ -20,6 +20,7 @@ mod blocks;
 mod bucket;
 mod conjunction;
 mod cost;
+mod count;
 mod due;
 mod explain;
 mod filter;
@@ -67,6 +68,9 @@ use selection::Member;
 use task::{Task, Window};
 
 pub use answer::{Answer, Records};
+#[doc(hidden)]
+pub use count::{CountMode, CountWay};
+pub use count::{Counts, Group, KeyCounts};
 use explain::SegmentSketch;
 pub use explain::{Access, Counted, Explain, FilterPlan, SegmentPlan, WalkMatching, Work};
 pub(crate) use rows::Rows;

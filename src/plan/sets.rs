@@ -56,10 +56,15 @@ impl Snapshot {
         mode: PlanMode,
     ) -> Answer {
         let mut filters = Filters::of(query, self.names());
-        let rows_of = |segment: &Segment| Arc::new(rows_within(segment, tids));
-        let segments = self.segments().iter();
-        filters.within = segments.map(|live| rows_of(&live.segment)).collect();
+        filters.within = self.rows_within(tids);
         self.answer_of(query, filters, mode)
+    }
+
+    /// Returns the rows of each segment whose tickets are in a set.
+    pub(super) fn rows_within(&self, tids: &RoaringTreemap) -> Vec<Arc<RowSet>> {
+        let segments = self.segments().iter();
+        let rows = segments.map(|live| rows_within(&live.segment, tids).into());
+        rows.collect()
     }
 }
 

@@ -372,6 +372,11 @@ impl FieldFilter {
         FieldFilter { field, test }
     }
 
+    /// Returns whether the filter is on a field, a custom one by its name in any ASCII case.
+    pub(super) fn is_of(&self, field: &AnyField) -> bool {
+        self.field.compare(field) == Ordering::Equal
+    }
+
     /// Returns whether another filter makes the same kind of test on the same field.
     pub(super) fn is_alike(&self, other: &FieldFilter) -> bool {
         self.compare(other) == Ordering::Equal

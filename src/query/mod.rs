@@ -3,7 +3,7 @@
 //! A [`Query`] can only be made valid, by [`QueryBuilder`] or by parsing, so whatever
 //! takes one need not check it again and cannot fail. What its parts mean stands on [`Query`];
 //! [`filter`] is the algebra of its filters, and the form-urlencoded text is read by [`parse`] and
-//! printed by [`mod@print`]. Nothing here knows how tickets are stored.
+//! printed by [`mod@print`]. A [`CountQuery`] is such filters with what to count by. Nothing here knows how tickets are stored.
 //!
 //! # Invariants
 //!
@@ -13,6 +13,7 @@
 //!   names no key twice, and nothing after `tid`, which decides alone.
 
 mod builder;
+mod count;
 mod cursor;
 mod fields;
 mod filter;
@@ -32,10 +33,11 @@ use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::Moment;
 
 pub use builder::QueryBuilder;
+pub use count::{CountKey, CountQuery, CountQueryBuilder};
 pub use cursor::Cursor;
 pub use fields::Fields;
 pub use filter::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
-pub use parse::Request;
+pub use parse::{Action, Request};
 pub use tid::{TidFilter, TidPattern};
 
 pub(crate) use cursor::CursorValue;
@@ -138,6 +140,27 @@ impl Query {
     /// ```
     pub fn filters(&self) -> &[FieldFilter] {
         &self.filters
+    }
+
+    /// Returns the query of the same tickets without an order, a window or a list of fields.
+    fn into_filters(self) -> Query {
+        Query {
+            count: None,
+            page: None,
+            count_only: false,
+            order: Vec::new(),
+            fields: None,
+            after: None,
+            before: None,
+            ..self
+        }
+    }
+
+    /// Returns the query without the filters on a field.
+    fn without(&self, field: &AnyField) -> Query {
+        let mut query = self.clone();
+        query.filters.retain(|filter| !filter.is_of(field));
+        query
     }
 
     /// Returns the tests on one of the 38 fields.
@@ -329,6 +352,8 @@ const LIST_EXPECTED: &str = "a list of output variables, uid, group, escalation 
     custom_fields.NAME, parted by commas";
 const LIST_BUT_TID_EXPECTED: &str = "a list of output variables but tid, uid, group, escalation \
     or custom_fields.NAME, parted by commas";
+const BY_EXPECTED: &str = "a list of at most 16 fields that have a filter by value, \
+    custom_fields.NAME, or dates with .year, .month or .day, parted by commas";
 const TID_EXPECTED: &str = "a ticket number, or a pattern of digits and *";
 const POSITIVE_EXPECTED: &str = "an integer from 1 to 18446744073709551615";
 

@@ -17,16 +17,17 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use super::count::{CountKey, CountQuery, CountQueryBuilder};
 use super::cursor::{CURSOR_EXPECTED, Cursor};
 use super::fields::Fields;
 use super::filter::{
     AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value, split_custom,
 };
 use super::variable::{
-    NAMES, Single, Variable, known_names, operator_name, shown_name, unknown_name,
+    ActionName, NAMES, Single, Variable, known_names, operator_name, shown_name, unknown_name,
 };
 use super::{
-    DATE_EXPECTED, Direction, INTEGER_EXPECTED, LIST_BUT_TID_EXPECTED, LIST_EXPECTED,
+    BY_EXPECTED, DATE_EXPECTED, Direction, INTEGER_EXPECTED, LIST_BUT_TID_EXPECTED, LIST_EXPECTED,
     ORDER_EXPECTED, POSITIVE_EXPECTED, Query, QueryBuilder, SortKey, TID_EXPECTED, TidFilter,
     invalid, terms_of,
 };
@@ -36,9 +37,36 @@ use crate::model::{Field, FieldKind, Format, is_custom_name};
 
 const DIRECTION_EXPECTED: &str = "ASC or DESC";
 
-/// A request: a query, with what the caller handles itself.
+/// What a request asks for.
 ///
-/// The text of a request, its variables and their values are described on [`Query`].
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Action, Request};
+///
+/// let request: Request = "by=status&action=count_tickets".parse()?;
+/// let Action::CountTickets(query) = request.action else { panic!("it counts") };
+/// assert_eq!(query.keys().len(), 1);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// `get_tickets`, also where there is no `action`: the tickets that match, or their number.
+    GetTickets(Query),
+    /// `count_tickets`: how many tickets match, and how many have each value.
+    CountTickets(CountQuery),
+}
+
+impl Default for Action {
+    fn default() -> Action {
+        Action::GetTickets(Query::default())
+    }
+}
+
+/// A request: what is asked for, with what the caller handles itself.
+///
+/// The text of a request, its variables and their values are described on [`Query`], and on
+/// [`CountQuery`] what `count_tickets` has of its own.
 ///
 /// [`Display`](std::fmt::Display) prints the canonical text without the key, so that a request
 /// can stand in a log: what it prints parses back to an equal request that has no key. `Debug`
@@ -58,8 +86,8 @@ const DIRECTION_EXPECTED: &str = "ASC or DESC";
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Request {
-    /// The tickets asked for.
-    pub query: Query,
+    /// What is asked for.
+    pub action: Action,
     /// The form of the response, where the request names one.
     pub format: Option<Format>,
     /// The API key, where the request has one.
@@ -69,7 +97,9 @@ pub struct Request {
 /// A request being read.
 #[derive(Default)]
 struct Reading {
+    action: ActionName,
     builder: QueryBuilder,
+    counting: CountQueryBuilder,
     seen: [bool; NAMES.len()],
     /// By operator: one bit a field that has stood with it and may not again.
     seen_fields: [u64; 4],
@@ -82,11 +112,11 @@ struct Reading {
 
 impl Reading {
     fn pair(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        let Some(variable) = Variable::from_name(name) else {
+        let Some(variable) = Variable::from_name(name, self.action) else {
             return Err(ErrorKind::UnknownVariable {
-                variable: shorten(&unknown_name(name)),
+                variable: shorten(&unknown_name(name, self.action)),
                 value: Some(shorten(value)),
-                expected: known_names(),
+                expected: known_names(self.action),
             }
             .into());
         };
@@ -171,8 +201,10 @@ impl Reading {
         // What concerns the query alone is written into it; a builder is a long thing to move.
         let query = &mut self.builder.query;
         match single {
-            Single::Action if value == "get_tickets" => {}
-            Single::Action => return Err(fail("get_tickets")),
+            Single::Action => {
+                let action = ActionName::from_value(value);
+                action.ok_or_else(|| fail("get_tickets or count_tickets"))?;
+            }
             Single::Key => self.key = Some(value.to_owned()),
             Single::Format => {
                 let format = Format::from_name(value);
@@ -184,10 +216,15 @@ impl Reading {
                 self.builder.page_shown = Some(shorten(value));
             }
             Single::CountOnly => {
-                query.count_only = value.eq_ignore_ascii_case("Y");
-                if !query.count_only && !value.eq_ignore_ascii_case("N") {
-                    return Err(fail("Y or N"));
-                }
+                query.count_only = parse_flag(value).ok_or_else(|| fail("Y or N"))?;
+            }
+            Single::By => {
+                let keys = CountKey::parse_list(value);
+                self.counting.keys = keys.ok_or_else(|| fail(BY_EXPECTED))?;
+            }
+            Single::Top => self.counting.top = Some(positive()?),
+            Single::ExcludeOwn => {
+                self.counting.excludes_own = parse_flag(value).ok_or_else(|| fail("Y or N"))?;
             }
             Single::Order => {
                 self.order = parse_order(value).ok_or_else(|| fail(ORDER_EXPECTED))?;
@@ -264,12 +301,24 @@ impl Reading {
             self.builder.add_key(key, direction.unwrap_or(default));
         }
         self.builder.finish()?;
+        let query = self.builder.query;
+        let action = match self.action {
+            ActionName::GetTickets => Action::GetTickets(query),
+            ActionName::CountTickets => {
+                Action::CountTickets(self.counting.matching(query).build()?)
+            }
+        };
         Ok(Request {
-            query: self.builder.query,
+            action,
             format: self.format,
             key: self.key,
         })
     }
+}
+
+fn parse_flag(word: &str) -> Option<bool> {
+    let is_yes = word.eq_ignore_ascii_case("Y");
+    (is_yes || word.eq_ignore_ascii_case("N")).then_some(is_yes)
 }
 
 fn parse_direction(word: &str) -> Option<Direction> {
@@ -332,6 +381,24 @@ fn duplicate(variable: &'static str, value: &str) -> Error {
 }
 
 impl Request {
+    /// Returns the query of a request for tickets; none of one that counts them by value.
+    ///
+    /// ```
+    /// use ticketdex::Request;
+    ///
+    /// let request: Request = "status=Open".parse()?;
+    /// assert_eq!(request.query().unwrap().to_string(), "status=Open");
+    /// let request: Request = "action=count_tickets&by=status".parse()?;
+    /// assert_eq!(request.query(), None);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn query(&self) -> Option<&Query> {
+        match &self.action {
+            Action::GetTickets(query) => Some(query),
+            Action::CountTickets(_) => None,
+        }
+    }
+
     /// Returns the format that a request names, also where the request has errors.
     ///
     /// So the response to a bad request comes in the format that its sender reads. None
@@ -377,6 +444,22 @@ fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
         .map(|(_, value)| value)
 }
 
+/// Returns what a request asks for: what its first `action` says that is not empty.
+///
+/// Cost: a look at the first letter of each name, and the decoding of few pairs.
+fn find_action(text: &str) -> ActionName {
+    let text = text.strip_prefix('?').unwrap_or(text);
+    // No other name is decoded to this one.
+    let named = text
+        .split('&')
+        .filter(|pair| pair.starts_with(['a', 'A', '%']));
+    let value = named.filter_map(|pair| find_first(pair, Single::Action));
+    let action = value
+        .take(1)
+        .find_map(|value| ActionName::from_value(&value));
+    action.unwrap_or_default()
+}
+
 /// Returns the decoded pairs of a request.
 fn pairs(text: &str) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(text.strip_prefix('?').unwrap_or(text).as_bytes())
@@ -394,7 +477,10 @@ impl FromStr for Request {
     /// [`ErrorKind::PageNeedsCount`], [`ErrorKind::PageNeedsWildcard`], [`ErrorKind::InvalidValue`]
     /// for a cursor of another order, and [`ErrorKind::CursorConflict`].
     fn from_str(text: &str) -> Result<Request, Error> {
-        let mut reading = Reading::default();
+        let mut reading = Reading {
+            action: find_action(text),
+            ..Reading::default()
+        };
         for (name, value) in pairs(text) {
             reading.pair(&name, &value)?;
         }
@@ -406,8 +492,37 @@ impl FromStr for Query {
     type Err = Error;
 
     /// Reads a request and keeps its query: a `format` and a `key` are checked and dropped.
+    ///
+    /// # Errors
+    ///
+    /// Those of a [`Request`]; and that `action` is invalid, where it is not `get_tickets`.
     fn from_str(text: &str) -> Result<Query, Error> {
-        text.parse().map(|request: Request| request.query)
+        match text.parse::<Request>()?.action {
+            Action::GetTickets(query) => Ok(query),
+            Action::CountTickets(_) => {
+                let (other, own) = (ActionName::CountTickets, ActionName::GetTickets);
+                Err(invalid("action", other.value(), own.value()).into())
+            }
+        }
+    }
+}
+
+impl FromStr for CountQuery {
+    type Err = Error;
+
+    /// Reads a request and keeps what it counts: a `format` and a `key` are checked and dropped.
+    ///
+    /// # Errors
+    ///
+    /// Those of a [`Request`]; and that `action` is invalid, where it is not `count_tickets`.
+    fn from_str(text: &str) -> Result<CountQuery, Error> {
+        match text.parse::<Request>()?.action {
+            Action::CountTickets(query) => Ok(query),
+            Action::GetTickets(_) => {
+                let action = find_first(text, Single::Action).unwrap_or_default();
+                Err(invalid("action", &action, ActionName::CountTickets.value()).into())
+            }
+        }
     }
 }
 
@@ -448,6 +563,8 @@ mod tests {
             "fields=tid,custom_fields.b,custom_fields.A,SUBJECT,custom_fields.B,escalation",
             "linked_asset=a%2Cb&linked_asset=+c&locked=n&date_opened=2014-02-01",
             "?&&=&".trim_end_matches("=&"),
+            "action=count_tickets&by=uid,custom_fields.b.year,due_date.DAY&top=007&exclude_own=y&uid=x",
+            "by=&exclude_own=n&%61CTION=&action=count_tickets&keyword=a&tid=1*&start_date=2/1/2014",
         ];
         for text in requests {
             let request: Request = text

@@ -14,8 +14,10 @@ use form_urlencoded::byte_serialize;
 use serde::{Serialize, Serializer};
 
 use super::filter::{AnyField, FieldFilter, FieldTest, FilterValue};
-use super::variable::Single;
-use super::{Direction, OrderKey, Query, Request, SortKey, TidFilter};
+use super::variable::{ActionName, Single};
+use super::{
+    Action, CountKey, CountQuery, Direction, OrderKey, Query, Request, SortKey, TidFilter,
+};
 use crate::model::value::{Moment, write_date};
 use crate::model::{Field, Format};
 
@@ -94,6 +96,15 @@ impl Pairs<'_, '_> {
         self.single(Single::Before, query.before())
     }
 
+    fn counting(&mut self, query: &CountQuery) -> fmt::Result {
+        self.single(Single::Action, Some(ActionName::CountTickets.value()))?;
+        self.query(query.matching())?;
+        let keys: Vec<String> = query.keys().iter().map(CountKey::to_string).collect();
+        self.single(Single::By, joined(&keys, ","))?;
+        self.single(Single::Top, query.top())?;
+        self.single(Single::ExcludeOwn, query.excludes_own().then_some("Y"))
+    }
+
     /// Prints a filter by values or a bound, as a pair a value.
     fn filter(&mut self, filter: &FieldFilter) -> fmt::Result {
         let field = match &filter.field {
@@ -124,12 +135,38 @@ impl fmt::Display for Query {
     }
 }
 
+impl fmt::Display for CountQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Pairs { f, is_first: true }.counting(self)
+    }
+}
+
+/// A query as its canonical request, which [`CountQuery`]'s `FromStr` reads back.
+impl Serialize for CountQuery {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Prints the key as a response names it: `status`, `date_opened.month`, `custom_fields.NAME`.
+impl fmt::Display for CountKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CountKey::Part(_, part) => write!(f, "{}.{part}", self.field()),
+            _ => self.field().fmt(f),
+        }
+    }
+}
+
 /// The canonical text without the key.
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pairs = Pairs { f, is_first: true };
         pairs.single(Single::Format, self.format.map(Format::name))?;
-        pairs.query(&self.query)
+        match &self.action {
+            Action::GetTickets(query) => pairs.query(query),
+            Action::CountTickets(query) => pairs.counting(query),
+        }
     }
 }
 
@@ -137,7 +174,7 @@ impl fmt::Display for Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("query", &self.query)
+            .field("action", &self.action)
             .field("format", &self.format)
             .field("has_key", &self.key.is_some())
             .finish()

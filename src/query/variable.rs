@@ -5,6 +5,29 @@
 use super::filter::{AnyField, Operator};
 use crate::model::Field;
 
+/// What a request asks for, which says what variables it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ActionName {
+    #[default]
+    GetTickets,
+    CountTickets,
+}
+
+impl ActionName {
+    /// Returns the action of a value, which has no other spelling.
+    pub(super) fn from_value(value: &str) -> Option<ActionName> {
+        let mut all = [ActionName::GetTickets, ActionName::CountTickets].into_iter();
+        all.find(|action| action.value() == value)
+    }
+
+    pub(super) const fn value(self) -> &'static str {
+        match self {
+            ActionName::GetTickets => "get_tickets",
+            ActionName::CountTickets => "count_tickets",
+        }
+    }
+}
+
 /// A variable of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Variable {
@@ -44,10 +67,13 @@ pub(super) enum Single {
     Fields,
     After,
     Before,
+    By,
+    Top,
+    ExcludeOwn,
 }
 
 /// The names of the variables that may stand once, by their discriminants.
-pub(super) const NAMES: [(&str, Single); 21] = [
+pub(super) const NAMES: [(&str, Single); 24] = [
     ("action", Single::Action),
     ("key", Single::Key),
     ("format", Single::Format),
@@ -69,14 +95,17 @@ pub(super) const NAMES: [(&str, Single); 21] = [
     ("fields", Single::Fields),
     ("after", Single::After),
     ("before", Single::Before),
+    ("by", Single::By),
+    ("top", Single::Top),
+    ("exclude_own", Single::ExcludeOwn),
 ];
 
 impl Variable {
     /// Returns the variable of a pair's decoded name.
     ///
     /// A `!`, `>` or `<` at the end of the name is an operator. None for what is no variable, and
-    /// for an operator that the field before it does not have.
-    pub(super) fn from_name(name: &str) -> Option<Variable> {
+    /// for an operator that the field before it does not have, and for what the action does not know.
+    pub(super) fn from_name(name: &str, action: ActionName) -> Option<Variable> {
         let (base, operator) = Operator::split(name);
         if operator == Operator::Equal {
             // What is asked for most comes first.
@@ -86,7 +115,7 @@ impl Variable {
             }
             let single = NAMES.iter().find(|(own, _)| own.eq_ignore_ascii_case(base));
             if let Some(&(_, single)) = single {
-                return Some(Variable::Single(single));
+                return single.is_of(action).then_some(Variable::Single(single));
             }
             for (own, variable) in [("empty", Variable::Empty), ("present", Variable::Present)] {
                 if own.eq_ignore_ascii_case(base) {
@@ -110,6 +139,22 @@ impl Variable {
 }
 
 impl Single {
+    /// Returns whether an action knows the variable.
+    fn is_of(self, action: ActionName) -> bool {
+        match self {
+            Single::Count
+            | Single::Page
+            | Single::CountOnly
+            | Single::Order
+            | Single::OrderDirection
+            | Single::Fields
+            | Single::After
+            | Single::Before => action == ActionName::GetTickets,
+            Single::By | Single::Top | Single::ExcludeOwn => action == ActionName::CountTickets,
+            _ => true,
+        }
+    }
+
     /// Returns the name of the variable on the page.
     pub(super) fn name(self) -> &'static str {
         NAMES[self as usize].0
@@ -155,10 +200,11 @@ pub(super) fn operator_name(field: Field, operator: Operator) -> &'static str {
 /// Returns the name of a pair that is no variable as an error shows it.
 ///
 /// Where only the operator is wrong, it is shown as it is written: `tid!=`.
-pub(super) fn unknown_name(name: &str) -> String {
+pub(super) fn unknown_name(name: &str, action: ActionName) -> String {
     let (base, operator) = Operator::split(name);
     let is_name = Operator::split(base).1 == Operator::Equal;
-    let is_known = Variable::from_name(base).is_some() || AnyField::from_name(base).is_some();
+    let is_known =
+        Variable::from_name(base, action).is_some() || AnyField::from_name(base).is_some();
     if is_name && is_known && operator != Operator::Equal {
         return format!("{name}=");
     }
@@ -166,9 +212,11 @@ pub(super) fn unknown_name(name: &str) -> String {
 }
 
 /// Returns the names that a request may use, as a list.
-pub(super) fn known_names() -> &'static str {
-    static KNOWN: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    KNOWN.get_or_init(|| {
+pub(super) fn known_names(action: ActionName) -> &'static str {
+    use std::sync::OnceLock;
+
+    static KNOWN: [OnceLock<String>; 2] = [const { OnceLock::new() }; 2];
+    KNOWN[action as usize].get_or_init(|| {
         let filters = Field::FILTERS.into_iter().map(Field::request_name);
         let is_other = |field: &Field| {
             let field = AnyField::Field(*field);
@@ -177,7 +225,8 @@ pub(super) fn known_names() -> &'static str {
         let is_named = |field: &Field| Field::FILTERS.contains(field) || *field == Field::DueDate;
         let others = Field::ALL.into_iter().filter(is_other);
         let others = others.filter(|field| !is_named(field)).map(Field::name);
-        let names = NAMES.iter().map(|(name, _)| *name).chain(filters);
+        let names = NAMES.iter().filter(|(_, single)| single.is_of(action));
+        let names = names.map(|(name, _)| *name).chain(filters);
         let names = names.chain(["empty", "present"]).chain(others);
         let names: Vec<&str> = names.chain(["custom_fields.NAME"]).collect();
         format!(

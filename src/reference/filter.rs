@@ -30,15 +30,15 @@ fn cell<'a>(ticket: &'a Ticket, field: &AnyField) -> Cell<'a> {
     }
 }
 
-/// The elements of a list, folded: parted by commas, without white space around them.
-fn elements(list: &str) -> Vec<String> {
+/// The elements of a list: parted by commas, without white space around them.
+pub(super) fn elements(list: &str) -> Vec<&str> {
     let parts = list
         .split(',')
         .map(|part| part.trim_matches(char::is_whitespace));
-    parts.filter(|part| !part.is_empty()).map(fold).collect()
+    parts.filter(|part| !part.is_empty()).collect()
 }
 
-fn is_list(field: &AnyField) -> bool {
+pub(super) fn is_list(field: &AnyField) -> bool {
     let lists = [
         Field::LinkedAsset,
         Field::LinkedCalls,
@@ -51,7 +51,7 @@ fn is_list(field: &AnyField) -> bool {
 fn equals_any(ticket: &Ticket, field: &AnyField, values: &FilterValues) -> bool {
     match (cell(ticket, field), values) {
         (Cell::Text(list), FilterValues::Texts(texts)) if is_list(field) => {
-            let elements = elements(list);
+            let elements: Vec<String> = elements(list).into_iter().map(fold).collect();
             texts.iter().any(|text| elements.contains(&fold(text)))
         }
         (Cell::Text(own), FilterValues::Texts(texts)) => {

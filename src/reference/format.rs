@@ -13,6 +13,7 @@ use std::fmt::Write;
 use chrono::{Datelike, NaiveDateTime, Timelike};
 use form_urlencoded::byte_serialize;
 
+use super::count::KeyCounts;
 use crate::model::{Cell, Field, Format, Ticket};
 use crate::query::Fields;
 
@@ -82,6 +83,92 @@ pub(super) fn count(total: u64, format: Format) -> String {
         Format::Json => format!("{{\n\t\"count\" : \"{total}\"\n}}\n"),
         Format::Delimited => format!("count={total}\n"),
         Format::Csv => csv_record(&["count".into()]) + &csv_record(&[total.to_string()]),
+    }
+}
+
+/// Returns the body of a response with counts by value.
+pub(super) fn counts(total: u64, keys: &[KeyCounts], format: Format) -> String {
+    match format {
+        Format::Xml => {
+            let mut lines = vec!["<?xml version=\"1.0\"?>".to_owned(), "<counts>".to_owned()];
+            lines.push(format!("\t<count>{total}</count>"));
+            for key in keys {
+                lines.push("\t<by>".to_owned());
+                lines.push(format!("\t\t<field>{}</field>", key.field));
+                lines.push(format!("\t\t<distinct>{}</distinct>", key.distinct));
+                for (value, count) in &key.groups {
+                    let value = escape_xml(&counted_value(key, value));
+                    lines.push("\t\t<group>".to_owned());
+                    lines.push(format!("\t\t\t<value>{value}</value>"));
+                    lines.push(format!("\t\t\t<count>{count}</count>"));
+                    lines.push("\t\t</group>".to_owned());
+                }
+                lines.push("\t</by>".to_owned());
+            }
+            lines.push("</counts>\n".to_owned());
+            lines.join("\n")
+        }
+        Format::Json => {
+            let shown: Vec<String> = keys.iter().map(json_key).collect();
+            let end = if shown.is_empty() { "" } else { "\n" };
+            let shown = shown.join(",\n");
+            format!("{{\n\t\"count\" : \"{total}\",\n\t\"by\": [\n{shown}{end}\t]\n}}\n")
+        }
+        Format::Delimited => {
+            let mut lines = vec![format!("count={total}\n")];
+            for key in keys {
+                let KeyCounts {
+                    field, distinct, ..
+                } = key;
+                lines.push(format!("field={field}&distinct={distinct}\n"));
+                for (value, count) in &key.groups {
+                    let value = if key.is_url_encoded {
+                        encode(value)
+                    } else {
+                        escape_delimited(value)
+                    };
+                    lines.push(format!("field={field}&value={value}&count={count}\n"));
+                }
+            }
+            lines.concat()
+        }
+        Format::Csv => {
+            let mut records = vec![vec!["field".into(), "value".into(), "count".into()]];
+            records.push(vec![String::new(), String::new(), total.to_string()]);
+            for key in keys {
+                let groups = key.groups.iter();
+                records.extend(groups.map(|(value, count)| {
+                    vec![key.field.clone(), value.clone(), count.to_string()]
+                }));
+            }
+            records.iter().map(|values| csv_record(values)).collect()
+        }
+    }
+}
+
+fn json_key(key: &KeyCounts) -> String {
+    let groups = key.groups.iter().map(|(value, count)| {
+        let value = quote_json(&counted_value(key, value));
+        format!(
+            "\t\t\t\t{{\n\t\t\t\t\t\"value\" : {value},\n\t\t\t\t\t\"count\" : \"{count}\"\n\t\t\t\t}}"
+        )
+    });
+    let groups = groups.collect::<Vec<_>>().join(",\n");
+    let end = if groups.is_empty() { "" } else { "\n" };
+    let KeyCounts {
+        field, distinct, ..
+    } = key;
+    format!(
+        "\t\t{{\n\t\t\t\"field\" : \"{field}\",\n\t\t\t\"distinct\" : \"{distinct}\",\n\t\t\t\"groups\": [\n{groups}{end}\t\t\t]\n\t\t}}"
+    )
+}
+
+/// The value of a group as XML and JSON show it, before the format's own escaping.
+fn counted_value(key: &KeyCounts, value: &str) -> String {
+    if key.is_url_encoded {
+        encode(value)
+    } else {
+        value.to_owned()
     }
 }
 

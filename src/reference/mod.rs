@@ -15,6 +15,7 @@
 //!
 //! Every request looks at every ticket and folds whatever it compares.
 
+mod count;
 mod filter;
 mod format;
 mod place;
@@ -32,7 +33,7 @@ use crate::model::{
     CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, CellMut, Field, FieldKind, Format,
     TEXT_BYTES_MAX, Ticket,
 };
-use crate::query::{Cursor, Direction, OrderKey, Query, SortKey, TidFilter};
+use crate::query::{AnyField, CountQuery, Cursor, Direction, OrderKey, Query, SortKey, TidFilter};
 
 pub use place::cursor_of;
 
@@ -215,6 +216,24 @@ impl Reference {
         }
     }
 
+    /// Returns the body of the response to counting by value in a format.
+    ///
+    /// ```
+    /// use ticketdex::reference::Reference;
+    /// use ticketdex::{CountQuery, Format, Ticket};
+    ///
+    /// let ticket = Ticket { tid: 7, status: "Open".into(), ..Ticket::default() };
+    /// let reference = Reference::from_tickets([ticket])?;
+    /// let query: CountQuery = "action=count_tickets&by=status".parse()?;
+    /// let body = reference.respond_counts(&query, Format::Csv);
+    /// assert_eq!(body, b"field,value,count\r\n,,1\r\nstatus,Open,1\r\n");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn respond_counts(&self, query: &CountQuery, format: Format) -> Vec<u8> {
+        let total = self.total(query.matching());
+        format::counts(total, &self.key_counts(query), format).into_bytes()
+    }
+
     /// Returns the cursor of the page's last ticket, if another that matches comes after it.
     pub fn next(&self, query: &Query) -> Option<Cursor> {
         let page = self.page(query);
@@ -241,11 +260,23 @@ impl Reference {
     ///
     /// A ticket that is not here, by its number, is of commit 1.
     pub fn matches(&self, query: &Query, ticket: &Ticket) -> bool {
-        let (terms, excluded) = (query.terms(), query.excluded_terms());
+        self.matches_but(query, ticket, |_| false)
+    }
+
+    /// Whether a ticket matches every filter of a query but those on some fields.
+    pub(super) fn matches_but(
+        &self,
+        query: &Query,
+        ticket: &Ticket,
+        is_left_out: impl Fn(&AnyField) -> bool,
+    ) -> bool {
         let version = self.version_of(ticket.tid).unwrap_or(1);
+        let (terms, excluded) = (query.terms(), query.excluded_terms());
+        let filters = query.filters().iter();
+        let mut filters = filters.filter(|filter| !is_left_out(&filter.field));
         query.changed_since().is_none_or(|since| version > since)
             && matches_tid(query, ticket)
-            && query.filters().iter().all(|it| filter::matches(it, ticket))
+            && filters.all(|it| filter::matches(it, ticket))
             && terms.iter().all(|term| matches_term(ticket, term))
             && !excluded.iter().any(|term| matches_term(ticket, term))
     }

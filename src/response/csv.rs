@@ -11,6 +11,7 @@
 //!   quotes, and a text may be longer than a chunk.
 
 use super::columns::Columns;
+use super::counts::CountsStyle;
 use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
@@ -30,6 +31,15 @@ const fn style(is_safe: bool) -> Style {
         quoting: Some(Quoting { is_safe }),
         record,
         count,
+        counts: CountsStyle {
+            head: |total| format!("field,value,count\r\n,,{total}\r\n"),
+            key: |_, _| String::new(),
+            group: |name, value, count| format!("{name},{value},{count}\r\n"),
+            between: "",
+            last: "",
+            key_end: "",
+            foot: "",
+        },
         error,
     }
 }

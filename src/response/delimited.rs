@@ -5,6 +5,7 @@
 //! would be escaped too; no identifier holds one.
 
 use super::columns::Columns;
+use super::counts::CountsStyle;
 use super::template::Layout;
 use super::{Escapes, Style, make_escapes};
 use crate::model::Field;
@@ -19,6 +20,15 @@ pub(super) static STYLE: Style = Style {
     quoting: None,
     record,
     count,
+    counts: CountsStyle {
+        head: count,
+        key: |name, distinct| format!("field={name}&distinct={distinct}\n"),
+        group: |name, value, count| format!("field={name}&value={value}&count={count}\n"),
+        between: "",
+        last: "",
+        key_end: "",
+        foot: "",
+    },
     error,
 };
 

@@ -5,6 +5,7 @@
 //! below U+0020 too; no identifier and no shown message holds one.
 
 use super::columns::Columns;
+use super::counts::CountsStyle;
 use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
@@ -18,6 +19,23 @@ pub(super) static STYLE: Style = Style {
     quoting: None,
     record,
     count,
+    counts: CountsStyle {
+        head: |total| format!("{{\n\t\"count\" : \"{total}\",\n\t\"by\": [\n"),
+        key: |name, distinct| {
+            format!(
+                "\t\t{{\n\t\t\t\"field\" : \"{name}\",\n\t\t\t\"distinct\" : \"{distinct}\",\n\t\t\t\"groups\": [\n"
+            )
+        },
+        group: |_, value, count| {
+            format!(
+                "\t\t\t\t{{\n\t\t\t\t\t\"value\" : \"{value}\",\n\t\t\t\t\t\"count\" : \"{count}\"\n\t\t\t\t}}"
+            )
+        },
+        between: ",\n",
+        last: "\n",
+        key_end: "\t\t\t]\n\t\t}",
+        foot: "\t]\n}\n",
+    },
     error,
 };
 

@@ -1,9 +1,10 @@
-//! The record walk: from rows in order to the bytes of a response, chunk by chunk.
+//! Responses: from rows in order, or counts, to bytes, chunk by chunk.
 //!
 //! A format says once how a record looks, as glue and values in between; for each segment
-//! this becomes a [`Template`]. Rows are taken some at a time: a [`Block`] puts their records
-//! together column by column, and the walk copies them out row by row. It knows nothing of
-//! the formats, and they know nothing of rows; a new format is one file and one line.
+//! this becomes a [`Template`](template::Template). Rows are taken some at a time: a [`Block`](block::Block) puts their records
+//! together column by column, and the [`Walk`] copies them out row by row. It knows nothing of
+//! the formats, and they know nothing of rows; a new format is one file and one line. Counts by
+//! value have a walk of their own, [`CountsWalk`].
 //!
 //! # Invariants
 //!
@@ -20,10 +21,12 @@
 
 mod block;
 mod columns;
+mod counts;
 mod csv;
 mod delimited;
 mod json;
 mod template;
+mod walk;
 mod xml;
 
 #[cfg(test)]
@@ -34,12 +37,12 @@ use std::io;
 
 use crate::model::error::Error;
 use crate::model::{Format, is_identifier_char};
-use crate::plan::{Answer, Rows};
-use crate::snapshot::RowId;
-use block::{BLOCK_ROWS_MAX, Block, Place};
+use crate::plan::{Answer, Counts};
 use columns::Columns;
+use counts::{CountsStyle, CountsWalk};
 use csv::{Quoting, decode_some};
-use template::{Layout, Template};
+use template::Layout;
+use walk::Walk;
 
 /// The most bytes that one chunk holds.
 const CHUNK_BYTES_MAX: usize = 64 << 10;
@@ -91,6 +94,7 @@ struct Style {
     record: fn(&mut Layout<'_>, &Columns, &[String]),
     /// Makes the body of a count.
     count: fn(u64) -> String,
+    counts: CountsStyle,
     /// Makes the body of an error, of its code and its message without control characters.
     error: fn(&str, &str) -> String,
 }
@@ -167,18 +171,6 @@ impl Window<'_> {
     }
 }
 
-/// What of a response is written next.
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// The head, or the whole body of a count, from a byte on.
-    Head(usize),
-    /// The record of the next row, from a place on.
-    Records(Place),
-    /// The foot, from a byte on.
-    Foot(usize),
-    Done,
-}
-
 /// The bytes of a response, pulled chunk by chunk; owns its snapshot.
 ///
 /// A chunk holds at most 64 KiB, whatever the records hold; the first of an answer
@@ -206,52 +198,24 @@ enum Stage {
 /// # Ok::<(), ticketdex::Error>(())
 /// ```
 pub struct Chunks {
-    answer: Answer,
-    style: &'static Style,
-    columns: Columns,
-    rows: Rows,
-    /// Rows that are fetched, and how many of them have been in a block.
-    ids: Vec<RowId>,
-    ids_gathered: usize,
-    is_first: bool,
-    /// By segment, made when the first of its rows comes.
-    templates: Vec<Option<Template>>,
-    /// Records of one segment, and how many of them are written.
-    block: Block,
-    block_segment: u32,
-    block_written: usize,
-    head: Vec<u8>,
-    foot: &'static str,
-    stage: Stage,
+    content: Content,
     chunk_bytes: usize,
 }
 
+/// What is written.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a page of tickets is asked for most, and shall cost no allocation more"
+)]
+enum Content {
+    Records(Walk),
+    Counts(CountsWalk),
+}
+
 impl Chunks {
-    fn new(answer: Answer, format: Format) -> Chunks {
-        let style = Style::of(format);
-        let columns = Columns::of(answer.fields(), answer.snapshot().names());
-        let (head, foot) = if answer.is_count_only() {
-            ((style.count)(answer.total()).into_bytes(), "")
-        } else {
-            let names = answer.snapshot().custom_names();
-            ((style.head)(&columns, names).into_bytes(), style.foot)
-        };
-        let segments = answer.snapshot().segments();
+    fn new(content: Content) -> Chunks {
         Chunks {
-            style,
-            columns,
-            rows: answer.rows(),
-            templates: segments.iter().map(|_| None).collect(),
-            ids: Vec::new(),
-            ids_gathered: 0,
-            is_first: true,
-            block: Block::default(),
-            block_segment: 0,
-            block_written: 0,
-            answer,
-            head,
-            foot,
-            stage: Stage::Head(0),
+            content,
             chunk_bytes: FIRST_CHUNK_BYTES,
         }
     }
@@ -282,8 +246,12 @@ impl Chunks {
     /// ```
     #[must_use]
     pub fn csv_safe(mut self, is_safe: bool) -> Chunks {
-        if self.style.quoting.is_some() {
-            self.style = if is_safe {
+        let style = match &mut self.content {
+            Content::Records(walk) => &mut walk.style,
+            Content::Counts(walk) => &mut walk.style,
+        };
+        if style.quoting.is_some() {
+            *style = if is_safe {
                 &csv::SAFE_STYLE
             } else {
                 &csv::STYLE
@@ -333,95 +301,11 @@ impl Chunks {
         chunk.clear();
         chunk.reserve_exact(bytes_max);
         let mut window = Window { chunk, bytes_max };
-        while window.left() > 0 && self.advance(&mut window) {}
-        self.answer.add_bytes_written(chunk.len() as u64);
+        match &mut self.content {
+            Content::Records(walk) => walk.fill(&mut window),
+            Content::Counts(walk) => walk.fill(&mut window),
+        }
         !chunk.is_empty()
-    }
-
-    /// Writes until the stage is through or the chunk is full; false where nothing more can be.
-    fn advance(&mut self, window: &mut Window<'_>) -> bool {
-        let cut = match self.stage {
-            Stage::Head(from) => {
-                let cut = window.put(&self.head, from);
-                self.stage = cut.map_or(Stage::Records(Place::default()), Stage::Head);
-                cut.is_some()
-            }
-            Stage::Records(place) => {
-                let cut = self.write_records(place, window);
-                self.stage = cut.map_or(Stage::Foot(0), Stage::Records);
-                cut.is_some()
-            }
-            Stage::Foot(from) => {
-                let cut = window.put(self.foot.as_bytes(), from);
-                self.stage = cut.map_or(Stage::Done, Stage::Foot);
-                cut.is_some()
-            }
-            Stage::Done => true,
-        };
-        !cut
-    }
-}
-
-impl Chunks {
-    /// Writes records, the first from a place on, until the chunk is full or all are through;
-    /// returns the place where the next goes on.
-    fn write_records(&mut self, mut place: Place, window: &mut Window<'_>) -> Option<Place> {
-        while self.block_written < self.block.rows_count() || self.gather() {
-            if window.left() == 0 {
-                return Some(place);
-            }
-            if self.is_first {
-                // Nothing stands before the first record.
-                place = Place::after(self.style.between.len());
-                self.is_first = false;
-            }
-            let live = &self.answer.snapshot().segments()[self.block_segment as usize];
-            let record = (self.block_written, place);
-            let cut = self.block.write(record, &live.segment, self.style, window);
-            if cut.is_some() {
-                return cut;
-            }
-            self.block_written += 1;
-            place = Place::default();
-        }
-        None
-    }
-
-    /// Gathers the next records, as far as they are of one segment; false where there are none.
-    fn gather(&mut self) -> bool {
-        if self.ids_gathered == self.ids.len() && !self.fetch() {
-            return false;
-        }
-        let ids = &self.ids[self.ids_gathered..];
-        self.block_segment = ids[0].segment;
-        let same = ids.iter().take_while(|id| id.segment == self.block_segment);
-        let mut rows = [0; BLOCK_ROWS_MAX];
-        let mut rows_count = 0;
-        for (row, id) in rows.iter_mut().zip(same) {
-            *row = id.row;
-            rows_count += 1;
-        }
-        let snapshot = self.answer.snapshot();
-        let segment = &snapshot.segments()[self.block_segment as usize].segment;
-        let template = self.templates[self.block_segment as usize].get_or_insert_with(|| {
-            let names = snapshot.custom_names();
-            Template::make(segment, self.style, &self.columns, names)
-        });
-        let rows = &rows[..rows_count];
-        self.block.gather(template, segment, rows, self.style);
-        self.ids_gathered += self.block.rows_count();
-        self.block_written = 0;
-        true
-    }
-
-    /// Fetches the next rows; false where there are none.
-    fn fetch(&mut self) -> bool {
-        self.ids.clear();
-        self.ids_gathered = 0;
-        if !self.answer.is_count_only() {
-            self.rows.fill(self.answer.snapshot(), &mut self.ids);
-        }
-        !self.ids.is_empty()
     }
 }
 
@@ -438,10 +322,12 @@ impl std::iter::FusedIterator for Chunks {}
 
 impl fmt::Debug for Chunks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chunks")
-            .field("answer", &self.answer)
-            .field("stage", &self.stage)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("Chunks");
+        match &self.content {
+            Content::Records(walk) => walk.show(&mut shown),
+            Content::Counts(walk) => shown.field("counts", &walk.counts),
+        };
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -479,7 +365,7 @@ impl Answer {
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn write_to<W: io::Write>(&self, format: Format, writer: W) -> Result<u64, Error> {
-        Chunks::new(self.clone(), format).write_to(writer)
+        self.clone().into_chunks(format).write_to(writer)
     }
 
     /// Returns the response in a format as chunks that own the answer's snapshot.
@@ -487,7 +373,46 @@ impl Answer {
     /// An answer can be written many times; `answer.clone().into_chunks(format)` costs
     /// a few reference counts.
     pub fn into_chunks(self, format: Format) -> Chunks {
-        Chunks::new(self, format)
+        Chunks::new(Content::Records(Walk::new(self, format)))
+    }
+}
+
+impl Counts {
+    /// Writes the response in a format; returns how many bytes it has.
+    ///
+    /// A value is written as the variable is: URL-encoded, as custom values are too, or with the
+    /// format's escapes; in CSV as it is. CSV has a record for each group, of the field, the value and
+    /// the count, and before them one of the total alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) where the writer fails; a part of the
+    /// response is written then.
+    ///
+    /// # Cost
+    ///
+    /// Linear in the response. Memory is one chunk of 64 KiB and one value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{CountQuery, Format, Store, Ticket};
+    ///
+    /// let ticket = |tid: u64| Ticket { tid, status: "On hold".into(), ..Ticket::default() };
+    /// let snapshot = Store::from_tickets((1..=4).map(ticket))?.snapshot();
+    /// let counts = snapshot.count_by(&"action=count_tickets&by=status".parse::<CountQuery>()?);
+    /// let mut body = Vec::new();
+    /// counts.write_to(Format::Delimited, &mut body)?;
+    /// assert_eq!(body, b"count=4\nfield=status&distinct=1\nfield=status&value=On+hold&count=4\n");
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn write_to<W: io::Write>(&self, format: Format, writer: W) -> Result<u64, Error> {
+        self.clone().into_chunks(format).write_to(writer)
+    }
+
+    /// Returns the response in a format as chunks that own the counts.
+    pub fn into_chunks(self, format: Format) -> Chunks {
+        Chunks::new(Content::Counts(CountsWalk::new(self, format)))
     }
 }
 

@@ -4,6 +4,7 @@
 //! escapes, and the two bodies without records.
 
 use super::columns::Columns;
+use super::counts::CountsStyle;
 use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
@@ -17,6 +18,21 @@ pub(super) static STYLE: Style = Style {
     quoting: None,
     record,
     count,
+    counts: CountsStyle {
+        head: |total| format!("<?xml version=\"1.0\"?>\n<counts>\n\t<count>{total}</count>\n"),
+        key: |name, distinct| {
+            format!("\t<by>\n\t\t<field>{name}</field>\n\t\t<distinct>{distinct}</distinct>\n")
+        },
+        group: |_, value, count| {
+            format!(
+                "\t\t<group>\n\t\t\t<value>{value}</value>\n\t\t\t<count>{count}</count>\n\t\t</group>\n"
+            )
+        },
+        between: "",
+        last: "",
+        key_end: "\t</by>\n",
+        foot: "</counts>\n",
+    },
     error,
 };
 

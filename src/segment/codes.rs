@@ -186,6 +186,86 @@ impl Codes {
         }
     }
 
+    /// Counts the codes of some ascending rows, each in the counter of its number.
+    pub(super) fn tally(&self, rows: &[u32], counts: &mut [u32]) {
+        fn count<T: Copy + Into<u64>>(codes: &[T], rows: &[u32], counts: &mut [u32]) {
+            for &row in rows {
+                let code: u64 = codes[row as usize].into();
+                counts[code as usize] += 1;
+            }
+        }
+        match self {
+            Codes::Constant(code, _) => counts[*code as usize] += rows.len() as u32,
+            Codes::U8(codes) => count(codes, rows, counts),
+            Codes::U16(codes) => count(codes, rows, counts),
+            Codes::U32(codes) => count(codes, rows, counts),
+            Codes::U64(codes) => count(codes, rows, counts),
+            Codes::Ranked { .. } => {
+                for &row in rows {
+                    counts[self.get(row) as usize] += 1;
+                }
+            }
+            Codes::Listed {
+                rows: listed,
+                codes,
+                ..
+            } => {
+                let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else {
+                    return;
+                };
+                counts[0] += rows.len() as u32;
+                let next = listed.partition_point(|&row| row < first);
+                let among = listed[next..].iter().take_while(|&&row| row <= last);
+                for (at, row) in (next as u32..).zip(among) {
+                    if rows.binary_search(row).is_ok() {
+                        counts[0] -= 1;
+                        counts[codes.get(at) as usize] += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Counts the codes of all rows of a range likewise.
+    pub(super) fn tally_range(&self, rows: Range<u32>, counts: &mut [u32]) {
+        fn count<T: Copy + Into<u64>>(codes: &[T], counts: &mut [u32]) {
+            for &code in codes {
+                counts[code.into() as usize] += 1;
+            }
+        }
+        let span = rows.start as usize..rows.end as usize;
+        let held = match self {
+            Codes::Constant(code, _) => {
+                counts[*code as usize] += span.len() as u32;
+                return;
+            }
+            Codes::U8(codes) => return count(&codes[span], counts),
+            Codes::U16(codes) => return count(&codes[span], counts),
+            Codes::U32(codes) => return count(&codes[span], counts),
+            Codes::U64(codes) => return count(&codes[span], counts),
+            Codes::Ranked { bits, ranks, .. } => {
+                let rank = |row: u32| {
+                    let Some(word) = bits.get(row as usize / 64) else {
+                        // Past the last row: all that are held come before.
+                        let last = bits.last().map_or(0, |word| word.count_ones());
+                        return ranks.last().map_or(0, |before| before + last);
+                    };
+                    let below = (word & ((1 << (row % 64)) - 1)).count_ones();
+                    ranks[row as usize / 64] + below
+                };
+                rank(rows.start)..rank(rows.end)
+            }
+            Codes::Listed { rows: listed, .. } => {
+                let rank = |row: u32| listed.partition_point(|&own| own < row) as u32;
+                rank(rows.start)..rank(rows.end)
+            }
+        };
+        counts[0] += (span.len() - held.len()) as u32;
+        if let Codes::Ranked { codes, .. } | Codes::Listed { codes, .. } = self {
+            codes.tally_range(held, counts);
+        }
+    }
+
     /// Sets in `out` the bits of the rows of `rows` whose code is in `codes`.
     ///
     /// `rows` is at most 64 rows from a multiple of 64 on. Written so that the

@@ -15,7 +15,7 @@
 //!
 //! That of [`Codes`].
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::blob::Blob;
@@ -156,6 +156,39 @@ impl Column {
         self.codes.append_to(rows, out);
     }
 
+    /// Counts the codes of some ascending rows, each in the counter of its number; there must be
+    /// [`codes_count`](Column::codes_count) of them.
+    pub(super) fn tally(&self, rows: &[u32], counts: &mut [u32]) {
+        self.codes.tally(rows, counts);
+    }
+
+    /// Counts the codes of all rows of a range likewise.
+    pub(super) fn tally_range(&self, rows: Range<u32>, counts: &mut [u32]) {
+        self.codes.tally_range(rows, counts);
+    }
+
+    /// Returns how many codes the column can have: one more than the greatest.
+    pub(crate) fn codes_count(&self) -> u64 {
+        match &self.values {
+            Values::Texts(dictionary) => u64::from(dictionary.count()),
+            Values::Distinct(_) | Values::Frame { .. } => self.classes_count(),
+        }
+    }
+
+    /// Returns whether each code is the number of its class, as no two texts fold alike.
+    pub(crate) fn has_class_each(&self) -> bool {
+        self.classes.is_none()
+    }
+
+    /// Returns the least and the greatest number that a row can have, in a column of numbers.
+    pub(super) fn numbers(&self) -> Option<RangeInclusive<u64>> {
+        match &self.values {
+            Values::Frame { base, codes_max } => Some(*base..=base + codes_max.checked_sub(1)?),
+            Values::Distinct(values) => Some(*values.first()?..=*values.last()?),
+            Values::Texts(_) => None,
+        }
+    }
+
     /// Returns the class of a row: its order among the values as requests compare them.
     #[inline]
     pub(crate) fn class(&self, row: u32) -> u64 {
@@ -226,7 +259,7 @@ impl Column {
     }
 
     /// Returns the raw text of a code likewise.
-    pub(super) fn text_of(&self, code: u64) -> &str {
+    pub(crate) fn text_of(&self, code: u64) -> &str {
         self.dictionary()
             .map_or("", |dictionary| dictionary.text(code as u32))
     }

@@ -22,7 +22,7 @@
 //! in all.
 
 use super::block::BLOCK_ROWS;
-use super::{FieldColumn, has_postings};
+use super::{FieldColumn, Segment, Slot, has_postings};
 use crate::model::Field;
 
 /// A cube has at most one cell in this many rows of its segment.
@@ -158,6 +158,24 @@ impl Cube {
         )
     }
 
+    /// Returns how many of these rows have each class of a field, which is an axis too.
+    ///
+    /// Cost: that of [`count`](Cube::count) with all classes of the field, or those selected from it.
+    pub(crate) fn counts_by(&self, selected: &[Selected<'_>], field: Field) -> Vec<u64> {
+        let own = self.axes.iter().find(|axis| axis.field == field);
+        let mut counts = vec![0; own.map_or(0, |axis| axis.classes_count as usize)];
+        let all: Vec<u32> = (0..counts.len() as u32).collect();
+        let classes = classes_of(selected, field).unwrap_or(&all);
+        let others = selected.iter().filter(|(other, _)| *other != field);
+        let mut selected: Vec<Selected<'_>> = others.copied().collect();
+        for class in classes {
+            selected.push((field, std::slice::from_ref(class)));
+            counts[*class as usize] = self.count(&selected);
+            selected.pop();
+        }
+        counts
+    }
+
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.axes) + size_of_val(&*self.cells)
@@ -184,6 +202,22 @@ fn sum(selected: &[Selected<'_>], outer: &[Axis], cells: &[u32]) -> u64 {
     }
 }
 
+impl Segment {
+    /// Returns the cube that counts these rows by a field with the fewest cells, and how many that
+    /// are; none where there is no cube of all these fields.
+    pub(crate) fn cube_by(&self, selected: &[Selected<'_>], field: Field) -> Option<(u64, &Cube)> {
+        let classes = if selected.iter().any(|(own, _)| *own == field) {
+            Vec::new()
+        } else {
+            let column = self.column(Slot::Field(field))?;
+            (0..column.classes_count() as u32).collect()
+        };
+        let own = (!classes.is_empty()).then_some((field, &classes[..]));
+        let selected: Vec<Selected<'_>> = selected.iter().copied().chain(own).collect();
+        self.cube(&selected)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +225,6 @@ mod tests {
     use crate::model::names::CustomNames;
     use crate::segment::budget::Budget;
     use crate::segment::builder::SegmentBuilder;
-    use crate::segment::{Segment, Slot};
 
     /// Every combination of a few folded values, unevenly often.
     fn tickets(count: u64) -> Vec<Ticket> {

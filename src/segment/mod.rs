@@ -34,6 +34,7 @@ pub(crate) mod revision;
 pub(crate) mod rowset;
 pub(crate) mod scan;
 pub(crate) mod sorted;
+pub(crate) mod tally;
 pub(crate) mod terms;
 pub(crate) mod text_column;
 mod text_order;
@@ -55,6 +56,7 @@ use parts::make_postings;
 use revision::Revision;
 use rowset::RowSet;
 use sorted::{LazyRows, SortedRows};
+use tally::KeptCounts;
 use terms::TermSets;
 use text_column::TextColumn;
 use tombstones::Tombstones;
@@ -129,6 +131,7 @@ pub(crate) struct Segment {
     versions_order: LazyRows,
     texts: Texts,
     terms: TermSets,
+    counts: KeptCounts,
     /// Of the store: what readers keep here counts too.
     budget: Arc<Budget>,
     /// The heap bytes of what is there from the start.
@@ -196,6 +199,7 @@ impl Segment {
             orders: Field::ALL.map(|_| LazyRows::default()).into(),
             versions_order: LazyRows::default(),
             terms: TermSets::default(),
+            counts: KeptCounts::default(),
             budget: Arc::clone(budget),
             fixed_bytes: FRAME_BYTES + revision.bytes(),
             text_bytes: 0,
@@ -581,7 +585,7 @@ impl Segment {
     /// Returns the heap bytes that [`drop_kept`](Segment::drop_kept) gives back.
     pub(crate) fn kept_bytes(&self) -> usize {
         let dead: usize = self.orders_there().map(SortedRows::dead_bytes).sum();
-        self.terms.bytes() + dead
+        self.terms.bytes() + self.counts.bytes() + dead
     }
 
     /// Drops what readers keep and can find again, all but orders, which answers borrow.
@@ -589,6 +593,7 @@ impl Segment {
     /// Cost: a look at each order, and a set a kept term.
     pub(crate) fn drop_kept(&self) {
         self.terms.clear();
+        self.counts.clear();
         self.orders_there()
             .for_each(SortedRows::drop_dead_positions);
     }
@@ -631,7 +636,8 @@ impl Segment {
     /// Cost: a look at each order.
     pub(crate) fn bytes(&self) -> usize {
         let made = self.revision().map_or(0, |_| self.columns_bytes());
-        self.fixed_bytes + made + self.orders_bytes() + self.terms.bytes()
+        let kept = self.terms.bytes() + self.counts.bytes();
+        self.fixed_bytes + made + self.orders_bytes() + kept
     }
 
     /// Returns whether a searchable text of a row holds a folded term.

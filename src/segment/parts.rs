@@ -19,6 +19,7 @@ use super::column::Column;
 use super::cube::Cube;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
+use super::tally::KeptCounts;
 use super::terms::TermSets;
 use super::versions::Versions;
 use super::words::Words;
@@ -68,6 +69,7 @@ impl SegmentParts {
             cubes,
             texts: Texts::Own(Box::new(words), versions),
             terms: TermSets::default(),
+            counts: KeptCounts::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
             text_bytes: 0,

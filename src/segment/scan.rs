@@ -40,7 +40,7 @@ const ROW_COST: u64 = 1;
 const TEXT_COST: u64 = 20;
 
 /// Returns the elements of a list: what is between its commas, without white space around it.
-fn elements(list: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
     let parts = list
         .split(',')
         .map(|part| part.trim_matches(char::is_whitespace));

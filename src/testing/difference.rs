@@ -141,7 +141,7 @@ impl fmt::Display for Difference {
 ///             Ok(request) => request,
 ///             Err(error) => return Some(Err(ticketdex::Error::code(&error).to_owned())),
 ///         };
-///         let answer = store.snapshot().answer(&request.query);
+///         let answer = store.snapshot().answer(request.query()?);
 ///         let mut body = Vec::new();
 ///         answer.write_to(request.format.unwrap_or(Format::Xml), &mut body).unwrap();
 ///         Some(Ok(Reply {
@@ -230,7 +230,7 @@ fn compare(case: &Case, implementation: &impl Implementation) -> Option<Differen
 /// Returns the reference's answer in the parts that another has.
 fn expect(case: &Case, request: &Request, got: &Reply) -> Option<Reply> {
     let reference = Reference::from_tickets(case.tickets.iter().cloned()).ok()?;
-    let query = &request.query;
+    let query = request.query()?;
     let format = request.format.unwrap_or(Format::Xml);
     Some(Reply {
         total: got.total.map(|_| reference.total(query)),

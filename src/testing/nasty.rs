@@ -6,6 +6,7 @@
 //! own tickets, so that most answers are not empty. Everything is drawn from a [`Random`]:
 //! from a seed, or from bytes that a fuzzer or a shrinking test has chosen.
 
+mod count;
 mod filter;
 mod request;
 mod value;
@@ -14,6 +15,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use crate::{Batch, Field, FieldKind, Patch, Ticket, Value};
 
+pub use count::make_count_request;
 pub use filter::more_variables;
 pub use request::{VARIABLES, make_refusable, make_request};
 

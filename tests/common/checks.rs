@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use ticketdex::reference::Reference;
 use ticketdex::synth::World;
 use ticketdex::{
-    Batch, Error, Field, Format, Import, ImportFormat, Options, Patch, PlanMode, Query, Request,
-    Snapshot, Store, Ticket,
+    Batch, CountMode, CountQuery, Error, Field, Format, Import, ImportFormat, Options, Patch,
+    PlanMode, Query, Request, Snapshot, Store, Ticket,
 };
 
 use super::allocations::measure;
 use super::foreign;
 use super::model::Model;
-use super::nasty::{Random, make_request, make_tickets, split};
+use super::nasty::{Random, make_count_request, make_request, make_tickets, split};
 use super::worlds::Sample;
 
 /// Prints what a check failed on, as text to paste, while its panic unwinds.
@@ -237,6 +237,38 @@ pub fn compare(snapshot: &Snapshot, reference: &Reference, request: &str) -> usi
     tids.len()
 }
 
+/// Counts are those of the reference, in every way, and keep the laws of counts; returns how many
+/// groups they have.
+pub fn compare_counts(snapshot: &Snapshot, reference: &Reference, request: &str) -> usize {
+    let _shown = OnFailure(|| {
+        let tickets = show_tickets(reference.tickets());
+        format!("tickets, as JSON Lines:\n{tickets}request: {request}")
+    });
+    let query: CountQuery = request.parse().expect("generated requests are valid");
+    assert_eq!(
+        query.to_string().parse::<CountQuery>().as_ref().ok(),
+        Some(&query)
+    );
+    let bodies = Format::ALL.map(|format| reference.respond_counts(&query, format));
+    let counts = snapshot.count_by(&query);
+    assert_eq!(counts.total(), reference.total(query.matching()));
+    for (at, mode) in CountMode::all().enumerate() {
+        let own = snapshot.count_by_with(&query, mode);
+        assert!(own == counts, "counts under {mode:?}");
+        let index = (at + request.len()) % Format::ALL.len();
+        let mut body = Vec::new();
+        let written = own.write_to(Format::ALL[index], &mut body);
+        written.expect("a vector takes any bytes");
+        assert!(
+            body == bodies[index],
+            "{mode:?}: {}\ninstead of {}",
+            String::from_utf8_lossy(&body),
+            String::from_utf8_lossy(&bodies[index])
+        );
+    }
+    counts.by().iter().map(|key| key.groups().len()).sum()
+}
+
 /// Returns whether all of an input has been drawn, after which each choice is the first.
 fn is_spent(random: &Random) -> bool {
     matches!(random, Random::Chosen(bytes) if bytes.len() == 0)
@@ -260,26 +292,7 @@ fn draw_kind(random: &mut Random) -> (Options, Option<World>) {
 /// Requests have a part of the input to themselves, since a store would take all of it.
 pub fn query_vs_reference(input: &[u8]) -> usize {
     let (asked, stored) = input.split_at(input.len() / 4);
-    let mut random = Random::chosen(stored);
-    let (options, world) = draw_kind(&mut random);
-    let mut store = Store::new(options);
-    let commits_count = random.choose(&[1, 2, 64]);
-    let is_merged = random.is_one_in(4);
-    let tickets_max = random.below(24);
-    let sample = world.map(|world| Sample::draw(&mut random, world, tickets_max));
-    let mut tickets = sample
-        .as_ref()
-        .map_or(Vec::new(), |sample| sample.tickets().to_vec());
-    while tickets.len() < tickets_max && !is_spent(&random) {
-        tickets.append(&mut make_tickets(&mut random, 1));
-    }
-    let mut reference = Reference::new();
-    for batch in split(&mut random, &tickets, commits_count) {
-        commit(&mut store, &mut reference, batch);
-    }
-    if is_merged {
-        store.merge_all();
-    }
+    let (store, reference, sample) = draw_store(&mut Random::chosen(stored));
     let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
     let mut random = Random::chosen(asked);
     let mut records_count = 0;
@@ -294,6 +307,47 @@ pub fn query_vs_reference(input: &[u8]) -> usize {
         }
     }
     records_count
+}
+
+/// Draws a store and the reference of the same tickets, which may be a sample of a world.
+fn draw_store(random: &mut Random) -> (Store, Reference, Option<Sample>) {
+    let (options, world) = draw_kind(random);
+    let mut store = Store::new(options);
+    let commits_count = random.choose(&[1, 2, 64]);
+    let is_merged = random.is_one_in(4);
+    let tickets_max = random.below(24);
+    let sample = world.map(|world| Sample::draw(random, world, tickets_max));
+    let mut tickets = sample
+        .as_ref()
+        .map_or(Vec::new(), |sample| sample.tickets().to_vec());
+    while tickets.len() < tickets_max && !is_spent(random) {
+        tickets.append(&mut make_tickets(random, 1));
+    }
+    let mut reference = Reference::new();
+    for batch in split(random, &tickets, commits_count) {
+        commit(&mut store, &mut reference, batch);
+    }
+    if is_merged {
+        store.merge_all();
+    }
+    (store, reference, sample)
+}
+
+/// The same store counts by value as the reference does; returns how many groups there are.
+pub fn count_vs_reference(input: &[u8]) -> usize {
+    let (asked, stored) = input.split_at(input.len() / 4);
+    let (store, reference, _) = draw_store(&mut Random::chosen(stored));
+    let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
+    let mut random = Random::chosen(asked);
+    let mut groups_count = 0;
+    for _ in 0..4 {
+        let request = make_count_request(&mut random, &tickets);
+        groups_count += compare_counts(&store.snapshot(), &reference, &request);
+        if is_spent(&random) {
+            break;
+        }
+    }
+    groups_count
 }
 
 fn commit(store: &mut Store, reference: &mut Reference, batch: Batch) {

@@ -9,8 +9,10 @@ use ticketdex::reference::Reference;
 use ticketdex::synth::World;
 use ticketdex::{Batch, ErrorKind, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
 
-use super::checks::compare;
-use super::nasty::{Random, make_batch, make_patch, make_request, make_tickets};
+use super::checks::{compare, compare_counts};
+use super::nasty::{
+    Random, make_batch, make_count_request, make_patch, make_request, make_tickets,
+};
 use super::worlds::Sample;
 
 /// What a snapshot must answer for as long as it is held.
@@ -157,6 +159,9 @@ impl Model {
         };
         let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
         let records_count = compare(snapshot, reference, &make_request(random, &tickets));
+        if random.is_one_in(3) {
+            compare_counts(snapshot, reference, &make_count_request(random, &tickets));
+        }
         self.check_budget();
         records_count
     }

@@ -67,9 +67,20 @@ pub fn assert_invalid(error: &Error, variable: &str, value: &str, expected: &str
 
 /// Checks the message about a name that does not exist.
 pub fn assert_unknown(error: &Error, name: &str, value: &str) {
+    assert_unknown_among(error, name, value, KNOWN);
+}
+
+/// Checks the message about a name that `count_tickets` does not know.
+pub fn assert_unknown_to_counts(error: &Error, name: &str, value: &str) {
+    let windows = "count, page, count_only, order, order_direction, fields";
+    let known = KNOWN.replace(windows, "by, top, exclude_own");
+    assert_unknown_among(error, name, value, &known);
+}
+
+fn assert_unknown_among(error: &Error, name: &str, value: &str, known: &str) {
     let (name, value, hint) = (shown(name), shown(value), hint(error));
     let message =
-        format!("unknown variable \"{name}\" with value \"{value}\"{hint}; known are {KNOWN}");
+        format!("unknown variable \"{name}\" with value \"{value}\"{hint}; known are {known}");
     assert_eq!(
         (error.code(), error.to_string()),
         ("unknown_variable", message)

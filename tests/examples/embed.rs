@@ -10,7 +10,7 @@
 use std::io::Write;
 use std::thread;
 
-use ticketdex::{Batch, Format, Options, Reader, Request, Store, Ticket};
+use ticketdex::{Action, Batch, Format, Options, Reader, Request, Store, Ticket};
 
 /// Answers one request as a web handler would: a body for whatever the client sent.
 fn handle(reader: &Reader, request: &str, body: &mut impl Write) -> Result<u64, ticketdex::Error> {
@@ -23,8 +23,12 @@ fn handle(reader: &Reader, request: &str, body: &mut impl Write) -> Result<u64, 
         }
     };
     // A snapshot is one atomic load; whatever is committed from here on does not show in it.
-    let answer = reader.snapshot().answer(&request.query);
-    answer.write_to(request.format.unwrap_or_default(), body)
+    let snapshot = reader.snapshot();
+    let format = request.format.unwrap_or_default();
+    match &request.action {
+        Action::GetTickets(query) => snapshot.answer(query).write_to(format, body),
+        Action::CountTickets(query) => snapshot.count_by(query).write_to(format, body),
+    }
 }
 
 fn main() -> Result<(), ticketdex::Error> {

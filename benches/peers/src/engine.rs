@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ticketdex::{Format, Request, Snapshot};
+use ticketdex::{Format, Query, Snapshot};
 
 use crate::measure;
 use crate::peer::Failure;
@@ -24,8 +24,8 @@ pub struct Figures {
 
 /// Answers a request; returns the total.
 pub fn answer(snapshot: &Snapshot, request: &str) -> Result<u64, Failure> {
-    let request: Request = request.parse()?;
-    Ok(snapshot.answer(&request.query).total())
+    let query: Query = request.parse()?;
+    Ok(snapshot.answer(&query).total())
 }
 
 /// Answers a request and writes the response, chunk by chunk; returns the bytes.
@@ -35,8 +35,8 @@ pub fn respond(
     format: Format,
     chunk: &mut Vec<u8>,
 ) -> Result<u64, Failure> {
-    let request: Request = request.parse()?;
-    let mut chunks = snapshot.answer(&request.query).into_chunks(format);
+    let query: Query = request.parse()?;
+    let mut chunks = snapshot.answer(&query).into_chunks(format);
     let mut bytes = 0;
     while chunks.fill(chunk) {
         bytes += chunk.len() as u64;

@@ -11,8 +11,9 @@ use axum::Router;
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::routing::get;
+use ticketdex::Request;
 use ticketdex::http::{Api, DEFAULT_PATH, Key, Server};
-use ticketdex::{Batch, Maintainer, Reader, Request, Store};
+use ticketdex::{Batch, Maintainer, Query, Reader, Store};
 use tokio::net::TcpListener;
 
 use crate::data::{Data, SEED};
@@ -113,10 +114,10 @@ fn sqlite(data: &Data) -> Result<Router, Failure> {
 }
 
 fn answer(free: &Mutex<Vec<Sqlite>>, query: &str) -> Result<Vec<u8>, Failure> {
-    let request: Request = query.parse()?;
+    let query: Query = query.parse()?;
     let lock = || free.lock().unwrap_or_else(PoisonError::into_inner);
     let connection = lock().pop().ok_or("more requests than places")?;
-    let body = connection.respond_json(&request.query);
+    let body = connection.respond_json(&query);
     lock().push(connection);
     body
 }

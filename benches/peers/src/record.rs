@@ -8,7 +8,6 @@ use ticketdex::{Field, Format, Memory};
 use crate::data::Load;
 use crate::engine::Figures;
 use crate::measure::geometric_mean;
-use crate::peer::Failure;
 use crate::table::Row;
 
 /// What may be added to an answer's aim for writing the page in XML, in microseconds.

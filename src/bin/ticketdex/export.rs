@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use ticketdex::{Answer, Format, ImportFormat, Request};
+use ticketdex::{Answer, Format, ImportFormat, Query, Request};
 
 use crate::aside::Target;
 use crate::compress::Packer;
@@ -61,7 +61,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request: Request = text
         .parse()
         .map_err(|error| Failure::bad("the request", error))?;
-    let (form, compression) = form(arguments, &request)?;
+    let Some(query) = request.query() else {
+        let message = "export takes a request for tickets; get counts them";
+        return Err(Failure::Usage(message.to_owned()));
+    };
+    let (form, compression) = form(arguments, query, request.format)?;
     let name = arguments.to.display().to_string();
     let failed = |error: io::Error| Failure::bad(&*name, error);
     let target = Target::look(&arguments.to, arguments.force).map_err(failed)?;
@@ -70,11 +74,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let snapshot = &loaded.tickets;
 
     let start = Instant::now();
-    let answer = snapshot.answer(&request.query);
+    let answer = snapshot.answer(query);
     let write = |writer: &mut dyn Write| match form {
         Form::Lines => {
             let names = snapshot.custom_names();
-            let columns = match request.query.fields() {
+            let columns = match query.fields() {
                 Some(fields) => shown::chosen(fields, names),
                 None => shown::all(names),
             };
@@ -137,7 +141,11 @@ enum Form {
 }
 
 /// Returns what the name of the file tells, where the request can be written so.
-fn form(arguments: &Arguments, request: &Request) -> Result<(Form, Option<Compression>), Failure> {
+fn form(
+    arguments: &Arguments,
+    query: &Query,
+    asked: Option<Format>,
+) -> Result<(Form, Option<Compression>), Failure> {
     let usage = |message: &str| Err(Failure::Usage(message.to_owned()));
     if is_stdin(&arguments.to) {
         return usage("export writes a file; get writes to standard output");
@@ -156,11 +164,11 @@ fn form(arguments: &Arguments, request: &Request) -> Result<(Form, Option<Compre
             );
         }
     };
-    if request.query.is_count_only() {
+    if query.is_count_only() {
         return usage("export writes tickets, so count_only=Y has no place in its request");
     }
     let is_same = |own: Format| matches!(form, Form::Response(format) if format == own);
-    if request.format.is_some_and(|own| !is_same(own)) {
+    if asked.is_some_and(|own| !is_same(own)) {
         return usage("the request names another format than the name of --to");
     }
     let is_csv = matches!(form, Form::Response(Format::Csv));

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use ticketdex::{Format, Request};
 
+use crate::found::Found;
 use crate::input::Input;
 use crate::{Failure, parse_format, people, say};
 
@@ -16,7 +17,8 @@ use crate::{Failure, parse_format, people, say};
 /// long they took to load, how many matched, and how long it took to find them.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// A get_tickets request like 'status=Open&order=date_opened DESC&count=5'
+    /// A get_tickets request like 'status=Open&order=date_opened DESC&count=5', or a count_tickets
+    /// one like 'action=count_tickets&by=status'
     ///
     /// It is form-urlencoded, with or without a leading ?. Without filters every ticket matches.
     #[arg(value_name = "REQUEST", default_value = "")]
@@ -64,27 +66,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let snapshot = &loaded.tickets;
 
     let start = Instant::now();
-    let answer = snapshot.answer(&request.query);
+    let found = Found::of(&request.action, snapshot);
     let time = start.elapsed();
 
     if arguments.table {
-        people::write(snapshot, &request.query, &answer).map_err(Failure::output)?;
+        people::write(&request.action, snapshot, &found).map_err(Failure::output)?;
     } else {
         let format = request.format.unwrap_or(arguments.format);
         let mut stdout = io::stdout().lock();
-        let chunks = answer.clone().into_chunks(format);
-        let written = chunks.csv_safe(arguments.csv_safe).write_to(&mut stdout);
-        written.map_err(Failure::output)?;
+        let mut chunks = found.chunks(format).csv_safe(arguments.csv_safe);
+        chunks.write_to(&mut stdout).map_err(Failure::output)?;
         stdout.flush().map_err(Failure::output)?;
     }
     say(&format!(
         "{}; {} matched, answered in {time:.2?}",
         loaded.describe(snapshot.tickets_count()),
-        answer.total()
+        found.total()
     ));
     if arguments.explain {
-        // Whether anyone hears it is no concern of the command's.
-        let _ = writeln!(io::stderr(), "{}", answer.explain());
+        match found.explain() {
+            // Whether anyone hears it is no concern of the command's.
+            Some(plan) => drop(writeln!(io::stderr(), "{plan}")),
+            None => say("counts by value have no plan to print"),
+        }
     }
     Ok(())
 }

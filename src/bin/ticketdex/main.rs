@@ -21,9 +21,11 @@
 
 mod aside;
 mod compress;
+mod count;
 mod csv;
 mod decompress;
 mod export;
+mod found;
 mod generate;
 mod get;
 mod import;
@@ -64,6 +66,7 @@ const EXIT_HELP: &str = "Exit status: 0; 1 for bad data or a bad request, with i
 #[derive(Subcommand)]
 enum Command {
     Get(get::Arguments),
+    Count(count::Arguments),
     Pipe(pipe::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
@@ -196,6 +199,7 @@ fn main() -> ExitCode {
     };
     let (name, outcome) = match command {
         Command::Get(arguments) => ("get", get::run(&arguments)),
+        Command::Count(arguments) => ("count", count::run(&arguments)),
         Command::Pipe(arguments) => ("pipe", pipe::run(&arguments)),
         Command::Import(arguments) => ("import", import::run(&arguments)),
         Command::Export(arguments) => ("export", export::run(&arguments)),

@@ -2,10 +2,11 @@
 
 use std::io::{self, BufWriter, Write};
 
-use ticketdex::{Answer, AnyField, Field, Query, Record, Snapshot};
+use ticketdex::{Action, Answer, AnyField, Field, Query, Record, Snapshot};
 
+use crate::found::Found;
 use crate::table::{Column, Screen, Table, clean};
-use crate::{say, shown};
+use crate::{count, say, shown};
 
 /// The rows by which widths are chosen.
 const SAMPLE_ROWS: usize = 200;
@@ -20,10 +21,21 @@ const DEFAULT_FIELDS: [Field; 6] = [
     Field::Subject,
 ];
 
-/// Writes the answer to a request to standard output; of one that counts only, the number.
+/// Writes the answer to a request to standard output; of one that counts only, the number, and of
+/// one that counts by value, bars.
 ///
 /// Memory is the rows by which widths are chosen, each no wider than the screen.
-pub(crate) fn write(snapshot: &Snapshot, query: &Query, answer: &Answer) -> io::Result<()> {
+pub(crate) fn write(action: &Action, snapshot: &Snapshot, found: &Found) -> io::Result<()> {
+    match (action, found) {
+        (Action::GetTickets(query), Found::Tickets(answer)) => {
+            write_records(snapshot, query, answer)
+        }
+        (_, Found::Counts(counts)) => count::write(counts),
+        (Action::CountTickets(_), Found::Tickets(_)) => Ok(()),
+    }
+}
+
+fn write_records(snapshot: &Snapshot, query: &Query, answer: &Answer) -> io::Result<()> {
     let mut stdout = BufWriter::new(io::stdout().lock());
     if query.is_count_only() {
         writeln!(stdout, "{}", answer.total())?;

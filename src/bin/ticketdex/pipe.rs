@@ -11,8 +11,9 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ticketdex::{Answer, Chunks, Cursor, Error, Format, Reader, Request};
+use ticketdex::{Chunks, Cursor, Error, Format, Reader, Request};
 
+use crate::found::Found;
 use crate::input::Input;
 use crate::write::Writer;
 use crate::{Failure, parse_format, say};
@@ -59,7 +60,8 @@ Protocol:
   BYTES       how many bytes of body follow the header's line feed; the next header comes right
               after them
   TOTAL       how many tickets match, before count and page
-  ANSWER_NS   nanoseconds from the line to the rows of the page: parse, plan and run
+  ANSWER_NS   nanoseconds from the line to the rows of the page, or to the counts: parse, plan and
+              run
   WRITE_NS    nanoseconds that making the body took, in chunks of 64 KiB
   VERSION     the version of the snapshot that was asked: the number of its last commit
   NEXT        the cursor after which the next records come, as after=NEXT asks for them, and - where
@@ -174,9 +176,11 @@ impl<W: Write> Pipe<W> {
         let text = String::from_utf8_lossy(line);
         match text.parse::<Request>() {
             Ok(request) => {
-                let answer = self.reader.snapshot().answer(&request.query);
+                let snapshot = self.reader.snapshot();
+                let found = Found::of(&request.action, &snapshot);
                 let answer_time = start.elapsed();
-                self.send(&answer, request.format.unwrap_or(self.format), answer_time)?;
+                let format = request.format.unwrap_or(self.format);
+                self.send(&found, format, (snapshot.version(), answer_time))?;
             }
             Err(error) => {
                 let format = Request::find_format(&text).unwrap_or(self.format);
@@ -186,22 +190,26 @@ impl<W: Write> Pipe<W> {
         self.stdout.flush()
     }
 
-    fn send(&mut self, answer: &Answer, format: Format, answer_time: Duration) -> io::Result<()> {
-        let (bytes, write_time) = self.make(answer, format);
+    fn send(
+        &mut self,
+        found: &Found,
+        format: Format,
+        (version, answer_time): (u64, Duration),
+    ) -> io::Result<()> {
+        let (bytes, write_time) = self.make(found, format);
         writeln!(
             self.stdout,
-            "ok {bytes} {} {} {} {} {} {}",
-            answer.total(),
+            "ok {bytes} {} {} {} {version} {} {}",
+            found.total(),
             answer_time.as_nanos(),
             write_time.as_nanos(),
-            answer.version(),
-            shown(answer.next()),
-            shown(answer.previous())
+            shown(found.next()),
+            shown(found.previous())
         )?;
         if bytes <= HELD_BYTES_MAX as u64 {
             return self.stdout.write_all(&self.body);
         }
-        let mut chunks = self.chunks(answer, format);
+        let mut chunks = self.chunks(found, format);
         while chunks.fill(&mut self.chunk) {
             self.stdout.write_all(&self.chunk)?;
         }
@@ -211,12 +219,12 @@ impl<W: Write> Pipe<W> {
     /// Makes the body and holds it if it is short; returns its length and the time it took.
     ///
     /// Holding is not in the time: making is what is measured, into a buffer that is reused.
-    fn make(&mut self, answer: &Answer, format: Format) -> (u64, Duration) {
+    fn make(&mut self, found: &Found, format: Format) -> (u64, Duration) {
         self.body.clear();
         let mut bytes = 0;
         let mut start = Instant::now();
         let mut time = Duration::ZERO;
-        let mut chunks = self.chunks(answer, format);
+        let mut chunks = self.chunks(found, format);
         while chunks.fill(&mut self.chunk) {
             time += start.elapsed();
             bytes += self.chunk.len() as u64;
@@ -228,9 +236,8 @@ impl<W: Write> Pipe<W> {
         (bytes, time + start.elapsed())
     }
 
-    fn chunks(&self, answer: &Answer, format: Format) -> Chunks {
-        let chunks = answer.clone().into_chunks(format);
-        chunks.csv_safe(self.csv_safe)
+    fn chunks(&self, found: &Found, format: Format) -> Chunks {
+        found.chunks(format).csv_safe(self.csv_safe)
     }
 
     fn send_error(&mut self, error: &Error, format: Format) -> io::Result<()> {

@@ -47,10 +47,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request: Request = text
         .parse()
         .map_err(|error| Failure::bad("the request", error))?;
-    check(&request.query)?;
+    let Some(query) = request.query() else {
+        let message = "remove takes a request for tickets, not one that counts them";
+        return Err(Failure::Usage(message.to_owned()));
+    };
+    check(query)?;
     let mut store = open_store(&arguments.store, false)?;
     let snapshot = store.snapshot();
-    let answer = snapshot.answer(&request.query);
+    let answer = snapshot.answer(query);
     let all = counted(snapshot.tickets_count(), "ticket");
     if answer.count() == 0 {
         say(&format!("none of {all} matches, so none was removed"));

@@ -170,7 +170,7 @@ fn fit(columns: &[(usize, usize)], screen_width: usize) -> Vec<usize> {
 }
 
 /// Returns the columns of a terminal that a text takes which is [`clean`].
-fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().filter_map(UnicodeWidthChar::width).sum()
 }
 

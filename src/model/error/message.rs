@@ -11,6 +11,9 @@ use crate::model::{CUSTOM_NAMES_MAX, suggest};
 /// The variables whose values are lists of fields.
 const LISTS: [&str; 5] = ["order", "fields", "empty", "present", "by"];
 
+/// The characters of a value that an error shows.
+pub(super) const SHOWN_CHARS_MAX: usize = 100;
+
 impl ErrorKind {
     /// Returns whether the message names the ticket at fault.
     pub(super) fn names_ticket(&self) -> bool {
@@ -27,7 +30,12 @@ impl ErrorKind {
         match self {
             ErrorKind::InvalidValue {
                 variable, value, ..
-            } if LISTS.contains(&&**variable) => suggest::unknown_word(value, variable == "order"),
+            } if LISTS.contains(&&**variable) => {
+                // The last word of a value that was cut may be a part of one.
+                let is_cut = value.chars().count() == SHOWN_CHARS_MAX;
+                let whole = value.rsplit_once(',').filter(|_| is_cut);
+                suggest::unknown_word(whole.map_or(value, |(words, _)| words), variable)
+            }
             _ => None,
         }
     }

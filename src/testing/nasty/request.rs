@@ -57,24 +57,7 @@ pub const VARIABLES: [&str; 24] = [
 /// Makes a request for a store of these tickets.
 pub fn make_request(random: &mut Random, tickets: &[Ticket]) -> String {
     let mut pairs: Pairs = Vec::new();
-    // Most filters are taken from one ticket, so that they agree with one another.
-    let nobody = Ticket {
-        tid: 1,
-        ..Ticket::default()
-    };
-    let target = if tickets.is_empty() {
-        &nobody
-    } else {
-        &tickets[random.below(tickets.len())]
-    };
-    let filters_count = random.choose(&[0, 1, 1, 2, 2, 3]);
-    for _ in 0..filters_count {
-        push_filter(random, target, tickets, &mut pairs);
-    }
-    let more_count = random.choose(&[0, 1, 2, 2, 3, 3, 4]);
-    for _ in 0..more_count {
-        push_test(random, target, tickets, &mut pairs);
-    }
+    push_filters(random, tickets, &mut pairs);
     if random.is_one_in(4) {
         pairs.push(("fields".into(), make_fields(random)));
     }
@@ -94,7 +77,19 @@ pub fn make_request(random: &mut Random, tickets: &[Ticket]) -> String {
             random.pick(&["Y", "y", "N"]).to_owned(),
         ));
     }
-    let mut request = String::from(random.pick(&["", "", "?", "action=get_tickets&", "&&"]));
+    let start = random.pick(&["", "", "?", "action=get_tickets&", "&&"]);
+    let mut request = show_pairs(random, start, &pairs);
+    if random.below(3) == 2
+        && let Some(place) = make_place(random, &request, tickets)
+    {
+        request.push_str(&place);
+    }
+    request
+}
+
+/// Writes pairs behind the start of a request, in one of the ways that read back to them.
+pub(super) fn show_pairs(random: &mut Random, start: &str, pairs: &Pairs) -> String {
+    let mut request = start.to_owned();
     for (at, (name, value)) in pairs.iter().enumerate() {
         let name = if random.is_one_in(8) {
             name.to_uppercase()
@@ -109,11 +104,6 @@ pub fn make_request(random: &mut Random, tickets: &[Ticket]) -> String {
         let mark = if at == 0 { "" } else { "&" };
         request.extend([mark, &name, "=", &encode(random, value)]);
     }
-    if random.below(3) == 2
-        && let Some(place) = make_place(random, &request, tickets)
-    {
-        request.push_str(&place);
-    }
     request
 }
 
@@ -125,6 +115,28 @@ fn make_place(random: &mut Random, request: &str, tickets: &[Ticket]) -> Option<
     }
     let cursor = cursor_of(query.order(), &tickets[random.below(tickets.len())])?;
     Some(format!("&{}={cursor}", random.pick(&["after", "before"])))
+}
+
+/// Adds filters, of which most agree with one another.
+pub(super) fn push_filters(random: &mut Random, tickets: &[Ticket], pairs: &mut Pairs) {
+    // Most filters are taken from one ticket, so that they agree with one another.
+    let nobody = Ticket {
+        tid: 1,
+        ..Ticket::default()
+    };
+    let target = if tickets.is_empty() {
+        &nobody
+    } else {
+        &tickets[random.below(tickets.len())]
+    };
+    let filters_count = random.choose(&[0, 1, 1, 2, 2, 3]);
+    for _ in 0..filters_count {
+        push_filter(random, target, tickets, pairs);
+    }
+    let more_count = random.choose(&[0, 1, 2, 2, 3, 3, 4]);
+    for _ in 0..more_count {
+        push_test(random, target, tickets, pairs);
+    }
 }
 
 fn push_window(random: &mut Random, pairs: &mut Pairs) {

@@ -1,0 +1,35 @@
+//! What counting by value asks of the filters of a request.
+
+use smallvec::SmallVec;
+
+use super::Conjunction;
+use crate::segment::cube::Selected;
+use crate::snapshot::LiveSegment;
+
+impl Conjunction {
+    /// Returns the classes that every filter leaves of its field, where each is one by value and
+    /// all rows of the segment are asked.
+    pub(in crate::plan) fn selected(
+        &self,
+        live: &LiveSegment,
+    ) -> Option<SmallVec<[Selected<'_>; 4]>> {
+        if self.is_part(&live.segment) {
+            return None;
+        }
+        let parts = self.active().iter();
+        parts.map(|part| part.filter.selected()).collect()
+    }
+
+    /// Calls `each` with the dead rows that every filter lets through, of all rows of the segment.
+    pub(in crate::plan) fn for_each_dead(&self, live: &LiveSegment, mut each: impl FnMut(u32)) {
+        let filters = self.active().iter();
+        let filters: SmallVec<[_; 4]> = filters
+            .map(|part| part.filter.probe(&live.segment))
+            .collect();
+        live.dead.for_each(|row| {
+            if filters.iter().all(|filter| filter.holds(row)) {
+                each(row);
+            }
+        });
+    }
+}

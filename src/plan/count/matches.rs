@@ -1,0 +1,160 @@
+//! The matching rows of a segment, in the form in which they are counted.
+//!
+//! Found when a key first needs them, and then shared by all that are counted among the same
+//! tickets.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use crate::plan::FilterMode;
+use crate::plan::explain::{Access, Work};
+use crate::plan::found::Found;
+use crate::segment::block::{
+    BLOCK_ROWS, BLOCK_WORDS, EMPTY_BLOCK, block_of, count_common, empty_words, for_each_row,
+    intersect_blocks, is_set,
+};
+use crate::segment::column::Column;
+use crate::segment::rowset::RowSet;
+use crate::segment::tally::Tally;
+use crate::snapshot::LiveSegment;
+
+/// What the filters of a request left of a segment.
+pub(super) struct Matches<'f, 's: 'f> {
+    pub(super) found: &'f Found,
+    pub(super) live: &'s LiveSegment,
+    rows: OnceCell<Rows<'f>>,
+}
+
+enum Rows<'a> {
+    /// All of a range.
+    Range(Range<u32>),
+    /// Ascending.
+    Listed(Cow<'a, [u32]>),
+    /// One bit a row.
+    Bits(Cow<'a, [u64]>),
+}
+
+impl<'f, 's: 'f> Matches<'f, 's> {
+    pub(super) fn new(found: &'f Found, live: &'s LiveSegment) -> Matches<'f, 's> {
+        Matches {
+            found,
+            live,
+            rows: OnceCell::new(),
+        }
+    }
+
+    fn rows(&self) -> &Rows<'f> {
+        self.rows.get_or_init(|| self.find_rows())
+    }
+
+    fn find_rows(&self) -> Rows<'f> {
+        let (live, conjunction) = (self.live, &self.found.conjunction);
+        if conjunction.is_range() && live.dead.count() == 0 {
+            return Rows::Range(conjunction.rows());
+        }
+        if let Some(rows) = &self.found.rows {
+            return Rows::Listed(rows.into());
+        }
+        let is_scan = self.found.mode == FilterMode::Scan;
+        if let Some(words) = conjunction.words(live).filter(|_| !is_scan) {
+            return Rows::Bits(words.into());
+        }
+        let mut work = Work::default();
+        if conjunction.access() == Access::Drive && !is_scan {
+            return Rows::Listed(conjunction.drive(live, &mut work).into());
+        }
+        let mut words = empty_words(live.segment.rows_count());
+        for index in conjunction.block_indexes() {
+            let start = index as usize * BLOCK_WORDS;
+            let block = self.found.scope(live).block(index, &mut work);
+            words[start..start + BLOCK_WORDS].copy_from_slice(&block);
+        }
+        Rows::Bits(words.into())
+    }
+
+    /// Returns whether the rows are found one by one, so that they are few.
+    pub(super) fn are_listed(&self) -> bool {
+        self.found.rows.is_some() || self.found.conjunction.access() == Access::Drive
+    }
+
+    /// Counts the rows.
+    pub(super) fn count_into(&self, tallies: &mut [Tally<'_>]) {
+        let mut add = |rows: &[u32]| tallies.iter_mut().for_each(|tally| tally.add(rows));
+        match self.rows() {
+            Rows::Range(rows) => {
+                for tally in tallies {
+                    tally.add_range(rows.clone());
+                }
+            }
+            Rows::Listed(rows) => rows.chunks(BLOCK_ROWS as usize).for_each(add),
+            Rows::Bits(words) => {
+                let mut buffer = [0; BLOCK_ROWS as usize];
+                for index in self.found.conjunction.block_indexes() {
+                    let mut count = 0;
+                    for_each_row(block_of(words, index), index, |row| {
+                        buffer[count] = row;
+                        count += 1;
+                    });
+                    if count > 0 {
+                        add(&buffer[..count]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns how many of the rows a set has.
+    pub(super) fn count_in(&self, set: &RowSet) -> u64 {
+        let words = match self.rows() {
+            Rows::Range(rows) => {
+                let mut count = 0;
+                set.for_each(|row| count += u64::from(rows.contains(&row)));
+                return count;
+            }
+            Rows::Listed(rows) => {
+                return rows.iter().filter(|&&row| set.contains(row)).count() as u64;
+            }
+            Rows::Bits(words) => words,
+        };
+        if let Some(others) = set.words() {
+            let indexes = self.found.conjunction.block_indexes();
+            let common = |index| count_common(&[block_of(words, index), block_of(others, index)]);
+            return indexes.map(|index| u64::from(common(index))).sum();
+        }
+        let mut count = 0;
+        set.for_each(|row| count += u64::from(is_set(words, row)));
+        count
+    }
+
+    /// Returns the least code that a row of a set has among the matches; `first` is the least that
+    /// any row of the set can have.
+    ///
+    /// Cost: a look at the rows up to one with `first`.
+    pub(super) fn least_code(&self, column: &Column, set: &RowSet, first: u64) -> Option<u64> {
+        let mut least: Option<u64> = None;
+        for index in self.found.conjunction.block_indexes() {
+            let mut block = EMPTY_BLOCK;
+            set.union_into(index, &mut block);
+            match self.rows() {
+                Rows::Bits(words) => intersect_blocks(&mut block, block_of(words, index)),
+                Rows::Range(_) | Rows::Listed(_) => {}
+            }
+            for_each_row(&block, index, |row| {
+                let is_match = match self.rows() {
+                    Rows::Range(rows) => rows.contains(&row),
+                    Rows::Listed(rows) => rows.binary_search(&row).is_ok(),
+                    Rows::Bits(_) => true,
+                };
+                if is_match {
+                    let code = column.code(row);
+                    least = Some(least.map_or(code, |least| least.min(code)));
+                }
+            });
+            if least == Some(first) {
+                break;
+            }
+        }
+        least
+    }
+}

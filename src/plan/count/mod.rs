@@ -1,0 +1,300 @@
+//! Counts by value: how many of the matching tickets have each value of a key.
+//!
+//! No ticket is made for it. The filters of a request are compiled as those of any answer; what they
+//! leave of a segment is counted by codes, in one of several [`ways`], and what the codes stand for
+//! is joined over the segments in [`groups`]. Where a key is counted without the filters on its own
+//! field, it has filters of its own; keys with the same filters share the rows that these leave.
+//!
+//! # Cost
+//!
+//! At most a step a match and key, and a comparison a group and segment. Counts of all tickets are
+//! kept with a segment, and where filters are by few values they come from its cubes.
+
+mod data;
+mod groups;
+mod matches;
+mod ways;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+
+use super::conjunction::Conjunction;
+use super::explain::Work;
+use super::filter::Filters;
+use super::found::Found;
+use super::{FilterMode, PlanMode};
+use crate::query::{AnyField, CountKey, CountQuery, Query};
+use crate::segment::Slot;
+use crate::segment::rowset::RowSet;
+use crate::segment::tally::Tally;
+use crate::snapshot::{LiveSegment, Snapshot};
+use groups::{Groups, Kind, join};
+use matches::Matches;
+use ways::KeyColumn;
+
+pub use data::{Counts, Group, KeyCounts};
+
+/// A way to count the rows of a segment.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CountWay {
+    /// By the counts of all rows, without the dead ones.
+    Kept,
+    /// By where the parts of a date end in its order.
+    Order,
+    /// By the cells of a cube.
+    Cube,
+    /// By what the set of each value has in common with the matches.
+    Postings,
+    /// By the code of each row.
+    Rows,
+}
+
+/// How to count otherwise than estimates say, so that tests can compare all ways.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct CountMode {
+    /// How filters are applied.
+    pub filters: FilterMode,
+    /// The way to count where it can serve; elsewhere each row is looked at.
+    pub way: Option<CountWay>,
+    /// Whether what is kept between requests is neither used nor made.
+    pub is_cold: bool,
+}
+
+impl CountMode {
+    /// Every mode.
+    pub fn all() -> impl Iterator<Item = CountMode> {
+        let filters = [FilterMode::Planned, FilterMode::Reversed, FilterMode::Scan];
+        let ways = [
+            None,
+            Some(CountWay::Kept),
+            Some(CountWay::Order),
+            Some(CountWay::Cube),
+            Some(CountWay::Postings),
+            Some(CountWay::Rows),
+        ];
+        let with_ways = filters.into_iter().flat_map(move |filters| {
+            ways.into_iter().map(move |way| CountMode {
+                filters,
+                way,
+                is_cold: false,
+            })
+        });
+        with_ways.flat_map(|mode| [false, true].map(|is_cold| CountMode { is_cold, ..mode }))
+    }
+
+    fn plan(self) -> PlanMode {
+        PlanMode {
+            filters: self.filters,
+            strategy: None,
+            is_cold: self.is_cold,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Counts the tickets that match, and how many of them have each value of each key.
+    ///
+    /// It cannot fail: whatever could be wrong with a request is found when the [`CountQuery`] is
+    /// made.
+    ///
+    /// # Cost
+    ///
+    /// That of finding the matches, and at most a step for each match and key; a list costs one for
+    /// each of its elements too. Less where filters and key have few values, and where all tickets
+    /// are counted: their counts are kept for the next time, within the store's budget. Memory is a
+    /// few bytes for each different value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{CountQuery, Store, Ticket};
+    ///
+    /// let ticket = |tid: u64| Ticket {
+    ///     tid,
+    ///     status: ["Open", "Closed"][tid as usize % 2].into(),
+    ///     company_id: tid % 3,
+    ///     ..Ticket::default()
+    /// };
+    /// let snapshot = Store::from_tickets((1..=9).map(ticket))?.snapshot();
+    /// let query: CountQuery =
+    ///     "action=count_tickets&status=Open&by=status,company_id&exclude_own=Y".parse()?;
+    /// let counts = snapshot.count_by(&query);
+    /// assert_eq!(counts.total(), 4);
+    /// let shown = |at: usize| counts.by()[at].groups().iter().map(|it| (it.value(), it.count()));
+    /// // Of each status, whatever status is asked for; of each company among the open ones.
+    /// assert_eq!(shown(0).collect::<Vec<_>>(), [("Closed", 5), ("Open", 4)]);
+    /// assert_eq!(shown(1).collect::<Vec<_>>(), [("0", 1), ("1", 1), ("2", 2)]);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn count_by(&self, query: &CountQuery) -> Counts {
+        self.count_by_with(query, CountMode::default())
+    }
+
+    /// Counts likewise within a set of ticket numbers: only tickets in the set match.
+    ///
+    /// Numbers that no ticket has are no error. The counts are those of a store that holds the
+    /// tickets of the set alone.
+    ///
+    /// # Cost
+    ///
+    /// That of [`count_by`](Snapshot::count_by), and for each segment the lesser of a step through
+    /// its rows and a search for each number of the set between its first ticket and its last.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::roaring::RoaringTreemap;
+    /// use ticketdex::{CountQuery, Store, Ticket};
+    ///
+    /// let ticket = |tid: u64| Ticket { tid, company_id: tid % 3, ..Ticket::default() };
+    /// let snapshot = Store::from_tickets((1..=9).map(ticket))?.snapshot();
+    /// let query: CountQuery = "action=count_tickets&by=company_id".parse()?;
+    /// let counts = snapshot.count_by_within(&query, &RoaringTreemap::from([1, 4, 5, 70]));
+    /// assert_eq!((counts.total(), counts.by()[0].distinct()), (3, 2));
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn count_by_within(&self, query: &CountQuery, tids: &RoaringTreemap) -> Counts {
+        self.count_by_within_with(query, tids, CountMode::default())
+    }
+
+    /// Counts by a demanded way.
+    #[doc(hidden)]
+    pub fn count_by_with(&self, query: &CountQuery, mode: CountMode) -> Counts {
+        self.count_of(query, &[], mode)
+    }
+
+    /// Counts within a set by a demanded way.
+    #[doc(hidden)]
+    pub fn count_by_within_with(
+        &self,
+        query: &CountQuery,
+        tids: &RoaringTreemap,
+        mode: CountMode,
+    ) -> Counts {
+        self.count_of(query, &self.rows_within(tids), mode)
+    }
+
+    fn count_of(&self, query: &CountQuery, within: &[Arc<RowSet>], mode: CountMode) -> Counts {
+        let keys: Vec<Key> = query.keys().iter().map(|key| Key::of(key, self)).collect();
+        let mut groups: Vec<Vec<Groups<'_>>> = keys.iter().map(|_| Vec::new()).collect();
+        let mut total = 0;
+        for (at, (matching, members)) in parties(query).into_iter().enumerate() {
+            let mut filters = Filters::of(&matching, self.names());
+            filters.within = within.to_vec();
+            for (index, live) in self.segments().iter().enumerate() {
+                let conjunction = Conjunction::compile(&filters, index, live, mode.plan());
+                let found = Found::new(conjunction, live, mode.plan(), &mut Work::default());
+                if at == 0 {
+                    total += found.count();
+                }
+                if found.count() > 0 && !members.is_empty() {
+                    let own = members.iter().map(|&member| &keys[member]);
+                    let counted = count_segment(own, &Matches::new(&found, live), mode);
+                    for (&member, counted) in members.iter().zip(counted) {
+                        groups[member].push(counted);
+                    }
+                }
+            }
+        }
+        let by = keys.into_iter().zip(groups);
+        let by = by.map(|(key, groups)| key.kind.finish(key.shown, &join(groups), query.top()));
+        Counts {
+            total,
+            by: by.collect(),
+        }
+    }
+}
+
+/// Returns the queries that keys are counted among, with the places of these keys; the first is
+/// that of the request.
+fn parties(query: &CountQuery) -> Vec<(Cow<'_, Query>, Vec<usize>)> {
+    let mut parties = vec![(Cow::Borrowed(query.matching()), Vec::new())];
+    let mut fields: Vec<Option<AnyField>> = vec![None];
+    for (at, key) in query.keys().iter().enumerate() {
+        let Some(matching) = query.matching_for(key) else {
+            parties[0].1.push(at);
+            continue;
+        };
+        let field = Some(key.field());
+        if let Some(party) = fields.iter().position(|own| *own == field) {
+            parties[party].1.push(at);
+        } else {
+            fields.push(field);
+            parties.push((Cow::Owned(matching), vec![at]));
+        }
+    }
+    parties
+}
+
+/// A key of a request, resolved for a snapshot.
+struct Key {
+    /// As it is shown.
+    shown: CountKey,
+    /// Where its values are; none where no ticket of the snapshot can have one.
+    slot: Option<Slot>,
+    kind: Kind,
+}
+
+impl Key {
+    fn of(key: &CountKey, snapshot: &Snapshot) -> Key {
+        let kind = Kind::of(key);
+        let (shown, slot) = match key {
+            CountKey::Field(field) | CountKey::Part(field, _) => {
+                (key.clone(), Some(Slot::Field(*field)))
+            }
+            CountKey::Custom(name) => match snapshot.names().find(name) {
+                Some(index) => {
+                    let own = snapshot.custom_names()[index as usize].clone();
+                    (CountKey::Custom(own), Some(Slot::Custom(index)))
+                }
+                None => (key.clone(), None),
+            },
+        };
+        Key { shown, slot, kind }
+    }
+
+    /// Returns where the values are in a segment; none where no row has one.
+    fn column<'a>(&self, live: &'a LiveSegment) -> Option<KeyColumn<'a>> {
+        let slot = self.slot?;
+        let column = live.segment.column(slot)?;
+        let kind = self.kind;
+        Some(KeyColumn { slot, kind, column })
+    }
+}
+
+/// Counts the matches of a segment by some keys.
+fn count_segment<'s, 'k>(
+    keys: impl Iterator<Item = &'k Key>,
+    matches: &Matches<'_, 's>,
+    mode: CountMode,
+) -> Vec<Groups<'s>> {
+    let count = matches.found.count();
+    let mut left = Vec::new();
+    let mut tallies = Vec::new();
+    let mut groups: Vec<Groups<'s>> = Vec::new();
+    for (at, key) in keys.enumerate() {
+        let column = key.column(matches.live);
+        let known = column.map(|column| (column, column.count(matches, mode)));
+        groups.push(match known {
+            None => key.kind.empty_groups(count),
+            Some((own, Some(counted))) => key.kind.groups(own.column, counted),
+            Some((own, None)) => {
+                left.push((at, own));
+                tallies.push(Tally::new(own.column, own.unit(), count));
+                // Counted below, with the others.
+                key.kind.empty_groups(0)
+            }
+        });
+    }
+    if !tallies.is_empty() {
+        matches.count_into(&mut tallies);
+    }
+    for ((at, own), tally) in left.into_iter().zip(tallies) {
+        groups[at] = own.kind.groups(own.column, own.settle(tally.finish()));
+    }
+    groups
+}
