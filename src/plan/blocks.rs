@@ -51,6 +51,14 @@ impl Blocks {
         }
     }
 
+    /// Starts at the last of them instead.
+    pub(super) fn descending(self) -> Blocks {
+        Blocks {
+            descends: true,
+            ..self
+        }
+    }
+
     /// Appends the rows of the next block, which may have none; false where none is left.
     pub(super) fn take(&mut self, scope: Scope<'_>, out: &mut Vec<u32>, work: &mut Work) -> bool {
         let next = if self.descends {

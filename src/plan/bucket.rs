@@ -23,6 +23,8 @@ use crate::segment::Slot;
 pub(super) struct Bucket {
     field: Field,
     descends: bool,
+    /// Whether the rows of a class descend.
+    ties_descend: bool,
     classes_count: u32,
     /// How many of the classes are begun.
     begun: u32,
@@ -34,13 +36,14 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// Starts at the first class; none where the key's field has no set for each class.
-    pub(super) fn new(scope: Scope<'_>, key: Key) -> Option<Bucket> {
+    pub(super) fn new(scope: Scope<'_>, key: Key, ties_descend: bool) -> Option<Bucket> {
         let Slot::Field(field) = key.slot else {
             return None;
         };
         Some(Bucket {
             field,
             descends: key.descends,
+            ties_descend,
             classes_count: scope.live.segment.posting_sets(field)?.len() as u32,
             begun: 0,
             blocks: None,
@@ -48,7 +51,7 @@ impl Bucket {
         })
     }
 
-    /// Appends the next rows, ties ascending by row, or none; false where none is left.
+    /// Appends the next rows, ties by row, or none; false where none is left.
     pub(super) fn take(&mut self, scope: Scope<'_>, out: &mut Vec<u32>, work: &mut Work) -> bool {
         if let Some(blocks) = &mut self.blocks
             && blocks.take(scope, out, work)
@@ -101,7 +104,12 @@ impl Bucket {
         if self.begun == self.classes_count {
             return false;
         }
-        self.blocks = Some(self.blocks_of(scope, self.begun));
+        let blocks = self.blocks_of(scope, self.begun);
+        self.blocks = Some(if self.ties_descend {
+            blocks.descending()
+        } else {
+            blocks
+        });
         self.begun += 1;
         true
     }

@@ -92,9 +92,9 @@ impl Order {
         }
     }
 
-    /// Returns whether rows that tie in the first key come by ascending tid.
+    /// Returns whether rows that tie in the first key come by tid.
     pub(super) fn is_plain(&self) -> bool {
-        self.keys.len() == 1 && !self.tid_descends
+        self.keys.len() == 1
     }
 
     /// Returns an integer that orders rows as the first key does, or tid where there is no key,

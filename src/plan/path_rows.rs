@@ -29,7 +29,7 @@ use super::keys::RowKeys;
 use super::matcher::make_matcher;
 use super::order::Order;
 use super::path::Path;
-use super::place::Place;
+use super::place::{PackedPlace, Place};
 use super::steps::Steps;
 use super::task::Task;
 use super::top::{all_rows, top_rows, zone_rows};
@@ -68,6 +68,7 @@ impl PathRows {
     pub(super) fn new(path: Path, mut found: Found, task: Task<'_>, work: &mut Work) -> PathRows {
         let mut rows = Vec::new();
         let live = task.live;
+        let ties_descend = task.order.tid_descends;
         let steps = match path {
             Path::Listed => {
                 let listed = found.rows.take();
@@ -85,10 +86,10 @@ impl PathRows {
             }) => {
                 let span = span.unwrap_or_else(|| found.span(&live.segment, key.slot));
                 let matcher = make_matcher(&found, live, matching, work);
-                Steps::Walk(Walk::new(key, span, matcher))
+                Steps::Walk(Walk::new(key, ties_descend, span, matcher))
             }
             Path::Bucket(key) => {
-                let bucket = Bucket::new(found.scope(live), key);
+                let bucket = Bucket::new(found.scope(live), key, ties_descend);
                 bucket.map_or(Steps::Done, Steps::Bucket)
             }
             Path::TopK => Steps::Keyed(top_rows(&found, task, work)),
@@ -126,31 +127,18 @@ impl PathRows {
             conjunction: &conjunction,
             mode: self.mode,
         };
-        let work = &mut self.work;
-        match &mut self.steps {
-            Steps::Done => rows.retain(|row| after.contains(row)),
-            Steps::Blocks(blocks) => blocks.seek(after),
-            Steps::Keyed(_) => {}
-            Steps::Walk(walk) => {
-                if !walk.seek(scope, place) {
-                } else if order.is_plain() {
-                    walk.seek_rows(scope, &after);
-                } else {
-                    walk.take_sought(scope, rows, work);
-                }
-            }
-            Steps::Bucket(bucket) => {
-                if !bucket.seek(scope, place) {
-                } else if order.is_plain() {
-                    bucket.seek_rows(scope, after);
-                } else {
-                    bucket.take_group(scope, rows, work);
-                }
-            }
+        if matches!(self.steps, Steps::Done) {
+            rows.retain(|row| after.contains(row));
         }
+        let after = (after, order.is_plain());
+        self.steps.seek(scope, place, after, rows, &mut self.work);
         if !order.keys.is_empty() && !rows.is_empty() {
-            rows.retain(|&row| place.compare(segment, order, row) == Ordering::Greater);
-            RowKeys::new(segment, order).select_rows(rows, 0..self.needed);
+            let keys = RowKeys::new(segment, order);
+            let place = PackedPlace::new(place, segment, order, &keys);
+            let mut keyed = keys.keyed(rows.drain(..));
+            keyed.retain(|&row| place.compare(row) == Ordering::Greater);
+            keys.select(&mut keyed, 0..self.needed);
+            rows.extend(keyed.into_iter().map(|(_, row)| row));
         }
     }
 

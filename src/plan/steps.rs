@@ -13,6 +13,7 @@ use super::conjunction::Scope;
 use super::explain::Work;
 use super::keys::{KeyedRow, RowKeys};
 use super::order::{Key, Value, directed};
+use super::place::Place;
 use super::walk::Walk;
 use crate::segment::Slot;
 
@@ -178,6 +179,40 @@ impl Steps {
             Steps::Blocks(_) | Steps::Done => {}
         }
         rows
+    }
+
+    /// Passes over all matches that come before a place.
+    ///
+    /// Of those that tie with it in the first key the rows `after` it are left where ties come by
+    /// row, as `is_plain` says, and else all of them are appended. What is keyed is after it already.
+    pub(super) fn seek(
+        &mut self,
+        scope: Scope<'_>,
+        place: &Place,
+        (after, is_plain): (Range<u32>, bool),
+        out: &mut Vec<u32>,
+        work: &mut Work,
+    ) {
+        match self {
+            Steps::Done | Steps::Keyed(_) => {}
+            Steps::Blocks(blocks) => blocks.seek(after),
+            Steps::Walk(walk) => {
+                if !walk.seek(scope, place) {
+                } else if is_plain {
+                    walk.seek_rows(scope, &after);
+                } else {
+                    walk.take_sought(scope, out, work);
+                }
+            }
+            Steps::Bucket(bucket) => {
+                if !bucket.seek(scope, place) {
+                } else if is_plain {
+                    bucket.seek_rows(scope, after);
+                } else {
+                    bucket.take_group(scope, out, work);
+                }
+            }
+        }
     }
 
     /// Passes over a number of matches, which are all that have the first values of the first key.

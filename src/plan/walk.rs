@@ -36,6 +36,8 @@ const SAMPLE_POSITIONS: usize = 256;
 #[derive(Clone, Debug)]
 struct Course {
     key: Key,
+    /// Whether ties come by descending row.
+    ties_descend: bool,
     matcher: Matcher,
     /// The positions that matches can be at.
     span: Range<usize>,
@@ -57,6 +59,11 @@ pub(super) struct Walk {
 }
 
 impl Course {
+    /// Returns whether ties come the other way round than the walk passes them.
+    fn turns_ties(&self) -> bool {
+        self.key.descends != self.ties_descend
+    }
+
     fn sorted<'a>(&self, scope: Scope<'a>) -> Option<&'a SortedRows> {
         scope.live.segment.order(self.key.slot)
     }
@@ -165,10 +172,15 @@ impl Samples {
 
 impl Walk {
     /// Starts at the front or at the back of the positions of a key's order.
-    pub(super) fn new(key: Key, span: Range<usize>, matcher: Matcher) -> Walk {
+    pub(super) fn new(key: Key, ties_descend: bool, span: Range<usize>, matcher: Matcher) -> Walk {
         Walk {
             left: span.clone(),
-            course: Course { key, matcher, span },
+            course: Course {
+                key,
+                ties_descend,
+                matcher,
+                span,
+            },
             group: 0..0,
             samples: Samples::default(),
         }
@@ -181,7 +193,7 @@ impl Walk {
 
     /// Appends matches until there are `wanted` rows; false once none is left.
     ///
-    /// Ties come by ascending row.
+    /// Ties come by row, in the direction that the walk was made for.
     pub(super) fn take(
         &mut self,
         scope: Scope<'_>,
@@ -191,7 +203,7 @@ impl Walk {
     ) -> bool {
         while out.len() < wanted {
             if Range::is_empty(&self.group) {
-                if self.course.key.descends {
+                if self.course.turns_ties() {
                     if !self.begin_group(scope, work) {
                         return false;
                     }
@@ -202,7 +214,12 @@ impl Walk {
                     self.group = std::mem::replace(&mut self.left, 0..0);
                 }
             }
-            self.group.start = self.collect(scope, self.group.clone(), wanted, out, work);
+            let passed = self.collect(scope, self.group.clone(), wanted, out, work);
+            if self.course.ties_descend {
+                self.group.end -= passed;
+            } else {
+                self.group.start += passed;
+            }
         }
         true
     }
@@ -263,7 +280,8 @@ impl Walk {
         found.map(|at| self.left.start + at)
     }
 
-    /// Appends the matches at positions until there are `wanted` rows; returns where it ended.
+    /// Appends the matches at positions, from the side from which ties come, until there are `wanted`
+    /// rows; returns how many positions it passed.
     fn collect(
         &mut self,
         scope: Scope<'_>,
@@ -272,7 +290,8 @@ impl Walk {
         out: &mut Vec<u32>,
         work: &mut Work,
     ) -> usize {
-        let rows = &self.course.rows(scope)[positions.clone()];
+        let rows = &self.course.rows(scope)[positions];
+        let rows = (rows, self.course.ties_descend);
         let dead = &scope.live.dead;
         let passed = if let Some(words) = self.course.words(scope) {
             collect_where(rows, wanted, out, |row| is_set(words, row))
@@ -287,7 +306,7 @@ impl Walk {
             collect_where(rows, wanted, out, |row| !dead.contains(row))
         };
         work.rows_touched += passed as u64;
-        positions.start + passed
+        passed
     }
 
     /// Passes over what comes before the ties of a place in the key; returns whether there are any.
@@ -323,18 +342,27 @@ impl Walk {
         self.collect(scope, group, usize::MAX, out, work);
     }
 
-    /// Passes over the first `count` of all matches, ties ascending by row.
+    /// Passes over the first `count` of all matches, in the order of [`take`](Self::take).
     pub(super) fn skip(&mut self, scope: Scope<'_>, count: u64, work: &mut Work) {
         let offset = self.offset_of(scope, count, work);
         if offset == self.course.span.len() {
             self.left = 0..0;
-        } else if self.course.key.descends {
-            let group = self.group_at(scope, self.course.position(offset));
-            let position = self.position_in(scope, &group, count, work);
-            self.group = position..group.end;
-            self.left.end = group.start;
-        } else {
-            self.left.start = self.course.position(offset);
+            return;
+        }
+        let position = self.course.position(offset);
+        match (self.course.key.descends, self.course.ties_descend) {
+            (false, false) => self.left.start = position,
+            (true, true) => self.left.end = position + 1,
+            (true, false) => {
+                let group = self.group_at(scope, position);
+                self.group = self.position_in(scope, &group, count, work)..group.end;
+                self.left.end = group.start;
+            }
+            (false, true) => {
+                let group = self.group_at(scope, position);
+                self.group = group.start..self.position_in(scope, &group, count, work) + 1;
+                self.left.start = group.end;
+            }
         }
     }
 
@@ -417,7 +445,7 @@ impl Walk {
         }
     }
 
-    /// Returns how many matches come before the rows of a group from `row` on.
+    /// Returns how many matches come before the rows of a group from `row` on, which ascend.
     pub(super) fn rank_in(
         &mut self,
         scope: Scope<'_>,
@@ -444,8 +472,8 @@ impl Walk {
         nth: u64,
         work: &mut Work,
     ) -> usize {
-        let nth = if self.course.key.descends {
-            // The walk passes ties from the back, but gives them from the front.
+        let nth = if self.course.turns_ties() {
+            // The walk passes ties from one side, but gives them from the other.
             let ranks = self.ranks(scope, group, work);
             ranks.start + ranks.end - 1 - nth
         } else {
@@ -545,20 +573,36 @@ fn position_where(
     }
 }
 
-/// Appends the rows that match until there are `wanted`; returns how many were asked.
+/// Appends the rows that match until there are `wanted`, from the first on or from the last; returns
+/// how many were asked.
 fn collect_where(
-    rows: &[u32],
+    (rows, is_from_last): (&[u32], bool),
     wanted: usize,
     out: &mut Vec<u32>,
     mut is_match: impl FnMut(u32) -> bool,
 ) -> usize {
-    for (passed, &row) in rows.iter().enumerate() {
+    let asked = if is_from_last {
+        push_where(rows.iter().rev(), wanted, out, &mut is_match)
+    } else {
+        push_where(rows.iter(), wanted, out, &mut is_match)
+    };
+    asked.unwrap_or(rows.len())
+}
+
+/// Appends the rows that match until there are `wanted`; returns how many were asked, none if all.
+fn push_where<'a>(
+    rows: impl Iterator<Item = &'a u32>,
+    wanted: usize,
+    out: &mut Vec<u32>,
+    is_match: &mut impl FnMut(u32) -> bool,
+) -> Option<usize> {
+    for (asked, &row) in rows.enumerate() {
         if out.len() >= wanted {
-            return passed;
+            return Some(asked);
         }
         if is_match(row) {
             out.push(row);
         }
     }
-    rows.len()
+    None
 }
