@@ -4,6 +4,7 @@
 mod common;
 
 use common::checks::compare_counts;
+use common::halves::make;
 use common::nasty::{Random, make_count_request};
 use proptest::prelude::*;
 use ticketdex::reference::Reference;
@@ -232,22 +233,6 @@ fn chrono_day(days: u64) -> Option<ticketdex::chrono::NaiveDateTime> {
 }
 
 /// Puts tickets into some segments, half of whose rows are dead.
-fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
-    let mut store = Store::new(Options::default().commit_rows_max(0));
-    for part in tickets.chunks(tickets.len().div_ceil(segments_count).max(1)) {
-        let stale = part.iter().map(|ticket| Ticket {
-            tid: ticket.tid,
-            status: "OPEN".into(),
-            ..Ticket::default()
-        });
-        store.commit(stale.collect::<Batch>()).unwrap();
-        store
-            .commit(part.iter().cloned().collect::<Batch>())
-            .unwrap();
-    }
-    store.snapshot()
-}
-
 /// Returns the request for the tickets of a group, where one can say it.
 fn of_group(key: &CountKey, value: &str) -> Option<String> {
     let encode =
@@ -274,7 +259,8 @@ fn check_laws(case: &Case, drawn: u64) {
     let request = make_count_request(&mut Random::new(drawn), &case.tickets);
     let query = parse(&request);
     for segments_count in [1, 3] {
-        let snapshot = snapshot(&case.tickets, segments_count);
+        let tids: RoaringTreemap = case.tickets.iter().map(|it| it.tid).step_by(2).collect();
+        let (snapshot, inside_store) = make(&case.tickets, segments_count, &tids);
         let counts = snapshot.count_by(&query);
         assert_eq!(counts.total(), snapshot.answer(query.matching()).total());
         for counted in counts.by() {
@@ -315,10 +301,6 @@ fn check_laws(case: &Case, drawn: u64) {
                 }
             }
         }
-        let tids: RoaringTreemap = case.tickets.iter().map(|it| it.tid).step_by(2).collect();
-        let inside = case.tickets.iter().filter(|it| tids.contains(it.tid));
-        let mut inside_store = Reference::new();
-        inside_store.commit(&inside.cloned().collect()).unwrap();
         // The names of the store are those of all its tickets.
         if inside_store.custom_names() == snapshot.custom_names() {
             for mode in CountMode::all() {

@@ -1,32 +1,13 @@
 //! Answers within a set of tickets, and what matches as such a set: in every plan, those of a store
 //! that holds the tickets of the set alone.
 
+mod common;
+
+use common::halves::make;
 use proptest::prelude::*;
-use ticketdex::reference::Reference;
 use ticketdex::roaring::RoaringTreemap;
 use ticketdex::testing::{Case, cases};
-use ticketdex::{Batch, Options, PlanMode, Query, Snapshot, Store, Ticket};
-
-/// Puts tickets into some segments, half of whose rows are dead, and those of a set into a reference by
-/// commits of the same numbers.
-fn make(tickets: &[Ticket], segments_count: usize, tids: &RoaringTreemap) -> (Snapshot, Reference) {
-    let mut store = Store::new(Options::default().commit_rows_max(0));
-    let mut reference = Reference::new();
-    for part in tickets.chunks(tickets.len().div_ceil(segments_count).max(1)) {
-        let stale = part.iter().map(|ticket| Ticket {
-            tid: ticket.tid,
-            ..Ticket::default()
-        });
-        reference.commit(&Batch::new()).unwrap();
-        store.commit(stale.collect::<Batch>()).unwrap();
-        let inside = part.iter().filter(|it| tids.contains(it.tid));
-        reference.commit(&inside.cloned().collect()).unwrap();
-        store
-            .commit(part.iter().cloned().collect::<Batch>())
-            .unwrap();
-    }
-    (store.snapshot(), reference)
-}
+use ticketdex::{PlanMode, Query, Ticket};
 
 /// Makes a set of every ticket whose bit of `chosen` is set, and of numbers that no ticket has.
 fn set_of(tickets: &[Ticket], chosen: u64) -> RoaringTreemap {

@@ -15,6 +15,8 @@ pub mod csv_checks;
 #[cfg(feature = "testing")]
 pub mod foreign;
 #[cfg(feature = "testing")]
+pub mod halves;
+#[cfg(feature = "testing")]
 pub mod hostile;
 #[cfg(feature = "http")]
 pub mod http;

@@ -5,12 +5,13 @@ use ticketdex::{Error, ErrorKind, Format, Query, Request};
 /// The names that a request may use, as a message lists them.
 const KNOWN: &str = "action, key, format, tid, keyword, due_date, start_tid, end_tid, \
     start_cid, end_cid, start_date, end_date, changed_since, count, page, count_only, order, \
-    order_direction, fields, after, before, status, source, category, sub_category, priority, escalation, uid, group, cid, empty, \
-    present, company_id, company_name, contact, phone, email, cc_addresses, date_opened, \
-    date_closed, opened_by, last_updated, updated_by, updater_type, assigned_group_id, \
-    customer_group_id, customer_group_name, locked, locked_by, linked_asset, linked_calls, \
-    linked_devices, merged, merged_to, parent_ticket, children_tickets, custom_fields.NAME; the \
-    name of any field, and keyword, also with !=; that of an integer or a date with >= and <=";
+    order_direction, fields, after, before, status, source, category, sub_category, priority, \
+    escalation, uid, group, cid, empty, present, company_id, company_name, contact, phone, email, \
+    cc_addresses, date_opened, date_closed, opened_by, last_updated, updated_by, updater_type, \
+    assigned_group_id, customer_group_id, customer_group_name, locked, locked_by, linked_asset, \
+    linked_calls, linked_devices, merged, merged_to, parent_ticket, children_tickets, \
+    custom_fields.NAME; the name of any field, and keyword, also with !=; that of an integer or a \
+    date with >= and <=";
 
 /// Returns the variable that an error names.
 pub fn variable(error: &Error) -> &str {
@@ -72,7 +73,7 @@ pub fn assert_unknown(error: &Error, name: &str, value: &str) {
 
 /// Checks the message about a name that `count_tickets` does not know.
 pub fn assert_unknown_to_counts(error: &Error, name: &str, value: &str) {
-    let windows = "count, page, count_only, order, order_direction, fields";
+    let windows = "count, page, count_only, order, order_direction, fields, after, before";
     let known = KNOWN.replace(windows, "by, top, exclude_own");
     assert_unknown_among(error, name, value, &known);
 }

@@ -113,7 +113,7 @@ fn write_key(key: &KeyCounts, screen_width: usize, writer: &mut impl Write) -> i
         value => clean(value, screen_width / VALUE_PART),
     });
     let shown: Vec<String> = shown.collect();
-    let most = key.groups().iter().map(|group| group.count()).max();
+    let most = key.groups().iter().map(ticketdex::Group::count).max();
     let most = most.unwrap_or(1);
     let number_width = most.to_string().len();
     let value_width = shown.iter().map(|value| width(value)).max().unwrap_or(0);
@@ -144,18 +144,12 @@ mod tests {
     use super::*;
 
     fn shown(request: &str, screen_width: usize) -> String {
-        let statuses = ["Open", "Open", "Open", "", "\u{1b}[31mRed", "Open"];
+        let statuses = ["Open", "Open", "Open", "", "Closed", "Open"];
         let tickets = (1..).zip(statuses).map(|(tid, status)| Ticket {
             tid,
             status: status.into(),
-            subject: String::new(),
             category: "文字".into(),
             ..Ticket::default()
-        });
-        // No control character may stand in an identifier, so that none comes here but by texts.
-        let tickets = tickets.map(|mut ticket| {
-            ticket.status = ticket.status.replace('\u{1b}', "");
-            ticket
         });
         let snapshot = Store::from_tickets(tickets).unwrap().snapshot();
         let query: CountQuery = format!("action=count_tickets&{request}").parse().unwrap();
@@ -167,13 +161,10 @@ mod tests {
     #[test]
     fn bars_are_in_proportion_and_fit_the_screen() {
         assert_eq!(shown("", 80), "6 tickets\n");
-        let narrow = "6 tickets\n\nstatus: 3 values\n  Open    4  ########\n  (none)  1  ##\n  \
-                      [31mRed  1  ##\n";
         assert_eq!(
-            shown("by=status", 23)
-                .replace("Open     ", "Open    ")
-                .replace("(none)   ", "(none)  "),
-            narrow
+            shown("by=status", 23),
+            "6 tickets\n\nstatus: 3 values\n  Open    4  #########\n  (none)  1  ##\n  \
+             Closed  1  ##\n"
         );
         let top = shown("by=status,category&top=1", 80);
         assert!(
