@@ -206,8 +206,8 @@ pub use model::{
     TEXT_BYTES_MAX, Ticket, is_custom_name,
 };
 pub use plan::{
-    Access, Answer, Counted, Counts, Explain, FilterPlan, Group, KeyCounts, Records, SegmentPlan,
-    Strategy, WalkMatching, Work,
+    Access, Answer, ChangeKind, ChangedTicket, Changes, Counted, Counts, Explain, FilterPlan,
+    Group, KeyCounts, Records, SegmentPlan, Strategy, WalkMatching, WatchId, Watches, Work,
 };
 #[doc(hidden)]
 pub use plan::{CountMode, CountWay, FilterMode, PlanMode};

@@ -11,6 +11,7 @@
 //! * The custom columns of a segment go by indexes of this snapshot's list of names.
 //! * What a revision revises is among the segments, though it may have no live row left.
 
+mod delta;
 mod removals;
 mod stats;
 
@@ -33,6 +34,7 @@ use crate::segment::revision::Revision;
 use crate::segment::tombstones::Tombstones;
 use crate::segment::{FRAME_BYTES, Segment, Slot};
 
+pub(crate) use delta::Touched;
 pub(crate) use removals::Removals;
 pub use removals::{Removal, Removed};
 pub use stats::FieldStats;
@@ -139,9 +141,22 @@ impl fmt::Debug for Snapshot {
     }
 }
 
+/// Tells the snapshots of one store from those of others; a store that is opened again is another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StoreMark(Arc<()>);
+
+impl StoreMark {
+    /// Returns whether both are of one store.
+    fn is_of(&self, other: &StoreMark) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// What a snapshot is made of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parts {
+    /// What all snapshots of a store share, and no two stores do.
+    pub(crate) store: StoreMark,
     pub(crate) version: u64,
     pub(crate) segments: Vec<LiveSegment>,
     pub(crate) names: Arc<CustomNames>,
@@ -177,7 +192,8 @@ impl Parts {
     fn frame_bytes(&self) -> usize {
         let tombstones = self.segments.len() * (ARC_BYTES + size_of::<Tombstones>());
         let lists = self.segments.capacity() * size_of::<LiveSegment>() + tombstones;
-        lists + ARC_BYTES + size_of::<Parts>() + ARC_BYTES + size_of::<CustomNames>()
+        let names = ARC_BYTES + size_of::<CustomNames>();
+        lists + ARC_BYTES + size_of::<Parts>() + names + ARC_BYTES
     }
 }
 

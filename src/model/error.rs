@@ -135,6 +135,20 @@ pub enum ErrorKind {
         /// The least number that can be asked for.
         oldest: u64,
     },
+    /// Two snapshots are compared that are of different stores.
+    OtherStore {
+        /// The version of the snapshot that was given as the older one, in its own store.
+        older: u64,
+        /// The version of the other, in its own.
+        newer: u64,
+    },
+    /// Two snapshots are compared, and the one that was given as the older one is newer.
+    VersionTooNew {
+        /// The version of the snapshot that was given as the older one.
+        version: u64,
+        /// The version of the other, which is the greatest that can be compared with it.
+        newest: u64,
+    },
     /// A store would have more than [`CUSTOM_NAMES_MAX`](super::CUSTOM_NAMES_MAX) names.
     TooManyCustomFields {
         /// The name that was one too many, as written, cut at 100 characters.
@@ -219,6 +233,8 @@ impl Error {
             ErrorKind::InvalidTicket { .. } => "invalid_ticket",
             ErrorKind::UnknownTicket { .. } => "unknown_ticket",
             ErrorKind::VersionTooOld { .. } => "version_too_old",
+            ErrorKind::OtherStore { .. } => "other_store",
+            ErrorKind::VersionTooNew { .. } => "version_too_new",
             ErrorKind::TooManyCustomFields { .. } => "too_many_custom_fields",
             ErrorKind::TooManyTickets { .. } => "too_many_tickets",
             ErrorKind::TooMuchMemory { .. } => "too_much_memory",
@@ -234,11 +250,14 @@ impl Error {
 
     /// Returns whether the one who sent the request or the tickets is at fault.
     ///
-    /// False for a failing reader, writer or journal and for a store that is full.
+    /// False for a failing reader, writer or journal, for a store that is full, and for snapshots
+    /// that cannot be compared.
     pub fn is_request(&self) -> bool {
         !matches!(
             self.kind(),
-            ErrorKind::TooManyTickets { .. }
+            ErrorKind::OtherStore { .. }
+                | ErrorKind::VersionTooNew { .. }
+                | ErrorKind::TooManyTickets { .. }
                 | ErrorKind::TooMuchMemory { .. }
                 | ErrorKind::StoreInUse { .. }
                 | ErrorKind::InvalidStore { .. }
@@ -252,7 +271,7 @@ impl Error {
     /// 400 where the request or the tickets are at fault, 404 for a ticket that is not there, 410
     /// for removals that are forgotten,
     /// 503 where trying again later may help (a store that is full or in use, a journal that
-    /// fails), 500 for what only an operator can mend.
+    /// fails), 500 for what only an operator or a programmer can mend.
     ///
     /// # Examples
     ///
@@ -270,7 +289,10 @@ impl Error {
             | ErrorKind::TooMuchMemory { .. }
             | ErrorKind::StoreInUse { .. }
             | ErrorKind::Storage { .. } => 503,
-            ErrorKind::InvalidStore { .. } | ErrorKind::Io(_) => 500,
+            ErrorKind::OtherStore { .. }
+            | ErrorKind::VersionTooNew { .. }
+            | ErrorKind::InvalidStore { .. }
+            | ErrorKind::Io(_) => 500,
             ErrorKind::UnknownVariable { .. }
             | ErrorKind::InvalidValue { .. }
             | ErrorKind::DuplicateVariable { .. }

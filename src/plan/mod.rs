@@ -18,6 +18,7 @@ mod answer;
 mod bind;
 mod blocks;
 mod bucket;
+mod changes;
 mod conjunction;
 mod cost;
 mod count;
@@ -44,6 +45,7 @@ mod top;
 mod walk;
 mod walk_price;
 mod warm;
+mod watches;
 
 use std::cmp;
 use std::fmt;
@@ -68,12 +70,14 @@ use selection::Member;
 use task::{Task, Window};
 
 pub use answer::{Answer, Records};
+pub use changes::{ChangeKind, ChangedTicket, Changes};
 #[doc(hidden)]
 pub use count::{CountMode, CountWay};
 pub use count::{Counts, Group, KeyCounts};
 use explain::SegmentSketch;
 pub use explain::{Access, Counted, Explain, FilterPlan, SegmentPlan, WalkMatching, Work};
 pub(crate) use rows::Rows;
+pub use watches::{WatchId, Watches};
 
 /// The way to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -167,8 +167,21 @@ impl Place {
 
     /// Compares a row of a segment with the place, in the order within the segment.
     pub(super) fn compare(&self, segment: &Segment, order: &Order, row: u32) -> Ordering {
-        for (key, own) in order.keys.iter().zip(&self.values) {
-            let by_key = Value::of(segment, key.slot, row).cmp(&own.value());
+        let values = order.keys.iter();
+        let values = values.map(|key| Value::of(segment, key.slot, row));
+        self.compare_values(order, values, segment.tid(row))
+    }
+
+    /// Compares what a ticket has in an order's keys, and its number, with the place.
+    pub(super) fn compare_values<'v>(
+        &self,
+        order: &Order,
+        values: impl Iterator<Item = Value<'v>>,
+        tid: u64,
+    ) -> Ordering {
+        // A place may have fewer values than there are keys; of the others none is looked up.
+        for ((own, key), value) in self.values.iter().zip(&*order.keys).zip(values) {
+            let by_key = value.cmp(&own.value());
             if by_key != Ordering::Equal {
                 return directed(by_key, key.descends);
             }
@@ -176,7 +189,7 @@ impl Place {
         match self.among {
             Among::Before => Ordering::Greater,
             Among::After => Ordering::Less,
-            Among::Tid(tid) => directed(segment.tid(row).cmp(&tid), order.tid_descends),
+            Among::Tid(own) => directed(tid.cmp(&own), order.tid_descends),
         }
     }
 }

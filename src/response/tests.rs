@@ -17,7 +17,7 @@ use crate::model::{CellMut, Field, FieldKind, Ticket};
 use crate::query::Query;
 use crate::segment::budget::Budget;
 use crate::segment::builder::SegmentBuilder;
-use crate::snapshot::{LiveSegment, Parts, Removals, Snapshot};
+use crate::snapshot::{LiveSegment, Parts, Removals, Snapshot, StoreMark};
 
 /// Makes a snapshot of tickets dealt in turn to some segments.
 fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
@@ -32,6 +32,7 @@ fn snapshot(tickets: &[Ticket], segments_count: usize) -> Snapshot {
         .into_iter()
         .map(|builder| LiveSegment::new(builder.seal(&Budget::new(None))));
     Snapshot::new(Arc::new(Parts {
+        store: StoreMark::default(),
         version: 1,
         segments: segments.collect(),
         names: Arc::new(names),

@@ -352,7 +352,8 @@ pub(crate) fn cmp_folds(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len())
 }
 
-fn starts_with_folded(text: &str, folded: &str) -> bool {
+/// Returns whether a text, folded, starts with a folded one.
+pub(crate) fn starts_with_folded(text: &str, folded: &str) -> bool {
     let mut chars = folded_chars(text);
     folded.chars().all(|c| chars.next() == Some(c))
 }

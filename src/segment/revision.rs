@@ -75,6 +75,13 @@ impl NewValue {
     }
 }
 
+/// The same, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NewValueRef<'a> {
+    Number(Option<u64>),
+    Text(&'a str),
+}
+
 /// A row of a base, with what differs; each field once.
 #[derive(Clone, Debug)]
 pub(crate) struct RevisedRow {
@@ -335,6 +342,23 @@ impl Revision {
             base_row: self.rows[row as usize],
             values: values.collect(),
         }
+    }
+
+    /// Returns the fields in which a row may differ from the base's.
+    pub(crate) fn changed_fields(&self) -> impl Iterator<Item = Field> {
+        self.changes.iter().map(|changes| changes.field)
+    }
+
+    /// Returns the value that a row has in place of the base's, if it has one in a field.
+    ///
+    /// Cost: a binary search, where asking for the field's column would make it.
+    pub(crate) fn new_value(&self, field: Field, row: u32) -> Option<NewValueRef<'_>> {
+        let changes = self.changes(field)?;
+        let at = changes.find(row)?;
+        Some(match &changes.values {
+            Values::Numbers(numbers) => NewValueRef::Number(numbers[at]),
+            Values::Texts(texts) => NewValueRef::Text(texts.get(at)),
+        })
     }
 
     /// Returns what differs in a field, if anything does.

@@ -15,7 +15,7 @@
 
 use std::ops::Range;
 
-use super::column::{Column, zones_pay};
+use super::column::{Column, Zone, zones_pay};
 
 /// The number of the commit of each row.
 #[derive(Clone, Debug)]
@@ -78,6 +78,16 @@ impl Versions {
         };
         let classes = self.column.number_classes(first, u64::MAX);
         classes.start.min(count)..count
+    }
+
+    /// Returns whether a block can hold a row of some classes, and whether it holds only such.
+    pub(crate) fn zone(&self, block_index: u32, classes: &Range<u64>) -> Zone {
+        self.column.zone(block_index, classes)
+    }
+
+    /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose class is in a range.
+    pub(crate) fn word_in(&self, rows: Range<u32>, classes: &Range<u64>) -> u64 {
+        self.column.word_in(rows, classes)
     }
 
     /// Returns the codes of the numbers.

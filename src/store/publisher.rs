@@ -140,6 +140,7 @@ impl Publisher {
         }
         removals.shorten(self.removals_max);
         Parts {
+            store: snapshot.parts().store.clone(),
             version,
             segments,
             names,
@@ -166,6 +167,7 @@ impl Publisher {
     pub(super) fn prepare_again(&self, segments: Vec<LiveSegment>) -> Result<Prepared<'_>, Error> {
         let snapshot = self.snapshot();
         self.admit(Parts {
+            store: snapshot.parts().store.clone(),
             version: snapshot.version(),
             segments,
             names: Arc::clone(&snapshot.parts().names),

@@ -126,6 +126,7 @@ impl<'a> Replay<'a> {
         told.for_each(|&removal| removals.push(removal));
         removals.shorten(self.publisher.removals_max());
         Parts {
+            store: self.publisher.snapshot().parts().store.clone(),
             version: self.last,
             segments: sealed.into_iter().collect(),
             names: Arc::new(self.names),

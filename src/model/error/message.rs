@@ -166,6 +166,20 @@ impl ErrorKind {
                      later ones they are known"
                 )
             }
+            ErrorKind::OtherStore { older, newer } => {
+                write!(
+                    f,
+                    "the snapshots of versions {older} and {newer} are of different stores but must \
+                     be of one"
+                )
+            }
+            ErrorKind::VersionTooNew { version, newest } => {
+                write!(
+                    f,
+                    "the older snapshot is of version {version} but must be of {newest} or before, \
+                     as the newer one is of {newest}"
+                )
+            }
             ErrorKind::TooManyTickets { rows_max } => {
                 write!(f, "a store holds at most {rows_max} tickets")
             }

@@ -1,0 +1,517 @@
+//! What changed in the answer to one query between two snapshots of a store.
+//!
+//! The tickets that were written or removed in between are those of
+//! [`Touched`]; each is asked whether it matched before and
+//! whether it matches now. No other ticket can have entered or left, so what there is besides is not
+//! looked at. A [`Row`] reads values without making columns, [`Conditions`] are the filters of a query
+//! for single tickets, and a [`Comparison`] gathers what a query tells of the tickets that it is shown;
+//! standing queries are many of these.
+//!
+//! # Invariants
+//!
+//! * Every touched ticket that matches in either snapshot is entered, left or in both, once.
+
+mod conditions;
+mod row;
+
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::order::{Order, Value, directed};
+use super::place::Place;
+use crate::model::error::Error;
+#[cfg(doc)]
+use crate::model::error::ErrorKind;
+use crate::query::{AnyField, Fields, Query};
+use crate::snapshot::{Record, RowId, Snapshot, Touched};
+
+pub(super) use conditions::{Condition, Conditions, Test, is_empty};
+pub(super) use row::Subject;
+use row::{Differences, Row};
+
+/// What became of a ticket in the answer to a query.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Batch, ChangeKind, Field, Patch, Query, Store, Ticket};
+///
+/// let ticket = |tid| Ticket { tid, status: "Open".into(), ..Ticket::default() };
+/// let mut store = Store::from_tickets((1..=9).map(ticket))?;
+/// let older = store.snapshot();
+/// let mut batch = Batch::new();
+/// batch.patch(7, Patch::new().set(Field::Status, "Closed"));
+/// store.commit(batch)?;
+/// let kind = |request: &str| {
+///     let changes = store.snapshot().changes_since(&older, &request.parse::<Query>()?)?;
+///     Ok::<_, ticketdex::Error>(changes.tickets().next().map(|ticket| ticket.kind()))
+/// };
+/// assert_eq!(kind("status=closed")?, Some(ChangeKind::Entered));
+/// assert_eq!(kind("status=open")?, Some(ChangeKind::Left));
+/// assert_eq!(kind("tid=7")?, Some(ChangeKind::Changed));
+/// assert_eq!(kind("tid=7&fields=subject&order=status")?, Some(ChangeKind::Moved));
+/// assert_eq!(kind("tid=7&fields=subject")?, None);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// It matches and did not: it was put, or changed so that it matches.
+    Entered,
+    /// It matched and does not: it was removed, or changed so that it does not match.
+    Left,
+    /// It matched and matches, and a variable that the query shows has another value. It may have
+    /// moved too.
+    Changed,
+    /// It matched and matches and shows what it showed, but its place in the order is another.
+    Moved,
+}
+
+/// A ticket that entered, left, changed or moved.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    tid: u64,
+    before: Option<RowId>,
+    after: Option<RowId>,
+    kind: ChangeKind,
+    is_moved: bool,
+}
+
+/// What changed in the answer to a query between two snapshots of a store.
+///
+/// Made by [`Snapshot::changes_since`], which says what counts, and by [`Watches::changes`]. It holds
+/// both snapshots, so whatever it gives can be read for as long as it is kept, and what they name stays
+/// in memory.
+///
+/// [`Watches::changes`]: crate::Watches::changes
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Batch, Changes, Query, Store, Ticket};
+///
+/// let mut store = Store::default();
+/// let older = store.snapshot();
+/// store.commit((1..=3).map(|tid| Ticket { tid, ..Ticket::default() }).collect())?;
+/// let newer = store.snapshot();
+/// let query: Query = "order=tid DESC".parse()?;
+/// let changes = newer.changes_since(&older, &query)?;
+/// let tids = changes.entered().map(|ticket| ticket.tid());
+/// assert_eq!(tids.collect::<Vec<_>>(), [3, 2, 1]);
+/// assert_eq!((changes.count(), changes.left().count()), (3, 0));
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Changes {
+    older: Snapshot,
+    newer: Snapshot,
+    fields: Option<Arc<Fields>>,
+    /// Those that entered, then those that left, then those in both; each in the query's order.
+    entries: Vec<Entry>,
+}
+
+/// Prints the versions and how many tickets there are; these may hold what no log should.
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes")
+            .field("older", &self.older.version())
+            .field("newer", &self.newer.version())
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Changes {
+    /// Returns the older snapshot.
+    pub fn older(&self) -> &Snapshot {
+        &self.older
+    }
+
+    /// Returns the newer snapshot.
+    pub fn newer(&self) -> &Snapshot {
+        &self.newer
+    }
+
+    /// Returns how many tickets entered, left, changed or moved.
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns whether nothing entered, left, changed or moved.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns all of them, each once: those that entered, that left, and the others.
+    pub fn tickets(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
+        self.entries.iter().map(|entry| ChangedTicket {
+            changes: self,
+            entry,
+        })
+    }
+
+    /// Returns the tickets that match and did not, in the query's order.
+    pub fn entered(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
+        self.of_kind(ChangeKind::Entered)
+    }
+
+    /// Returns the tickets that matched and do not, in the order that they had.
+    pub fn left(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
+        self.of_kind(ChangeKind::Left)
+    }
+
+    /// Returns the tickets that matched and match and show another value, in the query's order.
+    pub fn changed(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
+        self.of_kind(ChangeKind::Changed)
+    }
+
+    /// Returns the tickets that matched and match and are at another place in the query's order, which
+    /// is that of these; those among them too that show another value.
+    pub fn moved(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
+        self.tickets().filter(ChangedTicket::is_moved)
+    }
+
+    fn of_kind(&self, kind: ChangeKind) -> impl Iterator<Item = ChangedTicket<'_>> {
+        self.tickets().filter(move |ticket| ticket.kind() == kind)
+    }
+}
+
+/// A ticket of [`Changes`]: what became of it, and what it was and is.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Batch, Field, Patch, Query, Store, Ticket};
+///
+/// let mut store = Store::from_tickets((1..=9).map(|tid| Ticket { tid, ..Ticket::default() }))?;
+/// let older = store.snapshot();
+/// let mut batch = Batch::new();
+/// batch.patch(7, Patch::new().set(Field::Status, "Open").set_custom("Room", "4"));
+/// batch.remove(8);
+/// store.commit(batch)?;
+///
+/// let changes = store.snapshot().changes_since(&older, &Query::default())?;
+/// let changed = changes.changed().next().unwrap();
+/// let names: Vec<String> = changed.fields().iter().map(ToString::to_string).collect();
+/// assert_eq!((changed.tid(), names), (7, vec!["status".into(), "custom_fields.Room".into()]));
+/// assert_eq!(changed.before().unwrap().text(Field::Status), "");
+/// assert_eq!(changed.after().unwrap().text(Field::Status), "Open");
+/// let left = changes.left().next().unwrap();
+/// assert_eq!((left.tid(), left.after().is_none()), (8, true));
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct ChangedTicket<'a> {
+    changes: &'a Changes,
+    entry: &'a Entry,
+}
+
+/// Prints the ticket's number and what became of it.
+impl fmt::Debug for ChangedTicket<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangedTicket")
+            .field("tid", &self.tid())
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> ChangedTicket<'a> {
+    /// Returns the ticket's number.
+    pub fn tid(&self) -> u64 {
+        self.entry.tid
+    }
+
+    /// Returns what became of it.
+    pub fn kind(&self) -> ChangeKind {
+        self.entry.kind
+    }
+
+    /// Returns whether it matched and matches and has another value in a key of the query's order,
+    /// letter case aside.
+    pub fn is_moved(&self) -> bool {
+        self.entry.is_moved
+    }
+
+    /// Returns the ticket as of the older snapshot, whether or not it matched there; none where it was
+    /// not there.
+    pub fn before(&self) -> Option<Record<'a>> {
+        let id = self.entry.before?;
+        Some(self.changes.older.record(id))
+    }
+
+    /// Returns the ticket as of the newer snapshot, whether or not it matches there; none where it is
+    /// removed.
+    pub fn after(&self) -> Option<Record<'a>> {
+        let id = self.entry.after?;
+        Some(self.changes.newer.record(id))
+    }
+
+    /// Returns the variables that the query shows in which the ticket differs between the snapshots,
+    /// in the order of the output variables.
+    ///
+    /// A custom field is told by its name, as the store spells it. There are none where the ticket is
+    /// not in both snapshots.
+    ///
+    /// Cost: a comparison of each field, or where both are patches of one row, of each that was patched.
+    pub fn fields(&self) -> Vec<AnyField> {
+        let (Some(before), Some(after)) = (self.entry.before, self.entry.after) else {
+            return Vec::new();
+        };
+        let (older, newer) = (&self.changes.older, &self.changes.newer);
+        let differences = Row::new(newer, after).differences(Row::new(older, before));
+        let shown = self.changes.fields.as_deref();
+        let fields = differences.fields(newer.names());
+        fields.filter(|field| is_shown(field, shown)).collect()
+    }
+}
+
+/// Returns whether a query shows a field.
+fn is_shown(field: &AnyField, shown: Option<&Fields>) -> bool {
+    shown.is_none_or(|shown| match field {
+        AnyField::Field(field) => shown.contains(*field),
+        AnyField::Custom(name) => shown.has_custom(name),
+    })
+}
+
+impl Snapshot {
+    /// Returns what entered, left, changed and moved in the answer to a query since an older snapshot
+    /// of the same store.
+    ///
+    /// It is what a comparison of the two answers tells, and no more:
+    ///
+    /// * A ticket **entered** where it matches and did not match, and **left** where it matched and does
+    ///   not, whether by its values, by being put or by being removed.
+    /// * Of a ticket that matched and matches, what counts is what it shows: it **changed** where a
+    ///   variable has another value, in another spelling too. `fields` says which are looked at;
+    ///   without it all are. A ticket that was put again as it was did not change, though it bears
+    ///   another number ([`Record::version`]).
+    /// * It **moved** where it has another value in a key of `order`, as orders compare: a status that
+    ///   is `open` in place of `Open` is another value but no other place. Others that came or went
+    ///   around it move no ticket. Without `order`, and by `tid` alone, nothing moves.
+    /// * `count`, `page` and `count_only` change nothing: what changed is told of all that matches. A
+    ///   window would let tickets in and out that nobody has touched.
+    /// * `after` and `before` are filters here: what is on that side of the place matches, and a ticket
+    ///   that moves past the place enters or leaves.
+    /// * `changed_since` is a filter as it is elsewhere: each snapshot has its own numbers.
+    ///
+    /// Merges in between do not show, and neither does what was undone: a ticket that was removed and
+    /// put again, or patched back, is what it was. So with the answer of the older snapshot at hand, the
+    /// answer of the newer one is made of it by what left, entered, changed and moved.
+    ///
+    /// How far back the older snapshot lies does not matter. The log of removals may not reach back to
+    /// it ([`Options::removals_max`](crate::Options::removals_max)); then its tickets are looked at
+    /// instead, and nothing is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OtherStore`] where the snapshots are of different stores, as of one that was opened
+    /// twice; [`ErrorKind::VersionTooNew`] where the one that is given is the newer one.
+    ///
+    /// # Cost
+    ///
+    /// That of the tickets that were put, patched or removed in between, at two look-ups each, a
+    /// comparison of the filters and, where they match in both, of the fields; then what is told is
+    /// sorted. Where large segments were merged in between, also a look at the numbers of the blocks
+    /// that hold such tickets; where the log of removals does not reach back, also a look-up for each
+    /// ticket in the segments that were merged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Field, Patch, Query, Store, Ticket};
+    ///
+    /// let ticket = |tid| Ticket { tid, status: "Open".into(), ..Ticket::default() };
+    /// let mut store = Store::from_tickets((1..=9).map(ticket))?;
+    /// let older = store.snapshot();
+    /// let mut batch = Batch::new();
+    /// batch.put(ticket(10)).remove(1);
+    /// batch.patch(2, Patch::new().set(Field::Status, "Closed"));
+    /// batch.patch(3, Patch::new().set(Field::Priority, "High"));
+    /// store.commit(batch)?;
+    ///
+    /// let query: Query = "status=open&order=priority DESC&count=50".parse()?;
+    /// let changes = store.snapshot().changes_since(&older, &query)?;
+    /// let tids = |tickets: &mut dyn Iterator<Item = ticketdex::ChangedTicket<'_>>| {
+    ///     tickets.map(|ticket| ticket.tid()).collect::<Vec<_>>()
+    /// };
+    /// assert_eq!(tids(&mut changes.entered()), [10]);
+    /// assert_eq!(tids(&mut changes.left()), [1, 2]);
+    /// assert_eq!(tids(&mut changes.changed()), [3]);
+    /// assert_eq!(tids(&mut changes.moved()), [3]);
+    /// assert_eq!(changes.changed().next().unwrap().fields(), [Field::Priority.into()]);
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn changes_since(&self, older: &Snapshot, query: &Query) -> Result<Changes, Error> {
+        let conditions = Conditions::of(query);
+        let mut comparison = Comparison::new(older, self, query);
+        for touched in self.touched_since(older)? {
+            let ticket = TouchedTicket::new(older, self, &touched);
+            let matches = |subject: &Option<Subject<'_>>| {
+                subject.as_ref().is_some_and(|subject| {
+                    conditions.hold(subject) && comparison.is_on_side(subject.row)
+                })
+            };
+            let (was, is) = (matches(&ticket.before), matches(&ticket.after));
+            comparison.add(&ticket, was, is);
+        }
+        Ok(comparison.finish())
+    }
+}
+
+/// A touched ticket, as it was and as it is.
+pub(super) struct TouchedTicket<'a> {
+    touched: Touched,
+    pub(super) before: Option<Subject<'a>>,
+    pub(super) after: Option<Subject<'a>>,
+    differences: OnceCell<Differences>,
+}
+
+impl<'a> TouchedTicket<'a> {
+    pub(super) fn new(
+        older: &'a Snapshot,
+        newer: &'a Snapshot,
+        touched: &Touched,
+    ) -> TouchedTicket<'a> {
+        let subject =
+            |snapshot: &'a Snapshot, id| Subject::new(Row::new(snapshot, id), newer.names());
+        TouchedTicket {
+            touched: *touched,
+            before: touched.before.map(|id| subject(older, id)),
+            after: touched.after.map(|id| subject(newer, id)),
+            differences: OnceCell::new(),
+        }
+    }
+}
+
+/// The keys of an order that a row has.
+type KeyValues<'a> = SmallVec<[Value<'a>; 2]>;
+
+/// One query between two snapshots, with what it has told so far.
+pub(super) struct Comparison<'a> {
+    older: &'a Snapshot,
+    newer: &'a Snapshot,
+    query: &'a Query,
+    /// Of the newer snapshot, which has every custom name of the older one in the same place.
+    order: Order,
+    place: Option<Place>,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn new(
+        older: &'a Snapshot,
+        newer: &'a Snapshot,
+        query: &'a Query,
+    ) -> Comparison<'a> {
+        let cursor = query.after().or(query.before());
+        let keys = query.order();
+        let place = cursor.map(|cursor| Place::resolve(cursor, keys, false, newer, |_| None).1);
+        Comparison {
+            older,
+            newer,
+            query,
+            order: Order::resolve(keys, false, newer, |_| None).0,
+            place,
+            entries: Vec::new(),
+        }
+    }
+
+    /// Returns whether a row is on the side of the place that the query asks for.
+    pub(super) fn is_on_side(&self, row: Row<'_>) -> bool {
+        let Some(place) = &self.place else {
+            return true;
+        };
+        let values = self.order.keys.iter().map(|key| row.value(key.slot));
+        let side = place.compare_values(&self.order, values, row.tid());
+        if self.query.after().is_some() {
+            side == Ordering::Greater
+        } else {
+            side == Ordering::Less
+        }
+    }
+
+    /// Takes a ticket in, given whether it matched and whether it matches; by ascending tid.
+    pub(super) fn add(&mut self, ticket: &TouchedTicket<'_>, was: bool, is: bool) {
+        let mut is_moved = false;
+        let kind = match (was, is, &ticket.before, &ticket.after) {
+            (false, true, ..) => ChangeKind::Entered,
+            (true, false, ..) => ChangeKind::Left,
+            (true, true, Some(before), Some(after)) => {
+                let differences = ticket
+                    .differences
+                    .get_or_init(|| after.row.differences(before.row));
+                if differences.is_empty() {
+                    return;
+                }
+                is_moved = self.is_moved(before.row, after.row);
+                let shown = self.query.fields();
+                let mut fields = differences.fields(self.newer.names());
+                if shown.is_none() || fields.any(|field| is_shown(&field, shown)) {
+                    ChangeKind::Changed
+                } else if is_moved {
+                    ChangeKind::Moved
+                } else {
+                    return;
+                }
+            }
+            _ => return,
+        };
+        self.entries.push(Entry {
+            tid: ticket.touched.tid,
+            before: ticket.touched.before,
+            after: ticket.touched.after,
+            kind,
+            is_moved,
+        });
+    }
+
+    fn is_moved(&self, before: Row<'_>, after: Row<'_>) -> bool {
+        let mut keys = self.order.keys.iter();
+        keys.any(|key| before.value(key.slot).cmp(&after.value(key.slot)) != Ordering::Equal)
+    }
+
+    fn key_values(&self, entry: &Entry) -> KeyValues<'a> {
+        let row = match (entry.kind, entry.before, entry.after) {
+            (ChangeKind::Left, Some(id), _) => Row::new(self.older, id),
+            (_, _, Some(id)) => Row::new(self.newer, id),
+            // What did not leave is in the newer snapshot.
+            _ => return SmallVec::new(),
+        };
+        let keys = self.order.keys.iter();
+        keys.map(|key| row.value(key.slot)).collect()
+    }
+
+    /// Compares by the order's keys, then by tid.
+    fn compare(&self, own: &(KeyValues<'_>, Entry), other: &(KeyValues<'_>, Entry)) -> Ordering {
+        let keys = self.order.keys.iter();
+        for (key, (own, other)) in keys.zip(own.0.iter().zip(&other.0)) {
+            let by_key = own.cmp(other);
+            if by_key != Ordering::Equal {
+                return directed(by_key, key.descends);
+            }
+        }
+        directed(own.1.tid.cmp(&other.1.tid), self.order.tid_descends)
+    }
+
+    /// Returns what changed, in order.
+    pub(super) fn finish(mut self) -> Changes {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let mut keyed: Vec<_> = entries.map(|it| (self.key_values(&it), it)).collect();
+        let group = |kind: ChangeKind| kind.min(ChangeKind::Changed);
+        keyed.sort_by(|own, other| {
+            let by_group = group(own.1.kind).cmp(&group(other.1.kind));
+            by_group.then_with(|| self.compare(own, other))
+        });
+        Changes {
+            older: self.older.clone(),
+            newer: self.newer.clone(),
+            fields: self.query.fields().cloned().map(Arc::new),
+            entries: keyed.into_iter().map(|(_, entry)| entry).collect(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! One row of a snapshot, asked for values.
+//!
+//! A plan asks columns about many rows and may make a column or an order for that. Here a few rows are
+//! asked, most of them just written: of a revision the new values are read where they are kept and all
+//! others from the base, so that nothing is made.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use super::super::order::Value;
+use crate::model::names::CustomNames;
+use crate::model::value::fold_into;
+use crate::model::{Field, FieldKind};
+use crate::query::AnyField;
+use crate::segment::revision::{NewValueRef, Revision};
+use crate::segment::{Segment, Slot};
+use crate::snapshot::{RowId, Snapshot};
+
+/// A row, with where its values are.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Row<'a> {
+    segment: &'a Segment,
+    at: u32,
+    /// Where the values are that no revision gave: the row itself, unless it revises another.
+    base: &'a Segment,
+    base_at: u32,
+}
+
+impl<'a> Row<'a> {
+    pub(in super::super) fn new(snapshot: &'a Snapshot, id: RowId) -> Row<'a> {
+        let segment = &*snapshot.segments()[id.segment as usize].segment;
+        let (base, base_at) = match segment.revision() {
+            Some(revision) => (&**revision.base(), revision.rows()[id.row as usize]),
+            None => (segment, id.row),
+        };
+        Row {
+            segment,
+            at: id.row,
+            base,
+            base_at,
+        }
+    }
+
+    pub(in super::super) fn tid(self) -> u64 {
+        self.base.tid(self.base_at)
+    }
+
+    /// Returns the number of the commit that last put or patched the ticket.
+    pub(super) fn version(self) -> u64 {
+        self.segment.versions().number(self.at)
+    }
+
+    /// Returns what the row has in a slot; a custom name that no row of the segment has is empty.
+    pub(in super::super) fn value(self, slot: Slot) -> Value<'a> {
+        if let (Slot::Field(field), Some(revision)) = (slot, self.segment.revision())
+            && let Some(new) = revision.new_value(field, self.at)
+        {
+            return match new {
+                NewValueRef::Number(number) => Value::Number(number),
+                NewValueRef::Text(text) => Value::Text(text),
+            };
+        }
+        Value::of(self.base, slot, self.base_at)
+    }
+
+    /// Returns a text, an identifier or a flag; empty elsewhere.
+    pub(in super::super) fn text(self, slot: Slot) -> Cow<'a, str> {
+        match self.value(slot) {
+            Value::Text(text) => Cow::Borrowed(text),
+            Value::Long(_) => {
+                let column = self.base.text_column(slot);
+                column.map_or(Cow::Borrowed(""), |column| column.text(self.base_at))
+            }
+            Value::Number(_) => Cow::Borrowed(""),
+        }
+    }
+
+    /// Returns an integer, or a date as its seconds; of a field in which 0 stands for none, that 0.
+    pub(in super::super) fn number(self, field: Field) -> Option<u64> {
+        match (self.value(Slot::Field(field)), field.kind()) {
+            (Value::Number(number), FieldKind::Integer) => Some(number.unwrap_or(0)),
+            (Value::Number(number), _) => number,
+            _ => None,
+        }
+    }
+
+    /// Returns the custom texts that the segment has, with the index of their name, ascending by it.
+    fn custom_texts(self) -> impl Iterator<Item = (u32, &'a str)> {
+        let columns = self.base.custom_columns();
+        columns.map(move |(index, column)| (index, column.text(self.base_at)))
+    }
+
+    /// Returns whether a custom field has a value.
+    pub(super) fn has_custom(self) -> bool {
+        self.custom_texts().any(|(_, text)| !text.is_empty())
+    }
+
+    /// Returns in which fields the row differs from another of the same ticket, letter case included.
+    ///
+    /// Cost: a look at the fields that were revised where both revise the same row, else at all.
+    pub(in super::super) fn differences(self, other: Row<'_>) -> Differences {
+        let mut found = Differences::default();
+        if std::ptr::eq(self.base, other.base) && self.base_at == other.base_at {
+            let revisions = [self.segment.revision(), other.segment.revision()];
+            let fields = revisions
+                .into_iter()
+                .flatten()
+                .flat_map(Revision::changed_fields);
+            fields.for_each(|field| found.compare(field, self, other));
+            return found;
+        }
+        let fields = Field::ALL.into_iter();
+        let fields = fields.filter(|it| !matches!(it, Field::Tid | Field::CustomFields));
+        fields.for_each(|field| found.compare(field, self, other));
+        let (mut own, mut others) = (
+            self.custom_texts().peekable(),
+            other.custom_texts().peekable(),
+        );
+        loop {
+            let next = [own.peek(), others.peek()].into_iter().flatten();
+            let Some(index) = next.map(|(index, _)| *index).min() else {
+                return found;
+            };
+            let is_next = |it: &(u32, &str)| it.0 == index;
+            let texts = [own.next_if(is_next), others.next_if(is_next)];
+            let [own, other] = texts.map(|it| it.map_or("", |(_, text)| text));
+            if own != other {
+                found.custom.push(index);
+            }
+        }
+    }
+}
+
+/// The fields in which two rows of a ticket differ.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct Differences {
+    /// One bit a field, by its index; that of the custom fields is never set.
+    bits: u64,
+    /// The indexes of the custom fields' names, ascending.
+    custom: Vec<u32>,
+}
+
+impl Differences {
+    fn compare(&mut self, field: Field, own: Row<'_>, other: Row<'_>) {
+        let slot = Slot::Field(field);
+        let is_equal = match (own.value(slot), other.value(slot)) {
+            (Value::Number(own), Value::Number(other)) => own == other,
+            // What is encoded is equal where the texts are.
+            (Value::Text(own), Value::Text(other)) | (Value::Long(own), Value::Long(other)) => {
+                own == other
+            }
+            // A field is of one kind in every segment.
+            _ => false,
+        };
+        self.bits |= u64::from(!is_equal) << field.index();
+    }
+
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.bits == 0 && self.custom.is_empty()
+    }
+
+    /// Returns the fields, in the order of the output variables and, within, of the store's names.
+    pub(in super::super) fn fields(&self, names: &CustomNames) -> impl Iterator<Item = AnyField> {
+        Field::ALL.into_iter().flat_map(move |field| {
+            let is_set = self.bits >> field.index() & 1 == 1;
+            let own = is_set.then_some(AnyField::Field(field));
+            let custom = match field {
+                Field::CustomFields => &*self.custom,
+                _ => &[],
+            };
+            let custom = custom
+                .iter()
+                .filter_map(|&index| names.as_slice().get(index as usize));
+            own.into_iter().chain(custom.cloned().map(AnyField::Custom))
+        })
+    }
+}
+
+/// A row with what tests of it have in common.
+pub(in super::super) struct Subject<'a> {
+    pub(in super::super) row: Row<'a>,
+    /// Of the newer of two snapshots, which has every name of the older one in the same place.
+    names: &'a CustomNames,
+    searchable: OnceCell<String>,
+}
+
+impl<'a> Subject<'a> {
+    pub(in super::super) fn new(row: Row<'a>, names: &'a CustomNames) -> Subject<'a> {
+        Subject {
+            row,
+            names,
+            searchable: OnceCell::new(),
+        }
+    }
+
+    /// Returns where a field's values are; none for a custom field that no ticket has.
+    pub(in super::super) fn slot(&self, field: &AnyField) -> Option<Slot> {
+        match field {
+            AnyField::Field(field) => Some(Slot::Field(*field)),
+            AnyField::Custom(name) => self.names.find(name).map(Slot::Custom),
+        }
+    }
+
+    /// Returns all searchable texts folded, a line each: no term has white space in it.
+    pub(super) fn searchable(&self) -> &str {
+        self.searchable.get_or_init(|| {
+            let mut all = String::new();
+            let mut add = |text: &str| {
+                fold_into(text, &mut all);
+                all.push('\n');
+            };
+            let fields = Field::ALL.into_iter().filter(|field| field.is_searchable());
+            for field in fields.filter(|field| *field != Field::CustomFields) {
+                add(&self.row.text(Slot::Field(field)));
+            }
+            self.row.custom_texts().for_each(|(_, text)| add(text));
+            all
+        })
+    }
+}

@@ -1,0 +1,304 @@
+//! Which watches a ticket could concern, by what it has.
+//!
+//! A watch is kept under one of its filters, its key: a ticket that does not have what the key asks
+//! for cannot match, so a ticket's values lead to the watches that it could concern. Of several filters
+//! the one is taken under whose values the fewest watches are, so that watches which all ask for
+//! `status=open` part by what else they ask for. Filters that no value answers by itself (terms,
+//! complements, patterns, bounds of texts) are keys of none; a watch with nothing else is asked about
+//! every ticket.
+//!
+//! # Invariants
+//!
+//! * A watch is under every value of its key, or asked always, or nothing can match it.
+//!
+//! # Cost
+//!
+//! Adding a watch: a look at its filters. Removing one: a look at those that are under the same values.
+
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
+use super::super::changes::{Condition, Conditions, Subject, Test, is_empty};
+use super::ranges::Ranges;
+use crate::model::value::fold;
+use crate::model::{Field, FieldKind};
+use crate::query::AnyField;
+use crate::segment::scan::elements;
+
+/// The places of watches under one value.
+type Places = SmallVec<[u32; 4]>;
+
+/// Under what a watch is kept.
+#[derive(Clone, Debug)]
+pub(super) enum Key {
+    /// Nothing, as no ticket can match.
+    Nothing,
+    /// A ticket number.
+    Tid(u64),
+    /// Ticket numbers between two.
+    Tids(u64, u64),
+    /// The test of a field: the watch's filter of this place.
+    Test(u32),
+    /// Every ticket is to be asked.
+    Always,
+}
+
+/// The watches by the values of one field.
+#[derive(Debug, Default)]
+struct FieldIndex {
+    texts: HashMap<Box<str>, Places>,
+    numbers: HashMap<u64, Places>,
+    ranges: Ranges,
+    /// Those that ask for no value.
+    empty: Places,
+}
+
+/// The watches by the values of all fields.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    tids: HashMap<u64, Places>,
+    tid_ranges: Ranges,
+    /// Custom names are in lower case.
+    fields: HashMap<AnyField, FieldIndex>,
+    always: Places,
+}
+
+/// A value that a key asks for.
+enum KeyValue<'a> {
+    Text(&'a str),
+    Number(u64),
+    Range(u64, u64),
+    Empty,
+}
+
+/// Returns the values that a test asks for, of which a ticket that passes has one; none where a value
+/// cannot tell.
+fn key_values(condition: &Condition) -> Option<SmallVec<[KeyValue<'_>; 2]>> {
+    if condition.is_complement {
+        return None;
+    }
+    match &condition.test {
+        Test::Texts(texts) => Some(texts.iter().map(|text| KeyValue::Text(text)).collect()),
+        Test::Numbers(ranges) => {
+            let value = |&(first, last): &(u64, u64)| {
+                if first == last {
+                    KeyValue::Number(first)
+                } else {
+                    KeyValue::Range(first, last)
+                }
+            };
+            Some(ranges.iter().map(value).collect())
+        }
+        Test::Empty if condition.field != AnyField::Field(Field::CustomFields) => {
+            Some([KeyValue::Empty].into_iter().collect())
+        }
+        Test::Empty | Test::AtLeast(_) | Test::AtMost(_) => None,
+    }
+}
+
+impl FieldIndex {
+    fn is_unused(&self) -> bool {
+        self.texts.is_empty()
+            && self.numbers.is_empty()
+            && self.ranges.is_empty()
+            && self.empty.is_empty()
+    }
+
+    fn insert(&mut self, value: &KeyValue<'_>, place: u32) {
+        match *value {
+            KeyValue::Text(text) => self.texts.entry(text.into()).or_default().push(place),
+            KeyValue::Number(number) => self.numbers.entry(number).or_default().push(place),
+            KeyValue::Range(first, last) => self.ranges.insert((first, last), place),
+            KeyValue::Empty => self.empty.push(place),
+        }
+    }
+
+    fn remove(&mut self, value: &KeyValue<'_>, place: u32) {
+        match *value {
+            KeyValue::Text(text) => {
+                if let Some(places) = self.texts.get_mut(text)
+                    && remove_place(places, place)
+                {
+                    self.texts.remove(text);
+                }
+            }
+            KeyValue::Number(number) => {
+                if let Some(places) = self.numbers.get_mut(&number)
+                    && remove_place(places, place)
+                {
+                    self.numbers.remove(&number);
+                }
+            }
+            KeyValue::Range(first, last) => self.ranges.remove((first, last), place),
+            KeyValue::Empty => {
+                remove_place(&mut self.empty, place);
+            }
+        }
+    }
+
+    /// Returns how many watches are under a value; none of a range, which others overlap.
+    fn count(index: Option<&FieldIndex>, value: &KeyValue<'_>) -> Option<usize> {
+        let places = match *value {
+            KeyValue::Text(text) => index.and_then(|index| index.texts.get(text)),
+            KeyValue::Number(number) => index.and_then(|index| index.numbers.get(&number)),
+            KeyValue::Empty => index.map(|index| &index.empty),
+            KeyValue::Range(..) => return None,
+        };
+        Some(places.map_or(0, Places::len))
+    }
+
+    /// Appends the watches under what a ticket has in the field.
+    fn find(&self, field: &AnyField, subject: &Subject<'_>, out: &mut Vec<u32>) {
+        let Some(slot) = subject.slot(field) else {
+            // A custom field that no ticket has.
+            return out.extend(&self.empty);
+        };
+        let own = field.field();
+        let is_number = own.is_some_and(|field| {
+            matches!(
+                field.kind(),
+                FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date
+            )
+        });
+        if let Some(field) = own.filter(|_| is_number) {
+            if let Some(number) = subject.row.number(field) {
+                out.extend(self.numbers.get(&number).into_iter().flatten());
+                self.ranges.find(number, out);
+            }
+            if is_empty(field, subject) {
+                out.extend(&self.empty);
+            }
+            return;
+        }
+        let text = subject.row.text(slot);
+        let mut find = |text: &str| out.extend(self.texts.get(&*fold(text)).into_iter().flatten());
+        if own.is_some_and(Field::is_list) {
+            if !self.texts.is_empty() {
+                elements(&text).for_each(find);
+            }
+            if elements(&text).next().is_none() {
+                out.extend(&self.empty);
+            }
+        } else {
+            if !self.texts.is_empty() {
+                find(&text);
+            }
+            if text.is_empty() {
+                out.extend(&self.empty);
+            }
+        }
+    }
+}
+
+/// Removes a place; returns whether none is left.
+fn remove_place(places: &mut Places, place: u32) -> bool {
+    if let Some(at) = places.iter().position(|&own| own == place) {
+        places.swap_remove(at);
+    }
+    places.is_empty()
+}
+
+impl Index {
+    /// Returns under what to keep a watch.
+    fn choose(&self, conditions: &Conditions) -> Key {
+        let (first, last) = match conditions.tids {
+            None => return Key::Nothing,
+            Some((first, last)) if first == last => return Key::Tid(first),
+            Some(tids) => tids,
+        };
+        let tests = (0..).zip(&conditions.tests);
+        let equalities = tests.clone().filter_map(|(at, condition)| {
+            let values = key_values(condition)?;
+            let index = self.fields.get(&condition.field);
+            // Each value beside the first is one more place to be kept at.
+            let counts = values.iter();
+            let counts = counts.map(|value| Some(FieldIndex::count(index, value)? + 1));
+            Some((counts.sum::<Option<usize>>()?, at))
+        });
+        if let Some((_, at)) = equalities.min() {
+            return Key::Test(at);
+        }
+        let widths = tests.filter_map(|(at, condition)| {
+            let values = key_values(condition)?;
+            let widths = values.iter().map(|value| match *value {
+                KeyValue::Range(first, last) => u128::from(last.saturating_sub(first)),
+                _ => 0,
+            });
+            Some((widths.sum::<u128>(), at))
+        });
+        match widths.min() {
+            Some((_, at)) => Key::Test(at),
+            None if (first, last) != (0, u64::MAX) => Key::Tids(first, last),
+            None => Key::Always,
+        }
+    }
+
+    /// Adds a watch; returns under what it is kept, which removing it takes.
+    pub(super) fn insert(&mut self, conditions: &Conditions, place: u32) -> Key {
+        let key = self.choose(conditions);
+        match key {
+            Key::Nothing => {}
+            Key::Tid(tid) => self.tids.entry(tid).or_default().push(place),
+            Key::Tids(first, last) => self.tid_ranges.insert((first, last), place),
+            Key::Always => self.always.push(place),
+            Key::Test(at) => {
+                let condition = &conditions.tests[at as usize];
+                let index = self.fields.entry(condition.field.clone()).or_default();
+                for value in key_values(condition).iter().flatten() {
+                    index.insert(value, place);
+                }
+            }
+        }
+        key
+    }
+
+    /// Removes a watch.
+    pub(super) fn remove(&mut self, conditions: &Conditions, key: &Key, place: u32) {
+        match *key {
+            Key::Nothing => {}
+            Key::Tid(tid) => {
+                if let Some(places) = self.tids.get_mut(&tid)
+                    && remove_place(places, place)
+                {
+                    self.tids.remove(&tid);
+                }
+            }
+            Key::Tids(first, last) => self.tid_ranges.remove((first, last), place),
+            Key::Always => {
+                remove_place(&mut self.always, place);
+            }
+            Key::Test(at) => {
+                let condition = &conditions.tests[at as usize];
+                if let Some(index) = self.fields.get_mut(&condition.field) {
+                    for value in key_values(condition).iter().flatten() {
+                        index.remove(value, place);
+                    }
+                    if index.is_unused() {
+                        self.fields.remove(&condition.field);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Appends the watches that a ticket could concern; one may stand there several times.
+    pub(super) fn find(&self, subject: &Subject<'_>, out: &mut Vec<u32>) {
+        let tid = subject.row.tid();
+        out.extend(self.tids.get(&tid).into_iter().flatten());
+        self.tid_ranges.find(tid, out);
+        for (field, index) in &self.fields {
+            index.find(field, subject, out);
+        }
+        out.extend(&self.always);
+    }
+
+    /// Returns whether nothing is kept.
+    #[cfg(test)]
+    pub(super) fn is_unused(&self) -> bool {
+        self.tids.is_empty()
+            && self.tid_ranges.is_empty()
+            && self.fields.is_empty()
+            && self.always.is_empty()
+    }
+}
