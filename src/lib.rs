@@ -69,6 +69,10 @@
 //! * [`Snapshot`] is the tickets as of one commit, and never changes.
 //! * [`Removal`] is a ticket that a commit removed, of those that [`Snapshot::removed_since`] tells
 //!   of; with `changed_since` in a query that is what a copy elsewhere needs to follow a store.
+//! * [`Changes`] is what entered, left, changed and moved in the answer to a query between two snapshots
+//!   ([`Snapshot::changes_since`]), each a [`ChangedTicket`] of a [`ChangeKind`]. [`Watches`] are queries
+//!   that stand, thousands of them, each with a [`WatchId`]: one call after a commit tells those that it
+//!   concerns.
 //! * [`Answer`] is what a query matched: the total, the [`Record`]s in order, and the response
 //!   in a [`Format`], written at once or pulled as [`Chunks`].
 //! * [`CountQuery`] is what to count and by what, with the filters of a query; [`Counts`] is how many

@@ -7,6 +7,9 @@
 //! [`rows`]; [`selection`] finds where a deep page begins in them, and a [`place`] where the rows
 //! begin that come after a cursor. [`explain`] shows all of it.
 //!
+//! What changed in an answer takes no plan: [`changes`] asks the few tickets that were written between
+//! two snapshots, and [`watches`] do so for many queries at once.
+//!
 //! # Invariants
 //!
 //! * Every plan gives the same rows in the same order; [`PlanMode`] exists to hold them to it.

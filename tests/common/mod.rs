@@ -7,6 +7,8 @@
 
 pub mod allocations;
 #[cfg(feature = "testing")]
+pub mod changes;
+#[cfg(feature = "testing")]
 pub mod checks;
 #[cfg(feature = "cli")]
 pub mod command;

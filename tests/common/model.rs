@@ -9,17 +9,12 @@ use ticketdex::reference::Reference;
 use ticketdex::synth::World;
 use ticketdex::{Batch, ErrorKind, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
 
+use super::changes::{Held, compare_changes};
 use super::checks::{compare, compare_counts};
 use super::nasty::{
     Random, make_batch, make_count_request, make_patch, make_request, make_tickets,
 };
 use super::worlds::Sample;
-
-/// What a snapshot must answer for as long as it is held.
-struct Held {
-    snapshot: Snapshot,
-    reference: Reference,
-}
 
 /// More than the tombstones of a segment of a model take.
 const TOMBSTONES_BYTES_MAX: usize = 256;
@@ -158,7 +153,12 @@ impl Model {
             None => (&self.store.snapshot(), &self.reference),
         };
         let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
-        let records_count = compare(snapshot, reference, &make_request(random, &tickets));
+        let request = make_request(random, &tickets);
+        let records_count = compare(snapshot, reference, &request);
+        let now = self.now();
+        for held in &self.held {
+            compare_changes(held, &now, &request);
+        }
         if random.is_one_in(3) {
             compare_counts(snapshot, reference, &make_count_request(random, &tickets));
         }
@@ -276,10 +276,14 @@ impl Model {
         if self.held.len() == HELD_MAX {
             self.held.swap_remove(random.below(HELD_MAX));
         }
-        self.held.push(Held {
+        self.held.push(self.now());
+    }
+
+    fn now(&self) -> Held {
+        Held {
             snapshot: self.store.snapshot(),
             reference: self.reference.clone(),
-        });
+        }
     }
 
     fn check(&self) {

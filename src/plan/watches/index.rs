@@ -21,8 +21,8 @@ use smallvec::SmallVec;
 
 use super::super::changes::{Condition, Conditions, Subject, Test, is_empty};
 use super::ranges::Ranges;
-use crate::model::value::fold;
-use crate::model::{Field, FieldKind};
+use crate::model::Field;
+use crate::model::value::fold_short;
 use crate::query::AnyField;
 use crate::segment::scan::elements;
 
@@ -152,41 +152,33 @@ impl FieldIndex {
     fn find(&self, field: &AnyField, subject: &Subject<'_>, out: &mut Vec<u32>) {
         let Some(slot) = subject.slot(field) else {
             // A custom field that no ticket has.
-            return out.extend(&self.empty);
+            out.extend(&self.empty);
+            return;
         };
         let own = field.field();
-        let is_number = own.is_some_and(|field| {
-            matches!(
-                field.kind(),
-                FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date
-            )
-        });
-        if let Some(field) = own.filter(|_| is_number) {
-            if let Some(number) = subject.row.number(field) {
-                out.extend(self.numbers.get(&number).into_iter().flatten());
-                self.ranges.find(number, out);
-            }
-            if is_empty(field, subject) {
-                out.extend(&self.empty);
-            }
+        let has_no_value = match own {
+            Some(field) => is_empty(field, subject),
+            None => subject.row.text(slot).is_empty(),
+        };
+        if has_no_value {
+            out.extend(&self.empty);
+        }
+        if let Some(number) = own.and_then(|field| subject.row.number(field)) {
+            out.extend(self.numbers.get(&number).into_iter().flatten());
+            self.ranges.find(number, out);
+        }
+        if self.texts.is_empty() {
             return;
         }
         let text = subject.row.text(slot);
-        let mut find = |text: &str| out.extend(self.texts.get(&*fold(text)).into_iter().flatten());
+        let mut find = |text: &str| {
+            let places = self.texts.get(&*fold_short(text));
+            out.extend(places.into_iter().flatten());
+        };
         if own.is_some_and(Field::is_list) {
-            if !self.texts.is_empty() {
-                elements(&text).for_each(find);
-            }
-            if elements(&text).next().is_none() {
-                out.extend(&self.empty);
-            }
+            elements(&text).for_each(find);
         } else {
-            if !self.texts.is_empty() {
-                find(&text);
-            }
-            if text.is_empty() {
-                out.extend(&self.empty);
-            }
+            find(&text);
         }
     }
 }

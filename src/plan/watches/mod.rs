@@ -130,6 +130,7 @@ impl Watches {
         let place = self.free.pop().unwrap_or_else(|| {
             let place = u32::try_from(self.slots.len());
             self.slots.push(None);
+            // A watch takes some hundred bytes, so that this many are past a TiB.
             place.expect("there is no memory for as many watches")
         });
         self.places.insert(id, place);
@@ -244,7 +245,18 @@ impl Watches {
         older: &Snapshot,
         newer: &Snapshot,
     ) -> Result<Vec<(WatchId, Changes)>, Error> {
+        Ok(self.changes_counted(older, newer)?.0)
+    }
+
+    /// Returns the same with how many times a watch was compared with a ticket as it was or is.
+    #[doc(hidden)]
+    pub fn changes_counted(
+        &self,
+        older: &Snapshot,
+        newer: &Snapshot,
+    ) -> Result<(Vec<(WatchId, Changes)>, u64), Error> {
         let touched = newer.touched_since(older)?;
+        let mut compared_count = 0;
         let mut comparisons: HashMap<u32, Comparison<'_>> = HashMap::new();
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for touched in &touched {
@@ -257,6 +269,7 @@ impl Watches {
                 self.index.find(subject, found);
                 found.sort_unstable();
                 found.dedup();
+                compared_count += found.len() as u64;
                 found.retain(|&place| {
                     let watch = self.slots[place as usize].as_ref();
                     watch.is_some_and(|watch| {
@@ -283,7 +296,7 @@ impl Watches {
         });
         let mut changes: Vec<(WatchId, Changes)> = changes.collect();
         changes.sort_unstable_by_key(|(id, _)| *id);
-        Ok(changes)
+        Ok((changes, compared_count))
     }
 }
 
