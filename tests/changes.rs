@@ -236,7 +236,9 @@ fn watches_are_told_what_asking_each_again_tells() {
             }
             older = newer;
         }
-        queries.iter().for_each(|(id, _)| drop(watches.remove(*id)));
+        for (id, _) in queries {
+            watches.remove(id).unwrap();
+        }
         assert!(watches.count() == 0 && watches.iter().next().is_none());
     }
     println!("{told_count} times a watch was told of something, {silent_count} times of nothing");
@@ -270,8 +272,8 @@ fn snapshots_that_cannot_be_compared_are_typed_errors() {
         let (all, changes) = (Query::default(), watches.changes(older, newer));
         let alone = newer.changes_since(older, &all);
         let error = alone.as_ref().err().map(ToString::to_string);
-        let watched = changes.as_ref().err().map(ToString::to_string);
-        assert_eq!(error, watched);
+        let again = changes.as_ref().err().map(ToString::to_string);
+        assert_eq!(error, again);
         alone.map(|it| it.count())
     };
     assert_eq!(told(&empty, &full).unwrap(), 3);
@@ -328,6 +330,8 @@ fn ids_that_are_gone_or_of_others_do_nothing() {
 /// Each rule that the docs of `changes_since` give, by hand.
 #[test]
 fn what_counts_as_a_change() {
+    use ChangeKind::{Changed, Entered, Left, Moved};
+
     let mut store = Store::default();
     store.commit(put(1..=20)).unwrap();
     let older = store.snapshot();
@@ -342,7 +346,6 @@ fn what_counts_as_a_change() {
         told.collect::<Vec<_>>()
     };
     let set = |tid, field, text: &str| patched(tid, Patch::new().set(field, text));
-    use ChangeKind::{Changed, Entered, Left, Moved};
     // As it was.
     assert_eq!(told(put([3]), ""), []);
     assert_eq!(told(patched(3, Patch::new()), "order=status"), []);
@@ -472,6 +475,7 @@ fn an_index_leads_to_the_watches_that_a_ticket_could_concern() {
                 1 => format!("uid=agent{at}&status=open"),
                 2 => format!("company_id={at}&status=open&status=closed"),
                 3 => format!("start_tid={}&end_tid={}", at * 10, at * 10 + 5),
+                4 if at % 2 == 0 => format!("keyword=printer{at}&status=open"),
                 _ => format!("due_date=2014-02-01&status=open&cid=customer{at}"),
             };
             ids.push(watches.insert(request.parse().unwrap()));
@@ -486,7 +490,9 @@ fn an_index_leads_to_the_watches_that_a_ticket_could_concern() {
     println!("{} are told, {compared} compared", told.len());
     assert!((1..20).contains(&told.len()), "{}", told.len());
     assert!(compared < 200, "{compared}");
-    ids.into_iter().for_each(|id| drop(watches.remove(id)));
+    for id in ids {
+        watches.remove(id).unwrap();
+    }
     assert_eq!(
         watches
             .changes_counted(&older, &store.snapshot())

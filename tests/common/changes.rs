@@ -31,7 +31,7 @@ impl Told {
         let tids = |tickets: &mut dyn Iterator<Item = ChangedTicket<'_>>| {
             tickets.map(|it| it.tid()).collect::<Vec<u64>>()
         };
-        let changed = changes.changed().map(|ticket| {
+        let with_fields = changes.changed().map(|ticket| {
             let fields = ticket.fields();
             (
                 ticket.tid(),
@@ -41,18 +41,18 @@ impl Told {
         let told = Told {
             entered: tids(&mut changes.entered()),
             left: tids(&mut changes.left()),
-            changed: changed.collect(),
+            changed: with_fields.collect(),
             moved: tids(&mut changes.moved()),
         };
         let all: BTreeSet<u64> = changes.tickets().map(|ticket| ticket.tid()).collect();
         assert_eq!(all.len(), changes.count());
         let lists = [&told.entered, &told.left, &told.moved];
-        let changed = told.changed.iter().map(|(tid, _)| *tid);
+        let with_fields = told.changed.iter().map(|(tid, _)| *tid);
         let listed: BTreeSet<u64> = lists
             .into_iter()
             .flatten()
             .copied()
-            .chain(changed)
+            .chain(with_fields)
             .collect();
         assert_eq!(all, listed);
         assert_eq!(changes.is_empty(), all.is_empty());

@@ -55,7 +55,7 @@ pub(in super::super) struct Conditions {
     version_above: u64,
     pub(in super::super) tests: Box<[Condition]>,
     /// Folded.
-    terms: Box<[String]>,
+    pub(in super::super) terms: Box<[String]>,
     excluded_terms: Box<[String]>,
 }
 

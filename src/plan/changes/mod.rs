@@ -377,14 +377,26 @@ impl<'a> TouchedTicket<'a> {
         newer: &'a Snapshot,
         touched: &Touched,
     ) -> TouchedTicket<'a> {
-        let subject =
-            |snapshot: &'a Snapshot, id| Subject::new(Row::new(snapshot, id), newer.names());
+        let names = newer.names();
+        let before = touched.before.map(|id| Row::new(older, id));
+        let before = before.map(|row| Subject::new(row, names));
+        let after = touched.after.map(|id| Row::new(newer, id));
+        let after = after.map(|row| match &before {
+            Some(before) if row.shares_texts(before.row) => before.patched(row),
+            _ => Subject::new(row, names),
+        });
         TouchedTicket {
             touched: *touched,
-            before: touched.before.map(|id| subject(older, id)),
-            after: touched.after.map(|id| subject(newer, id)),
+            before,
+            after,
             differences: OnceCell::new(),
         }
+    }
+
+    /// Returns whether the ticket was and is there, and its searchable texts are known to be the same.
+    pub(super) fn shares_texts(&self) -> bool {
+        let rows = self.before.as_ref().zip(self.after.as_ref());
+        rows.is_some_and(|(before, after)| after.row.shares_texts(before.row))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 use super::super::order::Value;
 use crate::model::names::CustomNames;
@@ -95,12 +96,18 @@ impl<'a> Row<'a> {
         self.custom_texts().any(|(_, text)| !text.is_empty())
     }
 
+    /// Returns whether both rows are the same but for what revisions change, as no searchable text and
+    /// no custom field is.
+    pub(super) fn shares_texts(self, other: Row<'_>) -> bool {
+        std::ptr::eq(self.base, other.base) && self.base_at == other.base_at
+    }
+
     /// Returns in which fields the row differs from another of the same ticket, letter case included.
     ///
     /// Cost: a look at the fields that were revised where both revise the same row, else at all.
     pub(in super::super) fn differences(self, other: Row<'_>) -> Differences {
         let mut found = Differences::default();
-        if std::ptr::eq(self.base, other.base) && self.base_at == other.base_at {
+        if self.shares_texts(other) {
             let revisions = [self.segment.revision(), other.segment.revision()];
             let fields = revisions
                 .into_iter()
@@ -181,7 +188,7 @@ pub(in super::super) struct Subject<'a> {
     pub(in super::super) row: Row<'a>,
     /// Of the newer of two snapshots, which has every name of the older one in the same place.
     names: &'a CustomNames,
-    searchable: OnceCell<String>,
+    searchable: Rc<OnceCell<String>>,
 }
 
 impl<'a> Subject<'a> {
@@ -189,7 +196,19 @@ impl<'a> Subject<'a> {
         Subject {
             row,
             names,
-            searchable: OnceCell::new(),
+            searchable: Rc::default(),
+        }
+    }
+
+    /// Makes the subject of a row with the same searchable texts.
+    pub(super) fn patched<'b>(&self, row: Row<'b>) -> Subject<'b>
+    where
+        'a: 'b,
+    {
+        Subject {
+            row,
+            names: self.names,
+            searchable: Rc::clone(&self.searchable),
         }
     }
 
@@ -202,7 +221,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Returns all searchable texts folded, a line each: no term has white space in it.
-    pub(super) fn searchable(&self) -> &str {
+    pub(in super::super) fn searchable(&self) -> &str {
         self.searchable.get_or_init(|| {
             let mut all = String::new();
             let mut add = |text: &str| {

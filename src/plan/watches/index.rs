@@ -3,9 +3,10 @@
 //! A watch is kept under one of its filters, its key: a ticket that does not have what the key asks
 //! for cannot match, so a ticket's values lead to the watches that it could concern. Of several filters
 //! the one is taken under whose values the fewest watches are, so that watches which all ask for
-//! `status=open` part by what else they ask for. Filters that no value answers by itself (terms,
-//! complements, patterns, bounds of texts) are keys of none; a watch with nothing else is asked about
-//! every ticket.
+//! `status=open` part by what else they ask for. A term is a key too, where no filter by value leads to
+//! fewer watches, as looking for terms takes a pass over the texts of each ticket. Filters that nothing
+//! answers by itself (complements, patterns, bounds of texts, terms of one or two letters) are keys of
+//! none; a watch with nothing else is asked about every ticket.
 //!
 //! # Invariants
 //!
@@ -20,14 +21,16 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::super::changes::{Condition, Conditions, Subject, Test, is_empty};
+use super::grams::Grams;
+use super::places::{Places, remove_place};
 use super::ranges::Ranges;
 use crate::model::Field;
 use crate::model::value::fold_short;
 use crate::query::AnyField;
 use crate::segment::scan::elements;
 
-/// The places of watches under one value.
-type Places = SmallVec<[u32; 4]>;
+/// With as few watches under a value that it asks for, a watch is not kept under a term.
+const FEW_PLACES: usize = 16;
 
 /// Under what a watch is kept.
 #[derive(Clone, Debug)]
@@ -38,8 +41,10 @@ pub(super) enum Key {
     Tid(u64),
     /// Ticket numbers between two.
     Tids(u64, u64),
-    /// The test of a field: the watch's filter of this place.
+    /// The test of a field: the watch's filter of this index.
     Test(u32),
+    /// A term: that of this index, and where in it the run of bytes starts.
+    Term(u32, u32),
     /// Every ticket is to be asked.
     Always,
 }
@@ -61,6 +66,7 @@ pub(super) struct Index {
     tid_ranges: Ranges,
     /// Custom names are in lower case.
     fields: HashMap<AnyField, FieldIndex>,
+    terms: Grams,
     always: Places,
 }
 
@@ -183,14 +189,6 @@ impl FieldIndex {
     }
 }
 
-/// Removes a place; returns whether none is left.
-fn remove_place(places: &mut Places, place: u32) -> bool {
-    if let Some(at) = places.iter().position(|&own| own == place) {
-        places.swap_remove(at);
-    }
-    places.is_empty()
-}
-
 impl Index {
     /// Returns under what to keep a watch.
     fn choose(&self, conditions: &Conditions) -> Key {
@@ -208,7 +206,19 @@ impl Index {
             let counts = counts.map(|value| Some(FieldIndex::count(index, value)? + 1));
             Some((counts.sum::<Option<usize>>()?, at))
         });
-        if let Some((_, at)) = equalities.min() {
+        let equality = equalities.min();
+        let terms = (0..).zip(&conditions.terms);
+        let terms = terms.filter_map(|(index, term)| {
+            let (count, at) = self.terms.rarest(term)?;
+            Some((count, index, at))
+        });
+        let fewest = equality.map_or(usize::MAX, |(count, _)| count);
+        if fewest > FEW_PLACES
+            && let Some((_, index, at)) = terms.min().filter(|(count, ..)| *count < fewest)
+        {
+            return Key::Term(index, at);
+        }
+        if let Some((_, at)) = equality {
             return Key::Test(at);
         }
         let widths = tests.filter_map(|(at, condition)| {
@@ -233,6 +243,10 @@ impl Index {
             Key::Nothing => {}
             Key::Tid(tid) => self.tids.entry(tid).or_default().push(place),
             Key::Tids(first, last) => self.tid_ranges.insert((first, last), place),
+            Key::Term(index, at) => {
+                let term = &conditions.terms[index as usize];
+                self.terms.insert(term, at, place);
+            }
             Key::Always => self.always.push(place),
             Key::Test(at) => {
                 let condition = &conditions.tests[at as usize];
@@ -257,6 +271,10 @@ impl Index {
                 }
             }
             Key::Tids(first, last) => self.tid_ranges.remove((first, last), place),
+            Key::Term(index, at) => {
+                let term = &conditions.terms[index as usize];
+                self.terms.remove(term, at, place);
+            }
             Key::Always => {
                 remove_place(&mut self.always, place);
             }
@@ -274,7 +292,15 @@ impl Index {
         }
     }
 
-    /// Appends the watches that a ticket could concern; one may stand there several times.
+    /// Appends the watches that a ticket could concern by its texts, which both sides of a patch
+    /// may share; one may stand there several times.
+    pub(super) fn find_by_texts(&self, subject: &Subject<'_>, out: &mut Vec<u32>) {
+        if !self.terms.is_empty() {
+            self.terms.find(subject.searchable(), out);
+        }
+    }
+
+    /// Appends those that it could concern by its other values, likewise.
     pub(super) fn find(&self, subject: &Subject<'_>, out: &mut Vec<u32>) {
         let tid = subject.row.tid();
         out.extend(self.tids.get(&tid).into_iter().flatten());
@@ -291,6 +317,7 @@ impl Index {
         self.tids.is_empty()
             && self.tid_ranges.is_empty()
             && self.fields.is_empty()
+            && self.terms.is_empty()
             && self.always.is_empty()
     }
 }

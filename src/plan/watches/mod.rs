@@ -11,7 +11,9 @@
 //! * An id is given once.
 //! * Each watch is in the index under the key that it names.
 
+mod grams;
 mod index;
+mod places;
 mod ranges;
 
 use std::collections::HashMap;
@@ -213,9 +215,10 @@ impl Watches {
     ///
     /// A look-up in both snapshots for each ticket that was written or removed, a look into the index
     /// for each field that a watch is kept under, and a comparison for each watch that is found there.
-    /// A watch is kept under one filter by value (`=`, `empty`), else under a range of integers or
-    /// dates, else under one of ticket numbers. One that has none of these is compared with every
-    /// ticket: it has terms, complements, patterns or bounds of customer ids alone, or nothing.
+    /// A watch is kept under one filter by value (`=`, `empty`) or one term of three bytes or more, else
+    /// under a range of integers or dates, else under one of ticket numbers; where there are terms, the
+    /// texts of each ticket are passed over once. A watch that has none of these is compared with every
+    /// ticket: it has complements, patterns, shorter terms or bounds of customer ids alone, or nothing.
     ///
     /// # Examples
     ///
@@ -255,48 +258,88 @@ impl Watches {
         older: &Snapshot,
         newer: &Snapshot,
     ) -> Result<(Vec<(WatchId, Changes)>, u64), Error> {
-        let touched = newer.touched_since(older)?;
-        let mut compared_count = 0;
-        let mut comparisons: HashMap<u32, Comparison<'_>> = HashMap::new();
+        let mut round = Round {
+            watches: self,
+            older,
+            newer,
+            comparisons: HashMap::new(),
+            by_texts: Vec::new(),
+            compared_count: 0,
+        };
         let (mut before, mut after) = (Vec::new(), Vec::new());
-        for touched in &touched {
+        for touched in &newer.touched_since(older)? {
             let ticket = TouchedTicket::new(older, newer, touched);
-            let mut find = |subject: &Option<Subject<'_>>, found: &mut Vec<u32>| {
-                found.clear();
-                let Some(subject) = subject else {
-                    return;
-                };
-                self.index.find(subject, found);
-                found.sort_unstable();
-                found.dedup();
-                compared_count += found.len() as u64;
-                found.retain(|&place| {
-                    let watch = self.slots[place as usize].as_ref();
-                    watch.is_some_and(|watch| {
-                        watch.conditions.hold(subject) && {
-                            let new = || Comparison::new(older, newer, &watch.query);
-                            let comparison = comparisons.entry(place).or_insert_with(new);
-                            comparison.is_on_side(subject.row)
-                        }
-                    })
-                });
-            };
-            find(&ticket.before, &mut before);
-            find(&ticket.after, &mut after);
-            for_each_of_either(&before, &after, |place, was, is| {
-                if let Some(comparison) = comparisons.get_mut(&place) {
-                    comparison.add(&ticket, was, is);
-                }
-            });
+            round.find(ticket.before.as_ref(), false, &mut before);
+            round.find(ticket.after.as_ref(), ticket.shares_texts(), &mut after);
+            round.add(&ticket, &before, &after);
         }
-        let changes = comparisons.into_iter().filter_map(|(place, comparison)| {
-            let watch = self.slots[place as usize].as_ref()?;
+        let compared_count = round.compared_count;
+        Ok((round.finish(), compared_count))
+    }
+}
+
+/// All watches between two snapshots, with what they are told so far.
+struct Round<'a> {
+    watches: &'a Watches,
+    older: &'a Snapshot,
+    newer: &'a Snapshot,
+    /// Of those that something has matched, by place.
+    comparisons: HashMap<u32, Comparison<'a>>,
+    /// The watches that the texts of the last ticket lead to.
+    by_texts: Vec<u32>,
+    compared_count: u64,
+}
+
+impl Round<'_> {
+    /// Finds the places of the watches that a ticket matches, ascending; none where it is not there.
+    /// Its texts are those of the last one where the flag says so.
+    fn find(&mut self, subject: Option<&Subject<'_>>, has_same_texts: bool, found: &mut Vec<u32>) {
+        found.clear();
+        let Some(subject) = subject else {
+            return;
+        };
+        let index = &self.watches.index;
+        if !has_same_texts {
+            self.by_texts.clear();
+            index.find_by_texts(subject, &mut self.by_texts);
+        }
+        found.extend(&self.by_texts);
+        index.find(subject, found);
+        found.sort_unstable();
+        found.dedup();
+        self.compared_count += found.len() as u64;
+        found.retain(|&place| {
+            let watch = self.watches.slots[place as usize].as_ref();
+            let Some(watch) = watch.filter(|watch| watch.conditions.hold(subject)) else {
+                return false;
+            };
+            let new = || Comparison::new(self.older, self.newer, &watch.query);
+            let comparison = self.comparisons.entry(place).or_insert_with(new);
+            comparison.is_on_side(subject.row)
+        });
+    }
+
+    /// Takes a ticket in, given the watches that it matched and those that it matches.
+    fn add(&mut self, ticket: &TouchedTicket<'_>, before: &[u32], after: &[u32]) {
+        for_each_of_either(before, after, |place, was, is| {
+            if let Some(comparison) = self.comparisons.get_mut(&place) {
+                comparison.add(ticket, was, is);
+            }
+        });
+    }
+
+    /// Returns what each watch is told, of those that are told anything.
+    fn finish(self) -> Vec<(WatchId, Changes)> {
+        let slots = &self.watches.slots;
+        let changes = self.comparisons.into_iter();
+        let changes = changes.filter_map(|(place, comparison)| {
+            let watch = slots[place as usize].as_ref()?;
             let changes = comparison.finish();
             (!changes.is_empty()).then_some((watch.id, changes))
         });
-        let mut changes: Vec<(WatchId, Changes)> = changes.collect();
+        let mut changes: Vec<_> = changes.collect();
         changes.sort_unstable_by_key(|(id, _)| *id);
-        Ok((changes, compared_count))
+        changes
     }
 }
 
@@ -311,5 +354,62 @@ fn for_each_of_either(own: &[u32], others: &[u32], mut each: impl FnMut(u32, boo
         let is_next = |place: &&u32| **place == next;
         let is_own = own.next_if(is_next).is_some();
         each(next, is_own, others.next_if(is_next).is_some());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUESTS: [&str; 14] = [
+        "",
+        "tid=7",
+        "tid=7&start_tid=8",
+        "tid=1*",
+        "start_tid=7&end_tid=70",
+        "status=open&uid=lisa&uid=tom",
+        "linked_asset=a&linked_asset=b",
+        "company_id=7&company_id=8",
+        "due_date=2014-02-01&status!=open",
+        "last_updated>=2014-02-01",
+        "empty=uid,company_id,custom_fields.Room,linked_asset",
+        "empty=custom_fields&present=uid",
+        "custom_fields.Room=4",
+        "start_cid=a&end_cid=b&keyword=printer",
+    ];
+
+    #[test]
+    fn what_is_removed_or_replaced_leaves_nothing_in_the_index() {
+        let mut watches = Watches::new();
+        let queries = REQUESTS.map(|request| request.parse::<Query>().unwrap());
+        for query in &queries {
+            // The same twice, so that a value has several.
+            let ids = [0, 1].map(|_| watches.insert(query.clone()));
+            for other in &queries {
+                assert_eq!(
+                    watches.replace(ids[0], other.clone()).as_ref(),
+                    watches.query(ids[1])
+                );
+                let _ = watches.replace(ids[1], other.clone());
+            }
+            assert_eq!(ids.map(|id| watches.remove(id).is_some()), [true, true]);
+            assert!(watches.index.is_unused(), "{query}");
+        }
+    }
+
+    /// Watches that have a filter in common part by the others.
+    #[test]
+    fn the_key_of_a_watch_is_the_filter_with_the_fewest_watches() {
+        let mut watches = Watches::new();
+        for at in 0..100 {
+            let request = format!("status=open&uid=agent{at}&priority=high");
+            watches.insert(request.parse().unwrap());
+        }
+        let keys = watches.slots.iter().flatten().map(|watch| match watch.key {
+            Key::Test(at) => watch.conditions.tests[at as usize].field.to_string(),
+            _ => String::new(),
+        });
+        let by_technician = keys.filter(|name| name == "assigned_tech").count();
+        assert!(by_technician >= 98, "{by_technician}");
     }
 }
