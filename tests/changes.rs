@@ -456,10 +456,9 @@ fn what_is_asked_of_a_large_store_costs_what_changed() {
         (told.len(), changes.left().count(), changes.count()),
         (100, 6, 6)
     );
-    assert!(
-        bytes.allocated < 200_000 && bytes.allocated > 1_000,
-        "{bytes:?}"
-    );
+    // An order or a column of the rows would take four bytes a ticket.
+    assert!((1_000..350_000).contains(&bytes.allocated), "{bytes:?}");
+    assert!(bytes.peak < 150_000, "{bytes:?}");
     assert_eq!([older.memory(), newer.memory()], memory);
 }
 
