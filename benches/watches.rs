@@ -4,8 +4,8 @@
 //! one. *changes* is `changes_since` of one query, beside what it replaces: both answers whole, and a
 //! comparison of their ticket numbers (`answers`). *watches* is one call after a commit of 100 tickets,
 //! with 10,000 queries of a kind: `mine` is each technician's own open tickets, of as many technicians;
-//! `mixed` has filters of tickets that there are, one in a hundred of them a keyword; `keywords` has
-//! nothing but keywords, which no index leads to. *insert* lets one more query stand. Left out: the
+//! `mixed` has filters of tickets that there are, one in a hundred of them keywords; `keywords` has
+//! nothing but keywords. *insert* lets one more query stand. Left out: the
 //! commit itself, and what a program does with what it is told.
 
 mod corpus;
@@ -103,6 +103,9 @@ fn changes(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Makes the query of a watch, of the tickets that there are.
+type Make = fn(usize, &[Ticket]) -> Query;
+
 fn mine(at: usize, _: &[Ticket]) -> Query {
     let query = Query::builder().any_of(Field::AssignedTech, [technician(at)]);
     query
@@ -153,8 +156,7 @@ fn watches(criterion: &mut Criterion) {
     let mut store = corpus::lived();
     let (older, newer) = commit(&mut store, &tickets, 100);
     let mut group = criterion.benchmark_group("watches");
-    let kinds: [(&str, fn(usize, &[Ticket]) -> Query); 3] =
-        [("mine", mine), ("mixed", mixed), ("keywords", keywords)];
+    let kinds: [(&str, Make); 3] = [("mine", mine), ("mixed", mixed), ("keywords", keywords)];
     for (name, make) in kinds {
         let mut watches = Watches::new();
         let queries = (0..WATCHES_COUNT).map(|at| make(at, &tickets));

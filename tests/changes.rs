@@ -467,7 +467,7 @@ fn what_is_asked_of_a_large_store_costs_what_changed() {
 fn an_index_leads_to_the_watches_that_a_ticket_could_concern() {
     let (mut store, batch) = large();
     let (mut watches, mut ids) = (Watches::new(), Vec::new());
-    let (_, bytes) = common::allocations::measure(|| {
+    let ((), bytes) = common::allocations::measure(|| {
         for at in 0..10_000_u64 {
             let request = match at % 5 {
                 0 => format!("tid={at}"),
