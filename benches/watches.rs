@@ -5,8 +5,8 @@
 //! comparison of their ticket numbers (`answers`). *watches* is one call after a commit of 100 tickets,
 //! with 10,000 queries of a kind: `mine` is each technician's own open tickets, of as many technicians;
 //! `mixed` has filters of tickets that there are, one in a hundred of them keywords; `keywords` has
-//! nothing but keywords. *insert* lets one more query stand. Left out: the
-//! commit itself, and what a program does with what it is told.
+//! nothing but keywords. *insert* lets one more query stand. Left out: the commit itself, and what a
+//! program does with what it is told.
 
 mod corpus;
 mod scan;

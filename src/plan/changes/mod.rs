@@ -169,8 +169,9 @@ impl Changes {
         self.of_kind(ChangeKind::Changed)
     }
 
-    /// Returns the tickets that matched and match and are at another place in the query's order, which
-    /// is that of these; those among them too that show another value.
+    /// Returns the tickets that matched and match and are at another place in the query's order.
+    ///
+    /// Those among them that show another value are told by [`changed`](Changes::changed) too.
     pub fn moved(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
         self.tickets().filter(ChangedTicket::is_moved)
     }
