@@ -21,6 +21,7 @@ mod bucket;
 mod conjunction;
 mod cost;
 mod count;
+mod course;
 mod due;
 mod explain;
 mod filter;
