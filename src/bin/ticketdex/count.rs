@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(shown("", 80), "6 tickets\n");
         assert_eq!(
             shown("by=status", 23),
-            "6 tickets\n\nstatus: 3 values\n  Open    4  #########\n  (none)  1  ##\n  \
+            "6 tickets\n\nstatus: 3 values\n  Open    4  ##########\n  (none)  1  ##\n  \
              Closed  1  ##\n"
         );
         let top = shown("by=status,category&top=1", 80);
