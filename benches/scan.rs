@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use chrono::NaiveDateTime;
+use chrono::{Datelike, NaiveDateTime};
 use memchr::memmem::Finder;
 use ticketdex::{
     Cell, CountKey, CountQuery, DatePart, Direction, Field, FieldTest, FilterValues, OrderKey,
@@ -249,15 +249,15 @@ fn group_value<'a>(key: &CountKey, ticket: &'a Ticket) -> Cow<'a, str> {
         CountKey::Field(field) => Cow::Borrowed(text_of(ticket, *field)),
         CountKey::Custom(name) => Cow::Borrowed(ticket.custom(name)),
         CountKey::Part(field, part) => {
-            let format = match part {
-                DatePart::Year => "%Y",
-                DatePart::Month => "%Y-%m",
-                DatePart::Day => "%Y-%m-%d",
+            let Cell::Date(Some(date)) = ticket.cell(*field) else {
+                return Cow::Borrowed("");
             };
-            match ticket.cell(*field) {
-                Cell::Date(Some(date)) => date.format(format).to_string().into(),
-                _ => Cow::Borrowed(""),
-            }
+            let (year, month, day) = (date.year(), date.month(), date.day());
+            Cow::Owned(match part {
+                DatePart::Year => format!("{year:04}"),
+                DatePart::Month => format!("{year:04}-{month:02}"),
+                DatePart::Day => format!("{year:04}-{month:02}-{day:02}"),
+            })
         }
         other => unreachable!("{other:?} is not counted here"),
     }
