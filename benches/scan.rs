@@ -4,15 +4,19 @@
 //! sorts what matched and cuts the page out. It is written as one would write it who cares
 //! about time but builds no index: the searchable text is folded once, at the start, and
 //! so are the values that a request compares with. Held to `reference` by
-//! [`corpus`](crate::corpus), which both the crate's benches and the peers use it with.
+//! [`corpus`](crate::corpus), which both the crate's benches and the peers use it with. It knows the
+//! filters of the page and `!=` of texts, and counts by texts and by parts of dates.
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
-use chrono::NaiveDateTime;
+use chrono::{Datelike, NaiveDateTime};
 use memchr::memmem::Finder;
 use ticketdex::{
-    Cell, Direction, Field, OrderKey, Query, SortKey, Ticket, TidFilter, TidPattern, fold,
+    Cell, CountKey, CountQuery, DatePart, Direction, Field, FieldTest, FilterValues, OrderKey,
+    Query, SortKey, Ticket, TidFilter, TidPattern, fold,
 };
 
 /// Tickets by tid, each with its searchable text.
@@ -62,8 +66,41 @@ impl Scan {
         tickets.skip(skip).take(take).collect()
     }
 
+    /// Returns the groups of a key, in order, each with its value and its count.
+    pub fn groups(&self, query: &CountQuery, key: &CountKey) -> Vec<(String, u64)> {
+        let own = query.excludes_own().then(|| key.field().field()).flatten();
+        let mut counts: HashMap<String, (Cow<'_, str>, u64)> = HashMap::new();
+        for ticket in self.matching_without(query.matching(), own) {
+            let value = group_value(key, ticket);
+            if let Some((least, count)) = counts.get_mut(&fold(&value)) {
+                *count += 1;
+                if value < *least {
+                    *least = value;
+                }
+            } else {
+                counts.insert(fold(&value), (value, 1));
+            }
+        }
+        let mut groups: Vec<_> = counts.into_iter().collect();
+        groups.sort_by(|(left, (_, left_count)), (right, (_, right_count))| {
+            right_count.cmp(left_count).then_with(|| left.cmp(right))
+        });
+        groups.truncate(query.top().map_or(usize::MAX, |top| top as usize));
+        if let CountKey::Part(_, _) = key {
+            groups.sort();
+        }
+        let groups = groups.into_iter();
+        groups
+            .map(|(_, (value, count))| (value.into_owned(), count))
+            .collect()
+    }
+
     fn matching(&self, query: &Query) -> impl Iterator<Item = &Ticket> {
-        let conditions = Conditions::new(query);
+        self.matching_without(query, None)
+    }
+
+    fn matching_without(&self, query: &Query, own: Option<Field>) -> impl Iterator<Item = &Ticket> {
+        let conditions = Conditions::without(query, own);
         let tickets = self.tickets.iter().zip(&self.texts);
         let matching = tickets.filter(move |(ticket, text)| conditions.hold(ticket, text));
         matching.map(|(ticket, _)| ticket)
@@ -100,6 +137,7 @@ struct Conditions {
     tid: Option<TidFilter>,
     tids: (Option<u64>, Option<u64>),
     values: Vec<(Field, Vec<String>)>,
+    excluded: Vec<(Field, Vec<String>)>,
     due: Option<(NaiveDateTime, NaiveDateTime)>,
     cids: (Option<String>, Option<String>),
     dates: (Option<NaiveDateTime>, Option<NaiveDateTime>),
@@ -107,22 +145,46 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn new(query: &Query) -> Conditions {
-        let values = Field::FILTERS.into_iter().filter_map(|field| {
-            let values: Vec<String> = query.values(field).iter().map(|text| fold(text)).collect();
-            (!values.is_empty()).then_some((field, values))
-        });
+    /// Makes the filters ready, but those on one field.
+    fn without(query: &Query, own: Option<Field>) -> Conditions {
+        let folded = |texts: &[String]| texts.iter().map(|text| fold(text)).collect();
+        let (mut values, mut excluded) = (Vec::new(), Vec::new());
+        for filter in query.filters() {
+            match (filter.field.field(), &filter.test) {
+                (field, _) if field.is_some() && field == own => {}
+                (Some(field), FieldTest::AnyOf(FilterValues::Texts(texts))) => {
+                    values.push((field, folded(texts)));
+                }
+                (Some(field), FieldTest::NoneOf(FilterValues::Texts(texts))) => {
+                    excluded.push((field, folded(texts)));
+                }
+                // Ranges and days are read below.
+                (Some(Field::Tid | Field::Cid | Field::DateOpened | Field::DueDate), _) => {}
+                (field, test) => unreachable!("{field:?} has no test {test:?} here"),
+            }
+        }
+        let is_own = |field: Field| own == Some(field);
         let (start_cid, end_cid) = query.cid_range();
+        let cids = (start_cid.map(fold), end_cid.map(fold));
+        let due = query.due();
+        let due = due.map(|due| (due.first_second(), due.last_second()));
         let terms = query.terms().iter();
         Conditions {
             tid: query.tid().filter(|tid| **tid != TidFilter::Any).cloned(),
             tids: query.tid_range(),
-            values: values.collect(),
-            due: query
-                .due()
-                .map(|due| (due.first_second(), due.last_second())),
-            cids: (start_cid.map(fold), end_cid.map(fold)),
-            dates: query.date_range(),
+            values,
+            excluded,
+            due: due.filter(|_| !is_own(Field::DueDate)),
+            cids: if is_own(Field::Cid) {
+                (None, None)
+            } else {
+                cids
+            },
+            dates: if is_own(Field::DateOpened) {
+                (None, None)
+            } else {
+                query.date_range()
+            },
             terms: terms
                 .map(|term| Finder::new(&fold(term)).into_owned())
                 .collect(),
@@ -138,6 +200,10 @@ impl Conditions {
         }) && self.tids.0.is_none_or(|start| ticket.tid >= start)
             && self.tids.1.is_none_or(|end| ticket.tid <= end)
             && self.values.iter().all(|(field, values)| {
+                let own = text_of(ticket, *field);
+                values.iter().any(|value| is_equal_folded(own, value))
+            })
+            && !self.excluded.iter().any(|(field, values)| {
                 let own = text_of(ticket, *field);
                 values.iter().any(|value| is_equal_folded(own, value))
             })
@@ -174,6 +240,26 @@ impl Conditions {
                 start.is_none_or(|start| opened >= start) && end.is_none_or(|end| opened <= end)
             }
         }
+    }
+}
+
+/// Returns the value of a ticket that a key counts.
+fn group_value<'a>(key: &CountKey, ticket: &'a Ticket) -> Cow<'a, str> {
+    match key {
+        CountKey::Field(field) => Cow::Borrowed(text_of(ticket, *field)),
+        CountKey::Custom(name) => Cow::Borrowed(ticket.custom(name)),
+        CountKey::Part(field, part) => {
+            let Cell::Date(Some(date)) = ticket.cell(*field) else {
+                return Cow::Borrowed("");
+            };
+            let (year, month, day) = (date.year(), date.month(), date.day());
+            Cow::Owned(match part {
+                DatePart::Year => format!("{year:04}"),
+                DatePart::Month => format!("{year:04}-{month:02}"),
+                DatePart::Day => format!("{year:04}-{month:02}-{day:02}"),
+            })
+        }
+        other => unreachable!("{other:?} is not counted here"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the command shows to people: `get --table` and `stats`.
+//! What the command shows to people: `get --table`, `count` and `stats`.
 
 mod common;
 
@@ -68,6 +68,56 @@ fn a_table_shows_the_fields_that_are_asked_for() {
         "tid  status\n"
     );
     assert_eq!(table("80", "fields=custom_fields.no", &data), "\n\n\n\n");
+}
+
+#[test]
+fn counts_are_bars() {
+    let data = file("bars.jsonl", TICKETS);
+    let count = |arguments: &[&str]| {
+        let output = run_in("30", &[&["count", "--data", &data], arguments].concat());
+        let text = if output.status.success() {
+            output.stdout
+        } else {
+            output.stderr
+        };
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    assert_eq!(
+        count(&[
+            "--by",
+            "status,linked_calls",
+            "--by",
+            "custom_fields.serial"
+        ]),
+        (
+            Some(0),
+            "3 tickets\n\nstatus: 2 values\n  OPEN    2  #################\n  \
+             Closed  1  ########\n\nlinked_calls: 1 value\n  (none)  3  #################\n\n\
+             custom_fields.Serial: 2 values\n  (none)  2  #################\n  X 1     1  \
+             ########\n"
+                .to_owned()
+        )
+    );
+    let filtered = [
+        "status=Open",
+        "--by=status",
+        "--by=subject",
+        "--exclude-own",
+    ];
+    let own = [&filtered[..2], &filtered[3..], &["--top=1"]].concat();
+    let (status, shown) = count(&own);
+    assert!(
+        shown.starts_with("2 tickets\n\nstatus: 1 of 2 values\n  OPEN  2  "),
+        "{shown}"
+    );
+    assert_eq!(status, Some(0));
+    // What cannot be counted by is told by name, before anything is loaded.
+    let (status, shown) = count(&filtered);
+    assert_eq!(status, Some(1));
+    assert!(shown.contains("\"status,subject\""), "{shown}");
+    let (status, shown) = count(&["order=tid"]);
+    assert_eq!(status, Some(1));
+    assert!(shown.contains("unknown variable \"order\""), "{shown}");
 }
 
 #[test]

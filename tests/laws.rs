@@ -49,8 +49,16 @@ fn without(request: &str, names: &[&str]) -> Vec<String> {
     kept.map(str::to_owned).collect()
 }
 
-const WINDOW: [&str; 3] = ["count", "page", "count_only"];
-const ALL_BUT_FILTERS: [&str; 5] = ["count", "page", "count_only", "order", "order_direction"];
+const WINDOW: [&str; 5] = ["count", "page", "count_only", "after", "before"];
+const ALL_BUT_FILTERS: [&str; 7] = [
+    "count",
+    "page",
+    "count_only",
+    "after",
+    "before",
+    "order",
+    "order_direction",
+];
 
 fn encode(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
@@ -307,6 +315,42 @@ proptest! {
                 }
                 assert_eq!(tickets, expected, "{written:?}");
             }
+        });
+    }
+
+    #[test]
+    fn places_make_the_whole_both_ways(case in cases(), count in 1..5_usize) {
+        ask(&case, |snapshot, case| {
+            let parts = without(&case.request, &WINDOW);
+            let whole = tids(snapshot, &parts.join("&"));
+            let page = |place: Option<String>| {
+                let request = join(&parts, place.into_iter().chain([format!("count={count}")]));
+                let answer = snapshot.answer(&request.parse().unwrap());
+                let tids: Vec<u64> = answer.records().map(|record| record.tid()).collect();
+                (tids, answer.next(), answer.previous())
+            };
+            let (mut forwards, mut next, mut previous) = page(None);
+            assert_eq!(previous, None);
+            let mut last = forwards.clone();
+            while let Some(place) = next {
+                (last, next, previous) = page(Some(format!("after={place}")));
+                forwards.extend(&last);
+            }
+            // The walk ends where all are seen or at a text that is too long for a place.
+            let is_too_long = |tid: u64| case.tickets.iter().any(|ticket| {
+                ticket.tid == tid && (ticket.summary.len() > 1_000 || ticket.subject.len() > 1_000)
+            });
+            assert_eq!(forwards, whole[..forwards.len()]);
+            assert!(forwards.len() == whole.len() || last.last().is_some_and(|it| is_too_long(*it)));
+            let mut backwards = last;
+            while let Some(place) = previous {
+                let before;
+                (before, _, previous) = page(Some(format!("before={place}")));
+                backwards.splice(0..0, before);
+            }
+            let end = forwards.len();
+            assert_eq!(backwards, forwards[end - backwards.len()..]);
+            assert!(backwards.len() == end || is_too_long(backwards[0]));
         });
     }
 

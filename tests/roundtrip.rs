@@ -190,7 +190,7 @@ fn an_imported_page_is_the_store_restricted_to_it() {
         let made = make(seed);
         let tickets: Vec<Ticket> = made.tickets.values().cloned().collect();
         let mut random = Random::new(seed);
-        for _ in 0..10 {
+        for _ in 0..12 {
             let query: Query = make_request(&mut random, &tickets).parse().unwrap();
             if query.is_count_only() || query.fields().is_some() {
                 continue;

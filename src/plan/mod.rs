@@ -25,6 +25,7 @@ mod changes;
 mod conjunction;
 mod cost;
 mod count;
+mod course;
 mod due;
 mod explain;
 mod filter;

@@ -19,6 +19,7 @@ mod fields;
 mod filter;
 mod parse;
 mod print;
+mod request;
 mod tid;
 mod variable;
 
@@ -37,7 +38,7 @@ pub use count::{CountKey, CountQuery, CountQueryBuilder};
 pub use cursor::Cursor;
 pub use fields::Fields;
 pub use filter::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
-pub use parse::{Action, Request};
+pub use request::{Action, Request};
 pub use tid::{TidFilter, TidPattern};
 
 pub(crate) use cursor::CursorValue;

@@ -14,7 +14,6 @@
 //!
 //! Linear in the request's length, but for a sort of its filters.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::count::{CountKey, CountQuery, CountQueryBuilder};
@@ -23,6 +22,7 @@ use super::fields::Fields;
 use super::filter::{
     AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value, split_custom,
 };
+use super::request::{Action, Request, find_action, find_first, pairs};
 use super::variable::{
     ActionName, NAMES, Single, Variable, known_names, operator_name, shown_name, unknown_name,
 };
@@ -36,63 +36,6 @@ use crate::model::value::{Moment, parse_integer};
 use crate::model::{Field, FieldKind, Format, is_custom_name};
 
 const DIRECTION_EXPECTED: &str = "ASC or DESC";
-
-/// What a request asks for.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::{Action, Request};
-///
-/// let request: Request = "by=status&action=count_tickets".parse()?;
-/// let Action::CountTickets(query) = request.action else { panic!("it counts") };
-/// assert_eq!(query.keys().len(), 1);
-/// # Ok::<(), ticketdex::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// `get_tickets`, also where there is no `action`: the tickets that match, or their number.
-    GetTickets(Query),
-    /// `count_tickets`: how many tickets match, and how many have each value.
-    CountTickets(CountQuery),
-}
-
-impl Default for Action {
-    fn default() -> Action {
-        Action::GetTickets(Query::default())
-    }
-}
-
-/// A request: what is asked for, with what the caller handles itself.
-///
-/// The text of a request, its variables and their values are described on [`Query`], and on
-/// [`CountQuery`] what `count_tickets` has of its own.
-///
-/// [`Display`](std::fmt::Display) prints the canonical text without the key, so that a request
-/// can stand in a log: what it prints parses back to an equal request that has no key. `Debug`
-/// says that there is a key and not which.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::{Format, Request};
-///
-/// let request: Request = "?action=get_tickets&key=secret&format=JSON&tid=7".parse()?;
-/// assert_eq!(request.key.as_deref(), Some("secret"));
-/// assert_eq!(request.format, Some(Format::Json));
-/// assert_eq!(request.to_string(), "format=json&tid=7");
-/// assert!(!format!("{request:?}").contains("secret"));
-/// # Ok::<(), ticketdex::Error>(())
-/// ```
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Request {
-    /// What is asked for.
-    pub action: Action,
-    /// The form of the response, where the request names one.
-    pub format: Option<Format>,
-    /// The API key, where the request has one.
-    pub key: Option<String>,
-}
 
 /// A request being read.
 #[derive(Default)]
@@ -378,91 +321,6 @@ fn parse_list(list: &str) -> Option<Vec<AnyField>> {
 fn duplicate(variable: &'static str, value: &str) -> Error {
     let value = shorten(value);
     ErrorKind::DuplicateVariable { variable, value }.into()
-}
-
-impl Request {
-    /// Returns the query of a request for tickets; none of one that counts them by value.
-    ///
-    /// ```
-    /// use ticketdex::Request;
-    ///
-    /// let request: Request = "status=Open".parse()?;
-    /// assert_eq!(request.query().unwrap().to_string(), "status=Open");
-    /// let request: Request = "action=count_tickets&by=status".parse()?;
-    /// assert_eq!(request.query(), None);
-    /// # Ok::<(), ticketdex::Error>(())
-    /// ```
-    pub fn query(&self) -> Option<&Query> {
-        match &self.action {
-            Action::GetTickets(query) => Some(query),
-            Action::CountTickets(_) => None,
-        }
-    }
-
-    /// Returns the format that a request names, also where the request has errors.
-    ///
-    /// So the response to a bad request comes in the format that its sender reads. None
-    /// where there is no `format`, or a first one that is no format. Cost: linear in the
-    /// request.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ticketdex::{Format, Request};
-    ///
-    /// assert_eq!(Request::find_format("count=x&Format=JSON"), Some(Format::Json));
-    /// assert_eq!(Request::find_format("format=yaml&format=json"), None);
-    /// ```
-    pub fn find_format(text: &str) -> Option<Format> {
-        find_first(text, Single::Format).and_then(|value| Format::from_name(&value))
-    }
-
-    /// Returns the key that a request holds, also where the request has errors.
-    ///
-    /// So a service can turn away a sender before it looks at what was sent. The key is found and
-    /// decoded as parsing does it: its name in any case and escaped or not, an empty one as none.
-    /// Of several the first is returned; a request that has several is refused when it is parsed,
-    /// so no other reading of it can be answered. Cost: linear in the request.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ticketdex::Request;
-    ///
-    /// assert_eq!(Request::find_key("count=x&%6Bey=your%20key+here").unwrap(), "your key here");
-    /// assert_eq!(Request::find_key("key=&subkey=a&status=key%3Db"), None);
-    /// ```
-    pub fn find_key(text: &str) -> Option<Cow<'_, str>> {
-        find_first(text, Single::Key)
-    }
-}
-
-/// Returns the first value of a variable that is not empty.
-fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
-    pairs(text)
-        .find(|(name, value)| name.eq_ignore_ascii_case(variable.name()) && !value.is_empty())
-        .map(|(_, value)| value)
-}
-
-/// Returns what a request asks for: what its first `action` says that is not empty.
-///
-/// Cost: a look at the first letter of each name, and the decoding of few pairs.
-fn find_action(text: &str) -> ActionName {
-    let text = text.strip_prefix('?').unwrap_or(text);
-    // No other name is decoded to this one.
-    let named = text
-        .split('&')
-        .filter(|pair| pair.starts_with(['a', 'A', '%']));
-    let value = named.filter_map(|pair| find_first(pair, Single::Action));
-    let action = value
-        .take(1)
-        .find_map(|value| ActionName::from_value(&value));
-    action.unwrap_or_default()
-}
-
-/// Returns the decoded pairs of a request.
-fn pairs(text: &str) -> form_urlencoded::Parse<'_> {
-    form_urlencoded::parse(text.strip_prefix('?').unwrap_or(text).as_bytes())
 }
 
 impl FromStr for Request {

@@ -20,7 +20,8 @@
 //!
 //! fn answer(tickets: &[Ticket], request: &str) -> Option<Vec<u64>> {
 //!     let query: Query = request.parse().ok()?;
-//!     if !query.order().is_empty() || query.is_count_only() {
+//!     let is_at_place = query.after().or(query.before()).is_some();
+//!     if !query.order().is_empty() || query.is_count_only() || is_at_place {
 //!         return None; // This one does not claim to know these.
 //!     }
 //!     let rules = Reference::new();

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use ticketdex::{Format, Query, Snapshot};
+use ticketdex::{Counts, Format, Query, Snapshot};
 
 use crate::measure;
-use crate::peer::Failure;
+use crate::peer::{Failure, Groups};
 use crate::table::Row;
 
 /// The bytes that a chunk of a response is pulled into, again and again.
@@ -26,6 +26,17 @@ pub struct Figures {
 pub fn answer(snapshot: &Snapshot, request: &str) -> Result<u64, Failure> {
     let query: Query = request.parse()?;
     Ok(snapshot.answer(&query).total())
+}
+
+/// Returns the groups of each key.
+pub fn groups_of(counts: &Counts) -> Groups {
+    let groups = counts.by().iter().map(|counted| {
+        let groups = counted.groups().iter();
+        groups
+            .map(|group| (group.value().to_owned(), group.count()))
+            .collect()
+    });
+    groups.collect()
 }
 
 /// Answers a request and writes the response, chunk by chunk; returns the bytes.

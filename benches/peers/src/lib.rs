@@ -4,12 +4,14 @@
 //! The program asks everyone the rows of [`table`] and checks that they agree; the
 //! library is what it is made of, so that the translation to SQL can be tested too.
 
+pub mod counts;
 pub mod data;
 pub mod engine;
 pub mod http_client;
 pub mod http_server;
 pub mod measure;
 pub mod peer;
+pub mod places;
 pub mod plot;
 pub mod readers;
 pub mod record;

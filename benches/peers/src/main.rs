@@ -1,8 +1,9 @@
 //! Asks the engine and its peers the same requests over the same tickets, and tells.
 //!
-//! `cargo run --release -- [--writes | --http] [--record]` prints the comparison as Markdown and, with
-//! `--record`, writes it to `benches/record`, with a picture: requests, with `--writes` what it is to
-//! change tickets, or with `--http` the same requests over HTTP. `TICKETDEX_TICKETS` is the number of tickets
+//! `cargo run --release -- [--counts | --places | --writes | --http] [--record]` prints the comparison
+//! as Markdown and, with `--record`, writes it to `benches/record`: requests, with a picture, with
+//! `--counts` counts by value, with `--places` pages that follow a place, with `--writes` what it is
+//! to change tickets, or with `--http` the requests over HTTP. `TICKETDEX_TICKETS` is the number of tickets
 //! (100,000 unless given), `TICKETDEX_PEERS` the folder for what was built of them (one in
 //! the system's temporary folder unless given; at a million tickets it takes 10 GB).
 
@@ -10,14 +11,18 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use ticketdex::{Format, Snapshot, Ticket};
+use ticketdex_peers::counts::Counts;
 use ticketdex_peers::data::{Data, LOADS, SEED};
 use ticketdex_peers::engine::{self, Figures};
 use ticketdex_peers::peer::{Failure, Peer};
+use ticketdex_peers::places::Places;
 use ticketdex_peers::readers;
 use ticketdex_peers::record::{Export, Measured, PEERS, Record};
 use ticketdex_peers::record_http::Http;
 use ticketdex_peers::record_writes::Writes;
+use ticketdex_peers::sqlite::Sqlite;
 use ticketdex_peers::table::{Row, more_pages, rows};
+use ticketdex_peers::tantivy::Tantivy;
 use ticketdex_peers::writes::{self, Changes};
 use ticketdex_peers::{http_client, http_server, measure, plot};
 
@@ -33,16 +38,18 @@ fn main() -> Result<(), Failure> {
     let data = Data::open(&folder, tickets_count)?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (kind, is_recorded) = match arguments[..] {
+    let is_recorded = arguments.last() == Some(&"--record");
+    let kind = match arguments[..arguments.len() - usize::from(is_recorded)] {
         ["--load", name] => return data.load_here(name),
         ["--serve", name] => return http_server::serve(&data, name),
-        ["--http"] => ("-http", false),
-        ["--http", "--record"] => ("-http", true),
-        ["--writes"] => ("-writes", false),
-        ["--writes", "--record"] => ("-writes", true),
-        ["--record"] => ("", true),
-        [] => ("", false),
-        _ => return Err("usage: ticketdex-peers [--writes | --http] [--record]".into()),
+        [] => "",
+        [kind @ ("--counts" | "--places" | "--writes" | "--http")] => &kind[1..],
+        _ => {
+            return Err(
+                "usage: ticketdex-peers [--counts | --places | --writes | --http] [--record]"
+                    .into(),
+            );
+        }
     };
     let (record, picture) = match kind {
         "" => {
@@ -50,6 +57,8 @@ fn main() -> Result<(), Failure> {
             (record.to_markdown()?, Some(plot::draw(&record)?))
         }
         "-http" => (load(&data)?.to_markdown()?, None),
+        "-counts" => (count(&data)?.to_markdown()?, None),
+        "-places" => (place(&data)?.to_markdown()?, None),
         _ => (write(&data)?.to_markdown()?, None),
     };
     println!("{record}");
@@ -81,6 +90,31 @@ fn load(data: &Data) -> Result<Http, Failure> {
         tickets_count: data.tickets_count(),
         runs,
     })
+}
+
+/// Counts by value.
+fn count(data: &Data) -> Result<Counts, Failure> {
+    let (snapshot, scan) = (data.store()?.snapshot(), data.scan()?);
+    let (sqlite, tantivy) = open(data)?;
+    let peers: [&dyn Peer; 3] = [&sqlite, &tantivy, &scan];
+    Counts::measure(data.tickets_count(), &snapshot, &peers)
+}
+
+/// Asks for pages by place and by number.
+fn place(data: &Data) -> Result<Places, Failure> {
+    let (snapshot, scan) = (data.store()?.snapshot(), data.scan()?);
+    let (sqlite, tantivy) = open(data)?;
+    let peers: [&dyn Peer; 3] = [&sqlite, &tantivy, &scan];
+    Places::measure(data.tickets_count(), &snapshot, &sqlite, &peers)
+}
+
+/// Opens the peers that keep what they built, which they build first where they have not yet.
+fn open(data: &Data) -> Result<(Sqlite, Tantivy), Failure> {
+    for name in ["SQLite", "Tantivy"] {
+        tell(&format!("loading {name}"));
+        data.load(name)?;
+    }
+    Ok((data.sqlite()?, data.tantivy()?))
 }
 
 fn compare(data: &Data) -> Result<Record, Failure> {

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
-use ticketdex::{Cell, Field, Query, Ticket};
+use ticketdex::{Cell, CountKey, CountQuery, Field, Query, Ticket};
 
-use crate::peer::{Failure, Peer, Prepared};
+use crate::peer::{Failure, Groups, Peer, Prepared};
 use crate::scan::Scan;
 
 impl Peer for Scan {
@@ -31,6 +31,18 @@ impl Peer for Scan {
             let tickets = self.page(&query).into_iter();
             Ok(tickets.map(|ticket| ticket.summary.len() as u64).sum())
         })))
+    }
+
+    fn groups(&self, query: &CountQuery) -> Result<Option<Groups>, Failure> {
+        let mut keys = query.keys().iter();
+        let is_served = keys.all(|key| !matches!(key, CountKey::Field(field) if field.is_list()));
+        let groups = || {
+            query
+                .keys()
+                .iter()
+                .map(|key| Scan::groups(self, query, key))
+        };
+        Ok(is_served.then(|| groups().collect()))
     }
 
     fn export_json(&self) -> Result<Option<u64>, Failure> {

@@ -13,9 +13,9 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement, params_from_iter};
 use serde::ser::{SerializeMap, Serializer};
-use ticketdex::{BatchChange, Cell, Field, Query, Ticket};
+use ticketdex::{BatchChange, Cell, CountKey, CountQuery, Field, Query, Ticket};
 
-use crate::peer::{Failure, Peer, Prepared};
+use crate::peer::{Failure, Groups, Peer, Prepared};
 use crate::scan::searchable;
 use crate::sql;
 
@@ -166,6 +166,79 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Sets the number of the commit that last wrote a ticket.
+    pub fn set_version(&self, tid: u64, version: u64) -> Result<(), Failure> {
+        let update = "UPDATE tickets SET version = ? WHERE tid = ?";
+        let mut update = self.connection.prepare_cached(update)?;
+        update.execute([version, tid].map(u64::cast_signed))?;
+        Ok(())
+    }
+
+    /// Makes ready to be timed the page that follows a ticket in the order, found by the values of
+    /// its keys.
+    pub fn prepare_after<'a>(&'a self, query: &Query, tid: u64) -> Result<Prepared<'a>, Failure> {
+        let columns = Field::ALL.map(Field::name).join(", ");
+        self.timed(&sql::page_after(
+            query,
+            &columns,
+            self.place_of(query, tid)?,
+        ))
+    }
+
+    /// Returns the tids of that page.
+    pub fn tids_after(&self, query: &Query, tid: u64) -> Result<Vec<u64>, Failure> {
+        self.tids_of(&sql::page_after(query, "tid", self.place_of(query, tid)?))
+    }
+
+    /// Returns the values of the order's keys of a ticket, and its number.
+    fn place_of(&self, query: &Query, tid: u64) -> Result<Vec<Value>, Failure> {
+        let (mut statement, values) = self.prepare(&sql::place_of(query, tid))?;
+        let columns_count = statement.column_count();
+        Ok(statement.query_row(params_from_iter(values), |row| {
+            (0..columns_count).map(|at| row.get(at)).collect()
+        })?)
+    }
+
+    fn groups_of(&self, query: &CountQuery, key: &CountKey) -> Result<Vec<(String, u64)>, Failure> {
+        let statement = sql::groups(query, key);
+        let mut prepared = self.connection.prepare_cached(&statement.text)?;
+        let groups = prepared.query_map(params_from_iter(statement.values), |row| {
+            let value = match row.get_ref(0)? {
+                ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                ValueRef::Integer(integer) => integer.to_string(),
+                _ => String::new(),
+            };
+            Ok((value, row.get::<_, i64>(1)?.cast_unsigned()))
+        })?;
+        Ok(groups.collect::<Result<_, _>>()?)
+    }
+
+    fn tids_of(&self, statement: &sql::Statement) -> Result<Vec<u64>, Failure> {
+        let (mut statement, values) = self.prepare(statement)?;
+        let tids = statement.query_map(params_from_iter(values), |row| row.get::<_, i64>(0))?;
+        let tids: Result<Vec<u64>, _> = tids.map(|tid| tid.map(i64::cast_unsigned)).collect();
+        Ok(tids?)
+    }
+
+    /// Makes a statement ready: each call reads every column of every row.
+    fn timed<'a>(&'a self, statement: &sql::Statement) -> Result<Prepared<'a>, Failure> {
+        let (mut statement, values) = self.prepare(statement)?;
+        let columns = statement.column_count();
+        Ok(Box::new(move || {
+            let mut rows = statement.query(params_from_iter(&values))?;
+            let mut bytes = 0;
+            while let Some(row) = rows.next()? {
+                for column in 0..columns {
+                    bytes += match row.get_ref(column)? {
+                        ValueRef::Text(text) => text.len() as u64,
+                        _ => 8,
+                    };
+                }
+            }
+            Ok(bytes)
+        }))
+    }
+
     fn empty() -> Result<Sqlite, Failure> {
         let connection = Connection::open_in_memory()?;
         connection.pragma_update(None, "journal_mode", "OFF")?;
@@ -180,14 +253,19 @@ impl Sqlite {
     }
 }
 
-/// Gives a connection the function that folds.
+/// Gives a connection the functions of [`sql`].
 fn with_fold(connection: Connection) -> Result<Sqlite, Failure> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
-    connection.create_scalar_function("fold", 1, flags, |call| {
-        Ok(sql::fold(call.get_raw(0).as_str()?))
-    })?;
+    for (name, function) in [
+        ("fold", sql::fold as fn(&str) -> String),
+        ("elements", sql::elements),
+    ] {
+        connection.create_scalar_function(name, 1, flags, move |call| {
+            Ok(function(call.get_raw(0).as_str()?))
+        })?;
+    }
     Ok(Sqlite { connection })
 }
 
@@ -221,10 +299,7 @@ impl Peer for Sqlite {
     }
 
     fn tids(&self, query: &Query) -> Result<Option<Vec<u64>>, Failure> {
-        let (mut statement, values) = self.prepare(&sql::page(query, "tid"))?;
-        let tids = statement.query_map(params_from_iter(values), |row| row.get::<_, i64>(0))?;
-        let tids: Result<Vec<u64>, _> = tids.map(|tid| tid.map(i64::cast_unsigned)).collect();
-        Ok(Some(tids?))
+        Ok(Some(self.tids_of(&sql::page(query, "tid"))?))
     }
 
     fn prepare<'a>(&'a self, query: &Query) -> Result<Option<Prepared<'a>>, Failure> {
@@ -233,21 +308,12 @@ impl Peer for Sqlite {
         } else {
             sql::page(query, &Field::ALL.map(Field::name).join(", "))
         };
-        let (mut statement, values) = self.prepare(&statement)?;
-        let columns = statement.column_count();
-        Ok(Some(Box::new(move || {
-            let mut rows = statement.query(params_from_iter(&values))?;
-            let mut bytes = 0;
-            while let Some(row) = rows.next()? {
-                for column in 0..columns {
-                    bytes += match row.get_ref(column)? {
-                        ValueRef::Text(text) => text.len() as u64,
-                        _ => 8,
-                    };
-                }
-            }
-            Ok(bytes)
-        })))
+        Ok(Some(self.timed(&statement)?))
+    }
+
+    fn groups(&self, query: &CountQuery) -> Result<Option<Groups>, Failure> {
+        let groups = query.keys().iter().map(|key| self.groups_of(query, key));
+        Ok(Some(groups.collect::<Result<_, _>>()?))
     }
 
     fn export_json(&self) -> Result<Option<u64>, Failure> {

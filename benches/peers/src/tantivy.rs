@@ -8,11 +8,13 @@
 use std::ops::Bound;
 use std::path::Path;
 
+use serde_json::json;
+use tantivy::aggregation::{AggContextParams, AggregationCollector};
 use tantivy::collector::sort_key::{ComparatorEnum, SortByStaticFastValue, SortByString};
 use tantivy::collector::{Count, TopDocs};
 use tantivy::index::SegmentId;
 use tantivy::query::{
-    AllQuery, BooleanQuery, PhraseQuery, Query as TantivyQuery, RangeQuery, TermQuery,
+    AllQuery, BooleanQuery, Occur, PhraseQuery, Query as TantivyQuery, RangeQuery, TermQuery,
 };
 use tantivy::schema::{
     Field as Column, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing,
@@ -20,9 +22,12 @@ use tantivy::schema::{
 };
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 use tantivy::{DocAddress, Index, IndexWriter, Searcher, TantivyDocument, Term, doc};
-use ticketdex::{Cell, Direction, Field, Query, SortKey, Ticket, TidFilter};
+use ticketdex::{
+    AnyField, Cell, CountKey, CountQuery, DatePart, Direction, Field, FieldTest, FilterValues,
+    Query, SortKey, Ticket, TidFilter,
+};
 
-use crate::peer::{Failure, Peer, Prepared};
+use crate::peer::{Failure, Groups, Peer, Prepared};
 use crate::scan::searchable;
 use crate::sql::{FOLDED, fold, seconds};
 
@@ -33,6 +38,11 @@ const DATES: [Field; 3] = [Field::DateOpened, Field::LastUpdated, Field::DueDate
 const WRITER_BYTES: usize = 1 << 30;
 
 const TRIGRAM_CHARS: usize = 3;
+
+/// The most groups of a key; the index refuses to make more.
+const GROUPS_MAX: u64 = 60_000;
+
+const SECONDS_PER_DAY: u32 = 86_400;
 
 /// An index on disk, mapped.
 pub struct Tantivy {
@@ -124,6 +134,14 @@ impl Tantivy {
 
     /// Returns the query of a request's filters; none where the index cannot serve one.
     fn filter(&self, query: &Query) -> Option<Box<dyn TantivyQuery>> {
+        self.filter_without(query, None)
+    }
+
+    /// Returns the query of a request's filters but those by the values of a field.
+    fn filter_without(&self, query: &Query, own: Option<Field>) -> Option<Box<dyn TantivyQuery>> {
+        if !is_served(query) {
+            return None;
+        }
         let mut all: Vec<Box<dyn TantivyQuery>> = Vec::new();
         match query.tid() {
             None | Some(TidFilter::Any) => {}
@@ -132,16 +150,23 @@ impl Tantivy {
             }
             Some(_) => return None,
         }
-        for field in Field::FILTERS {
-            let column = self.columns.of(field)?;
-            let terms = query.values(field).iter();
-            let mut terms: Vec<Box<dyn TantivyQuery>> = terms
-                .map(|text| equal(Term::from_field_text(column, &fold(text))))
-                .collect();
-            match terms.len() {
-                0 => {}
-                1 => all.append(&mut terms),
-                _ => all.push(Box::new(BooleanQuery::union(terms))),
+        for filter in query.filters() {
+            let Some(field) = filter.field.field().filter(|field| own != Some(*field)) else {
+                continue;
+            };
+            match &filter.test {
+                FieldTest::AnyOf(FilterValues::Texts(texts)) => {
+                    all.push(any_of(self.columns.of(field)?, texts));
+                }
+                FieldTest::NoneOf(FilterValues::Texts(texts)) => {
+                    let texts = any_of(self.columns.of(field)?, texts);
+                    let all_but = vec![
+                        (Occur::Must, Box::new(AllQuery) as Box<dyn TantivyQuery>),
+                        (Occur::MustNot, texts),
+                    ];
+                    all.push(Box::new(BooleanQuery::new(all_but)));
+                }
+                _ => {}
             }
         }
         all.extend(self.ranges(query));
@@ -259,6 +284,45 @@ impl Tantivy {
         })
     }
 
+    /// Counts by one key, folded: a text by its terms, the days of a date by a histogram.
+    fn groups_of(
+        &self,
+        query: &CountQuery,
+        key: &CountKey,
+    ) -> Result<Option<Vec<(String, u64)>>, Failure> {
+        let own = query.excludes_own().then(|| key.field().field()).flatten();
+        let Some(filter) = self.filter_without(query.matching(), own) else {
+            return Ok(None);
+        };
+        let aggregation = match key {
+            CountKey::Field(field) if FOLDED.contains(field) => {
+                let size = query.top().unwrap_or(GROUPS_MAX);
+                json!({"terms": {"field": field.name(), "size": size}})
+            }
+            CountKey::Part(field, DatePart::Day) if DATES.contains(field) => {
+                let interval = SECONDS_PER_DAY;
+                json!({"histogram":
+                    {"field": field.name(), "interval": interval, "min_doc_count": 1}})
+            }
+            _ => return Ok(None),
+        };
+        let aggregations = serde_json::from_value(json!({"by": aggregation}))?;
+        let collector = AggregationCollector::from_aggs(aggregations, AggContextParams::default());
+        let found = self.searcher.search(&filter, &collector)?;
+        let found = serde_json::to_value(found)?;
+        let buckets = found["by"]["buckets"].as_array().ok_or("no buckets")?;
+        let groups = buckets.iter().map(|bucket| {
+            let count = bucket["doc_count"].as_u64().unwrap_or_default();
+            let value = match bucket["key"].as_f64() {
+                Some(seconds) => chrono::DateTime::from_timestamp(seconds as i64, 0)
+                    .map_or_else(String::new, |day| day.format("%Y-%m-%d").to_string()),
+                None => bucket["key"].as_str().unwrap_or_default().to_owned(),
+            };
+            (value, count)
+        });
+        Ok(Some(groups.collect()))
+    }
+
     fn read(&self, address: DocAddress) -> Result<u64, Failure> {
         let document: TantivyDocument = self.searcher.doc(address)?;
         let json = document.get_first(self.columns.json);
@@ -316,6 +380,17 @@ impl Peer for Tantivy {
         }))
     }
 
+    fn groups(&self, query: &CountQuery) -> Result<Option<Groups>, Failure> {
+        let mut all = Vec::new();
+        for key in query.keys() {
+            let Some(groups) = self.groups_of(query, key)? else {
+                return Ok(None);
+            };
+            all.push(groups);
+        }
+        Ok(Some(all))
+    }
+
     fn export_json(&self) -> Result<Option<u64>, Failure> {
         let (mut bytes, mut buffer) = (0, Vec::new());
         for reader in self.searcher.segment_readers() {
@@ -332,6 +407,37 @@ impl Peer for Tantivy {
             }
         }
         Ok(Some(bytes))
+    }
+}
+
+/// Returns whether the index knows every kind of filter of a request.
+fn is_served(query: &Query) -> bool {
+    let mut filters = query.filters().iter();
+    query.excluded_terms().is_empty()
+        && query.changed_since().is_none()
+        && filters.all(|filter| match (&filter.field, &filter.test) {
+            (
+                AnyField::Field(field),
+                FieldTest::AnyOf(FilterValues::Texts(_))
+                | FieldTest::NoneOf(FilterValues::Texts(_)),
+            ) => FOLDED.contains(field),
+            (
+                AnyField::Field(Field::Tid | Field::Cid | Field::DateOpened),
+                FieldTest::AtLeast(_) | FieldTest::AtMost(_),
+            )
+            | (AnyField::Field(Field::DueDate), FieldTest::AnyOf(_)) => true,
+            _ => false,
+        })
+}
+
+fn any_of(column: Column, texts: &[String]) -> Box<dyn TantivyQuery> {
+    let terms = texts.iter();
+    let mut terms: Vec<Box<dyn TantivyQuery>> = terms
+        .map(|text| equal(Term::from_field_text(column, &fold(text))))
+        .collect();
+    match terms.len() {
+        1 => terms.remove(0),
+        _ => Box::new(BooleanQuery::union(terms)),
     }
 }
 

@@ -9,7 +9,7 @@ use ticketdex::{Action, Counts, KeyCounts, Request};
 
 use crate::input::Input;
 use crate::table::{Screen, clean, width};
-use crate::{Failure, say};
+use crate::{Failure, counted, say};
 
 /// The widest bar, and the least room that a bar is worth.
 const BAR_MAX: usize = 40;
@@ -91,7 +91,7 @@ pub(crate) fn write(counts: &Counts) -> io::Result<()> {
 }
 
 fn write_to(counts: &Counts, screen_width: usize, writer: &mut impl Write) -> io::Result<()> {
-    writeln!(writer, "{} tickets", counts.total())?;
+    writeln!(writer, "{}", counted(counts.total(), "ticket"))?;
     for key in counts.by() {
         write_key(key, screen_width, writer)?;
     }
@@ -101,11 +101,11 @@ fn write_to(counts: &Counts, screen_width: usize, writer: &mut impl Write) -> io
 fn write_key(key: &KeyCounts, screen_width: usize, writer: &mut impl Write) -> io::Result<()> {
     let name = clean(&key.key().to_string(), screen_width);
     let (shown_count, all_count) = (key.groups().len() as u64, key.distinct());
-    writeln!(writer)?;
+    let all = counted(all_count, "value");
     if shown_count == all_count {
-        writeln!(writer, "{name}: {all_count} values")?;
+        writeln!(writer, "\n{name}: {all}")?;
     } else {
-        writeln!(writer, "{name}: {shown_count} of {all_count} values")?;
+        writeln!(writer, "\n{name}: {shown_count} of {all}")?;
     }
     let groups = key.groups().iter();
     let shown = groups.map(|group| match group.value() {
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(shown("", 80), "6 tickets\n");
         assert_eq!(
             shown("by=status", 23),
-            "6 tickets\n\nstatus: 3 values\n  Open    4  #########\n  (none)  1  ##\n  \
+            "6 tickets\n\nstatus: 3 values\n  Open    4  ##########\n  (none)  1  ##\n  \
              Closed  1  ##\n"
         );
         let top = shown("by=status,category&top=1", 80);

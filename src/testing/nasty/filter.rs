@@ -265,7 +265,19 @@ fn push_bound(random: &mut Random, target: &Ticket, pairs: &mut Pairs) {
 /// Adds the number of one of a store's first commits, unless there is one.
 fn push_changed_since(random: &mut Random, pairs: &mut Pairs) {
     if !is_given("changed_since", pairs) {
-        let numbers = ["0", "0", "1", "01", "2", "3", "6", "18446744073709551615"];
+        // Most stores are of few commits, and above all of them there is nothing.
+        let numbers = [
+            "0",
+            "0",
+            "0",
+            "00",
+            "1",
+            "01",
+            "2",
+            "3",
+            "6",
+            "18446744073709551615",
+        ];
         pairs.push(("changed_since".into(), random.pick(&numbers).to_owned()));
     }
 }

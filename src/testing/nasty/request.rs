@@ -79,7 +79,7 @@ pub fn make_request(random: &mut Random, tickets: &[Ticket]) -> String {
     }
     let start = random.pick(&["", "", "?", "action=get_tickets&", "&&"]);
     let mut request = show_pairs(random, start, &pairs);
-    if random.below(3) == 2
+    if random.below(5) == 4
         && let Some(place) = make_place(random, &request, tickets)
     {
         request.push_str(&place);
