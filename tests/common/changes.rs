@@ -1,6 +1,6 @@
 //! What changed between two references: the answers to one request, compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ticketdex::reference::Reference;
 use ticketdex::{
@@ -69,10 +69,11 @@ impl Told {
             before.iter().copied().collect(),
             after.iter().copied().collect(),
         );
-        let ticket = |reference: &Reference, tid| -> Ticket {
-            let mut tickets = reference.tickets();
-            tickets.find(|ticket| ticket.tid == tid).unwrap().clone()
+        let by_tid = |reference: &Reference| -> BTreeMap<u64, Ticket> {
+            let tickets = reference.tickets();
+            tickets.map(|ticket| (ticket.tid, ticket.clone())).collect()
         };
+        let (old_tickets, new_tickets) = (by_tid(older), by_tid(newer));
         let mut told = Told {
             entered: after
                 .iter()
@@ -87,12 +88,12 @@ impl Told {
             ..Told::default()
         };
         for tid in after.into_iter().filter(|tid| old.contains(tid)) {
-            let (own, other) = (ticket(newer, tid), ticket(older, tid));
-            let fields = differing(&own, &other, newer.custom_names(), query);
+            let (own, other) = (&new_tickets[&tid], &old_tickets[&tid]);
+            let fields = differing(own, other, newer.custom_names(), query);
             if !fields.is_empty() {
                 told.changed.push((tid, fields));
             }
-            if place(query.order(), &own) != place(query.order(), &other) {
+            if place(query.order(), own) != place(query.order(), other) {
                 told.moved.push(tid);
             }
         }

@@ -155,9 +155,9 @@ impl Model {
         let tickets: Vec<Ticket> = reference.tickets().cloned().collect();
         let request = make_request(random, &tickets);
         let records_count = compare(snapshot, reference, &request);
-        let now = self.now();
-        for held in &self.held {
-            compare_changes(held, &now, &request);
+        // One in some requests also tells what changed; another draw would make other lives of seeds.
+        if let Some(held) = self.held.get(request.len() % (2 * HELD_MAX)) {
+            compare_changes(held, &self.now(), &request);
         }
         if random.is_one_in(3) {
             compare_counts(snapshot, reference, &make_count_request(random, &tickets));
