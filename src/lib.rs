@@ -113,8 +113,8 @@
 //!
 //! **Everything is in memory**, tickets and indexes; [`Snapshot::memory`] tells how much, by part.
 //! **Every index is kept**, asked for or not: none can be left out to load faster. **One writer**:
-//! several share a mutex, or a [`Committer`]. **A commit indexes its tickets before it returns**, and now and then merges
-//! small segments first. **Large merges are yours to run**, with [`Store::merge_job`], where and
+//! several share a mutex, or a [`Committer`]. **A commit indexes its tickets before it returns**, and
+//! now and then merges small segments first. **Large merges are yours to run**, with [`Store::merge_job`], where and
 //! when you like; until then more segments make reading slower. **The first request pays** for what
 //! is built when asked for: the rows in the order of a field, the rows of a common term; both are
 //! kept for the next. **What can be asked is fixed**: of each field some values, all but

@@ -168,7 +168,11 @@ fn a_backup_beside_a_writer_is_of_one_commit() {
             number
         });
         let mut during = 0;
-        for at in 0..6 {
+        for at in 0..60 {
+            // A busy machine may let nothing be written during one of them.
+            if at >= 6 && during > 0 {
+                break;
+            }
             let path = folder.join(format!("{at}.redb"));
             let snapshot = reader.snapshot();
             durable::backup(&snapshot, &path).unwrap();

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs;
 
 use common::command::{Reply, file, pipe, run, run_well, stderr};
@@ -10,7 +11,8 @@ use common::command::{Reply, file, pipe, run, run_well, stderr};
 fn store(name: &str) -> String {
     let path = file(name, b"");
     fs::remove_file(&path).unwrap();
-    let lines: String = (1..=5).map(|tid| format!("{{\"tid\":{tid}}}\n")).collect();
+    let lines = (1..=5).map(|tid| format!("{{\"tid\":{tid}}}\n"));
+    let lines = lines.collect::<Vec<String>>().concat();
     run_well(
         &["import", "-", "--input", "jsonl", "--store", &path],
         lines.as_bytes(),
@@ -160,7 +162,7 @@ fn an_input_that_ends_within_a_batch_commits_nothing_of_it() {
 #[cfg(unix)]
 #[test]
 fn a_kill_leaves_whole_batches() {
-    use std::io::{BufReader, Write};
+    use std::io::{BufReader, Write as _};
     use std::thread;
     use std::time::Duration;
 
@@ -185,7 +187,7 @@ fn a_kill_leaves_whole_batches() {
             sent += 1;
             let mut lines = String::from("begin\n");
             for tid in 1..=TICKETS {
-                lines += &format!("put {{\"tid\":{tid},\"cid\":\"{sent}\"}}\n");
+                writeln!(lines, "put {{\"tid\":{tid},\"cid\":\"{sent}\"}}").unwrap();
             }
             lines += "commit\n";
             if stdin.write_all(lines.as_bytes()).is_err() {

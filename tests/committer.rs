@@ -64,12 +64,12 @@ fn written(batches: &[&Batch]) -> BTreeSet<u64> {
 /// The last line of each ticket counts.
 fn is_removed_last(batches: &[&Batch], tid: u64) -> bool {
     let changes = batches.iter().flat_map(|batch| batch.changes());
-    let own = changes.filter(|change| match change {
+    let mut own = changes.filter(|change| match change {
         BatchChange::Put(ticket) => ticket.tid == tid,
         BatchChange::Patch(own, _) | BatchChange::Remove(own) => *own == tid,
         _ => false,
     });
-    matches!(own.last(), Some(BatchChange::Remove(_)))
+    matches!(own.next_back(), Some(BatchChange::Remove(_)))
 }
 
 /// One commit of several batches comes to what commits of each come to, but for the number.

@@ -234,12 +234,12 @@ impl<'a> Backup<'a> {
         let tickets_all = self.snapshot.tickets_count();
         let answer = self.snapshot.answer(&Query::default());
         let mut encoder = Encoder::default();
-        let mut encoded = Vec::new();
+        let mut record_bytes = Vec::new();
         for (tickets_before, record) in (0..).zip(answer.records()) {
-            encoded.clear();
+            record_bytes.clear();
             let version = record.version();
-            encoder.encode(&Ticket::from(record), version, &mut encoded);
-            tickets.insert(record.tid(), encoded.as_slice())?;
+            encoder.encode(&Ticket::from(record), version, &mut record_bytes);
+            tickets.insert(record.tid(), record_bytes.as_slice())?;
             let count = tickets_before + 1;
             if let Some(hear) = &mut self.on_progress
                 && (count == tickets_all || count % REPORTED_TICKETS == 0)

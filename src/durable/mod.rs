@@ -18,16 +18,22 @@
 //!
 //! What it costs. **A commit waits for the disk**, twice: once for its pages, once for the
 //! byte that makes them count. Single commits are as quick as the disk syncs; batches
-//! share the wait, and so do threads that commit by a [`Committer`](crate::Committer). [`Options::may_lose`] trades the promise for not waiting, and says how
-//! much it puts at risk. **Opening reads everything** and indexes it: the file holds
+//! share the wait, and so do threads that commit by a [`Committer`](crate::Committer).
+//! [`Options::may_lose`] trades the promise for not waiting, and says how much it puts at risk.
+//! **Opening reads everything** and indexes it: the file holds
 //! tickets and no index, so no index can be out of step with it. **One process at a time**
 //! has a store open to write it; any number may read it while nobody writes. **The file grows** by
 //! what a commit writes: a replaced page is reused, but not returned to the disk.
 //!
 //! **Copying the file is no backup while the store is open**: a copy that is made beside a writer holds
-//! pages of several moments and is often damaged. [`backup`](backup()) writes a snapshot into a file of its own, and
-//! commits go on meanwhile. That is also how another process reads what this one writes: the database
-//! locks its file as a whole, so beside a writer [`open_read_only`] is the error `store_in_use`.
+//! pages of several moments and is often damaged. [`backup`](backup()) writes a snapshot into a file
+//! of its own, and commits go on meanwhile. That is also how another process reads what this one
+//! writes: the database locks its file as a whole, so beside a writer [`open_read_only`] is the error
+//! `store_in_use`.
+//!
+//! redb has a mode in which processes may read what another one writes. It is not used: who reads in
+//! that mode cannot check the pages first, and a damaged one may end the process; a commit writes
+//! once more; and none may return before it is on disk, which [`Options::may_lose`] is for.
 //!
 //! # Which database
 //!

@@ -88,10 +88,10 @@ impl<W, R> Group<W, R> {
             group: self,
             places: Vec::new(),
         };
-        let begun = begin();
+        let needed = begin();
         let (works, places) = mem::take(&mut self.queue().waiting).into_iter().unzip();
         led.places = places;
-        let outcomes = work(begun, works);
+        let outcomes = work(needed, works);
         let mut own = None;
         for (other, outcome) in mem::take(&mut led.places).into_iter().zip(outcomes) {
             if Arc::ptr_eq(&other, &place) {

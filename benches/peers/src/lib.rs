@@ -4,6 +4,7 @@
 //! The program asks everyone the rows of [`table`] and checks that they agree; the
 //! library is what it is made of, so that the translation to SQL can be tested too.
 
+pub mod commits;
 pub mod data;
 pub mod engine;
 pub mod http_client;
@@ -13,6 +14,7 @@ pub mod peer;
 pub mod plot;
 pub mod readers;
 pub mod record;
+pub mod record_commits;
 pub mod record_http;
 pub mod record_writes;
 #[path = "../../scan.rs"]

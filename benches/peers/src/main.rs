@@ -1,10 +1,11 @@
 //! Asks the engine and its peers the same requests over the same tickets, and tells.
 //!
-//! `cargo run --release -- [--writes | --http] [--record]` prints the comparison as Markdown and, with
-//! `--record`, writes it to `benches/record`, with a picture: requests, with `--writes` what it is to
-//! change tickets, or with `--http` the same requests over HTTP. `TICKETDEX_TICKETS` is the number of tickets
-//! (100,000 unless given), `TICKETDEX_PEERS` the folder for what was built of them (one in
-//! the system's temporary folder unless given; at a million tickets it takes 10 GB).
+//! `cargo run --release -- [--writes | --http | --commits] [--record]` prints the comparison as Markdown
+//! and, with `--record`, writes it to `benches/record`, with a picture: requests, with `--writes` what it
+//! is to change tickets, with `--http` the same requests over HTTP, or with `--commits` durable commits of
+//! many threads. `TICKETDEX_TICKETS` is the number of tickets (100,000 unless given), `TICKETDEX_PEERS`
+//! the folder for what was built of them (one in the system's temporary folder unless given; at a
+//! million tickets it takes 10 GB).
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -19,7 +20,7 @@ use ticketdex_peers::record_http::Http;
 use ticketdex_peers::record_writes::Writes;
 use ticketdex_peers::table::{Row, more_pages, rows};
 use ticketdex_peers::writes::{self, Changes};
-use ticketdex_peers::{http_client, http_server, measure, plot};
+use ticketdex_peers::{commits, http_client, http_server, measure, plot, record_commits};
 
 const TICKETS_COUNT: usize = 100_000;
 
@@ -38,11 +39,15 @@ fn main() -> Result<(), Failure> {
         ["--serve", name] => return http_server::serve(&data, name),
         ["--http"] => ("-http", false),
         ["--http", "--record"] => ("-http", true),
+        ["--commits"] => ("-commits", false),
+        ["--commits", "--record"] => ("-commits", true),
         ["--writes"] => ("-writes", false),
         ["--writes", "--record"] => ("-writes", true),
         ["--record"] => ("", true),
         [] => ("", false),
-        _ => return Err("usage: ticketdex-peers [--writes | --http] [--record]".into()),
+        _ => {
+            return Err("usage: ticketdex-peers [--writes | --http | --commits] [--record]".into());
+        }
     };
     let (record, picture) = match kind {
         "" => {
@@ -50,6 +55,10 @@ fn main() -> Result<(), Failure> {
             (record.to_markdown()?, Some(plot::draw(&record)?))
         }
         "-http" => (load(&data)?.to_markdown()?, None),
+        "-commits" => (
+            record_commits::to_markdown(tickets_count, &commits::compare(&folder)?)?,
+            None,
+        ),
         _ => (write(&data)?.to_markdown()?, None),
     };
     println!("{record}");

@@ -125,14 +125,6 @@ fn parse(request: &str, since: u64) -> Result<Query, Error> {
     Ok(with_since.query().cloned().unwrap_or_default())
 }
 
-/// Returns whether a request leaves tickets out.
-fn has_filters(query: &Query) -> bool {
-    query.tid().is_some()
-        || !query.filters().is_empty()
-        || !query.terms().is_empty()
-        || !query.excluded_terms().is_empty()
-}
-
 /// All that changed since a version.
 pub(crate) struct Changes {
     snapshot: Snapshot,
@@ -163,9 +155,10 @@ impl Changes {
             .transpose()?;
         let answer = snapshot.answer(&query);
         let mut unmatched = Vec::new();
-        if !is_all && has_filters(&query) {
-            let changed = Query::builder().changed_since(since).build()?;
-            let others = snapshot.answer(&changed).tids() - answer.tids();
+        let changed = Query::builder().changed_since(since).build()?;
+        let changed = snapshot.answer(&changed);
+        if !is_all && changed.total() > answer.total() {
+            let others = changed.tids() - answer.tids();
             let with_version = |tid| Some((snapshot.version_of(tid)?, tid));
             unmatched.extend(others.iter().filter_map(with_version));
         }

@@ -4,7 +4,7 @@
 //!
 //! * Every line is answered, in order, by one header line and a body of as many bytes as
 //!   the header says, before the next line is read.
-//! * No body of more than [`HELD_BYTES_MAX`] is ever held.
+//! * No body of more than [`HELD_BYTES_MAX`] is ever held; the changes of an open batch are.
 //! * No snapshot is held between lines, so that a merge lets go of what it merged.
 
 use std::io::{self, BufRead, BufWriter, Write};
@@ -88,23 +88,23 @@ Protocol:
 
   Changes may be made together, as one commit that waits for the disk once:
 
-    begin         begins a batch; the changes after it are gathered, and no line sees them
+    begin         begins a batch; the changes after it are gathered in memory, and no line sees them
     commit        makes all of them, or on an error none
     rollback      forgets them
 
-  Each of these and each change is answered as above; VERSION is that of the last commit. A change that
-  is refused is answered with its error, and so is then the commit: the whole batch is refused. What
-  can be known by the commit alone, such as a patch of a ticket that is not there, the commit is answered
-  with. Requests between them are answered from what is committed. Where the input ends before commit,
-  the batch is not made, and the exit status is 1.
+  Each of these and each change is answered as above; VERSION is that of the last commit. A change
+  that is refused is answered with its error, and so is the commit after it: the whole batch is
+  refused. What only the commit can find, such as a patch of a ticket that is not there, is its
+  answer. Requests between them are answered from what is committed. Where the input ends before
+  the commit, nothing of the batch is made, and the exit status is 1.
 
   A line may ask what changed, or for a copy of the tickets:
 
-    since N REQUEST  what changed since version N in the tickets that REQUEST is for, as JSON Lines that
-                     `ticketdex changes --help` explains; REQUEST may be left out. TOTAL is how many
-                     changes there are, and the next line of this kind asks since VERSION
-    backup FILE      writes a store into a file that is not there, whole or not at all; answered as a
-                     change, once it is on disk
+    since N REQUEST  what changed since version N in the tickets that REQUEST is for, as JSON Lines
+                     that `ticketdex changes --help` explains; REQUEST may be left out. TOTAL is
+                     how many changes there are, and the next such line asks since VERSION
+    backup FILE      writes all tickets into a store in a file that is not there, whole or not at
+                     all; answered as a change is, once it is on disk
 
   The format is the request's own, else that of --format; so it is for errors too. A body over
   16 MiB is made twice, once for its length and time and once to be sent, and never held whole.
@@ -299,7 +299,7 @@ impl<W: Write> Pipe<W> {
             "ok {bytes} {} {} {} {} - -",
             changes.count(),
             answer_time.as_nanos(),
-            (start.elapsed() - answer_time).as_nanos(),
+            start.elapsed().saturating_sub(answer_time).as_nanos(),
             snapshot.version()
         )?;
         if bytes <= HELD_BYTES_MAX as u64 {
