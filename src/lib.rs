@@ -61,7 +61,7 @@
 //! * [`Import`] reads tickets from a stream: JSON Lines, responses in any format, or the CSV of
 //!   other programs (with the feature `csv`).
 //! * [`Store`] owns the tickets and is the one who changes them; [`Reader`] takes snapshots of
-//!   it from any thread.
+//!   it from any thread. A [`Committer`] commits what several threads hand in together.
 //! * [`Query`] is a request as data, parsed or [built](Query::builder), and always valid: a list of
 //!   [`FieldFilter`]s, each a field and a [`FieldTest`] of its value, an order, a page and the
 //!   [`Fields`] to show; [`Request`] is what is asked ([`Action`]) with the format and the key that
@@ -117,8 +117,8 @@
 //!
 //! **Everything is in memory**, tickets and indexes; [`Snapshot::memory`] tells how much, by part.
 //! **Every index is kept**, asked for or not: none can be left out to load faster. **One writer**:
-//! two share a mutex. **A commit indexes its tickets before it returns**, and now and then merges
-//! small segments first. **Large merges are yours to run**, with [`Store::merge_job`], where and
+//! several share a mutex, or a [`Committer`]. **A commit indexes its tickets before it returns**, and
+//! now and then merges small segments first. **Large merges are yours to run**, with [`Store::merge_job`], where and
 //! when you like; until then more segments make reading slower. **The first request pays** for what
 //! is built when asked for: the rows in the order of a field, the rows of a common term; both are
 //! kept for the next. **What can be asked is fixed**: of each field some values, all but
@@ -235,7 +235,7 @@ pub use response::{Chunks, error_response};
 /// ```
 pub use roaring;
 pub use snapshot::{FieldStats, Memory, Record, Removal, Removed, Snapshot};
-pub use store::{Commit, Loaded, Maintainer, MergeJob, Merged, Options, Reader, Store};
+pub use store::{Commit, Committer, Loaded, Maintainer, MergeJob, Merged, Options, Reader, Store};
 
 /// The README's programs run as doc tests.
 #[cfg(doctest)]

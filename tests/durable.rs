@@ -555,13 +555,15 @@ fn the_database_of_another_program_is_refused() {
         ("a", "tickets", None, "is not a ticketdex store"),
         ("b", "other", Some(1), "is not a ticketdex store"),
         ("c", "ticketdex", None, "format 0"),
-        ("d", "ticketdex", Some(3), "format 3"),
         ("e", "ticketdex", Some(1), "is not a ticketdex store"),
     ] {
         let error = open_error(&another(name, table, format));
         assert_eq!(error.code(), "invalid_store", "{name}: {error}");
         assert!(error.to_string().contains(reason), "{name}: {error}");
     }
+    let error = open_error(&another("d", "ticketdex", Some(3)));
+    assert_eq!(error.code(), "newer_store", "{error}");
+    assert!(error.to_string().contains("format 3"), "{error}");
 }
 
 #[test]

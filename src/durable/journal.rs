@@ -1,6 +1,7 @@
 //! The journal of a durable store: its changes as transactions of the database.
 //!
-//! This file and [`numbers`] name the database, and no other does. Changes are gathered into blocks, so that a
+//! This file, [`numbers`](super::numbers), [`backup`](super::backup) and [`check`](super::check) name the
+//! database, and no other does. Changes are gathered into blocks, so that a
 //! load opens the tables once a block and holds no more than one; the database itself
 //! writes what its cache cannot hold to free pages of the file, where only the commit makes
 //! it count.
@@ -27,17 +28,17 @@ use redb::{
 
 use super::Options;
 use super::file::{self, Backend, NotOpened, StoreFile};
-use super::numbers::{self, Numbers};
+use super::numbers::{self, FORMAT, Numbers};
 use super::record::{Encoder, decode_into};
 use crate::journal::{Change, Journal};
 use crate::model::Ticket;
 use crate::model::error::{Error, ErrorKind};
 
 /// The custom names, by their place in the list.
-const NAMES: TableDefinition<u64, &str> = TableDefinition::new("custom_names");
+pub(super) const NAMES: TableDefinition<u64, &str> = TableDefinition::new("custom_names");
 
 /// The tickets, by tid, as records.
-const TICKETS: TableDefinition<u64, &[u8]> = TableDefinition::new("tickets");
+pub(super) const TICKETS: TableDefinition<u64, &[u8]> = TableDefinition::new("tickets");
 
 /// The bytes and the changes at which a block of changes is written out.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -47,12 +48,12 @@ const BLOCK_CHANGES: usize = 1 << 16;
 const BLOCK_TICKETS: usize = 1024;
 
 const NOT_OPENED: &str = "the store cannot be opened";
-const NOT_READ: &str = "the store cannot be read";
+pub(super) const NOT_READ: &str = "the store cannot be read";
 const NOT_WRITTEN: &str = "the commit cannot be written to the store, which takes no more until \
                            it is opened again; see that its disk has room and works";
 const REFUSED: &str = "the store takes no commits since one failed; it can be read, and must be \
                        opened again to be written";
-const NOT_MADE: &str = "the store cannot be made";
+pub(super) const NOT_MADE: &str = "the store cannot be made";
 const MISSING: &str = "is not there, and a store is made only where that is asked for";
 const NO_STORE: &str = "is not a ticketdex store";
 const OTHER_FORMAT: &str = "is a store of a format that this version does not know";
@@ -138,6 +139,14 @@ impl FileJournal {
         let opened = FileJournal::open_file(path, options, false);
         let opened = opened.map_err(|reason| refuse(path, reason))??;
         Ok(FileJournal::of(path, options, opened))
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(super) fn numbers(&self) -> Numbers {
+        self.numbers
     }
 
     /// Opens a file and checks all of it, without a change to it.
@@ -436,6 +445,12 @@ fn hand_over(
 fn check_format(path: &Path, database: &Database) -> Result<Numbers, Error> {
     match Numbers::read(database).map_err(|error| explain(path, NOT_OPENED, error))? {
         Some(numbers) if numbers.is_known() => Ok(numbers),
+        Some(numbers) if numbers.is_newer() => Err(ErrorKind::NewerStore {
+            path: path.to_owned(),
+            format: numbers.format,
+            format_max: FORMAT,
+        }
+        .into()),
         Some(Numbers { format, .. }) => {
             Err(invalid(path, OTHER_FORMAT, &format!("format {format}")))
         }
@@ -486,7 +501,7 @@ fn refuse(path: &Path, reason: NotOpened) -> Error {
     }
 }
 
-fn read_names(database: &Database) -> Result<Vec<String>, redb::Error> {
+pub(super) fn read_names(database: &Database) -> Result<Vec<String>, redb::Error> {
     let table = database.begin_read()?.open_table(NAMES)?;
     let names = table.iter()?;
     names.map(|entry| Ok(entry?.1.value().to_owned())).collect()
@@ -614,7 +629,7 @@ fn sync(database: &Database) -> Result<(), redb::Error> {
 }
 
 /// Makes the crate's error of the database's.
-fn explain(path: &Path, reason: &'static str, error: redb::Error) -> Error {
+pub(super) fn explain(path: &Path, reason: &'static str, error: redb::Error) -> Error {
     use redb::Error as E;
     match error {
         E::DatabaseAlreadyOpen | E::LockProtocolMismatch => in_use(path),
@@ -650,7 +665,7 @@ fn in_use(path: &Path) -> Error {
     .into()
 }
 
-fn storage(
+pub(super) fn storage(
     path: &Path,
     reason: &'static str,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,

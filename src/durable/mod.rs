@@ -18,14 +18,22 @@
 //!
 //! What it costs. **A commit waits for the disk**, twice: once for its pages, once for the
 //! byte that makes them count. Single commits are as quick as the disk syncs; batches
-//! share the wait. [`Options::may_lose`] trades the promise for not waiting, and says how
-//! much it puts at risk. **Opening reads everything** and indexes it: the file holds
+//! share the wait, and so do threads that commit by a [`Committer`](crate::Committer).
+//! [`Options::may_lose`] trades the promise for not waiting, and says how much it puts at risk.
+//! **Opening reads everything** and indexes it: the file holds
 //! tickets and no index, so no index can be out of step with it. **One process at a time**
 //! has a store open to write it; any number may read it while nobody writes. **The file grows** by
 //! what a commit writes: a replaced page is reused, but not returned to the disk.
 //!
 //! **Copying the file is no backup while the store is open**: a copy that is made beside a writer holds
-//! pages of several moments and is often damaged. Copy it while it is closed.
+//! pages of several moments and is often damaged. [`backup`](backup()) writes a snapshot into a file
+//! of its own, and commits go on meanwhile. That is also how another process reads what this one
+//! writes: the database locks its file as a whole, so beside a writer [`open_read_only`] is the error
+//! `store_in_use`.
+//!
+//! redb has a mode in which processes may read what another one writes. It is not used: who reads in
+//! that mode cannot check the pages first, and a damaged one may end the process; a commit writes
+//! once more; and none may return before it is on disk, which [`Options::may_lose`] is for.
 //!
 //! # Which database
 //!
@@ -60,13 +68,16 @@
 //! # Older files
 //!
 //! A file that was written before commits had numbers opens as one whose tickets are all of commit 1,
-//! and becomes one of the present format with the first commit to it, which is number 2.
+//! and becomes one of the present format with the first commit to it, which is number 2. A file of a later
+//! format than this version knows is the error `newer_store`, and stays as it is.
 //!
 //! # Cost
 //!
 //! Opening is linear in the file: reading it twice, then indexing. A commit encodes its
 //! tickets and rewrites the pages that they fall on, 4 KiB each.
 
+mod backup;
+mod check;
 mod file;
 mod journal;
 mod numbers;
@@ -79,6 +90,9 @@ use crate::model::error::Error;
 use crate::snapshot::Snapshot;
 use crate::store::{self, Store};
 use journal::FileJournal;
+
+pub use backup::{BackedUp, Backup, BackupProgress, backup};
+pub use check::{Checked, check};
 
 /// How a durable store behaves.
 ///
@@ -200,7 +214,8 @@ impl Options {
 /// # Errors
 ///
 /// [`InvalidStore`](crate::ErrorKind::InvalidStore) where there is no file, or one that is no store,
-/// is damaged, or was written by a later version; the file stays as it is, to the byte.
+/// or is damaged, and [`NewerStore`](crate::ErrorKind::NewerStore) where a later version has written it; the
+/// file stays as it is, to the byte.
 /// [`StoreInUse`](crate::ErrorKind::StoreInUse) while the store is open elsewhere.
 /// [`Storage`](crate::ErrorKind::Storage) where the file cannot be made, read or written. Those
 /// of [`Store::open`].
@@ -246,7 +261,8 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store, Error> {
 /// # Errors
 ///
 /// Those of [`open`](open()); [`StoreInUse`](crate::ErrorKind::StoreInUse) while another has the store
-/// open to write it.
+/// open to write it, as the database locks the whole file then. A [`backup`](backup()) that the writer makes can
+/// be read meanwhile, as of its moment.
 ///
 /// # Cost
 ///

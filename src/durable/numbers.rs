@@ -9,6 +9,8 @@
 
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 
+use crate::snapshot::Removal;
+
 /// What makes a database a store: under `format`, the number of the form of all the rest. Under
 /// `commit`, the number of the last commit; under `reserved`, the last of the run; under `forgotten`,
 /// the last commit whose removals are not told of.
@@ -18,7 +20,7 @@ const COMMIT_KEY: &str = "commit";
 const RESERVED_KEY: &str = "reserved";
 const FORGOTTEN_KEY: &str = "forgotten";
 
-const FORMAT: u64 = 2;
+pub(super) const FORMAT: u64 = 2;
 
 /// A store of this format is read, and becomes one of [`FORMAT`] with the first commit to it. It
 /// knows no numbers: its tickets are of commit 1, and no removal is told of.
@@ -69,9 +71,33 @@ impl Numbers {
         Ok(())
     }
 
+    /// Writes those of a new store that continues another one: the number of its last commit, the last
+    /// commit whose removals are not told of, and the removals after that.
+    pub(super) fn make_as_of(
+        transaction: &WriteTransaction,
+        commit: u64,
+        forgotten: u64,
+        removed: impl Iterator<Item = Removal>,
+    ) -> Result<(), redb::Error> {
+        Numbers::make(transaction)?;
+        let mut store = transaction.open_table(STORE)?;
+        store.insert(COMMIT_KEY, commit)?;
+        store.insert(FORGOTTEN_KEY, forgotten)?;
+        let mut removals = transaction.open_table(REMOVALS)?;
+        for Removal { tid, version } in removed {
+            removals.insert((version, tid), ())?;
+        }
+        Ok(())
+    }
+
     /// Returns whether the format is known.
     pub(super) fn is_known(self) -> bool {
         [FORMAT, FORMAT_UNNUMBERED].contains(&self.format)
+    }
+
+    /// Returns whether a later version of the crate has written the file.
+    pub(super) fn is_newer(self) -> bool {
+        self.format > FORMAT
     }
 
     /// Returns whether the file knows numbers of commits.

@@ -202,6 +202,16 @@ pub enum ErrorKind {
         /// What the database said, where it did.
         detail: String,
     },
+    /// A durable store was written by a later version of the crate, in a format that this one does not
+    /// know.
+    NewerStore {
+        /// The file.
+        path: PathBuf,
+        /// The number of its format.
+        format: u64,
+        /// The last format that this version knows.
+        format_max: u64,
+    },
     /// The journal of a store failed; nothing of what it failed at was published.
     Storage {
         /// The file that failed, where the journal keeps one.
@@ -243,6 +253,7 @@ impl Error {
             ErrorKind::ErrorResponse { .. } => "error_response",
             ErrorKind::StoreInUse { .. } => "store_in_use",
             ErrorKind::InvalidStore { .. } => "invalid_store",
+            ErrorKind::NewerStore { .. } => "newer_store",
             ErrorKind::Storage { .. } => "storage",
             ErrorKind::Io(_) => "io",
         }
@@ -261,6 +272,7 @@ impl Error {
                 | ErrorKind::TooMuchMemory { .. }
                 | ErrorKind::StoreInUse { .. }
                 | ErrorKind::InvalidStore { .. }
+                | ErrorKind::NewerStore { .. }
                 | ErrorKind::Storage { .. }
                 | ErrorKind::Io(_)
         )
@@ -292,6 +304,7 @@ impl Error {
             ErrorKind::OtherStore { .. }
             | ErrorKind::VersionTooNew { .. }
             | ErrorKind::InvalidStore { .. }
+            | ErrorKind::NewerStore { .. }
             | ErrorKind::Io(_) => 500,
             ErrorKind::UnknownVariable { .. }
             | ErrorKind::InvalidValue { .. }

@@ -1,5 +1,4 @@
-//! What readers and the writer meet through at a commit, in one place so that a model checker
-//! can stand in. What readers keep in a segment has pointers of its own beside it.
+//! What threads meet through at a commit, in one place so that a model checker can stand in. What readers keep in a segment has pointers of its own beside it.
 //!
 //! Under `--cfg loom` the unit tests of `store` run the steps around the swap in every order
 //! that threads can take them. The pointer that is swapped is then behind a mutex, as loom
@@ -9,11 +8,13 @@
 pub(crate) use {
     arc_swap::ArcSwap,
     std::sync::atomic::{AtomicU64, AtomicUsize},
+    std::sync::{Condvar, Mutex, MutexGuard},
 };
 
 #[cfg(all(test, loom))]
 pub(crate) use {
     loom::sync::atomic::{AtomicU64, AtomicUsize},
+    loom::sync::{Condvar, Mutex, MutexGuard},
     stand_in::ArcSwap,
 };
 

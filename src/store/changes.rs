@@ -1,4 +1,4 @@
-//! What a batch comes to, ticket by ticket, before anything is built or written.
+//! What batches come to, ticket by ticket, before anything is built or written.
 //!
 //! The lines of a batch apply in order, and later ones see what earlier ones did. What stays
 //! of a ticket is one [`TicketChange`]. A patch that leaves the searchable texts alone stays a few
@@ -33,7 +33,7 @@ pub(super) struct Revised {
     row: RevisedRow,
 }
 
-/// The changes of a batch to a snapshot.
+/// The changes of one or several batches to a snapshot.
 #[derive(Debug)]
 pub(super) struct Changes<'a> {
     snapshot: &'a Snapshot,
@@ -43,6 +43,16 @@ pub(super) struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
+    /// Returns no changes to a snapshot.
+    pub(super) fn none(snapshot: &'a Snapshot, publisher: &'a Publisher) -> Changes<'a> {
+        Changes {
+            snapshot,
+            publisher,
+            names: Arc::clone(&snapshot.parts().names),
+            by_tid: BTreeMap::new(),
+        }
+    }
+
     /// Applies the lines of a batch.
     ///
     /// # Errors
@@ -53,29 +63,52 @@ impl<'a> Changes<'a> {
         snapshot: &'a Snapshot,
         publisher: &'a Publisher,
     ) -> Result<Changes<'a>, Error> {
-        let mut changes = Changes {
-            snapshot,
-            publisher,
-            names: Arc::clone(&snapshot.parts().names),
-            by_tid: BTreeMap::new(),
-        };
+        let mut changes = Changes::none(snapshot, publisher);
         for line in batch.into_changes() {
-            match line {
-                BatchChange::Put(ticket) => {
-                    ticket.check()?;
-                    enter_names(&mut changes.names, &ticket)?;
-                    changes.by_tid.insert(ticket.tid, TicketChange::Put(ticket));
-                }
-                BatchChange::Patch(tid, patch) => {
-                    let change = changes.patched(tid, &patch)?;
-                    changes.by_tid.insert(tid, change);
-                }
-                BatchChange::Remove(tid) => {
-                    changes.by_tid.insert(tid, TicketChange::Remove);
+            changes.apply(line)?;
+        }
+        Ok(changes)
+    }
+
+    /// Applies the lines of one more batch, or none of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`of`](Changes::of); the changes are then as they were.
+    pub(super) fn add(&mut self, batch: Batch) -> Result<(), Error> {
+        let names = Arc::clone(&self.names);
+        let mut replaced = Vec::new();
+        for line in batch.into_changes() {
+            match self.apply(line) {
+                Ok(change) => replaced.push(change),
+                Err(error) => {
+                    self.names = names;
+                    // From the last to the first, as one line may replace what another made.
+                    for (tid, before) in replaced.into_iter().rev() {
+                        match before {
+                            Some(before) => self.by_tid.insert(tid, before),
+                            None => self.by_tid.remove(&tid),
+                        };
+                    }
+                    return Err(error);
                 }
             }
         }
-        Ok(changes)
+        Ok(())
+    }
+
+    /// Applies a line; returns its ticket with the change that it replaces.
+    fn apply(&mut self, line: BatchChange) -> Result<(u64, Option<TicketChange>), Error> {
+        let (tid, change) = match line {
+            BatchChange::Put(ticket) => {
+                ticket.check()?;
+                enter_names(&mut self.names, &ticket)?;
+                (ticket.tid, TicketChange::Put(ticket))
+            }
+            BatchChange::Patch(tid, patch) => (tid, self.patched(tid, &patch)?),
+            BatchChange::Remove(tid) => (tid, TicketChange::Remove),
+        };
+        Ok((tid, self.by_tid.insert(tid, change)))
     }
 
     fn patched(&mut self, tid: u64, patch: &Patch) -> Result<TicketChange, Error> {

@@ -193,3 +193,31 @@ fn orders_and_commits_share_the_budget() {
         assert!(store.snapshot().memory().total() <= bytes_max);
     });
 }
+
+/// Each of three callers has its own outcome, whoever leads, and nobody is left waiting.
+#[test]
+fn callers_of_a_group_all_return() {
+    check_orders(|| {
+        let group = Arc::new(group::Group::default());
+        let leaders = Arc::new(AtomicUsize::new(0));
+        let call = |number: usize| {
+            let (group, leaders) = (Arc::clone(&group), Arc::clone(&leaders));
+            move || {
+                let begin = || assert_eq!(leaders.fetch_add(1, SeqCst), 0, "two lead");
+                let outcome = group.run(number, begin, |(), works: Vec<usize>| {
+                    assert!(works.contains(&number));
+                    assert_eq!(leaders.fetch_sub(1, SeqCst), 1);
+                    works.into_iter().map(|work| work * 10).collect()
+                });
+                assert_eq!(outcome, Some(number * 10));
+            }
+        };
+        let others = [1, 2].map(|number| thread::spawn(call(number)));
+        call(3)();
+        for other in others {
+            other.join().unwrap();
+        }
+        // The next one leads by itself.
+        call(4)();
+    });
+}

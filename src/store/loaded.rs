@@ -1,6 +1,6 @@
 //! What a load leaves of the tickets that were there before it.
 
-use super::bury;
+use super::written::bury;
 use crate::snapshot::{LiveSegment, Snapshot};
 
 /// Returns the segments of a snapshot with the tickets that a load replaces marked dead; where it

@@ -41,37 +41,39 @@
 //! inputs. Taking a snapshot is one atomic load.
 
 mod changes;
+mod committer;
+mod group;
 mod job;
 mod loaded;
 mod maintainer;
 mod publisher;
 mod replay;
 mod tiers;
+mod written;
 
 use std::fmt;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{iter, slice};
 
 use crate::import::{Import, ImportBlock, Imported};
-use crate::journal::{Change, Journal, Transaction};
+use crate::journal::{Change, Journal};
 use crate::model::Ticket;
 use crate::model::batch::Batch;
-use crate::model::error::Error;
-#[cfg(doc)]
-use crate::model::error::ErrorKind;
+use crate::model::error::{Error, ErrorKind};
 use crate::model::sync::ArcSwap;
 use crate::segment::builder::SegmentBuilder;
 #[cfg(doc)]
 use crate::segment::revision::Revision;
-use crate::snapshot::{LiveSegment, Parts, RowId, Snapshot};
+use crate::snapshot::{LiveSegment, Parts, Snapshot};
 use changes::{Changes, enter_names};
 use job::merge_live;
 use loaded::what_is_left;
 use publisher::Publisher;
 use replay::Replay;
 use tiers::COMMIT_ROWS_MAX;
+use written::{append_forgotten, append_names, begin, write_changes};
 
+pub use committer::Committer;
 pub use job::{MergeJob, Merged};
 pub use maintainer::Maintainer;
 
@@ -419,53 +421,72 @@ impl Store {
     pub fn commit(&mut self, batch: Batch) -> Result<Commit, Error> {
         let snapshot = self.snapshot();
         let changes = Changes::of(batch, &snapshot, &self.publisher)?;
-        let version = snapshot.next_version();
-        let mut builder = SegmentBuilder::new();
-        builder.enter_commit(version);
-        for ticket in changes.puts() {
-            self.publisher.check_room(&builder, 1)?;
-            builder.insert(slice::from_ref(ticket), &changes.names);
+        write_changes(&changes, &snapshot, &self.publisher, &mut self.journal)
+    }
+
+    /// Applies several batches, each as a whole or not at all, as one commit.
+    ///
+    /// The outcomes are those of the batches, in their order. A later batch sees what an earlier
+    /// one did. One that breaks a rule is refused alone, and the others are as if it had not been
+    /// there. Those that are applied have one version, become visible together, and in a
+    /// durable store wait for the disk together: that is what this call is for.
+    /// [`Committer`] makes such groups of what threads commit at the same time.
+    ///
+    /// # Errors
+    ///
+    /// Of each batch those of [`commit`](Store::commit). One of the store's [`Journal`] is that of
+    /// every batch that no rule refuses, and none of them is applied. Where the memory budget has no room
+    /// for all together, each is committed alone, in its order.
+    ///
+    /// # Cost
+    ///
+    /// That of one commit of all their changes. With a memory budget, a copy of the batches.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Batch, Field, Patch, Store, Ticket};
+    ///
+    /// let mut store = Store::default();
+    /// let mut refused = Batch::new();
+    /// refused.remove(1).patch(7, Patch::new().set(Field::Status, "Closed"));
+    /// let batches = vec![[Ticket { tid: 1, ..Ticket::default() }].into_iter().collect(), refused];
+    ///
+    /// let outcomes = store.commit_together(batches);
+    /// assert_eq!(outcomes[0].as_ref().unwrap().version, 1);
+    /// assert_eq!(outcomes[1].as_ref().unwrap_err().code(), "unknown_ticket");
+    /// assert!(store.snapshot().get(1).is_some());
+    /// ```
+    pub fn commit_together(&mut self, batches: Vec<Batch>) -> Vec<Result<Commit, Error>> {
+        if batches.len() <= 1 {
+            return batches.into_iter().map(|it| self.commit(it)).collect();
         }
-        let mut segments = snapshot.segments().to_vec();
-        let mut removed = Vec::new();
-        let replaced = changes.replaced().map(|(id, removed_tid)| {
-            removed.extend(removed_tid);
-            id
-        });
-        bury(&mut segments, replaced);
-        for id in changes.revised_rows() {
-            segments[id.segment as usize].mark_dead(id.row);
+        let again = (!self.publisher.budget().is_unlimited()).then(|| batches.clone());
+        let (outcomes, written) = {
+            let snapshot = self.snapshot();
+            let mut changes = Changes::none(&snapshot, &self.publisher);
+            let added = batches.into_iter().map(|batch| changes.add(batch));
+            let outcomes: Vec<Result<(), Error>> = added.collect();
+            if outcomes.iter().all(Result::is_err) {
+                let refused = outcomes.into_iter().filter_map(Result::err);
+                return refused.map(Err).collect();
+            }
+            let journal = &mut self.journal;
+            let written = write_changes(&changes, &snapshot, &self.publisher, journal);
+            (outcomes, written)
+        };
+        let is_full = |error: &Error| matches!(error.kind(), ErrorKind::TooMuchMemory { .. });
+        match (again, &written) {
+            (Some(batches), Err(error)) if is_full(error) => {
+                batches.into_iter().map(|it| self.commit(it)).collect()
+            }
+            _ => {
+                let outcomes = outcomes.into_iter();
+                outcomes
+                    .map(|it| it.and_then(|()| written.clone()))
+                    .collect()
+            }
         }
-        let revisions = changes.revisions();
-        segments.extend(
-            revisions
-                .iter()
-                .map(|(base, rows)| self.publisher.revise(base, rows, version)),
-        );
-        segments.extend(self.publisher.seal(builder));
-        let parts = self.publisher.next(
-            &snapshot,
-            segments,
-            Arc::clone(&changes.names),
-            removed.iter().copied(),
-        );
-        let forgotten = parts.forgotten_since(&snapshot);
-        let prepared = self.publisher.prepare(parts)?;
-        let mut transaction = begin(&mut self.journal);
-        if transaction.is_journaled() {
-            transaction.append(Change::Commit(version))?;
-            let names_before = snapshot.custom_names().len();
-            append_names(&mut transaction, &changes.names.as_slice()[names_before..])?;
-            changes.for_each_ticket(|tid, ticket| match ticket {
-                Some(ticket) => transaction.append(Change::Put(slice::from_ref(ticket))),
-                // Of what was not there nothing is told.
-                None if removed.binary_search(&tid).is_err() => Ok(()),
-                None => transaction.append(Change::Remove(tid)),
-            })?;
-            append_forgotten(&mut transaction, forgotten)?;
-        }
-        transaction.commit()?;
-        Ok(prepared.publish())
     }
 
     /// Adds the tickets of an import, replacing those whose tids are there already.
@@ -668,46 +689,6 @@ impl Store {
         let inputs = places.iter().map(|&at| snapshot.segments()[at].clone());
         let budget = self.publisher.budget();
         (!places.is_empty()).then(|| MergeJob::new(inputs.collect(), budget))
-    }
-}
-
-/// Begins a transaction on a store's journal, if it has one.
-fn begin(journal: &mut Option<Mutex<Box<dyn Journal>>>) -> Transaction<'_> {
-    Transaction::begin(journal.as_mut().map(|journal| {
-        let journal = journal.get_mut().unwrap_or_else(PoisonError::into_inner);
-        &mut **journal
-    }))
-}
-
-/// Appends the names that entered the list.
-fn append_names(transaction: &mut Transaction<'_>, entered: &[String]) -> Result<(), Error> {
-    entered
-        .iter()
-        .try_for_each(|name| transaction.append(Change::Name(name)))
-}
-
-/// Appends that the removals of a commit are forgotten, if they are.
-fn append_forgotten(
-    transaction: &mut Transaction<'_>,
-    forgotten: Option<u64>,
-) -> Result<(), Error> {
-    forgotten.map_or(Ok(()), |number| transaction.append(Change::Forget(number)))
-}
-
-/// Marks rows dead, and their long texts where these are.
-fn bury(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
-    for RowId { segment, row } in rows {
-        let live = &mut segments[segment as usize];
-        live.mark_dead(row);
-        let Some(revision) = live.segment.revision() else {
-            live.bury_texts(iter::once(row));
-            continue;
-        };
-        let (base, row) = (Arc::clone(revision.base()), revision.rows()[row as usize]);
-        let mut bases = segments.iter_mut();
-        if let Some(live) = bases.find(|live| Arc::ptr_eq(&live.segment, &base)) {
-            live.bury_texts(iter::once(row));
-        }
     }
 }
 

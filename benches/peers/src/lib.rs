@@ -4,6 +4,7 @@
 //! The program asks everyone the rows of [`table`] and checks that they agree; the
 //! library is what it is made of, so that the translation to SQL can be tested too.
 
+pub mod commits;
 pub mod counts;
 pub mod data;
 pub mod engine;
@@ -15,6 +16,7 @@ pub mod places;
 pub mod plot;
 pub mod readers;
 pub mod record;
+pub mod record_commits;
 pub mod record_http;
 pub mod record_writes;
 #[path = "../../scan.rs"]

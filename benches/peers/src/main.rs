@@ -1,11 +1,12 @@
 //! Asks the engine and its peers the same requests over the same tickets, and tells.
 //!
-//! `cargo run --release -- [--counts | --places | --writes | --http] [--record]` prints the comparison
-//! as Markdown and, with `--record`, writes it to `benches/record`: requests, with a picture, with
-//! `--counts` counts by value, with `--places` pages that follow a place, with `--writes` what it is
-//! to change tickets, or with `--http` the requests over HTTP. `TICKETDEX_TICKETS` is the number of tickets
-//! (100,000 unless given), `TICKETDEX_PEERS` the folder for what was built of them (one in
-//! the system's temporary folder unless given; at a million tickets it takes 10 GB).
+//! `cargo run --release -- [--counts | --places | --writes | --commits | --http] [--record]` prints the
+//! comparison as Markdown and, with `--record`, writes it to `benches/record`: requests, with a picture,
+//! with `--counts` counts by value, with `--places` pages that follow a place, with `--writes` what it is
+//! to change tickets, with `--commits` durable commits of many threads, or with `--http` the requests
+//! over HTTP. `TICKETDEX_TICKETS` is the number of tickets (100,000 unless given), `TICKETDEX_PEERS` the
+//! folder for what was built of them (one in the system's temporary folder unless given; at a million
+//! tickets it takes 10 GB).
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -24,7 +25,7 @@ use ticketdex_peers::sqlite::Sqlite;
 use ticketdex_peers::table::{Row, more_pages, rows};
 use ticketdex_peers::tantivy::Tantivy;
 use ticketdex_peers::writes::{self, Changes};
-use ticketdex_peers::{http_client, http_server, measure, plot};
+use ticketdex_peers::{commits, http_client, http_server, measure, plot, record_commits};
 
 const TICKETS_COUNT: usize = 100_000;
 
@@ -43,10 +44,10 @@ fn main() -> Result<(), Failure> {
         ["--load", name] => return data.load_here(name),
         ["--serve", name] => return http_server::serve(&data, name),
         [] => "",
-        [kind @ ("--counts" | "--places" | "--writes" | "--http")] => &kind[1..],
+        [kind @ ("--counts" | "--places" | "--writes" | "--commits" | "--http")] => &kind[1..],
         _ => {
             return Err(
-                "usage: ticketdex-peers [--counts | --places | --writes | --http] [--record]"
+                "usage: ticketdex-peers [--counts | --places | --writes | --commits | --http] [--record]"
                     .into(),
             );
         }
@@ -59,6 +60,10 @@ fn main() -> Result<(), Failure> {
         "-http" => (load(&data)?.to_markdown()?, None),
         "-counts" => (count(&data)?.to_markdown()?, None),
         "-places" => (place(&data)?.to_markdown()?, None),
+        "-commits" => (
+            record_commits::to_markdown(tickets_count, &commits::compare(&folder)?)?,
+            None,
+        ),
         _ => (write(&data)?.to_markdown()?, None),
     };
     println!("{record}");

@@ -69,12 +69,7 @@ impl Input {
     /// Loads everything to be read, as [`load`](Input::load) does; a store stays as it is.
     pub(crate) fn load_snapshot(&self) -> Result<Loaded<Snapshot>, Failure> {
         Loaded::by(|| match &self.store {
-            Some(path) => {
-                let bar = shown_opening(path);
-                let opened = store_options().open_read_only(path);
-                bar.finish_and_clear();
-                opened.map_err(|error| Failure::bad("--store", error))
-            }
+            Some(path) => read_store(path),
             None => Ok(self.load_files()?.snapshot()),
         })
     }
@@ -107,7 +102,20 @@ pub(crate) fn open_store(path: &Path, creates: bool) -> Result<Store, Failure> {
     opened.map_err(|error| Failure::bad("--store", error))
 }
 
-fn store_options() -> durable::Options {
+/// Loads a durable store to be read, which stays as it is.
+pub(crate) fn load_store(path: &Path) -> Result<Loaded<Snapshot>, Failure> {
+    Loaded::by(|| read_store(path))
+}
+
+fn read_store(path: &Path) -> Result<Snapshot, Failure> {
+    let bar = shown_opening(path);
+    let opened = store_options().open_read_only(path);
+    bar.finish_and_clear();
+    opened.map_err(|error| Failure::bad("--store", error))
+}
+
+/// Returns the options by which every command opens a store.
+pub(crate) fn store_options() -> durable::Options {
     // One more than can work at once: the one that reads often waits for the others.
     durable::Options::new().threads(threads() + 1)
 }

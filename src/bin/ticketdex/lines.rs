@@ -23,12 +23,7 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(BUFFER_BYTES);
     for (at, record) in answer.records().enumerate() {
-        let shows_empty = at == 0;
-        let line = Line {
-            record,
-            columns,
-            shows_empty,
-        };
+        let line = Line::new(record, columns, at == 0);
         serde_json::to_writer(&mut buffer, &line)?;
         buffer.push(b'\n');
         if buffer.len() >= BUFFER_BYTES {
@@ -40,10 +35,21 @@ pub(crate) fn write(
 }
 
 /// One record, as an object.
-struct Line<'a> {
+pub(crate) struct Line<'a> {
     record: Record<'a>,
     columns: &'a [AnyField],
     shows_empty: bool,
+}
+
+impl<'a> Line<'a> {
+    /// Makes the line of a record; `shows_empty` tells whether it shows custom fields without a value.
+    pub(crate) fn new(record: Record<'a>, columns: &'a [AnyField], shows_empty: bool) -> Line<'a> {
+        Line {
+            record,
+            columns,
+            shows_empty,
+        }
+    }
 }
 
 impl Serialize for Line<'_> {

@@ -2,7 +2,8 @@
 //!
 //! `get` answers one request, `pipe` one a line, `serve` those that come over HTTP, `import` fills a
 //! durable store for all of them, `export` and `remove` take what matches a request out of one, into
-//! a file or for good, `stats` tells what it holds, and `generate` makes tickets to try them on. What a command does is
+//! a file or for good, `changes` tells what changed in it, `backup` copies it, `check` looks for what
+//! is wrong with it, `stats` tells what it holds, and `generate` makes tickets to try them on. What a command does is
 //! in the file of its name; here are the arguments that all share, and what becomes of a command that
 //! ends early. It uses the public face of the crate alone.
 //!
@@ -20,6 +21,9 @@
 )]
 
 mod aside;
+mod backup;
+mod changes;
+mod check;
 mod compress;
 mod count;
 mod csv;
@@ -70,6 +74,9 @@ enum Command {
     Pipe(pipe::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
+    Changes(changes::Arguments),
+    Backup(backup::Arguments),
+    Check(check::Arguments),
     Remove(remove::Arguments),
     Stats(stats::Arguments),
     #[cfg(feature = "http")]
@@ -203,6 +210,9 @@ fn main() -> ExitCode {
         Command::Pipe(arguments) => ("pipe", pipe::run(&arguments)),
         Command::Import(arguments) => ("import", import::run(&arguments)),
         Command::Export(arguments) => ("export", export::run(&arguments)),
+        Command::Changes(arguments) => ("changes", changes::run(&arguments)),
+        Command::Backup(arguments) => ("backup", backup::run(&arguments)),
+        Command::Check(arguments) => ("check", check::run(&arguments)),
         Command::Remove(arguments) => ("remove", remove::run(&arguments)),
         Command::Stats(arguments) => ("stats", stats::run(&arguments)),
         #[cfg(feature = "http")]

@@ -4,19 +4,20 @@
 //!
 //! * Every line is answered, in order, by one header line and a body of as many bytes as
 //!   the header says, before the next line is read.
-//! * No body of more than [`HELD_BYTES_MAX`] is ever held.
+//! * No body of more than [`HELD_BYTES_MAX`] is ever held; the changes of an open batch are.
 //! * No snapshot is held between lines, so that a merge lets go of what it merged.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ticketdex::{Chunks, Cursor, Error, Format, Reader, Request};
+use ticketdex::{Chunks, Cursor, Error, ErrorKind, Format, Reader, Request, durable};
 
+use crate::changes::Changes;
 use crate::found::Found;
 use crate::input::Input;
 use crate::write::Writer;
-use crate::{Failure, parse_format, say};
+use crate::{Failure, counted, parse_format, say};
 
 /// A longer body is made twice, so that none of it needs to be held.
 const HELD_BYTES_MAX: usize = 16 << 20;
@@ -85,6 +86,26 @@ Protocol:
   COMMIT_NS     nanoseconds from the line to the end of its commit
   VERSION       the number of that commit
 
+  Changes may be made together, as one commit that waits for the disk once:
+
+    begin         begins a batch; the changes after it are gathered in memory, and no line sees them
+    commit        makes all of them, or on an error none
+    rollback      forgets them
+
+  Each of these and each change is answered as above; VERSION is that of the last commit. A change
+  that is refused is answered with its error, and so is the commit after it: the whole batch is
+  refused. What only the commit can find, such as a patch of a ticket that is not there, is its
+  answer. Requests between them are answered from what is committed. Where the input ends before
+  the commit, nothing of the batch is made, and the exit status is 1.
+
+  A line may ask what changed, or for a copy of the tickets:
+
+    since N REQUEST  what changed since version N in the tickets that REQUEST is for, as JSON Lines
+                     that `ticketdex changes --help` explains; REQUEST may be left out. TOTAL is
+                     how many changes there are, and the next such line asks since VERSION
+    backup FILE      writes all tickets into a store in a file that is not there, whole or not at
+                     all; answered as a change is, once it is on disk
+
   The format is the request's own, else that of --format; so it is for errors too. A body over
   16 MiB is made twice, once for its length and time and once to be sent, and never held whole.
   Without --store, changes are gone when the command ends. With it, what was answered is kept
@@ -121,7 +142,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .unwrap_or(&line);
         pipe.serve(line).map_err(Failure::output)?;
     }
-    Ok(())
+    match pipe.writer.gathered() {
+        None => Ok(()),
+        Some(count) => {
+            let changes = counted(count as u64, "change");
+            Err(Failure::Refused(format!(
+                "standard input ended within a batch, of which nothing was committed: {changes}"
+            )))
+        }
+    }
 }
 
 /// Reads a line without its end; false where there is none.
@@ -144,6 +173,40 @@ fn shown(cursor: Option<Cursor>) -> String {
     cursor.map_or_else(|| "-".to_owned(), |cursor| cursor.to_string())
 }
 
+/// Reads the number of a commit.
+fn parse_version(text: &str) -> Result<u64, Error> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let version = text.parse().ok().filter(|_| is_plain);
+    version.ok_or_else(|| {
+        ErrorKind::InvalidValue {
+            variable: "since".to_owned(),
+            value: text.chars().take(100).collect(),
+            expected: "an integer",
+        }
+        .into()
+    })
+}
+
+/// The length of a body, and the body where it is short enough to be held.
+struct Held<'a> {
+    body: &'a mut Vec<u8>,
+    bytes: u64,
+}
+
+impl Write for Held<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes <= HELD_BYTES_MAX as u64 {
+            self.body.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The engine at one end, standard output at the other.
 struct Pipe<W: Write> {
     reader: Reader,
@@ -162,32 +225,87 @@ struct Pipe<W: Write> {
 impl<W: Write> Pipe<W> {
     fn serve(&mut self, line: &[u8]) -> io::Result<()> {
         let start = Instant::now();
-        if let Some(outcome) = self.writer.write(line) {
+        if let Some(outcome) = self.write(line) {
             match outcome {
-                Ok(commit) => {
-                    let (count, time) = (commit.tickets_count, start.elapsed().as_nanos());
-                    let version = self.reader.snapshot().version();
-                    writeln!(self.stdout, "ok 0 {count} {time} 0 {version} - -")?;
-                }
+                Ok(()) => self.send_written(start)?,
                 Err(error) => self.send_error(&error, self.format)?,
             }
-            return self.stdout.flush();
+        } else if let Some(rest) = line.strip_prefix(b"since ") {
+            self.serve_changes(&String::from_utf8_lossy(rest), start)?;
+        } else {
+            self.serve_request(&String::from_utf8_lossy(line), start)?;
         }
-        let text = String::from_utf8_lossy(line);
+        self.stdout.flush()
+    }
+
+    /// Changes the tickets, or copies them; none where a line asks for neither.
+    fn write(&mut self, line: &[u8]) -> Option<Result<(), Error>> {
+        let Some(path) = line.strip_prefix(b"backup ") else {
+            return self.writer.write(line);
+        };
+        let path = match str::from_utf8(path) {
+            Ok(path) => path,
+            Err(error) => {
+                let found = format!("the byte 0x{:02X}", path[error.valid_up_to()]);
+                return Some(Err(ErrorKind::InvalidEncoding { found }.into()));
+            }
+        };
+        Some(durable::backup(&self.reader.snapshot(), path).map(drop))
+    }
+
+    fn send_written(&mut self, start: Instant) -> io::Result<()> {
+        let snapshot = self.reader.snapshot();
+        let (count, version) = (snapshot.tickets_count(), snapshot.version());
+        let time = start.elapsed().as_nanos();
+        writeln!(self.stdout, "ok 0 {count} {time} 0 {version} - -")
+    }
+
+    fn serve_request(&mut self, text: &str, start: Instant) -> io::Result<()> {
         match text.parse::<Request>() {
             Ok(request) => {
                 let snapshot = self.reader.snapshot();
                 let found = Found::of(&request.action, &snapshot);
                 let answer_time = start.elapsed();
                 let format = request.format.unwrap_or(self.format);
-                self.send(&found, format, (snapshot.version(), answer_time))?;
+                self.send(&found, format, (snapshot.version(), answer_time))
             }
             Err(error) => {
-                let format = Request::find_format(&text).unwrap_or(self.format);
-                self.send_error(&error, format)?;
+                let format = Request::find_format(text).unwrap_or(self.format);
+                self.send_error(&error, format)
             }
         }
-        self.stdout.flush()
+    }
+
+    /// Answers what changed since a number, which a request may follow.
+    fn serve_changes(&mut self, text: &str, start: Instant) -> io::Result<()> {
+        let (number, request) = text.split_once(' ').unwrap_or((text, ""));
+        let snapshot = self.reader.snapshot();
+        let changes =
+            parse_version(number).and_then(|since| Changes::of(&snapshot, since, request));
+        let changes = match changes {
+            Ok(changes) => changes,
+            Err(error) => return self.send_error(&error, self.format),
+        };
+        let answer_time = start.elapsed();
+        self.body.clear();
+        let mut held = Held {
+            body: &mut self.body,
+            bytes: 0,
+        };
+        changes.write_to(&mut held)?;
+        let bytes = held.bytes;
+        writeln!(
+            self.stdout,
+            "ok {bytes} {} {} {} {} - -",
+            changes.count(),
+            answer_time.as_nanos(),
+            start.elapsed().saturating_sub(answer_time).as_nanos(),
+            snapshot.version()
+        )?;
+        if bytes <= HELD_BYTES_MAX as u64 {
+            return self.stdout.write_all(&self.body);
+        }
+        changes.write_to(&mut self.stdout)
     }
 
     fn send(

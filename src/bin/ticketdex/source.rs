@@ -189,6 +189,15 @@ pub(crate) fn shown_opening(path: &Path) -> ProgressBar {
     bar
 }
 
+/// Shows on a terminal how far a store has been copied.
+pub(crate) fn shown_copying(to: &Path, is_terminal: bool) -> ProgressBar {
+    if !is_terminal {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0).with_style(style("{prefix}: {percent}%, {pos} of {len} tickets"));
+    bar.with_prefix(format!("writing {}", to.display()))
+}
+
 /// Makes a bar of the bytes of a file, or of nothing where no terminal would show it.
 fn progress_bar(source: &Source<'_>, doing: &str) -> io::Result<ProgressBar> {
     if !io::stderr().is_terminal() {

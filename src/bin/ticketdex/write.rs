@@ -1,7 +1,8 @@
-//! The write lines of `pipe`: one change each, committed alone.
+//! The write lines of `pipe`: one change each, committed alone or with the others of a batch.
 //!
 //! # Invariants
 //!
+//! * The lines of a batch are committed as one, or none of them is.
 //! * A line that is answered with `ok` is visible to the lines after it and, in a durable store,
 //!   on disk.
 //! * Merges that are too long for a commit run on a thread of their own, one at a time. It
@@ -12,12 +13,21 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use ticketdex::{Batch, Commit, Error, ErrorKind, MergeJob, Patch, Reader, Store, Ticket};
+use ticketdex::{Batch, Error, ErrorKind, MergeJob, Patch, Reader, Store, Ticket};
 
 /// A store with the one right to change it.
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     reader: Reader,
+    open: Option<OpenBatch>,
+}
+
+/// A batch that is begun and not committed.
+#[derive(Default)]
+struct OpenBatch {
+    batch: Batch,
+    /// Of the first line that was refused: then the batch is refused as a whole.
+    refused: Option<Error>,
 }
 
 /// What the writer and its merges meet through.
@@ -39,7 +49,11 @@ impl Writer {
             is_merging: false,
         };
         let shared = Arc::new(Shared(Mutex::new(state)));
-        let writer = Writer { shared, reader };
+        let writer = Writer {
+            shared,
+            reader,
+            open: None,
+        };
         writer.merge();
         writer
     }
@@ -49,33 +63,73 @@ impl Writer {
         self.reader.clone()
     }
 
-    /// Commits what a line says; none where it is no write line.
-    pub(crate) fn write(&mut self, line: &[u8]) -> Option<Result<Commit, Error>> {
+    /// Returns how many changes have been taken into a batch that is not committed; none without one.
+    pub(crate) fn gathered(&self) -> Option<usize> {
+        let open = self.open.as_ref()?;
+        Some(open.batch.changes().len())
+    }
+
+    /// Does what a line says; none where it is no write line.
+    pub(crate) fn write(&mut self, line: &[u8]) -> Option<Result<(), Error>> {
+        match line {
+            b"begin" => return Some(self.begin()),
+            b"commit" => return Some(self.commit()),
+            b"rollback" => return Some(self.end().map(drop)),
+            _ => {}
+        }
         let at = line.iter().position(|&byte| byte == b' ')?;
         let (word, rest) = (&line[..at], &line[at + 1..]);
         if ![&b"put"[..], b"patch", b"del"].contains(&word) {
             return None;
         }
-        Some(self.apply(word, rest))
+        Some(self.change(word, rest))
     }
 
-    fn apply(&mut self, word: &[u8], rest: &[u8]) -> Result<Commit, Error> {
-        // Unlike a request, what is stored must be what was sent.
-        let text = str::from_utf8(rest).map_err(|error| ErrorKind::InvalidEncoding {
-            found: format!("the byte 0x{:02X}", rest[error.valid_up_to()]),
-        })?;
-        let mut batch = Batch::new();
-        match word {
-            b"put" => batch.put(Ticket::from_json(text)?),
-            b"patch" => {
-                let (tid, patch) = Patch::from_json(text)?;
-                batch.patch(tid, patch)
-            }
-            _ => batch.remove(parse_tid(text)?),
+    fn begin(&mut self) -> Result<(), Error> {
+        if let Some(open) = &mut self.open {
+            let error = expected("commit or rollback before the next begin");
+            open.refused.get_or_insert_with(|| error.clone());
+            return Err(error);
+        }
+        self.open = Some(OpenBatch::default());
+        Ok(())
+    }
+
+    /// Commits the batch that is open.
+    fn commit(&mut self) -> Result<(), Error> {
+        let open = self.end()?;
+        open.refused.map_or(Ok(()), Err)?;
+        self.apply(open.batch)
+    }
+
+    /// Takes the batch that is open away.
+    fn end(&mut self) -> Result<OpenBatch, Error> {
+        let open = self.open.take();
+        open.ok_or_else(|| expected("begin before commit or rollback"))
+    }
+
+    fn change(&mut self, word: &[u8], rest: &[u8]) -> Result<(), Error> {
+        let Some(open) = &mut self.open else {
+            let mut batch = Batch::new();
+            add(&mut batch, word, rest)?;
+            return self.apply(batch);
         };
-        let commit = self.shared.commit(batch)?;
+        // The lines after one that was refused are looked at, and not kept.
+        let mut unkept = Batch::new();
+        let batch = match &open.refused {
+            None => &mut open.batch,
+            Some(_) => &mut unkept,
+        };
+        add(batch, word, rest).inspect_err(|error| {
+            open.refused.get_or_insert_with(|| error.clone());
+            open.batch = Batch::new();
+        })
+    }
+
+    fn apply(&mut self, batch: Batch) -> Result<(), Error> {
+        self.shared.commit(batch)?;
         self.merge();
-        Ok(commit)
+        Ok(())
     }
 
     /// Begins a merge that is due, unless one is running.
@@ -109,11 +163,11 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn commit(&self, batch: Batch) -> Result<Commit, Error> {
+    fn commit(&self, batch: Batch) -> Result<(), Error> {
         let mut state = self.lock();
         // The writer calls this, so it has not gone.
         let store = state.store.as_mut().expect("the writer is there");
-        store.commit(batch)
+        store.commit(batch).map(drop)
     }
 
     /// Returns the next merge, for the caller to run, unless one is running.
@@ -145,6 +199,28 @@ impl Shared {
             drop(before);
         }
     }
+}
+
+/// Adds the change of a line to a batch.
+fn add(batch: &mut Batch, word: &[u8], rest: &[u8]) -> Result<(), Error> {
+    // Unlike a request, what is stored must be what was sent.
+    let text = str::from_utf8(rest).map_err(|error| ErrorKind::InvalidEncoding {
+        found: format!("the byte 0x{:02X}", rest[error.valid_up_to()]),
+    })?;
+    match word {
+        b"put" => batch.put(Ticket::from_json(text)?),
+        b"patch" => {
+            let (tid, patch) = Patch::from_json(text)?;
+            batch.patch(tid, patch)
+        }
+        _ => batch.remove(parse_tid(text)?),
+    };
+    Ok(())
+}
+
+fn expected(expected: &'static str) -> Error {
+    let detail = String::new();
+    ErrorKind::InvalidSyntax { expected, detail }.into()
 }
 
 fn parse_tid(text: &str) -> Result<u64, Error> {

@@ -223,6 +223,18 @@ impl ErrorKind {
                 }
                 write!(f, ": {}", Shown(detail))
             }
+            ErrorKind::NewerStore {
+                path,
+                format,
+                format_max,
+            } => {
+                write!(
+                    f,
+                    "{} is a store of format {format}, which a later version of ticketdex has \
+                     written; this one knows formats up to {format_max}, and leaves it as it is",
+                    path.display()
+                )
+            }
             ErrorKind::Storage { path, reason, .. } => {
                 if let Some(path) = path {
                     write!(f, "{}: ", path.display())?;

@@ -1,0 +1,60 @@
+//! `ticketdex check`: whether a store is sound, and what is wrong with it.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use ticketdex::durable::Checked;
+
+use crate::input::store_options;
+use crate::source::shown_opening;
+use crate::{Failure, counted, say};
+
+/// Looks at everything in a store, and tells what it holds and what is wrong with it
+///
+/// Every page of the file is checked against its checksum and every ticket decoded and checked; the
+/// indexes are made and held to what must be true of them. The store is only read. With a fault, or
+/// where the store does not open, the exit status is 1.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The store, a file
+    #[arg(long, value_name = "PATH")]
+    store: PathBuf,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let start = Instant::now();
+    let bar = shown_opening(&arguments.store);
+    let checked = store_options().check(&arguments.store);
+    bar.finish_and_clear();
+    let checked = checked.map_err(|error| Failure::bad("--store", error))?;
+    write(&checked, io::stdout().lock()).map_err(Failure::output)?;
+    let name = arguments.store.display();
+    let time = start.elapsed();
+    if checked.faults_count > 0 {
+        let faults = counted(checked.faults_count, "fault");
+        return Err(Failure::Refused(format!(
+            "{name}: {faults} found in {time:.2?}"
+        )));
+    }
+    say(&format!("{name}: nothing wrong found in {time:.2?}"));
+    Ok(())
+}
+
+fn write(checked: &Checked, mut writer: impl Write) -> io::Result<()> {
+    writeln!(writer, "format         {}", checked.format)?;
+    writeln!(writer, "version        {}", checked.version)?;
+    writeln!(writer, "tickets        {}", checked.tickets)?;
+    writeln!(writer, "custom fields  {}", checked.custom_names)?;
+    writeln!(writer, "removals       {}", checked.removals)?;
+    for fault in &checked.faults {
+        writeln!(writer, "fault          {}", fault.escape_debug())?;
+    }
+    let untold = checked.faults_count - checked.faults.len() as u64;
+    if untold > 0 {
+        writeln!(writer, "fault          and {untold} more")?;
+    }
+    writer.flush()
+}

@@ -1,0 +1,217 @@
+//! A look at everything in a store's file, which stays as it is.
+//!
+//! Opening a store stops at the first thing that is wrong, as it must. Who has to decide what can be saved of
+//! a damaged store wants to know all of it, and who has a sound one wants to know that it is: the
+//! database by its checksums, each record by decoding it and by the rules for tickets, the numbers and
+//! removals against one another, and then the indexes that are made of it by their invariants.
+//!
+//! # Cost
+//!
+//! The file is read three times, twice as [`open`](super::open()) does, and indexed once. Then each cell of
+//! each column is looked at.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase, ReadableTableMetadata};
+
+use super::Options;
+use super::journal::{FileJournal, NOT_READ, TICKETS, explain, read_names};
+use super::numbers::{self, Numbers};
+use super::record::decode_into;
+use crate::model::Ticket;
+use crate::model::error::Error;
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+
+/// The faults that are told; more of them are counted.
+const FAULTS_MAX: usize = 100;
+
+/// What a store's file holds, and what is wrong with it.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::{Store, durable};
+///
+/// # let folder = std::env::temp_dir().join(format!("ticketdex-checked-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("tickets.redb");
+/// durable::backup(&Store::default().snapshot(), &path)?;
+/// let checked = durable::check(&path)?;
+/// assert_eq!((checked.tickets, checked.version, checked.faults_count), (0, 0, 0));
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checked {
+    /// The number of the file's format.
+    pub format: u64,
+    /// The tickets in the file.
+    pub tickets: u64,
+    /// The names of custom fields.
+    pub custom_names: u64,
+    /// The removals that are told of.
+    pub removals: u64,
+    /// The number of the last commit.
+    pub version: u64,
+    /// How many faults there are; a store without any opens.
+    pub faults_count: u64,
+    /// What is wrong, each as a clause with the ticket that it is about: the first 100 faults.
+    pub faults: Vec<String>,
+}
+
+/// Checks everything in a store's file, and changes nothing of it.
+///
+/// # Errors
+///
+/// Those of [`open_read_only`](super::open_read_only) that end the look before it has begun: no file, no
+/// store, pages that are damaged, a later format, a store that is open elsewhere to be written. What is
+/// wrong within is no error but a fault of what is [`Checked`].
+///
+/// # Cost
+///
+/// Some more than opening the store, in time and in memory.
+///
+/// # Examples
+///
+/// ```
+/// use ticketdex::durable;
+///
+/// # let folder = std::env::temp_dir().join(format!("ticketdex-check-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("tickets.redb");
+/// drop(durable::Options::new().create(true).open(&path)?);
+/// let checked = durable::check(&path)?;
+/// assert!(checked.faults.is_empty(), "{:?}", checked.faults);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+pub fn check(path: impl AsRef<Path>) -> Result<Checked, Error> {
+    Options::new().check(path)
+}
+
+impl Options {
+    /// Checks everything in a store's file, and changes nothing of it. See [`check`](check()).
+    pub fn check(self, path: impl AsRef<Path>) -> Result<Checked, Error> {
+        let path = path.as_ref();
+        let journal = FileJournal::open_read_only(path, &self)?;
+        let mut checked = Checked::default();
+        let looked = checked.look(journal.database(), journal.numbers());
+        looked.map_err(|error| explain(path, NOT_READ, error))?;
+        if checked.faults_count == 0 {
+            let store_options = self.store.clone().threads(self.threads);
+            let store = Store::open(store_options, journal)?;
+            checked.look_at_indexes(&store.snapshot());
+        }
+        Ok(checked)
+    }
+}
+
+impl Checked {
+    fn fault(&mut self, fault: impl FnOnce() -> String) {
+        self.faults_count += 1;
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault());
+        }
+    }
+
+    fn look(&mut self, database: &Database, numbers: Numbers) -> Result<(), redb::Error> {
+        self.format = numbers.format;
+        let names = read_names(database)?;
+        self.custom_names = names.len() as u64;
+        let names: HashSet<String> = names.iter().map(|it| it.to_ascii_lowercase()).collect();
+        if names.len() as u64 != self.custom_names {
+            self.fault(|| "a name of a custom field stands twice".to_owned());
+        }
+        self.version = numbers.last();
+        self.look_at_tickets(database, &names, numbers)?;
+        if numbers.is_numbered() {
+            self.look_at_removals(database, numbers)?;
+        } else {
+            // Its tickets are of commit 1.
+            self.version = u64::from(self.tickets > 0);
+        }
+        Ok(())
+    }
+
+    fn look_at_tickets(
+        &mut self,
+        database: &Database,
+        names: &HashSet<String>,
+        numbers: Numbers,
+    ) -> Result<(), redb::Error> {
+        let table = database.begin_read()?.open_table(TICKETS)?;
+        let counted = table.len()?;
+        let mut ticket = Ticket::default();
+        for entry in table.range::<u64>(..)? {
+            let (tid, record) = entry?;
+            let tid = tid.value();
+            self.tickets += 1;
+            let number = match decode_into(tid, record.value(), &mut ticket) {
+                Ok(number) => number,
+                Err(error) => {
+                    self.fault(|| format!("ticket {tid}: its record does not decode: {error}"));
+                    continue;
+                }
+            };
+            if let Err(error) = ticket.check() {
+                self.fault(|| error.to_string());
+            }
+            if numbers.is_numbered() && number > numbers.last() {
+                let last = numbers.last();
+                self.fault(|| {
+                    format!("ticket {tid}: it is of commit {number}, and the last is {last}")
+                });
+            }
+            for (name, _) in &ticket.custom_fields {
+                if !names.contains(&name.to_ascii_lowercase()) {
+                    self.fault(|| format!("ticket {tid}: the custom field {name:?} is not listed"));
+                }
+            }
+        }
+        if counted != self.tickets {
+            let found = self.tickets;
+            self.fault(|| format!("the table counts {counted} tickets and has {found}"));
+        }
+        Ok(())
+    }
+
+    fn look_at_removals(
+        &mut self,
+        database: &Database,
+        numbers: Numbers,
+    ) -> Result<(), redb::Error> {
+        let (forgotten, last) = (numbers.forgotten(), numbers.last());
+        for entry in numbers::removals(database)? {
+            let (version, tid) = entry?.0.value();
+            // After a crash some may be there that are not told of any more.
+            self.removals += u64::from(version > forgotten);
+            if version > last {
+                self.fault(|| {
+                    format!(
+                        "ticket {tid}: its removal is of commit {version}, and the last is {last}"
+                    )
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_indexes(&mut self, snapshot: &Snapshot) {
+        if let Err(broken) = snapshot.check_invariants() {
+            self.fault(|| format!("the indexes made of it: {broken}"));
+        }
+        let indexed = (snapshot.tickets_count(), snapshot.version());
+        let found = (self.tickets, self.version);
+        if indexed != found {
+            self.fault(|| {
+                format!(
+                    "the file has {} tickets of version {}, the indexes made of it {} of {}",
+                    found.0, found.1, indexed.0, indexed.1
+                )
+            });
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a commit does with the changes of its batches: segments, then the journal, then the swap.
+//!
+//! A commit of one batch and one of several differ in how their changes are gathered, and in nothing
+//! that comes after; that is here. Nothing is published that the journal has not committed, and
+//! nothing is appended to it that has not been prepared, so an error leaves the store as it was.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{iter, slice};
+
+use super::Commit;
+use super::changes::Changes;
+use super::publisher::Publisher;
+use crate::journal::{Change, Journal, Transaction};
+use crate::model::error::Error;
+use crate::segment::builder::SegmentBuilder;
+use crate::snapshot::{LiveSegment, RowId, Snapshot};
+
+/// Makes changes the next version of a snapshot: writes them down and publishes them.
+///
+/// # Errors
+///
+/// Those of the memory budget and of the journal; the store is then as it was.
+pub(super) fn write_changes(
+    changes: &Changes<'_>,
+    snapshot: &Snapshot,
+    publisher: &Publisher,
+    journal: &mut Option<Mutex<Box<dyn Journal>>>,
+) -> Result<Commit, Error> {
+    let version = snapshot.next_version();
+    let mut builder = SegmentBuilder::new();
+    builder.enter_commit(version);
+    for ticket in changes.puts() {
+        publisher.check_room(&builder, 1)?;
+        builder.insert(slice::from_ref(ticket), &changes.names);
+    }
+    let mut segments = snapshot.segments().to_vec();
+    let mut removed = Vec::new();
+    let replaced = changes.replaced().map(|(id, removed_tid)| {
+        removed.extend(removed_tid);
+        id
+    });
+    bury(&mut segments, replaced);
+    for id in changes.revised_rows() {
+        segments[id.segment as usize].mark_dead(id.row);
+    }
+    let revisions = changes.revisions();
+    segments.extend(
+        revisions
+            .iter()
+            .map(|(base, rows)| publisher.revise(base, rows, version)),
+    );
+    segments.extend(publisher.seal(builder));
+    let parts = publisher.next(
+        snapshot,
+        segments,
+        Arc::clone(&changes.names),
+        removed.iter().copied(),
+    );
+    let forgotten = parts.forgotten_since(snapshot);
+    let prepared = publisher.prepare(parts)?;
+    let mut transaction = begin(journal);
+    if transaction.is_journaled() {
+        transaction.append(Change::Commit(version))?;
+        let names_before = snapshot.custom_names().len();
+        append_names(&mut transaction, &changes.names.as_slice()[names_before..])?;
+        changes.for_each_ticket(|tid, ticket| match ticket {
+            Some(ticket) => transaction.append(Change::Put(slice::from_ref(ticket))),
+            // Of what was not there nothing is told.
+            None if removed.binary_search(&tid).is_err() => Ok(()),
+            None => transaction.append(Change::Remove(tid)),
+        })?;
+        append_forgotten(&mut transaction, forgotten)?;
+    }
+    transaction.commit()?;
+    Ok(prepared.publish())
+}
+
+/// Begins a transaction on a store's journal, if it has one.
+pub(super) fn begin(journal: &mut Option<Mutex<Box<dyn Journal>>>) -> Transaction<'_> {
+    Transaction::begin(journal.as_mut().map(|journal| {
+        let journal = journal.get_mut().unwrap_or_else(PoisonError::into_inner);
+        &mut **journal
+    }))
+}
+
+/// Appends the names that entered the list.
+pub(super) fn append_names(
+    transaction: &mut Transaction<'_>,
+    entered: &[String],
+) -> Result<(), Error> {
+    entered
+        .iter()
+        .try_for_each(|name| transaction.append(Change::Name(name)))
+}
+
+/// Appends that the removals of a commit are forgotten, if they are.
+pub(super) fn append_forgotten(
+    transaction: &mut Transaction<'_>,
+    forgotten: Option<u64>,
+) -> Result<(), Error> {
+    forgotten.map_or(Ok(()), |number| transaction.append(Change::Forget(number)))
+}
+
+/// Marks rows dead, and their long texts where these are.
+pub(super) fn bury(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
+    for RowId { segment, row } in rows {
+        let live = &mut segments[segment as usize];
+        live.mark_dead(row);
+        let Some(revision) = live.segment.revision() else {
+            live.bury_texts(iter::once(row));
+            continue;
+        };
+        let (base, row) = (Arc::clone(revision.base()), revision.rows()[row as usize]);
+        let mut bases = segments.iter_mut();
+        if let Some(live) = bases.find(|live| Arc::ptr_eq(&live.segment, &base)) {
+            live.bury_texts(iter::once(row));
+        }
+    }
+}
