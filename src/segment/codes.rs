@@ -8,7 +8,12 @@
 //! A code is found in constant time, but where fewer than one row in 256 has a code other than zero:
 //! there by a binary search among those rows. A vector of one code throughout takes no memory a row.
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
+
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 
 /// A vector of integers in the narrowest form that holds them.
 #[derive(Clone, Debug)]
@@ -306,6 +311,91 @@ impl Codes {
                 rows.len() * 4 + size_of::<Codes>() + codes.bytes()
             }
         }
+    }
+}
+
+/// The forms of [`Codes`] in an image.
+#[cfg(feature = "durable")]
+const CONSTANT: u64 = 0;
+#[cfg(feature = "durable")]
+const BITS_8: u64 = 1;
+#[cfg(feature = "durable")]
+const BITS_16: u64 = 2;
+#[cfg(feature = "durable")]
+const BITS_32: u64 = 3;
+#[cfg(feature = "durable")]
+const BITS_64: u64 = 4;
+#[cfg(feature = "durable")]
+const RANKED: u64 = 5;
+#[cfg(feature = "durable")]
+const LISTED: u64 = 6;
+
+#[cfg(feature = "durable")]
+impl Codes {
+    /// Reads codes; those of some rows, which are within others, are of a plain form.
+    fn read_form(input: &mut StoredReader<'_>, is_within: bool) -> io::Result<Codes> {
+        Ok(match input.number::<u64>()? {
+            CONSTANT => Codes::Constant(input.number()?, input.number()?),
+            BITS_8 => Codes::U8(input.boxed()?),
+            BITS_16 => Codes::U16(input.boxed()?),
+            BITS_32 => Codes::U32(input.boxed()?),
+            BITS_64 => Codes::U64(input.boxed()?),
+            RANKED if !is_within => Codes::Ranked {
+                bits: input.boxed()?,
+                ranks: input.boxed()?,
+                codes: Box::new(Codes::read_form(input, true)?),
+                rows_count: input.number()?,
+            },
+            LISTED if !is_within => Codes::Listed {
+                rows: input.boxed()?,
+                codes: Box::new(Codes::read_form(input, true)?),
+                rows_count: input.number()?,
+            },
+            _ => return Err(malformed()),
+        })
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Codes {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        match self {
+            Codes::Constant(code, rows_count) => {
+                out.number(CONSTANT)?;
+                out.number(*code)?;
+                out.number(*rows_count)
+            }
+            Codes::U8(codes) => out.number(BITS_8).and_then(|()| out.slice(codes)),
+            Codes::U16(codes) => out.number(BITS_16).and_then(|()| out.slice(codes)),
+            Codes::U32(codes) => out.number(BITS_32).and_then(|()| out.slice(codes)),
+            Codes::U64(codes) => out.number(BITS_64).and_then(|()| out.slice(codes)),
+            Codes::Ranked {
+                bits,
+                ranks,
+                codes,
+                rows_count,
+            } => {
+                out.number(RANKED)?;
+                out.slice(bits)?;
+                out.slice(ranks)?;
+                codes.write_to(out)?;
+                out.number(*rows_count)
+            }
+            Codes::Listed {
+                rows,
+                codes,
+                rows_count,
+            } => {
+                out.number(LISTED)?;
+                out.slice(rows)?;
+                codes.write_to(out)?;
+                out.number(*rows_count)
+            }
+        }
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Codes> {
+        Codes::read_form(input, false)
     }
 }
 
