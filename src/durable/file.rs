@@ -132,6 +132,31 @@ impl StoreFile {
         Ok(())
     }
 
+    /// Locks the file as a database does that is about to write it; false where another has it open.
+    pub(super) fn lock(&self) -> bool {
+        let everything = (Bound::Unbounded, Bound::Unbounded);
+        let locked = self.backend.try_lock_range(everything.0, everything.1);
+        // Where there are no locks, the database does without them too.
+        self.reader_lock.is_some() || !matches!(locked, Ok(false))
+    }
+
+    /// Gives the lock back where the database could not take its own beside it.
+    pub(super) fn hand_lock_over(&self) {
+        if cfg!(windows) && self.reader_lock.is_none() {
+            let _ = self.backend.unlock_range(Bound::Unbounded, Bound::Unbounded);
+        }
+    }
+
+    /// Reads bytes as a database does that has written nothing.
+    pub(super) fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.backend.read(at, out)
+    }
+
+    /// Returns how many bytes there are.
+    pub(super) fn bytes(&self) -> io::Result<u64> {
+        self.backend.len()
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         // What is held is replaced as a whole, so a panic elsewhere leaves it whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,6 +1,7 @@
 //! The journal of a durable store: its changes as transactions of the database.
 //!
-//! This file and [`numbers`](super::numbers) name the database, and no other does. Changes are gathered into blocks, so that a
+//! This file, [`numbers`](super::numbers), [`log`](super::log) and [`peek`](super::peek) name the database, and
+//! no other does. Changes are gathered into blocks, so that a
 //! load opens the tables once a block and holds no more than one; the database itself
 //! writes what its cache cannot hold to free pages of the file, where only the commit makes
 //! it count.
@@ -11,6 +12,7 @@
 //!   is whole or was never acknowledged, and damage to it is told from a torn write.
 //! * The database is shared with the thread that syncs it, and with nothing else.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -27,6 +29,8 @@ use redb::{
 
 use super::Options;
 use super::file::{self, Backend, NotOpened, StoreFile};
+use super::image::{self, Images};
+use super::log::{ChangeLog, Marks};
 use super::numbers::{self, Numbers};
 use super::record::{Encoder, decode_into};
 use crate::journal::{Change, Journal};
@@ -37,7 +41,7 @@ use crate::model::error::{Error, ErrorKind};
 const NAMES: TableDefinition<u64, &str> = TableDefinition::new("custom_names");
 
 /// The tickets, by tid, as records.
-const TICKETS: TableDefinition<u64, &[u8]> = TableDefinition::new("tickets");
+pub(super) const TICKETS: TableDefinition<u64, &[u8]> = TableDefinition::new("tickets");
 
 /// The bytes and the changes at which a block of changes is written out.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -67,6 +71,8 @@ pub(super) struct FileJournal {
     numbers: Numbers,
     /// The number of the current transaction.
     number: u64,
+    log: ChangeLog,
+    images: Images,
     block: Block,
     transaction: Option<WriteTransaction>,
     syncer: Option<Syncer>,
@@ -83,8 +89,8 @@ impl fmt::Debug for FileJournal {
     }
 }
 
-/// A file, the database in it, and what that says of itself.
-type Opened = (Arc<StoreFile>, Database, Numbers);
+/// A file, the database in it, what that says of itself, and the log of its changes.
+type Opened = (Arc<StoreFile>, Database, Numbers, ChangeLog);
 
 /// Changes that the transaction has not been told of.
 #[derive(Debug, Default)]
@@ -124,13 +130,32 @@ impl FileJournal {
             opened => opened,
         };
         let opened = opened.map_err(|reason| refuse(path, reason))??;
+        FileJournal::of(path, options, opened).synced(options)
+    }
+
+    /// Opens the store in a file that is locked already, and goes on from what is known of it.
+    pub(super) fn open_locked(
+        path: &Path,
+        options: &Options,
+        file: Arc<StoreFile>,
+        marks: Marks,
+        images: Images,
+    ) -> Result<FileJournal, Error> {
+        file.hand_lock_over();
+        let opened = FileJournal::open_database(path, options, file, marks)?;
         let mut journal = FileJournal::of(path, options, opened);
+        journal.images = images;
+        journal.synced(options)
+    }
+
+    /// Starts the thread that syncs, where commits do not.
+    fn synced(mut self, options: &Options) -> Result<FileJournal, Error> {
         let syncer = options
             .at_risk
-            .map(|time| Syncer::start(path, &journal.database, time))
+            .map(|time| Syncer::start(&self.path, &self.database, time))
             .transpose()?;
-        journal.syncer = syncer;
-        Ok(journal)
+        self.syncer = syncer;
+        Ok(self)
     }
 
     /// Opens the store in a file that stays as it is; nothing may be committed to it.
@@ -147,18 +172,31 @@ impl FileJournal {
         writes: bool,
     ) -> Result<Result<Opened, Error>, NotOpened> {
         let file = StoreFile::open(path, writes)?;
+        Ok(FileJournal::open_database(path, options, file, Marks::default()))
+    }
+
+    /// Opens the database in a file and checks all of it, likewise.
+    fn open_database(
+        path: &Path,
+        options: &Options,
+        file: Arc<StoreFile>,
+        marks: Marks,
+    ) -> Result<Opened, Error> {
         let opened = Builder::new()
             .set_cache_size(options.cache_bytes)
             .set_check_integrity_on_open(true)
             .create_with_backend(Backend(Arc::clone(&file)));
         let database = match opened {
             Ok(database) => database,
-            Err(error) => return Ok(Err(explain(path, NOT_OPENED, error.into()))),
+            Err(error) => return Err(explain(path, NOT_OPENED, error.into())),
         };
-        Ok(check_format(path, &database).map(|numbers| (file, database, numbers)))
+        let numbers = check_format(path, &database)?;
+        let log = ChangeLog::of(&database, numbers.commit(), marks);
+        let log = log.map_err(|error| explain(path, NOT_OPENED, error))?;
+        Ok((file, database, numbers, log))
     }
 
-    fn of(path: &Path, options: &Options, (file, database, numbers): Opened) -> FileJournal {
+    fn of(path: &Path, options: &Options, (file, database, numbers, log): Opened) -> FileJournal {
         FileJournal {
             file,
             path: path.to_owned(),
@@ -166,6 +204,8 @@ impl FileJournal {
             encoder: Encoder::default(),
             numbers,
             number: numbers.last(),
+            images: Images::new(image::folder(path), log.marks().clone()),
+            log,
             block: Block::default(),
             transaction: None,
             syncer: None,
@@ -216,6 +256,7 @@ impl FileJournal {
             let Block { bytes, changes } = &mut self.block;
             let start = bytes.len();
             self.encoder.encode(ticket, self.number, bytes);
+            self.log.put(ticket.tid, &bytes[start..]);
             changes.push(BlockChange::Put(ticket.tid, start..bytes.len()));
             self.flush_full()?;
         }
@@ -349,11 +390,21 @@ impl Journal for FileJournal {
                 self.number = number;
                 changes.push(BlockChange::Commit(number));
             }
-            Change::Name(name) => changes.push(BlockChange::Name(name.to_owned())),
-            Change::Forget(number) => changes.push(BlockChange::Forget(number)),
+            Change::Name(name) => {
+                self.log.name(name);
+                changes.push(BlockChange::Name(name.to_owned()));
+            }
+            Change::Forget(number) => {
+                self.log.forget(number);
+                changes.push(BlockChange::Forget(number));
+            }
             Change::Put(tickets) => return self.append_tickets(tickets),
-            Change::Remove(tid) => changes.push(BlockChange::Remove(tid)),
+            Change::Remove(tid) => {
+                self.log.remove(tid);
+                changes.push(BlockChange::Remove(tid));
+            }
             Change::RemoveAll => {
+                self.log.remove_all();
                 return self
                     .remove_all()
                     .map_err(|error| self.explain(NOT_WRITTEN, error));
@@ -373,6 +424,9 @@ impl Journal for FileJournal {
         let Some(mut transaction) = self.transaction.take() else {
             return Ok(());
         };
+        self.log
+            .write(&transaction, self.number)
+            .map_err(|error| self.explain(NOT_WRITTEN, error))?;
         let numbers = self
             .numbers
             .after(&mut transaction, self.number, self.syncer.is_some())
@@ -381,6 +435,7 @@ impl Journal for FileJournal {
             .commit()
             .map_err(|error| self.explain(NOT_WRITTEN, error))?;
         self.numbers = numbers;
+        self.log.committed();
         if let Some(syncer) = &self.syncer {
             syncer.note_commit();
         }
@@ -389,6 +444,7 @@ impl Journal for FileJournal {
 
     fn rollback(&mut self) {
         self.block.clear();
+        self.log.clear();
         if let Some(transaction) = self.transaction.take() {
             // Where the file fails, so does the next commit.
             let _ = transaction.abort();
@@ -401,6 +457,10 @@ impl Journal for FileJournal {
         };
         syncer.check(&self.path)?;
         sync(&self.database).map_err(|error| self.explain(NOT_WRITTEN, error))
+    }
+
+    fn part(&self) -> Option<&dyn Any> {
+        Some(&self.images)
     }
 }
 
@@ -416,7 +476,7 @@ impl Drop for FileJournal {
 }
 
 /// Hands over tickets with the numbers of their commits.
-fn hand_over(
+pub(super) fn hand_over(
     tickets: &[Ticket],
     mut numbers: &[u64],
     take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,

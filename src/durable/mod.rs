@@ -68,17 +68,25 @@
 //! tickets and rewrites the pages that they fall on, 4 KiB each.
 
 mod file;
+mod image;
 mod journal;
+mod late;
+mod log;
 mod numbers;
+mod peek;
 mod record;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::error::Error;
 use crate::snapshot::Snapshot;
 use crate::store::{self, Store};
+use image::{Refused, Restored, restore};
 use journal::FileJournal;
+use late::{LateJournal, Unchecked};
+
+pub use image::{ImageJob, ImageWritten, image_job};
 
 /// How a durable store behaves.
 ///
@@ -108,6 +116,43 @@ pub struct Options {
     threads: usize,
     cache_bytes: usize,
     creates: bool,
+}
+
+/// How a store was opened.
+///
+/// ```
+/// use ticketdex::durable;
+///
+/// # let folder = std::env::temp_dir().join(format!("ticketdex-opened-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("tickets.redb");
+/// let (store, opened) = durable::Options::new().create(true).open_told(&path)?;
+/// assert_eq!((opened.from_image, opened.replayed), (false, 0));
+/// assert_eq!(opened.refused, Some("there is none"));
+/// # drop(store);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// Whether the segments are those of the image; else every ticket was indexed.
+    pub from_image: bool,
+    /// The tickets that were taken from the database: those that changed since the image, removed ones
+    /// too, or all.
+    pub replayed: u64,
+    /// Why the image was not used, as a clause about it; none where it was.
+    pub refused: Option<&'static str>,
+}
+
+impl Opened {
+    fn without_image(snapshot: &Snapshot, Refused(reason): Refused) -> Opened {
+        Opened {
+            from_image: false,
+            replayed: snapshot.tickets_count(),
+            refused: Some(reason),
+        }
+    }
 }
 
 /// The default size of the cache; a larger one made no measurable difference.
@@ -181,12 +226,50 @@ impl Options {
 
     /// Opens the store in a file, to read and to write it. See [`open`](open()).
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
+        Ok(self.open_told(path)?.0)
+    }
+
+    /// Opens the store as [`open`](Options::open) does, and tells whether that was by its image.
+    pub fn open_told(self, path: impl AsRef<Path>) -> Result<(Store, Opened), Error> {
+        let path = path.as_ref();
+        let refused = match restore(path, &self, true) {
+            Ok(restored) => return Ok(self.open_restored(path.to_owned(), restored)),
+            Err(refused) => refused,
+        };
         let store_options = self.store.clone().threads(self.threads);
-        Store::open(store_options, FileJournal::open(path.as_ref(), &self)?)
+        let store = Store::open(store_options, FileJournal::open(path, &self)?)?;
+        let opened = Opened::without_image(&store.snapshot(), refused);
+        Ok((store, opened))
+    }
+
+    fn open_restored(self, path: PathBuf, restored: Restored) -> (Store, Opened) {
+        let Restored {
+            mut store,
+            file,
+            marks,
+            images,
+            replayed,
+        } = restored;
+        store.attach(LateJournal::new(Unchecked {
+            path,
+            options: self,
+            file,
+            marks,
+            images,
+        }));
+        let opened = Opened {
+            from_image: true,
+            replayed,
+            refused: None,
+        };
+        (store, opened)
     }
 
     /// Reads the tickets of a store in a file that stays as it is. See [`open_read_only`].
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Snapshot, Error> {
+        if let Ok(restored) = restore(path.as_ref(), &self, false) {
+            return Ok(restored.store.snapshot());
+        }
         let store_options = self.store.clone().threads(self.threads);
         let journal = FileJournal::open_read_only(path.as_ref(), &self)?;
         Ok(Store::open(store_options, journal)?.snapshot())

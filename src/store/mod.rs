@@ -46,6 +46,8 @@ mod loaded;
 mod maintainer;
 mod publisher;
 mod replay;
+#[cfg(feature = "durable")]
+mod restore;
 mod tiers;
 
 use std::fmt;

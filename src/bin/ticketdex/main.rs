@@ -28,6 +28,7 @@ mod export;
 mod found;
 mod generate;
 mod get;
+mod image;
 mod import;
 mod input;
 mod interrupt;
