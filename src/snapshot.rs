@@ -59,7 +59,11 @@ impl LiveSegment {
 
     /// Takes a segment with the dead rows, and the bytes of dead texts, that an image has of it.
     #[cfg(feature = "durable")]
-    pub(crate) fn restored(segment: Segment, dead: Tombstones, dead_text_bytes: u64) -> LiveSegment {
+    pub(crate) fn restored(
+        segment: Segment,
+        dead: Tombstones,
+        dead_text_bytes: u64,
+    ) -> LiveSegment {
         LiveSegment {
             segment: Arc::new(segment),
             dead: Arc::new(dead),

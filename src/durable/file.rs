@@ -143,7 +143,9 @@ impl StoreFile {
     /// Gives the lock back where the database could not take its own beside it.
     pub(super) fn hand_lock_over(&self) {
         if cfg!(windows) && self.reader_lock.is_none() {
-            let _ = self.backend.unlock_range(Bound::Unbounded, Bound::Unbounded);
+            let _ = self
+                .backend
+                .unlock_range(Bound::Unbounded, Bound::Unbounded);
         }
     }
 

@@ -172,7 +172,12 @@ impl FileJournal {
         writes: bool,
     ) -> Result<Result<Opened, Error>, NotOpened> {
         let file = StoreFile::open(path, writes)?;
-        Ok(FileJournal::open_database(path, options, file, Marks::default()))
+        Ok(FileJournal::open_database(
+            path,
+            options,
+            file,
+            Marks::default(),
+        ))
     }
 
     /// Opens the database in a file and checks all of it, likewise.

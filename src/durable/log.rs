@@ -390,9 +390,7 @@ impl ChangeLog {
 }
 
 /// Returns the entry of the last commit that left one.
-pub(super) fn last(
-    database: &impl ReadableDatabase,
-) -> Result<Option<(u64, Entry)>, redb::Error> {
+pub(super) fn last(database: &impl ReadableDatabase) -> Result<Option<(u64, Entry)>, redb::Error> {
     let transaction = database.begin_read()?;
     let table = match transaction.open_table(CHANGES) {
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),

@@ -165,3 +165,81 @@ impl ReadSegment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Ticket;
+    use crate::model::names::CustomNames;
+    use crate::segment::builder::SegmentBuilder;
+
+    /// Makes a segment that has every form of column, set, posting and order.
+    fn make(budget: &Arc<Budget>) -> Segment {
+        let mut names = CustomNames::default();
+        names.enter(None, ["Serial", "Rare"]).unwrap();
+        let mut builder = SegmentBuilder::new();
+        for tid in 1..=20_000u64 {
+            let mut ticket = Ticket {
+                tid: tid * 3,
+                status: format!("Status {}", tid % 5),
+                category: format!("category {}", tid % 900 / (1 + tid % 7)),
+                subject: format!("printer {} is on fire, \u{e4}{}", tid % 321, tid),
+                summary: format!("word{} and some that all rows have", tid % 50),
+                ..Ticket::default()
+            };
+            let texts = [(tid % 9, "Serial"), (tid % 2_000, "Rare")];
+            let held = texts.iter().filter(|(rest, _)| *rest == 0);
+            ticket.custom_fields = held
+                .map(|(_, name)| ((*name).to_owned(), format!("{name} {}", tid % 77)))
+                .collect();
+            builder.enter_commit(1 + tid % 2);
+            builder.insert(&[ticket], &names);
+        }
+        builder.seal(budget)
+    }
+
+    fn write(segment: &Segment) -> (Vec<u8>, u64) {
+        let mut bytes = Vec::new();
+        let mut out = StoredWriter::new(&mut bytes);
+        segment.write_to(&mut out).unwrap();
+        let hash = out.hash();
+        (bytes, hash)
+    }
+
+    fn read(bytes: &[u8], hash: u64, budget: &Arc<Budget>) -> io::Result<Segment> {
+        let mut input = bytes;
+        let mut input = StoredReader::new(&mut input, bytes.len() as u64);
+        let read = Segment::read_from(&mut input, None, budget)?;
+        let is_whole = input.is_at_end() && input.hash() == hash;
+        is_whole.then(|| read.trust(budget)).ok_or_else(malformed)
+    }
+
+    #[test]
+    fn a_segment_reads_back_as_it_was() {
+        let budget = Budget::new(None);
+        let segment = make(&budget);
+        let (bytes, hash) = write(&segment);
+        let same = read(&bytes, hash, &budget).unwrap();
+        assert_eq!(same.check_invariants(2), Ok(()));
+        assert_eq!(same.bytes(), segment.bytes());
+        assert_eq!(same.text_bytes(), segment.text_bytes());
+        assert!(write(&same) == (bytes, hash));
+        let matches = same.find_term("fire");
+        assert_eq!(matches.postings_count(), 20_000);
+    }
+
+    #[test]
+    fn bytes_that_are_not_those_written_are_an_error() {
+        let budget = Budget::new(None);
+        let (mut bytes, hash) = write(&make(&budget));
+        let step = bytes.len() / 150;
+        for at in (0..bytes.len()).step_by(step).chain(0..64) {
+            let bit = 1 << (at % 8);
+            bytes[at] ^= bit;
+            assert!(read(&bytes, hash, &budget).is_err(), "byte {at}");
+            bytes[at] ^= bit;
+            assert!(read(&bytes[..at], hash, &budget).is_err(), "{at} bytes");
+        }
+        assert!(read(&bytes, hash, &budget).is_ok());
+    }
+}

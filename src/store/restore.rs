@@ -52,7 +52,10 @@ impl Store {
         removals.shorten(removals_max);
         let base = Snapshot::new(Arc::new(base));
         let mut segments = base.segments().to_vec();
-        bury(&mut segments, changed.iter().filter_map(|&tid| base.find(tid)));
+        bury(
+            &mut segments,
+            changed.iter().filter_map(|&tid| base.find(tid)),
+        );
         segments.extend(since.segments);
         let parts = Parts {
             version: since.version.max(base.version()),

@@ -46,7 +46,6 @@ impl Images {
         // A file that a panic left is in no list.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
 }
 
 /// What an image that is to be written has more than the one that is there.
@@ -213,7 +212,9 @@ impl ImageJob {
             }
             let number = super::new_number();
             let path = SegmentFile::path(folder, number);
-            let part = part::write(&path, |out| live.segment.write_to(out))?;
+            let part = part::write(&path, |out| live.segment.write_to(out));
+            // What a full disk has of it is of no use.
+            let part = part.inspect_err(|_| drop(fs::remove_file(&path)))?;
             let file = SegmentFile {
                 number,
                 written: part,

@@ -127,6 +127,11 @@ impl Manifest {
         self.segments.iter().map(|part| part.file.number)
     }
 
+    /// Returns whether a segment revises another, so that readers make columns of it.
+    pub(super) fn has_revisions(&self) -> bool {
+        self.segments.iter().any(|part| part.base.is_some())
+    }
+
     /// Writes the manifest in the place of the one before.
     pub(super) fn write(&self, folder: &Path) -> io::Result<u64> {
         let mut content = Vec::new();
@@ -196,9 +201,8 @@ impl Manifest {
             read[at] = Some(LiveSegment::restored(segment, dead, part.dead_text_bytes));
         }
         let segments: Vec<LiveSegment> = read.into_iter().flatten().collect();
-        let of_file = |(live, part): (&LiveSegment, &SegmentPart)| {
-            (Arc::downgrade(&live.segment), part.file)
-        };
+        let of_file =
+            |(live, part): (&LiveSegment, &SegmentPart)| (Arc::downgrade(&live.segment), part.file);
         let files = segments.iter().zip(&self.segments).map(of_file).collect();
         let parts = Parts {
             version: self.version,
@@ -234,7 +238,12 @@ fn read_segment(
     budget: &Arc<Budget>,
 ) -> Result<ReadSegment, Unusable> {
     let path = SegmentFile::path(folder, file.number);
-    part::read(&path, file.written, |input| {
+    let read = part::read(&path, file.written, |input| {
         Segment::read_from(input, base, budget)
+    });
+    read.map_err(|unusable| match unusable {
+        // There is an image, and this is gone from it.
+        Unusable::Missing => Unusable::Damaged,
+        unusable => unusable,
     })
 }

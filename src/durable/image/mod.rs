@@ -29,7 +29,7 @@ mod part;
 mod restore;
 
 use std::collections::hash_map::RandomState;
-use std::fs::File;
+use std::fs::{self, File};
 use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,8 +38,9 @@ pub(super) use job::Images;
 pub use job::{ImageJob, ImageWritten, image_job};
 pub(super) use restore::{Refused, Restored, restore};
 
-/// Returns the folder of the image of the store in a file.
+/// Returns the folder of the image of the store in a file, whatever links lead to that.
 pub(super) fn folder(path: &Path) -> PathBuf {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".image");
     path.with_file_name(name)

@@ -33,6 +33,8 @@ const FOREIGN: Refused = Refused("it is of another version or machine");
 const DAMAGED: Refused = Refused("it is damaged");
 const OTHER: Refused = Refused("it is of another store, or of a moment that this one has not had");
 const OLD: Refused = Refused("too much has changed since");
+const REVISED: Refused =
+    Refused("it has tickets that were changed in part, for which a limit of memory has no room");
 const UNREADABLE: Refused = Refused("the store needs to be checked first");
 
 impl From<Unusable> for Refused {
@@ -139,7 +141,9 @@ impl Tail {
         if chain != last.chain {
             return Err(OTHER);
         }
-        let listed = entries.iter().filter_map(|(_, entry)| entry.tickets.as_ref());
+        let listed = entries
+            .iter()
+            .filter_map(|(_, entry)| entry.tickets.as_ref());
         Ok(Tail {
             numbers,
             chain,
@@ -190,6 +194,9 @@ fn restore_onto(
 ) -> Result<(Store, Marks, Images, u64), Refused> {
     let mut store = Store::new(options.store.clone());
     let version = manifest.version;
+    if manifest.has_revisions() && !store.budget().is_unlimited() {
+        return Err(REVISED);
+    }
     let (parts, files) = manifest.load(folder, store.budget())?;
     let mut refused = None;
     let mut replayed = 0;
