@@ -460,6 +460,35 @@ fn an_image_is_of_no_use_once_everything_was_replaced() {
 }
 
 #[test]
+fn a_limit_of_memory_has_no_use_for_an_image_with_revisions() {
+    let folder = Folder::new("image_limit");
+    let path = folder.store();
+    let own = || Options::default().commit_rows_max(4);
+    let mut store = options().store(own()).open(&path).unwrap();
+    store
+        .commit(put((1..=20).map(|tid| plain(tid, "Open"))))
+        .unwrap();
+    write_image(&store);
+    drop(store);
+    let limited = || options().store(own().memory_bytes_max(1 << 20));
+    let (mut store, opened) = limited().open_told(&path).unwrap();
+    assert!(opened.from_image);
+    store.commit(remove(1)).unwrap();
+    drop(store);
+    let mut store = options().store(own()).open(&path).unwrap();
+    let mut batch = Batch::new();
+    batch.patch(7, Patch::new().set(Field::Status, "Patched"));
+    store.commit(batch).unwrap();
+    write_image(&store);
+    let expected = everything(&store.snapshot());
+    drop(store);
+    let (store, opened) = limited().open_told(&path).unwrap();
+    assert!(!opened.from_image && opened.refused.unwrap().contains("a limit of memory"));
+    assert!(everything(&store.snapshot()) == expected);
+    assert!(open(&path).1.from_image);
+}
+
+#[test]
 fn a_store_without_a_chain_has_no_image_until_it_is_written() {
     const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
     let folder = Folder::new("image_chain");
