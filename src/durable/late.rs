@@ -25,8 +25,8 @@ use super::log::Marks;
 use crate::journal::{Change, Journal};
 use crate::model::error::{Error, ErrorKind};
 
-const REFUSED: &str = "the store takes no commits, since its file turned out to be damaged when it was \
-                       checked before the first; it can be read";
+const REFUSED: &str = "takes no commits, since it was found damaged, or could not be checked, before the first; \
+                       the store can be read";
 
 /// What is needed to check a database and to open it.
 #[derive(Clone)]

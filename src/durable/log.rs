@@ -5,12 +5,13 @@
 //! without a look at every ticket, and whether the image is of an earlier moment of the very same tickets
 //! must be known for certain. So every commit leaves an entry in a table: the tickets that it
 //! put, each with the hash of its record, those that it removed, the names that entered, and the *chain*: a
-//! hash of all that and of the chain before it. Two stores have the same chain only if they have gone the same
-//! way, so an image with the chain of an entry is an image of that commit, whatever copies were made and put back.
+//! hash of all that and of the chain before it. Two stores have the same chain only if they have gone
+//! the same way, so an image with the chain of an entry is an image of that commit, whatever copies
+//! were made and put back.
 //!
 //! Entries are kept only as long as an image needs them: those after the commit of the last image
-//! that was written, up to [`LISTED_MAX`] tickets. A store without an image has the entry of its last commit
-//! alone, with nothing but the chain in it.
+//! that was written, up to [`LISTED_MAX`] tickets. A store without an image has the entry of its last
+//! commit alone, with nothing but the chain in it.
 //!
 //! # Invariants
 //!

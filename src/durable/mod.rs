@@ -31,9 +31,9 @@
 //! # The image
 //!
 //! [`image_job`] gives a job that writes the segments of a store as they lie in memory to files beside the
-//! database, in a folder of its name with `.image` behind. Opening then reads these and indexes only the tickets
-//! that have changed since, which commits list in the database for the purpose. It costs disk as much as
-//! the store takes in memory, and a commit 16 bytes a ticket.
+//! database, in a folder of its name with `.image` behind. Opening then reads these and indexes only
+//! the tickets that have changed since, which commits list in the database for the purpose. It costs
+//! disk as much as the store takes in memory, and a commit 16 bytes a ticket.
 //!
 //! **The image is a cache**: it may be deleted at any time, and a kill while it is written harms
 //! nothing. It is used only where every file has the hash that it was written with, by this version of the
@@ -44,9 +44,9 @@
 //! **The check of the database comes later**: opening from an image reads few of its pages, each
 //! record compared with a hash, and all of it is checked before the first commit. With
 //! [`Options::threads`] above one a thread does that at once, and a commit waits for its end; without, the
-//! first commit does it. A damaged database then takes no commit and stays as it is. The look at the few pages
-//! expects the database to panic where it is damaged, which is caught where panics unwind; what such a panic
-//! prints goes to standard error all the same.
+//! first commit does it. A damaged database then takes no commit and stays as it is. The look at the
+//! few pages expects the database to panic where it is damaged, which is caught where panics unwind;
+//! what such a panic prints goes to standard error all the same.
 //!
 //! # Which database
 //!
@@ -98,6 +98,7 @@ mod log;
 mod numbers;
 mod peek;
 mod record;
+mod restore;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -105,9 +106,9 @@ use std::time::Duration;
 use crate::model::error::Error;
 use crate::snapshot::Snapshot;
 use crate::store::{self, Store};
-use image::{Refused, Restored, restore};
 use journal::FileJournal;
 use late::{LateJournal, Unchecked};
+use restore::{Refused, Restored, restore};
 
 pub use image::{ImageJob, ImageWritten, image_job};
 
@@ -232,7 +233,8 @@ impl Options {
     /// Sets how many threads opening may use, with the caller's own; 0 and 1 start none.
     ///
     /// Three are of use: one indexes columns, one words, one reads the file. After an opening from an image
-    /// one of them checks the database, and may still do so when this has returned.
+    /// one of them checks the database, and may still do so when this has returned: a commit waits
+    /// for its end, and so does dropping the store.
     #[must_use]
     pub fn threads(mut self, count: usize) -> Options {
         self.threads = count;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::manifest::{Manifest, SegmentFile};
+use super::manifest::{Files, Manifest, SegmentFile};
 use super::part;
 use crate::durable::log::Marks;
 use crate::model::error::{Error, ErrorKind};
@@ -21,11 +21,9 @@ const NOT_WRITTEN: &str = "the image of the store cannot be written; the store i
 pub(in crate::durable) struct Images {
     folder: PathBuf,
     marks: Marks,
+    /// Those of the image that is there.
     files: Arc<Mutex<Files>>,
 }
-
-/// The segments whose files are there.
-type Files = Vec<(Weak<Segment>, SegmentFile)>;
 
 impl Images {
     /// Knows nothing of an image in the folder.
@@ -38,7 +36,7 @@ impl Images {
     }
 
     /// Takes note of the files of the image that the store was opened from.
-    pub(super) fn opened(&self, files: Files) {
+    pub(in crate::durable) fn opened(&self, files: Files) {
         *self.lock() = files;
     }
 
@@ -82,10 +80,10 @@ pub struct ImageWritten {
 
 /// Returns what writes the image of a store, where the one that is there is of an earlier version.
 ///
-/// An image is a copy of the segments beside the store's file, in a folder of its name with `.image` behind.
-/// A store that has one opens in a fraction of the time: it reads the copy, and indexes only what has
-/// changed since. Nothing is lost with an image: it may be deleted at any time, and one that is not
-/// whole, or is of another store or moment, is not used.
+/// An image is a copy of the segments beside the store's file, in a folder of its name with `.image`
+/// behind. A store that has one opens in a fraction of the time: it reads the copy, and indexes only
+/// what has changed since. Nothing is lost with an image: it may be deleted at any time, and one that
+/// is not whole, or is of another store or moment, is not used.
 ///
 /// None is returned for a store in memory, for one that has the image of its version, and for one whose
 /// file was written by an earlier version of the crate, until its first commit.

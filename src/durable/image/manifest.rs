@@ -30,7 +30,7 @@ const NO_BASE: u64 = u64::MAX;
 
 /// The file of a segment: its number, and what was written to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SegmentFile {
+pub(in crate::durable) struct SegmentFile {
     pub(super) number: u64,
     pub(super) written: Written,
 }
@@ -41,6 +41,9 @@ impl SegmentFile {
         folder.join(format!("{number:016x}.segment"))
     }
 }
+
+/// The segments that have files.
+pub(in crate::durable) type Files = Vec<(Weak<Segment>, SegmentFile)>;
 
 /// What a manifest says of a segment.
 #[derive(Debug)]
@@ -54,10 +57,10 @@ struct SegmentPart {
 
 /// What an image consists of.
 #[derive(Debug)]
-pub(super) struct Manifest {
+pub(in crate::durable) struct Manifest {
     /// Of the commit whose tickets the image has.
-    pub(super) version: u64,
-    pub(super) chain: u64,
+    pub(in crate::durable) version: u64,
+    pub(in crate::durable) chain: u64,
     names: Vec<String>,
     forgotten: u64,
     /// The number of the commit and the ticket of each removal.
@@ -128,7 +131,7 @@ impl Manifest {
     }
 
     /// Returns whether a segment revises another, so that readers make columns of it.
-    pub(super) fn has_revisions(&self) -> bool {
+    pub(in crate::durable) fn has_revisions(&self) -> bool {
         self.segments.iter().any(|part| part.base.is_some())
     }
 
@@ -152,7 +155,7 @@ impl Manifest {
     }
 
     /// Reads the manifest of a folder.
-    pub(super) fn read(folder: &Path) -> Result<Manifest, Unusable> {
+    pub(in crate::durable) fn read(folder: &Path) -> Result<Manifest, Unusable> {
         let content = part::read_sealed(&folder.join(NAME))?;
         let mut bytes = &*content;
         let mut input = StoredReader::new(&mut bytes, content.len() as u64);
@@ -175,11 +178,11 @@ impl Manifest {
 
     /// Reads the segments, and makes the snapshot that was written; with it comes the file of each
     /// segment.
-    pub(super) fn load(
+    pub(in crate::durable) fn load(
         self,
         folder: &Path,
         budget: &Arc<Budget>,
-    ) -> Result<(Parts, Vec<(Weak<Segment>, SegmentFile)>), Unusable> {
+    ) -> Result<(Parts, Files), Unusable> {
         let mut read: Vec<Option<LiveSegment>> = Vec::new();
         read.resize_with(self.segments.len(), || None);
         // What is revised comes before its revisions.

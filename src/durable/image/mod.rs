@@ -9,7 +9,8 @@
 //! * [`part`]: one file, with its head and its hash.
 //! * [`manifest`]: which files make the image, and what a snapshot has besides segments.
 //! * [`job`]: writing.
-//! * [`restore`]: reading, and what has changed since.
+//!
+//! Reading it, and what has changed since, is [`restore`](super::restore).
 //!
 //! # Invariants
 //!
@@ -26,7 +27,6 @@
 mod job;
 mod manifest;
 mod part;
-mod restore;
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
@@ -36,7 +36,8 @@ use std::path::{Path, PathBuf};
 
 pub(super) use job::Images;
 pub use job::{ImageJob, ImageWritten, image_job};
-pub(super) use restore::{Refused, Restored, restore};
+pub(super) use manifest::Manifest;
+pub(super) use part::Unusable;
 
 /// Returns the folder of the image of the store in a file, whatever links lead to that.
 pub(super) fn folder(path: &Path) -> PathBuf {

@@ -23,7 +23,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// Why an image is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
+pub(in crate::durable) enum Unusable {
     /// There is no such file.
     Missing,
     /// The file is of another version of the crate, of another machine, or no part at all.

@@ -6,16 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::job::Images;
-use super::manifest::Manifest;
-use super::part::Unusable;
-use crate::durable::Options;
-use crate::durable::file::StoreFile;
-use crate::durable::journal::hand_over;
-use crate::durable::log::{Entry, Listed, Mark, Marks};
-use crate::durable::numbers::Numbers;
-use crate::durable::peek::Peek;
-use crate::durable::record::decode_into;
+use super::Options;
+use super::file::StoreFile;
+use super::image::{self, Images, Manifest, Unusable};
+use super::journal::hand_over;
+use super::log::{Entry, Listed, Mark, Marks};
+use super::numbers::Numbers;
+use super::peek::Peek;
+use super::record::decode_into;
 use crate::journal::Change;
 use crate::model::Ticket;
 use crate::model::error::Error;
@@ -26,7 +24,7 @@ const BLOCK_TICKETS: usize = 1024;
 
 /// Why an image was not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::durable) struct Refused(pub(in crate::durable) &'static str);
+pub(super) struct Refused(pub(super) &'static str);
 
 const NONE: Refused = Refused("there is none");
 const FOREIGN: Refused = Refused("it is of another version or machine");
@@ -60,13 +58,13 @@ impl From<Error> for Refused {
 }
 
 /// A store that was made of an image, with what its journal needs.
-pub(in crate::durable) struct Restored {
-    pub(in crate::durable) store: Store,
-    pub(in crate::durable) file: Arc<StoreFile>,
-    pub(in crate::durable) marks: Marks,
-    pub(in crate::durable) images: Images,
+pub(super) struct Restored {
+    pub(super) store: Store,
+    pub(super) file: Arc<StoreFile>,
+    pub(super) marks: Marks,
+    pub(super) images: Images,
     /// The tickets that were put on top of the image, or taken from it.
-    pub(in crate::durable) replayed: u64,
+    pub(super) replayed: u64,
 }
 
 impl fmt::Debug for Restored {
@@ -81,12 +79,8 @@ impl fmt::Debug for Restored {
 /// Makes a store of its image and what has changed since, if all of that is certain.
 ///
 /// Where it is not, the file is as if it had not been looked at.
-pub(in crate::durable) fn restore(
-    path: &Path,
-    options: &Options,
-    writes: bool,
-) -> Result<Restored, Refused> {
-    let folder = super::folder(path);
+pub(super) fn restore(path: &Path, options: &Options, writes: bool) -> Result<Restored, Refused> {
+    let folder = image::folder(path);
     let manifest = Manifest::read(&folder)?;
     // Whoever opens the file next finds out what is wrong with it.
     let file = StoreFile::open(path, writes).map_err(|_| UNREADABLE)?;
