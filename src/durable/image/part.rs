@@ -3,7 +3,7 @@
 //! # Invariants
 //!
 //! * A file is read only if its head is the one that this build of the crate writes on this machine:
-//!   the format, the version of the crate, the byte order and the width of a pointer.
+//!   the format, the versions of the crate and of Unicode, the byte order and the width of a pointer.
 //! * What is read is handed on only once its hash is the expected one.
 
 use std::fs::File;
@@ -54,6 +54,9 @@ fn head() -> Vec<u8> {
     head.extend_from_slice(&BYTE_ORDER.to_ne_bytes());
     head.extend_from_slice(&FORMAT.to_le_bytes());
     head.extend_from_slice(&usize::BITS.to_le_bytes());
+    // What folds alike, and so the order of texts, is the standard library's to say.
+    let (major, minor, update) = char::UNICODE_VERSION;
+    head.extend_from_slice(&[major, minor, update]);
     let version = env!("CARGO_PKG_VERSION").as_bytes();
     head.push(version.len() as u8);
     head.extend_from_slice(version);
