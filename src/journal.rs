@@ -16,6 +16,7 @@
 //! One call a change, one a commit. A load appends a block of tickets at a time as it reads,
 //! so a journal that holds in memory what is not committed holds the whole load.
 
+use std::any::Any;
 use std::fmt::{self, Debug};
 
 use crate::model::Ticket;
@@ -200,6 +201,12 @@ pub trait Journal: Debug + Send {
     /// The journal's own, also that of an earlier commit that turned out to be lost.
     fn sync(&mut self) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Returns what the journal has for those who know it.
+    #[doc(hidden)]
+    fn part(&self) -> Option<&dyn Any> {
+        None
     }
 }
 

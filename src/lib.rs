@@ -157,7 +157,7 @@
 //! |---|---|
 //! | `cli` | the command `ticketdex`, with `csv`, `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook, unicode-width |
 //! | `csv` | tickets from CSV, with a mapping of its columns; csv-core |
-//! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex |
+//! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex, bytemuck, twox-hash |
 //! | `http` | `get_tickets` over HTTP, with `cli` the command `serve`; axum, hyper, tokio |
 //! | `reference` | the specification, executable: the slow twin that tests compare with |
 //! | `synth` | seeded tickets and requests that look like those of nine kinds of help desk |

@@ -59,6 +59,26 @@ impl LiveSegment {
         }
     }
 
+    /// Takes a segment with the dead rows, and the bytes of dead texts, that an image has of it.
+    #[cfg(feature = "durable")]
+    pub(crate) fn restored(
+        segment: Segment,
+        dead: Tombstones,
+        dead_text_bytes: u64,
+    ) -> LiveSegment {
+        LiveSegment {
+            segment: Arc::new(segment),
+            dead: Arc::new(dead),
+            dead_text_bytes,
+        }
+    }
+
+    /// Returns the bytes of long texts that no ticket has any more.
+    #[cfg(feature = "durable")]
+    pub(crate) fn dead_text_bytes(&self) -> u64 {
+        self.dead_text_bytes
+    }
+
     /// Marks a row dead whose ticket has its long texts all the same: the row was revised.
     pub(crate) fn mark_dead(&mut self, row: u32) {
         Arc::make_mut(&mut self.dead).insert(row);

@@ -65,6 +65,8 @@ pub(super) struct StoreFile {
     /// The handle whose lock keeps writers away from a file that is only read: the locks of the
     /// database need a right to write.
     reader_lock: Option<File>,
+    /// The handle by which a file that is written is locked before the database does that.
+    writer_lock: Option<File>,
     is_held: AtomicBool,
     held: Mutex<Held>,
 }
@@ -88,19 +90,25 @@ impl StoreFile {
         look(&mut file, metadata.len())?;
         if writes {
             let file = OpenOptions::new().read(true).write(true).open(path)?;
-            return StoreFile::of(file, None).map_err(NotOpened::Io);
+            return StoreFile::of(file, writes).map_err(NotOpened::Io);
         }
         lock_shared(&file)?;
-        let lock = file.try_clone().map_err(NotOpened::Io)?;
-        StoreFile::of(file, Some(lock)).map_err(NotOpened::Io)
+        StoreFile::of(file, writes).map_err(NotOpened::Io)
     }
 
-    fn of(file: File, reader_lock: Option<File>) -> io::Result<Arc<StoreFile>> {
+    fn of(file: File, writes: bool) -> io::Result<Arc<StoreFile>> {
+        let lock = file.try_clone()?;
+        let (reader_lock, writer_lock) = if writes {
+            (None, Some(lock))
+        } else {
+            (Some(lock), None)
+        };
         let bytes = file.metadata()?.len();
         let backend = FileBackend::new(file).map_err(io::Error::other)?;
         Ok(Arc::new(StoreFile {
             backend,
             reader_lock,
+            writer_lock,
             is_held: AtomicBool::new(true),
             held: Mutex::new(Held {
                 pages: BTreeMap::new(),
@@ -132,6 +140,44 @@ impl StoreFile {
         Ok(())
     }
 
+    /// Locks the file as a database does that is about to write it; false where another has it open.
+    pub(super) fn lock(&self) -> bool {
+        let Some(lock) = &self.writer_lock else {
+            return true;
+        };
+        // Readers have the whole file locked, and other databases ranges of it. Where there are no
+        // locks, the database does without them too.
+        let whole = (Bound::Unbounded, Bound::Unbounded);
+        let range = || self.backend.try_lock_range(whole.0, whole.1);
+        !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) && !matches!(range(), Ok(false))
+    }
+
+    /// Gives the lock back where the database could not take its own beside it.
+    pub(super) fn hand_lock_over(&self) {
+        if cfg!(windows) {
+            self.unlock();
+        }
+    }
+
+    fn unlock(&self) {
+        // What cannot be unlocked is so once the file is closed.
+        let _ = self.backend.close();
+        let locks = [&self.reader_lock, &self.writer_lock];
+        for lock in locks.into_iter().flatten() {
+            let _ = lock.unlock();
+        }
+    }
+
+    /// Reads bytes as a database does that has written nothing.
+    pub(super) fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.backend.read(at, out)
+    }
+
+    /// Returns how many bytes there are.
+    pub(super) fn bytes(&self) -> io::Result<u64> {
+        self.backend.len()
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         // What is held is replaced as a whole, so a panic elsewhere leaves it whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -139,6 +185,13 @@ impl StoreFile {
 
     fn is_held(&self) -> bool {
         self.is_held.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for StoreFile {
+    fn drop(&mut self) {
+        // A process that is just being started holds the file too, and would keep it locked.
+        self.unlock();
     }
 }
 

@@ -1,10 +1,10 @@
 //! The journal of a durable store: its changes as transactions of the database.
 //!
-//! This file, [`numbers`](super::numbers), [`backup`](super::backup) and [`check`](super::check) name the
-//! database, and no other does. Changes are gathered into blocks, so that a
-//! load opens the tables once a block and holds no more than one; the database itself
-//! writes what its cache cannot hold to free pages of the file, where only the commit makes
-//! it count.
+//! This file, [`numbers`](super::numbers), [`log`](super::log), [`peek`](super::peek),
+//! [`backup`](super::backup) and [`check`](super::check) name the database, and no other does. Changes
+//! are gathered into blocks, so that a load opens the tables once a block and holds no more than one;
+//! the database itself writes what its cache cannot hold to free pages of the file, where only the
+//! commit makes it count.
 //!
 //! # Invariants
 //!
@@ -12,6 +12,7 @@
 //!   is whole or was never acknowledged, and damage to it is told from a torn write.
 //! * The database is shared with the thread that syncs it, and with nothing else.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -28,6 +29,8 @@ use redb::{
 
 use super::Options;
 use super::file::{self, Backend, NotOpened, StoreFile};
+use super::image::{self, Images};
+use super::log::{ChangeLog, Marks};
 use super::numbers::{self, FORMAT, Numbers};
 use super::record::{Encoder, decode_into};
 use crate::journal::{Change, Journal};
@@ -68,6 +71,8 @@ pub(super) struct FileJournal {
     numbers: Numbers,
     /// The number of the current transaction.
     number: u64,
+    log: ChangeLog,
+    images: Images,
     block: Block,
     transaction: Option<WriteTransaction>,
     syncer: Option<Syncer>,
@@ -84,8 +89,8 @@ impl fmt::Debug for FileJournal {
     }
 }
 
-/// A file, the database in it, and what that says of itself.
-type Opened = (Arc<StoreFile>, Database, Numbers);
+/// A file, the database in it, what that says of itself, and the log of its changes.
+type Opened = (Arc<StoreFile>, Database, Numbers, ChangeLog);
 
 /// Changes that the transaction has not been told of.
 #[derive(Debug, Default)]
@@ -125,13 +130,32 @@ impl FileJournal {
             opened => opened,
         };
         let opened = opened.map_err(|reason| refuse(path, reason))??;
+        FileJournal::of(path, options, opened).synced(options)
+    }
+
+    /// Opens the store in a file that is locked already, and goes on from what is known of it.
+    pub(super) fn open_locked(
+        path: &Path,
+        options: &Options,
+        file: Arc<StoreFile>,
+        marks: Marks,
+        images: Images,
+    ) -> Result<FileJournal, Error> {
+        file.hand_lock_over();
+        let opened = FileJournal::open_database(path, options, file, marks)?;
         let mut journal = FileJournal::of(path, options, opened);
+        journal.images = images;
+        journal.synced(options)
+    }
+
+    /// Starts the thread that syncs, where commits do not.
+    fn synced(mut self, options: &Options) -> Result<FileJournal, Error> {
         let syncer = options
             .at_risk
-            .map(|time| Syncer::start(path, &journal.database, time))
+            .map(|time| Syncer::start(&self.path, &self.database, time))
             .transpose()?;
-        journal.syncer = syncer;
-        Ok(journal)
+        self.syncer = syncer;
+        Ok(self)
     }
 
     /// Opens the store in a file that stays as it is; nothing may be committed to it.
@@ -156,18 +180,36 @@ impl FileJournal {
         writes: bool,
     ) -> Result<Result<Opened, Error>, NotOpened> {
         let file = StoreFile::open(path, writes)?;
+        Ok(FileJournal::open_database(
+            path,
+            options,
+            file,
+            Marks::default(),
+        ))
+    }
+
+    /// Opens the database in a file and checks all of it, likewise.
+    fn open_database(
+        path: &Path,
+        options: &Options,
+        file: Arc<StoreFile>,
+        marks: Marks,
+    ) -> Result<Opened, Error> {
         let opened = Builder::new()
             .set_cache_size(options.cache_bytes)
             .set_check_integrity_on_open(true)
             .create_with_backend(Backend(Arc::clone(&file)));
         let database = match opened {
             Ok(database) => database,
-            Err(error) => return Ok(Err(explain(path, NOT_OPENED, error.into()))),
+            Err(error) => return Err(explain(path, NOT_OPENED, error.into())),
         };
-        Ok(check_format(path, &database).map(|numbers| (file, database, numbers)))
+        let numbers = check_format(path, &database)?;
+        let log = ChangeLog::of(&database, numbers.commit(), marks);
+        let log = log.map_err(|error| explain(path, NOT_OPENED, error))?;
+        Ok((file, database, numbers, log))
     }
 
-    fn of(path: &Path, options: &Options, (file, database, numbers): Opened) -> FileJournal {
+    fn of(path: &Path, options: &Options, (file, database, numbers, log): Opened) -> FileJournal {
         FileJournal {
             file,
             path: path.to_owned(),
@@ -175,6 +217,8 @@ impl FileJournal {
             encoder: Encoder::default(),
             numbers,
             number: numbers.last(),
+            images: Images::new(image::folder(path), log.marks().clone()),
+            log,
             block: Block::default(),
             transaction: None,
             syncer: None,
@@ -225,6 +269,7 @@ impl FileJournal {
             let Block { bytes, changes } = &mut self.block;
             let start = bytes.len();
             self.encoder.encode(ticket, self.number, bytes);
+            self.log.put(ticket.tid, &bytes[start..]);
             changes.push(BlockChange::Put(ticket.tid, start..bytes.len()));
             self.flush_full()?;
         }
@@ -358,11 +403,21 @@ impl Journal for FileJournal {
                 self.number = number;
                 changes.push(BlockChange::Commit(number));
             }
-            Change::Name(name) => changes.push(BlockChange::Name(name.to_owned())),
-            Change::Forget(number) => changes.push(BlockChange::Forget(number)),
+            Change::Name(name) => {
+                self.log.name(name);
+                changes.push(BlockChange::Name(name.to_owned()));
+            }
+            Change::Forget(number) => {
+                self.log.forget(number);
+                changes.push(BlockChange::Forget(number));
+            }
             Change::Put(tickets) => return self.append_tickets(tickets),
-            Change::Remove(tid) => changes.push(BlockChange::Remove(tid)),
+            Change::Remove(tid) => {
+                self.log.remove(tid);
+                changes.push(BlockChange::Remove(tid));
+            }
             Change::RemoveAll => {
+                self.log.remove_all();
                 return self
                     .remove_all()
                     .map_err(|error| self.explain(NOT_WRITTEN, error));
@@ -382,6 +437,9 @@ impl Journal for FileJournal {
         let Some(mut transaction) = self.transaction.take() else {
             return Ok(());
         };
+        self.log
+            .write(&transaction, self.number)
+            .map_err(|error| self.explain(NOT_WRITTEN, error))?;
         let numbers = self
             .numbers
             .after(&mut transaction, self.number, self.syncer.is_some())
@@ -390,6 +448,7 @@ impl Journal for FileJournal {
             .commit()
             .map_err(|error| self.explain(NOT_WRITTEN, error))?;
         self.numbers = numbers;
+        self.log.committed();
         if let Some(syncer) = &self.syncer {
             syncer.note_commit();
         }
@@ -398,6 +457,7 @@ impl Journal for FileJournal {
 
     fn rollback(&mut self) {
         self.block.clear();
+        self.log.clear();
         if let Some(transaction) = self.transaction.take() {
             // Where the file fails, so does the next commit.
             let _ = transaction.abort();
@@ -410,6 +470,10 @@ impl Journal for FileJournal {
         };
         syncer.check(&self.path)?;
         sync(&self.database).map_err(|error| self.explain(NOT_WRITTEN, error))
+    }
+
+    fn part(&self) -> Option<&dyn Any> {
+        Some(&self.images)
     }
 }
 
@@ -425,7 +489,7 @@ impl Drop for FileJournal {
 }
 
 /// Hands over tickets with the numbers of their commits.
-fn hand_over(
+pub(super) fn hand_over(
     tickets: &[Ticket],
     mut numbers: &[u64],
     take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,

@@ -4,7 +4,8 @@
 //! that names them have been synced, and a crash of the process, of the system or of the power
 //! leaves them there. **Half a batch is never found**: whatever was being committed is
 //! there whole or not at all, loads of any size included. **What is damaged is not
-//! believed**: opening reads the whole file and checks every page against its checksum, so
+//! believed**: opening reads the whole file and checks every page against its checksum (from an image,
+//! what it reads, and the whole file before the first commit), so
 //! a torn, changed or foreign file is an error and never a wrong answer. (After a crash one
 //! bit of the file tells whether its last commit was finished, and has only itself as a witness.) **A failed write
 //! costs no reader anything**: snapshots answer as before; the store refuses further
@@ -20,8 +21,8 @@
 //! byte that makes them count. Single commits are as quick as the disk syncs; batches
 //! share the wait, and so do threads that commit by a [`Committer`](crate::Committer).
 //! [`Options::may_lose`] trades the promise for not waiting, and says how much it puts at risk.
-//! **Opening reads everything** and indexes it: the file holds
-//! tickets and no index, so no index can be out of step with it. **One process at a time**
+//! **Opening reads everything** and indexes it, since the file holds tickets and no index, unless the
+//! store has an image. **One process at a time**
 //! has a store open to write it; any number may read it while nobody writes. **The file grows** by
 //! what a commit writes: a replaced page is reused, but not returned to the disk.
 //!
@@ -34,6 +35,26 @@
 //! redb has a mode in which processes may read what another one writes. It is not used: who reads in
 //! that mode cannot check the pages first, and a damaged one may end the process; a commit writes
 //! once more; and none may return before it is on disk, which [`Options::may_lose`] is for.
+//!
+//! # The image
+//!
+//! [`image_job`] gives a job that writes the segments of a store as they lie in memory to files beside the
+//! database, in a folder of its name with `.image` behind. Opening then reads these and indexes only
+//! the tickets that have changed since, which commits list in the database for the purpose. It costs
+//! disk as much as the store takes in memory, and a commit 16 bytes a ticket.
+//!
+//! **The image is a cache**: it may be deleted at any time, and a kill while it is written harms
+//! nothing. It is used only where every file has the hash that it was written with, by this version of the
+//! crate on this kind of machine, and where a hash over all that each commit did says that the
+//! database has gone through the very moment that the image is of. [`Options::open_told`] tells
+//! whether it was used, and why not.
+//!
+//! **The check of the database comes later**: opening from an image reads few of its pages, each
+//! record compared with a hash, and all of it is checked before the first commit. With
+//! [`Options::threads`] above one a thread does that at once, and a commit waits for its end; without, the
+//! first commit does it. A damaged database then takes no commit and stays as it is. The look at the
+//! few pages expects the database to panic where it is damaged, which is caught where panics unwind;
+//! what such a panic prints goes to standard error all the same.
 //!
 //! # Which database
 //!
@@ -59,7 +80,8 @@
 //!
 //! * The file holds a record of its format's number, the names in the order in which they
 //!   entered, one record a ticket (the folder's `record`), by tid, with the number of the commit
-//!   that put it, the number of the last commit, and the latest removals (`numbers`).
+//!   that put it, the number of the last commit, and the latest removals (`numbers`), and what the
+//!   commits after the image changed (`log`).
 //! * No number of a commit is given twice, whatever crashes: where commits are at risk, some are
 //!   passed over, and then no removal before is told of.
 //! * Each commit is one transaction of the database, in two phases: the last one that
@@ -73,23 +95,33 @@
 //!
 //! # Cost
 //!
-//! Opening is linear in the file: reading it twice, then indexing. A commit encodes its
+//! Opening is linear in the file: reading it twice, then indexing. From an image it is a copy of the
+//! segments, and indexing what has changed since. A commit encodes its
 //! tickets and rewrites the pages that they fall on, 4 KiB each.
 
 mod backup;
 mod check;
 mod file;
+mod image;
 mod journal;
+mod late;
+mod log;
 mod numbers;
+mod peek;
 mod record;
+mod restore;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::error::Error;
 use crate::snapshot::Snapshot;
 use crate::store::{self, Store};
 use journal::FileJournal;
+use late::{LateJournal, Unchecked};
+use restore::{Refused, Restored, restore};
+
+pub use image::{ImageJob, ImageWritten, image_job};
 
 pub use backup::{BackedUp, Backup, BackupProgress, backup};
 pub use check::{Checked, check};
@@ -122,6 +154,43 @@ pub struct Options {
     threads: usize,
     cache_bytes: usize,
     creates: bool,
+}
+
+/// How a store was opened.
+///
+/// ```
+/// use ticketdex::durable;
+///
+/// # let folder = std::env::temp_dir().join(format!("ticketdex-opened-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("tickets.redb");
+/// let (store, opened) = durable::Options::new().create(true).open_told(&path)?;
+/// assert_eq!((opened.from_image, opened.replayed), (false, 0));
+/// assert_eq!(opened.refused, Some("there is none"));
+/// # drop(store);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// Whether the segments are those of the image; else every ticket was indexed.
+    pub from_image: bool,
+    /// The tickets that were taken from the database: those that changed since the image, removed ones
+    /// too, or all.
+    pub replayed: u64,
+    /// Why the image was not used, as a clause about it; none where it was.
+    pub refused: Option<&'static str>,
+}
+
+impl Opened {
+    fn without_image(snapshot: &Snapshot, Refused(reason): Refused) -> Opened {
+        Opened {
+            from_image: false,
+            replayed: snapshot.tickets_count(),
+            refused: Some(reason),
+        }
+    }
 }
 
 /// The default size of the cache; a larger one made no measurable difference.
@@ -177,7 +246,9 @@ impl Options {
 
     /// Sets how many threads opening may use, with the caller's own; 0 and 1 start none.
     ///
-    /// Three are of use: one indexes columns, one words, one reads the file.
+    /// Three are of use: one indexes columns, one words, one reads the file. After an opening from an image
+    /// one of them checks the database, and may still do so when this has returned: a commit waits
+    /// for its end, and so does dropping the store.
     #[must_use]
     pub fn threads(mut self, count: usize) -> Options {
         self.threads = count;
@@ -195,12 +266,52 @@ impl Options {
 
     /// Opens the store in a file, to read and to write it. See [`open`](open()).
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
+        Ok(self.open_told(path)?.0)
+    }
+
+    /// Opens the store as [`open`](Options::open) does, and tells whether that was from its image.
+    ///
+    /// Errors and cost are those of [`open`](open()).
+    pub fn open_told(self, path: impl AsRef<Path>) -> Result<(Store, Opened), Error> {
+        let path = path.as_ref();
+        let refused = match restore(path, &self, true) {
+            Ok(restored) => return Ok(self.open_restored(path.to_owned(), restored)),
+            Err(refused) => refused,
+        };
         let store_options = self.store.clone().threads(self.threads);
-        Store::open(store_options, FileJournal::open(path.as_ref(), &self)?)
+        let store = Store::open(store_options, FileJournal::open(path, &self)?)?;
+        let opened = Opened::without_image(&store.snapshot(), refused);
+        Ok((store, opened))
+    }
+
+    fn open_restored(self, path: PathBuf, restored: Restored) -> (Store, Opened) {
+        let Restored {
+            mut store,
+            file,
+            marks,
+            images,
+            replayed,
+        } = restored;
+        store.attach(LateJournal::new(Unchecked {
+            path,
+            options: self,
+            file,
+            marks,
+            images,
+        }));
+        let opened = Opened {
+            from_image: true,
+            replayed,
+            refused: None,
+        };
+        (store, opened)
     }
 
     /// Reads the tickets of a store in a file that stays as it is. See [`open_read_only`].
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Snapshot, Error> {
+        if let Ok(restored) = restore(path.as_ref(), &self, false) {
+            return Ok(restored.store.snapshot());
+        }
         let store_options = self.store.clone().threads(self.threads);
         let journal = FileJournal::open_read_only(path.as_ref(), &self)?;
         Ok(Store::open(store_options, journal)?.snapshot())
@@ -222,7 +333,8 @@ impl Options {
 ///
 /// # Cost
 ///
-/// Linear in the file: it is read twice, then indexed.
+/// Linear in the file: it is read twice, then indexed. Where the store has an image ([`image_job`]) it is
+/// a copy of that, and the first commit is linear in the file, which it checks.
 ///
 /// # Examples
 ///

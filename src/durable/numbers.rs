@@ -45,7 +45,7 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// Reads them; none in a database without a table, format 0 in another's.
-    pub(super) fn read(database: &Database) -> Result<Option<Numbers>, redb::Error> {
+    pub(super) fn read(database: &impl ReadableDatabase) -> Result<Option<Numbers>, redb::Error> {
         let transaction = database.begin_read()?;
         let tables: Vec<_> = transaction.list_tables()?.collect();
         if tables.is_empty() && transaction.list_multimap_tables()?.next().is_none() {
@@ -108,6 +108,11 @@ impl Numbers {
     /// Returns whether numbers may have been given that the file knows nothing of.
     fn has_lost(self) -> bool {
         !self.is_written && self.reserved > self.commit
+    }
+
+    /// Returns the number of the last commit that is in the file.
+    pub(super) fn commit(self) -> u64 {
+        self.commit
     }
 
     /// Returns the last number that was given, as far as is known.

@@ -1,7 +1,11 @@
 //! Texts end to end, which is how dictionaries and long texts keep them.
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
 
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter};
 use crate::model::value::encode_into;
 
 /// Texts end to end, found by index.
@@ -128,6 +132,23 @@ impl Blob {
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.text.capacity() + self.bases.capacity() * 8 + self.ends.capacity() * 4
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Blob {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(self.text.as_bytes())?;
+        out.slice(&self.bases)?;
+        out.slice(&self.ends)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Blob> {
+        Ok(Blob {
+            text: input.text()?,
+            bases: input.vec()?,
+            ends: input.vec()?,
+        })
     }
 }
 

@@ -8,7 +8,12 @@
 //! A code is found in constant time, but where fewer than one row in 256 has a code other than zero:
 //! there by a binary search among those rows. A vector of one code throughout takes no memory a row.
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
+
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 
 /// A vector of integers in the narrowest form that holds them.
 #[derive(Clone, Debug)]
@@ -306,6 +311,87 @@ impl Codes {
                 rows.len() * 4 + size_of::<Codes>() + codes.bytes()
             }
         }
+    }
+}
+
+/// The forms of [`Codes`] in an image.
+#[cfg(feature = "durable")]
+mod form {
+    pub(super) const CONSTANT: u64 = 0;
+    pub(super) const BITS_8: u64 = 1;
+    pub(super) const BITS_16: u64 = 2;
+    pub(super) const BITS_32: u64 = 3;
+    pub(super) const BITS_64: u64 = 4;
+    pub(super) const RANKED: u64 = 5;
+    pub(super) const LISTED: u64 = 6;
+}
+
+#[cfg(feature = "durable")]
+impl Codes {
+    /// Reads codes; those of some rows, which are within others, are of a plain form.
+    fn read_form(input: &mut StoredReader<'_>, is_within: bool) -> io::Result<Codes> {
+        Ok(match input.number::<u64>()? {
+            form::CONSTANT => Codes::Constant(input.number()?, input.number()?),
+            form::BITS_8 => Codes::U8(input.boxed()?),
+            form::BITS_16 => Codes::U16(input.boxed()?),
+            form::BITS_32 => Codes::U32(input.boxed()?),
+            form::BITS_64 => Codes::U64(input.boxed()?),
+            form::RANKED if !is_within => Codes::Ranked {
+                bits: input.boxed()?,
+                ranks: input.boxed()?,
+                codes: Box::new(Codes::read_form(input, true)?),
+                rows_count: input.number()?,
+            },
+            form::LISTED if !is_within => Codes::Listed {
+                rows: input.boxed()?,
+                codes: Box::new(Codes::read_form(input, true)?),
+                rows_count: input.number()?,
+            },
+            _ => return Err(malformed()),
+        })
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Codes {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        match self {
+            Codes::Constant(code, rows_count) => {
+                out.number(form::CONSTANT)?;
+                out.number(*code)?;
+                out.number(*rows_count)
+            }
+            Codes::U8(codes) => out.number(form::BITS_8).and_then(|()| out.slice(codes)),
+            Codes::U16(codes) => out.number(form::BITS_16).and_then(|()| out.slice(codes)),
+            Codes::U32(codes) => out.number(form::BITS_32).and_then(|()| out.slice(codes)),
+            Codes::U64(codes) => out.number(form::BITS_64).and_then(|()| out.slice(codes)),
+            Codes::Ranked {
+                bits,
+                ranks,
+                codes,
+                rows_count,
+            } => {
+                out.number(form::RANKED)?;
+                out.slice(bits)?;
+                out.slice(ranks)?;
+                codes.write_to(out)?;
+                out.number(*rows_count)
+            }
+            Codes::Listed {
+                rows,
+                codes,
+                rows_count,
+            } => {
+                out.number(form::LISTED)?;
+                out.slice(rows)?;
+                codes.write_to(out)?;
+                out.number(*rows_count)
+            }
+        }
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Codes> {
+        Codes::read_form(input, false)
     }
 }
 

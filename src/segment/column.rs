@@ -15,6 +15,8 @@
 //!
 //! That of [`Codes`].
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -22,6 +24,8 @@ use super::blob::Blob;
 use super::block::{BLOCK_ROWS, blocks_count};
 use super::codes::Codes;
 use super::dictionary::Dictionary;
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use crate::model::memory::ARC_BYTES;
 
 /// What the codes of a column stand for.
@@ -450,6 +454,78 @@ fn zones_of(codes: &[u64]) -> Zones {
 /// Returns whether zone maps can pay: there is more than one block to exclude.
 pub(crate) fn zones_pay(rows_count: u32) -> bool {
     blocks_count(rows_count) > 1
+}
+
+/// The kinds of [`Values`] in an image.
+#[cfg(feature = "durable")]
+const TEXTS: u64 = 0;
+#[cfg(feature = "durable")]
+const FRAME: u64 = 1;
+#[cfg(feature = "durable")]
+const DISTINCT: u64 = 2;
+
+#[cfg(feature = "durable")]
+impl Stored for Zones {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        let flat = self.spans.iter().flat_map(|span| [span.0, span.1]);
+        out.slice(&flat.collect::<Vec<u64>>())?;
+        out.number(self.overlap)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Zones> {
+        let flat: Vec<u64> = input.vec()?;
+        let spans = flat.chunks_exact(2).map(|span| (span[0], span[1]));
+        Ok(Zones {
+            spans: spans.collect(),
+            overlap: input.number()?,
+        })
+    }
+}
+
+/// Columns that share their values with another are not in images: their segment is read as what
+/// it revises and how.
+#[cfg(feature = "durable")]
+impl Stored for Column {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        self.codes.write_to(out)?;
+        match &self.values {
+            Values::Texts(dictionary) => {
+                out.number(TEXTS)?;
+                dictionary.write_to(out)?;
+            }
+            Values::Frame { base, codes_max } => {
+                out.number(FRAME)?;
+                out.number(*base)?;
+                out.number(*codes_max)?;
+            }
+            Values::Distinct(values) => {
+                out.number(DISTINCT)?;
+                out.slice(values)?;
+            }
+        }
+        out.option(self.classes.as_deref())?;
+        out.option(self.zones.as_ref())
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Column> {
+        let codes = Codes::read_from(input)?;
+        let values = match input.number::<u64>()? {
+            TEXTS => Values::Texts(Arc::new(Dictionary::read_from(input)?)),
+            FRAME => Values::Frame {
+                base: input.number()?,
+                codes_max: input.number()?,
+            },
+            DISTINCT => Values::Distinct(input.vec()?.into()),
+            _ => return Err(malformed()),
+        };
+        Ok(Column {
+            codes,
+            values,
+            classes: input.option()?.map(Arc::new),
+            is_shared: false,
+            zones: input.option()?,
+        })
+    }
 }
 
 #[cfg(test)]

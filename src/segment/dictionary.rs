@@ -16,10 +16,14 @@
 //! Looking a text up is a binary search; each step folds one text as far as it agrees.
 
 use std::cmp::Ordering;
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
 
 use super::blob::Blob;
 use super::codes::Codes;
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_order::sort_texts;
 use crate::model::value::{fold, fold_into, folded_chars};
 
@@ -356,6 +360,31 @@ pub(crate) fn cmp_folds(a: &str, b: &str) -> Ordering {
 pub(crate) fn starts_with_folded(text: &str, folded: &str) -> bool {
     let mut chars = folded_chars(text);
     folded.chars().all(|c| chars.next() == Some(c))
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Dictionary {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        self.texts.write_to(out)?;
+        out.option(self.encoded.as_ref())?;
+        out.number(self.class_starts.is_some())?;
+        if let Some(starts) = &self.class_starts {
+            out.slice(starts)?;
+        }
+        out.number(self.is_plain)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Dictionary> {
+        let texts = Blob::read_from(input)?;
+        let encoded = input.option()?;
+        let has_repeats = input.flag()?;
+        Ok(Dictionary {
+            texts,
+            encoded,
+            class_starts: has_repeats.then(|| input.boxed()).transpose()?,
+            is_plain: input.flag()?,
+        })
+    }
 }
 
 #[cfg(test)]

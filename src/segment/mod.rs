@@ -28,12 +28,16 @@ pub(crate) mod cube;
 pub(crate) mod dictionary;
 mod distinct;
 pub(crate) mod folded;
+#[cfg(feature = "durable")]
+pub(crate) mod image;
 pub(crate) mod merge;
 mod parts;
 pub(crate) mod revision;
 pub(crate) mod rowset;
 pub(crate) mod scan;
 pub(crate) mod sorted;
+#[cfg(feature = "durable")]
+pub(crate) mod stored;
 pub(crate) mod tally;
 pub(crate) mod terms;
 pub(crate) mod text_column;

@@ -74,16 +74,23 @@ impl SegmentParts {
             fixed_bytes: 0,
             text_bytes: 0,
         };
-        let texts = LONG_FIELDS.map(|field| segment.text_column(Slot::Field(field)));
-        let bytes = texts.iter().flatten();
-        segment.text_bytes = bytes.map(|it| it.encoded_texts().text_bytes() as u64).sum();
         let fields = Field::ALL.into_iter().map(Slot::Field);
         for slot in fields.filter(|&slot| segment.seals_order(slot)) {
             segment.make_order(slot);
         }
-        segment.fixed_bytes = segment.columns_bytes() + segment.words_bytes() + FRAME_BYTES;
-        segment.fixed_bytes += segment.versions_bytes();
+        segment.count_bytes();
         segment
+    }
+}
+
+impl Segment {
+    /// Counts the bytes of what is there from the start, and of the long texts.
+    pub(super) fn count_bytes(&mut self) {
+        let texts = LONG_FIELDS.map(|field| self.text_column(Slot::Field(field)));
+        let bytes = texts.iter().flatten();
+        self.text_bytes = bytes.map(|it| it.encoded_texts().text_bytes() as u64).sum();
+        self.fixed_bytes = self.columns_bytes() + self.words_bytes() + FRAME_BYTES;
+        self.fixed_bytes += self.versions_bytes();
     }
 }
 

@@ -19,6 +19,8 @@
 //! four bytes a row and a few a change, and what readers ask for: for each field a code a
 //! row. The base stays whole as long as rows of it are revised.
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
@@ -28,6 +30,8 @@ use super::builder::number_of;
 use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
 use super::rowset::RowSet;
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use super::tombstones::Tombstones;
 use super::versions::Versions;
 use super::words::MOVE_DROPPED;
@@ -490,5 +494,59 @@ impl Revision {
             }
         }
         Ok(())
+    }
+}
+#[cfg(feature = "durable")]
+impl Stored for Changes {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.number(self.field.index() as u64)?;
+        out.slice(&self.rows)?;
+        match &self.values {
+            Values::Numbers(numbers) => {
+                let held: Vec<u8> = numbers.iter().map(|it| it.is_some().into()).collect();
+                let numbers: Vec<u64> = numbers.iter().map(|it| it.unwrap_or(0)).collect();
+                out.slice(&held)?;
+                out.slice(&numbers)
+            }
+            Values::Texts(texts) => texts.write_to(out),
+        }
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Changes> {
+        let field = Field::ALL.get(input.number::<usize>()?).copied();
+        let mut changes = Changes::new(field.ok_or_else(malformed)?);
+        changes.rows = input.vec()?;
+        changes.values = match changes.values {
+            Values::Numbers(_) => {
+                let (held, numbers): (Vec<u8>, Vec<u64>) = (input.vec()?, input.vec()?);
+                let pairs = held.iter().zip(numbers);
+                Values::Numbers(pairs.map(|(&held, it)| (held > 0).then_some(it)).collect())
+            }
+            Values::Texts(_) => Values::Texts(Blob::read_from(input)?),
+        };
+        Ok(changes)
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Revision {
+    /// Writes which rows of the base these are, and what differs; the base is a segment of its own.
+    pub(super) fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.rows)?;
+        out.list(&self.changes)?;
+        self.versions.write_to(out)
+    }
+
+    /// Reads a revision of a base.
+    pub(super) fn read_from(
+        input: &mut StoredReader<'_>,
+        base: &Arc<Segment>,
+    ) -> io::Result<Revision> {
+        Ok(Revision {
+            base: Arc::clone(base),
+            rows: input.vec()?.into(),
+            changes: input.list()?,
+            versions: Versions::read_from(input)?,
+        })
     }
 }

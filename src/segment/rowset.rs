@@ -19,6 +19,8 @@
 //! rows inside the block. A probe is constant on dense sets and logarithmic elsewhere. A set takes
 //! a bit a row of the segment where one row in 64 or more is in it, else two bytes a row of its own.
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
 
 use roaring::RoaringBitmap;
@@ -27,6 +29,8 @@ use super::block::{
     BLOCK_ROWS, BLOCK_WORDS, Block, EMPTY_BLOCK, block_of, blocks_count, empty_words,
     intersect_blocks, is_set, range_block, subtract_block, unite_blocks,
 };
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 
 /// A set of rows of one segment.
 #[derive(Clone, Debug)]
@@ -269,6 +273,56 @@ impl RowSet {
                 containers + listed + others as usize
             }
         }
+    }
+}
+
+/// The forms of a [`RowSet`] in an image.
+#[cfg(feature = "durable")]
+const RANGE: u64 = 0;
+#[cfg(feature = "durable")]
+const SORTED: u64 = 1;
+#[cfg(feature = "durable")]
+const WORDS: u64 = 2;
+#[cfg(feature = "durable")]
+const ROARING: u64 = 3;
+
+#[cfg(feature = "durable")]
+impl Stored for RowSet {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        match self {
+            RowSet::Range(range) => {
+                out.number(RANGE)?;
+                out.number(range.start)?;
+                out.number(range.end)
+            }
+            RowSet::Sorted(rows) => out.number(SORTED).and_then(|()| out.slice(rows)),
+            RowSet::Words { words, count } => {
+                out.number(WORDS)?;
+                out.slice(words)?;
+                out.number(*count)
+            }
+            RowSet::Roaring(rows) => {
+                out.number(ROARING)?;
+                out.slice(&rows.iter().collect::<Vec<u32>>())
+            }
+        }
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<RowSet> {
+        Ok(match input.number::<u64>()? {
+            RANGE => RowSet::Range(input.number()?..input.number()?),
+            SORTED => RowSet::Sorted(input.boxed()?),
+            WORDS => RowSet::Words {
+                words: input.boxed()?,
+                count: input.number()?,
+            },
+            ROARING => {
+                let set = RoaringBitmap::from_sorted_iter(input.vec::<u32>()?);
+                // A container that grows keeps room to spare, and a copy has none.
+                RowSet::Roaring(set.map_err(|_| malformed())?.clone())
+            }
+            _ => return Err(malformed()),
+        })
     }
 }
 

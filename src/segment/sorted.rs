@@ -19,6 +19,8 @@
 //! differ by a few rows: each of these is found by a search.
 
 use std::cmp::Ordering;
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
 use std::sync::atomic::{self, AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
@@ -28,6 +30,8 @@ use arc_swap::ArcSwapOption;
 use super::budget::Budget;
 use super::column::Column;
 use super::folded;
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_column::TextColumn;
 use super::text_rows::sort_rows;
 use super::tombstones::Tombstones;
@@ -368,6 +372,35 @@ impl SortedRows {
 /// Returns whether rows are sorted by counting, and where each class starts is kept.
 fn has_few_classes(column: &Column) -> bool {
     column.classes_count() <= u64::from(column.rows_count() / 4).max(256)
+}
+
+/// The positions of dead rows are no part.
+#[cfg(feature = "durable")]
+impl Stored for SortedRows {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.rows)?;
+        out.slice(&self.samples)?;
+        out.number(self.starts.is_some())?;
+        if let Some(starts) = &self.starts {
+            out.slice(starts)?;
+        }
+        out.number(self.ties.is_some())?;
+        self.ties.as_ref().map_or(Ok(()), |ties| out.slice(ties))
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<SortedRows> {
+        let (rows, samples) = (input.boxed()?, input.boxed()?);
+        let has_starts = input.flag()?;
+        let starts = has_starts.then(|| input.boxed()).transpose()?;
+        let has_ties = input.flag()?;
+        Ok(SortedRows {
+            rows,
+            starts,
+            samples,
+            ties: has_ties.then(|| input.boxed()).transpose()?,
+            dead: ArcSwapOption::empty(),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,13 @@
 //! them. Few are equal, so they have no dictionary.
 
 use std::borrow::Cow;
+#[cfg(feature = "durable")]
+use std::io;
 use std::sync::Arc;
 
 use super::blob::Blob;
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter};
 use crate::model::memory::ARC_BYTES;
 use crate::model::value::{Plus, decode};
 
@@ -83,6 +87,21 @@ impl TextColumn {
             Some(_) => 0,
             None => ARC_BYTES + size_of::<Blob>() + self.encoded.bytes(),
         }
+    }
+}
+
+/// Columns that share the texts of another are not in images.
+#[cfg(feature = "durable")]
+impl Stored for TextColumn {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        self.encoded.write_to(out)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<TextColumn> {
+        Ok(TextColumn {
+            encoded: Arc::new(Blob::read_from(input)?),
+            rows: None,
+        })
     }
 }
 

@@ -13,9 +13,13 @@
 //!
 //! That of [`Codes`](super::codes::Codes).
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
 
 use super::column::{Column, Zone, zones_pay};
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter};
 
 /// The number of the commit of each row.
 #[derive(Clone, Debug)]
@@ -98,6 +102,21 @@ impl Versions {
     /// Returns the heap bytes.
     pub(super) fn bytes(&self) -> usize {
         self.column.bytes()
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Versions {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.number(self.least)?;
+        self.column.write_to(out)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Versions> {
+        Ok(Versions {
+            least: input.number()?,
+            column: Column::read_from(input)?,
+        })
     }
 }
 

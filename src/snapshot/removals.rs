@@ -147,6 +147,15 @@ impl Removals {
         self.forgotten
     }
 
+    /// Returns the removals that are told of.
+    #[cfg(feature = "durable")]
+    pub(crate) fn all(&self) -> Removed {
+        Removed {
+            next: self.start,
+            removals: self.clone(),
+        }
+    }
+
     /// Returns the chunks that are not wholly forgotten.
     fn remembered(&self) -> impl Iterator<Item = &Link> {
         self.links.iter().filter(|link| link.end() > self.start)

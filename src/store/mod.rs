@@ -48,6 +48,8 @@ mod loaded;
 mod maintainer;
 mod publisher;
 mod replay;
+#[cfg(feature = "durable")]
+mod restore;
 mod tiers;
 mod written;
 

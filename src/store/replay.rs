@@ -46,6 +46,15 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Begins with the names of what the changes are put onto.
+    #[cfg(feature = "durable")]
+    pub(super) fn onto(publisher: &'a Publisher, threads: usize, base: &Parts) -> Replay<'a> {
+        Replay {
+            names: (*base.names).clone(),
+            ..Replay::new(publisher, threads)
+        }
+    }
+
     /// Takes a change in.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ use ticketdex::{
     Batch, CUSTOM_NAMES_MAX, Error, ErrorKind, Field, Import, Imported, Snapshot, Store, Ticket,
 };
 
+use crate::image;
 use crate::input::open_store;
 use crate::interrupt::Interrupt;
 use crate::source::{Bytes, Reading, Source};
@@ -75,6 +76,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let _ = fs::remove_file(&arguments.store);
     }
     let skipped = filled?;
+    writer.merge();
+    image::write(&writer.store);
     say(&format!(
         "{} put, {} there already, {} skipped, in {:.2?}; the store has {}",
         counted(writer.put, "ticket"),
@@ -225,6 +228,14 @@ impl Writer {
         }
         self.put += count;
         Ok(())
+    }
+
+    /// Runs the merges that the batches left due: they would be the same after the next opening.
+    fn merge(&mut self) {
+        while let Some(job) = self.store.merge_job() {
+            self.store.install(job.run());
+            self.snapshot = self.store.snapshot();
+        }
     }
 
     /// Returns whether nothing is in the store, nor has been.

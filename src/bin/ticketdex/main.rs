@@ -32,6 +32,7 @@ mod export;
 mod found;
 mod generate;
 mod get;
+mod image;
 mod import;
 mod input;
 mod interrupt;

@@ -12,6 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use axum::routing::get;
 use clap::Args;
@@ -22,6 +23,7 @@ use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 
 use self::log::Log;
+use crate::image;
 use crate::input::Input;
 use crate::{Failure, say};
 
@@ -77,10 +79,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let api = build(arguments, &keys, loaded.tickets.reader(), Some(&log))?;
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime: Runtime = runtime.map_err(|error| Failure::bad("the executor", error))?;
+    // Nothing is written while it serves, so one image is enough.
+    let imaging = image::due(&loaded.tickets).map(|job| thread::spawn(|| image::run(job)));
     let served = runtime.block_on(serve(arguments, &api, socket, !keys.is_empty()));
     // What a client has given up may still be searched for; nobody waits for that.
     runtime.shutdown_background();
     log.end();
+    if let Some(imaging) = imaging {
+        // What a panic left of it is no image.
+        let _ = imaging.join();
+    }
     served
 }
 

@@ -7,13 +7,18 @@
 //!   on disk.
 //! * Merges that are too long for a commit run on a thread of their own, one at a time. It
 //!   installs each as soon as it is done, so that what was merged is let go without a next line.
+//! * The image of a durable store is written by the same thread, once enough has changed, and when the
+//!   command ends.
 //! * The store is closed by the thread that owns the [`Writer`]: the other one may be in the
 //!   middle of a merge when the command ends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use ticketdex::durable::ImageJob;
 use ticketdex::{Batch, Error, ErrorKind, MergeJob, Patch, Reader, Store, Ticket};
+
+use crate::image;
 
 /// A store with the one right to change it.
 pub(crate) struct Writer {
@@ -36,8 +41,16 @@ struct Shared(Mutex<State>);
 struct State {
     /// None once the writer is gone.
     store: Option<Store>,
-    /// Whether some thread runs a merge, and will look for the next one after it.
-    is_merging: bool,
+    /// Whether some thread runs a job, and will look for the next one after it.
+    is_busy: bool,
+    /// Whether an image could be written, as far as has been tried.
+    takes_images: bool,
+}
+
+/// What is done beside the writing.
+enum Job {
+    Merge(MergeJob),
+    Image(ImageJob),
 }
 
 impl Writer {
@@ -46,7 +59,8 @@ impl Writer {
         let reader = store.reader();
         let state = State {
             store: Some(store),
-            is_merging: false,
+            is_busy: false,
+            takes_images: true,
         };
         let shared = Arc::new(Shared(Mutex::new(state)));
         let writer = Writer {
@@ -54,7 +68,7 @@ impl Writer {
             reader,
             open: None,
         };
-        writer.merge();
+        writer.work();
         writer
     }
 
@@ -128,23 +142,23 @@ impl Writer {
 
     fn apply(&mut self, batch: Batch) -> Result<(), Error> {
         self.shared.commit(batch)?;
-        self.merge();
+        self.work();
         Ok(())
     }
 
-    /// Begins a merge that is due, unless one is running.
+    /// Begins a job that is due, unless one is running.
     ///
     /// Where no thread can be started, the caller runs it.
-    fn merge(&self) {
-        let Some(job) = self.shared.begin_merge() else {
+    fn work(&self) {
+        let Some(job) = self.shared.begin() else {
             return;
         };
         let shared = Arc::clone(&self.shared);
-        let spawned = thread::Builder::new().spawn(move || shared.run_merges(job));
+        let spawned = thread::Builder::new().spawn(move || shared.run(job));
         if spawned.is_err() {
-            self.shared.lock().is_merging = false;
-            if let Some(job) = self.shared.begin_merge() {
-                self.shared.run_merges(job);
+            self.shared.lock().is_busy = false;
+            if let Some(job) = self.shared.begin() {
+                self.shared.run(job);
             }
         }
     }
@@ -153,6 +167,9 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         let store = self.shared.lock().store.take();
+        if let Some(store) = &store {
+            image::write(store);
+        }
         // Closed without the lock, which a merge that ends meanwhile may want.
         drop(store);
     }
@@ -170,34 +187,64 @@ impl Shared {
         store.commit(batch).map(drop)
     }
 
-    /// Returns the next merge, for the caller to run, unless one is running.
-    fn begin_merge(&self) -> Option<MergeJob> {
+    /// Returns the next job, for the caller to run, unless one is running.
+    fn begin(&self) -> Option<Job> {
         let mut state = self.lock();
-        if state.is_merging {
+        if state.is_busy {
             return None;
         }
-        let job = state.store.as_ref()?.merge_job();
-        state.is_merging = job.is_some();
+        let job = state.due();
+        state.is_busy = job.is_some();
         job
     }
 
-    /// Runs and installs a merge, and those that are due after it.
-    fn run_merges(&self, job: MergeJob) {
+    /// Runs a job, and those that are due after it.
+    fn run(&self, job: Job) {
         let mut next = Some(job);
         while let Some(job) = next {
-            let merged = job.run();
-            let mut state = self.lock();
-            let Some(store) = &mut state.store else {
-                return;
+            next = match job {
+                Job::Merge(job) => self.run_merge(job),
+                Job::Image(job) => {
+                    let is_written = image::run(job);
+                    let mut state = self.lock();
+                    // A disk that is full would only be tried in vain.
+                    state.takes_images &= is_written;
+                    state.go_on()
+                }
             };
-            let before = store.snapshot();
-            store.install(merged);
-            next = store.merge_job();
-            state.is_merging = next.is_some();
-            drop(state);
-            // Letting large segments go takes some milliseconds, for which no line needs to wait.
-            drop(before);
         }
+    }
+
+    fn run_merge(&self, job: MergeJob) -> Option<Job> {
+        let merged = job.run();
+        let mut state = self.lock();
+        let store = state.store.as_mut()?;
+        let before = store.snapshot();
+        store.install(merged);
+        let next = state.go_on();
+        drop(state);
+        // Letting large segments go takes some milliseconds, for which no line needs to wait.
+        drop(before);
+        next
+    }
+}
+
+impl State {
+    /// Returns the job that is due, if one is.
+    fn due(&self) -> Option<Job> {
+        let store = self.store.as_ref()?;
+        if let Some(job) = store.merge_job() {
+            return Some(Job::Merge(job));
+        }
+        let job = self.takes_images.then(|| image::due(store))?;
+        job.map(Job::Image)
+    }
+
+    /// Returns the next job for the thread that has ended one.
+    fn go_on(&mut self) -> Option<Job> {
+        let next = self.due();
+        self.is_busy = next.is_some();
+        next
     }
 }
 

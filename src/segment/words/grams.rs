@@ -11,11 +11,15 @@
 //! a pass over the words that measures the lists, with a look-up and four bytes of log a
 //! posting, and one over the log that writes them.
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
 
 use hashbrown::HashTable;
 
 use super::packed::{Cursor, Gauge, Lists};
+#[cfg(feature = "durable")]
+use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
 /// How many bytes a key holds.
 pub(super) const GRAM_BYTES: usize = 3;
@@ -176,6 +180,23 @@ fn for_each_key(word: &[u8], mut visit: impl FnMut(u32)) {
         if position >= GRAM_BYTES - 1 {
             visit(key);
         }
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Grams {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.keys)?;
+        out.slice(&self.words_counts)?;
+        self.lists.write_to(out)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Grams> {
+        Ok(Grams {
+            keys: input.vec()?,
+            words_counts: input.vec()?,
+            lists: Lists::read_from(input)?,
+        })
     }
 }
 

@@ -12,8 +12,13 @@
 //! What is left out costs less to unite than anything kept, or than half a posting
 //! a row.
 
+#[cfg(feature = "durable")]
+use std::io;
+
 use super::grams::GRAM_BYTES;
 use super::{Words, count_bits, for_each_bit, set_bit, stride, unite_blocks};
+#[cfg(feature = "durable")]
+use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
 /// How many terms are kept at most: the bits of a [`Mask`].
 const KEPT_MAX: usize = Mask::BITS as usize;
@@ -169,6 +174,26 @@ fn bitmap_mut(blocks: &mut [u64], rank: usize, rows_count: u32) -> &mut [u64] {
 fn for_each_term(mask: Mask, mut visit: impl FnMut(usize)) {
     let halves = [mask as u64, (mask >> 64) as u64];
     for_each_bit(&halves, 0..Mask::BITS, |rank| visit(rank as usize));
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Kept {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.count(self.terms.len())?;
+        self.terms.iter().try_for_each(|term| out.slice(term))?;
+        out.slice(&self.rows_counts)?;
+        out.slice(&self.blocks)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Kept> {
+        let count = input.number::<usize>()?;
+        let terms = (0..count.min(KEPT_MAX)).map(|_| input.boxed());
+        Ok(Kept {
+            terms: terms.collect::<io::Result<_>>()?,
+            rows_counts: input.vec()?,
+            blocks: input.vec()?,
+        })
+    }
 }
 
 #[cfg(test)]

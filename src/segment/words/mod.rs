@@ -37,6 +37,8 @@ mod merge;
 mod packed;
 
 use std::borrow::Cow;
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
 
 use memchr::memmem;
@@ -47,6 +49,9 @@ use grams::{GRAM_BYTES, Grams};
 use kept::Kept;
 pub(crate) use merge::{MOVE_DROPPED, MergeInput};
 use packed::{Lists, Offsets};
+
+#[cfg(feature = "durable")]
+use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
 /// A bitmap takes the place of a list from one row in this many.
 const DENSE_ROWS_SHARE: u32 = 32;
@@ -538,6 +543,52 @@ fn visit_block(mut block: u64, base: u32, visit: &mut impl FnMut(u32)) {
     while block != 0 {
         visit(base + block.trailing_zeros());
         block &= block - 1;
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Postings {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.dense_counts)?;
+        out.slice(&self.dense)?;
+        out.slice(&self.several_counts)?;
+        self.several.write_to(out)?;
+        out.slice(&self.single)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Postings> {
+        Ok(Postings {
+            dense_counts: input.vec()?,
+            dense: input.vec()?,
+            several_counts: input.vec()?,
+            several: Lists::read_from(input)?,
+            single: input.vec()?,
+        })
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Words {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.number(self.rows_count)?;
+        out.slice(&self.text)?;
+        self.ends.write_to(out)?;
+        out.count(self.word_bytes_max)?;
+        self.postings.write_to(out)?;
+        self.grams.write_to(out)?;
+        self.kept.write_to(out)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Words> {
+        Ok(Words {
+            rows_count: input.number()?,
+            text: input.vec()?,
+            ends: Offsets::read_from(input)?,
+            word_bytes_max: input.number()?,
+            postings: Postings::read_from(input)?,
+            grams: Grams::read_from(input)?,
+            kept: Kept::read_from(input)?,
+        })
     }
 }
 

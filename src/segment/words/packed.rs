@@ -15,7 +15,12 @@
 //! 16,512, and five at most. Reading a list is one pass; there is no way into its
 //! middle.
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
+
+#[cfg(feature = "durable")]
+use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
 /// Ascending offsets: four bytes each, and no limit at 4 GiB.
 #[derive(Clone, Debug, Default)]
@@ -225,6 +230,36 @@ fn take_varint(rest: &mut &[u8]) -> Option<u32> {
     }
     *rest = after;
     Some(number)
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Offsets {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.lows)?;
+        out.slice(&self.carries)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Offsets> {
+        Ok(Offsets {
+            lows: input.vec()?,
+            carries: input.vec()?,
+        })
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Lists {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.bytes)?;
+        self.ends.write_to(out)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Lists> {
+        Ok(Lists {
+            bytes: input.vec()?,
+            ends: Offsets::read_from(input)?,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,476 @@
+//! What each commit changed: a chain that says of which commits an image can be, and the tickets
+//! that came after it.
+//!
+//! An image holds the tickets as of one commit. What the database has of later commits must be found
+//! without a look at every ticket, and whether the image is of an earlier moment of the very same tickets
+//! must be known for certain. So every commit leaves an entry in a table: the tickets that it
+//! put, each with the hash of its record, those that it removed, the names that entered, and the *chain*: a
+//! hash of all that and of the chain before it. Two stores have the same chain only if they have gone
+//! the same way, so an image with the chain of an entry is an image of that commit, whatever copies
+//! were made and put back.
+//!
+//! Entries are kept only as long as an image needs them: those after the commit of the last image
+//! that was written, up to [`LISTED_MAX`] tickets. A store without an image has the entry of its last
+//! commit alone, with nothing but the chain in it.
+//!
+//! # Invariants
+//!
+//! * The entry of the last commit is there. Entries that list their tickets have no gap behind them.
+//! * What an entry says is found by its chain to be what was written, record by record.
+//!
+//! # Cost
+//!
+//! A commit hashes its records, and writes and removes one entry: 16 bytes a ticket.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use twox_hash::XxHash3_64;
+
+/// What commits changed, by their numbers.
+const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
+
+/// The most tickets that the entries after an image list: to put so many again takes a second or
+/// two. Whoever changes more before the next image is written has all tickets indexed again.
+const LISTED_MAX: usize = 1 << 18;
+
+/// The hash that stands for a ticket that is removed.
+const REMOVED: u64 = 0;
+
+/// What stands for every ticket that was there, which is removed.
+const ALL: Listed = Listed {
+    tid: 0,
+    hash: REMOVED,
+};
+
+/// A ticket that a commit changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) tid: u64,
+    hash: u64,
+}
+
+impl Listed {
+    fn put(tid: u64, record: &[u8]) -> Listed {
+        // The ticket is part of it, so that no other's record can stand for it.
+        let hash = XxHash3_64::oneshot(record) ^ tid.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Listed {
+            tid,
+            hash: if hash == REMOVED { !REMOVED } else { hash },
+        }
+    }
+
+    /// Returns whether the ticket was removed.
+    pub(super) fn is_removed(self) -> bool {
+        self.hash == REMOVED
+    }
+
+    /// Returns whether a record is the one that was put.
+    pub(super) fn is_of(self, record: &[u8]) -> bool {
+        Listed::put(self.tid, record) == self
+    }
+}
+
+/// What a commit changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The chain before the commit, and with it.
+    pub(super) before: u64,
+    pub(super) chain: u64,
+    /// The last commit whose removals are forgotten by this one; 0 where none is.
+    pub(super) forgotten: u64,
+    pub(super) names: Vec<String>,
+    /// None where they are not listed.
+    pub(super) tickets: Option<Vec<Listed>>,
+}
+
+/// Hashes what a commit changes, as it comes.
+struct Chained(XxHash3_64);
+
+impl Chained {
+    fn new() -> Chained {
+        Chained(XxHash3_64::new())
+    }
+
+    fn ticket(&mut self, ticket: Listed) {
+        self.0.write_u64(ticket.tid.to_le());
+        self.0.write_u64(ticket.hash.to_le());
+    }
+
+    fn finish(&self, before: u64, number: u64, names: &[String], forgotten: u64) -> u64 {
+        let mut whole = XxHash3_64::new();
+        for part in [before, number, self.0.finish(), forgotten] {
+            whole.write_u64(part.to_le());
+        }
+        for name in names {
+            whole.write_u64((name.len() as u64).to_le());
+            whole.write(name.as_bytes());
+        }
+        whole.finish()
+    }
+}
+
+impl Entry {
+    /// Returns whether the entry is what the commit of a number wrote.
+    pub(super) fn is_whole(&self, number: u64) -> bool {
+        let mut hash = Chained::new();
+        let Some(tickets) = &self.tickets else {
+            return false;
+        };
+        tickets.iter().for_each(|&ticket| hash.ticket(ticket));
+        hash.finish(self.before, number, &self.names, self.forgotten) == self.chain
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut number = |number: u64| bytes.extend_from_slice(&number.to_le_bytes());
+        number(self.before);
+        number(self.chain);
+        let Some(tickets) = &self.tickets else {
+            return bytes;
+        };
+        number(self.forgotten);
+        number(tickets.len() as u64);
+        for ticket in tickets {
+            number(ticket.tid);
+            number(ticket.hash);
+        }
+        for name in &self.names {
+            bytes.extend_from_slice(&(name.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(name.as_bytes());
+        }
+        bytes
+    }
+
+    /// Reads an entry; none where the bytes are no such.
+    fn from_bytes(mut bytes: &[u8]) -> Option<Entry> {
+        let mut entry = Entry {
+            before: take_number(&mut bytes)?,
+            chain: take_number(&mut bytes)?,
+            ..Entry::default()
+        };
+        if bytes.is_empty() {
+            return Some(entry);
+        }
+        entry.forgotten = take_number(&mut bytes)?;
+        let count = usize::try_from(take_number(&mut bytes)?).ok()?;
+        let (tickets, mut names) = bytes.split_at_checked(count.checked_mul(16)?)?;
+        let ticket = |mut pair: &[u8]| {
+            Some(Listed {
+                tid: take_number(&mut pair)?,
+                hash: take_number(&mut pair)?,
+            })
+        };
+        entry.tickets = Some(tickets.chunks_exact(16).filter_map(ticket).collect());
+        while !names.is_empty() {
+            let length = usize::try_from(take_number(&mut names)?).ok()?;
+            let (name, rest) = names.split_at_checked(length)?;
+            entry.names.push(str::from_utf8(name).ok()?.to_owned());
+            names = rest;
+        }
+        Some(entry)
+    }
+}
+
+fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(u64::from_le_bytes(*number))
+}
+
+/// Where the chain is, and which commits an image needs: what a journal and the images of its store share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Marks(Arc<Mutex<Mark>>);
+
+/// The values of [`Marks`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    /// The number of the last commit that left an entry.
+    pub(super) number: u64,
+    /// None where no commit has left one.
+    pub(super) chain: Option<u64>,
+    /// Commits after this one are to be listed; none where no image needs them.
+    pub(super) listed_after: Option<u64>,
+    /// The tickets that the entries list.
+    pub(super) listed: usize,
+    /// The version of the image that is there; none where there is none of this store as it is.
+    pub(super) image: Option<u64>,
+}
+
+impl Marks {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Mark> {
+        // Each change of it is one assignment.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The entry of the commit that is being made, and the entries before it that are kept.
+pub(super) struct ChangeLog {
+    marks: Marks,
+    hash: Chained,
+    /// Past the limit none are added, and the count says so.
+    tickets: Vec<Listed>,
+    count: usize,
+    removes_all: bool,
+    names: Vec<String>,
+    forgotten: u64,
+    /// The entries in the table that list their tickets, and how many each lists; none before the
+    /// first commit after an opening without an image.
+    kept: Option<VecDeque<(u64, usize)>>,
+    /// What becomes of it all once the transaction has committed.
+    next: Option<Next>,
+}
+
+struct Next {
+    chain: u64,
+    /// How many of the kept entries go, the oldest first.
+    gone: usize,
+    /// The entry of the commit; its count is none where nothing is listed.
+    number: u64,
+    listed: Option<usize>,
+}
+
+impl std::fmt::Debug for ChangeLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChangeLog")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ChangeLog {
+    /// Goes on with the chain of a database whose last commit has a number.
+    pub(super) fn of(
+        database: &impl ReadableDatabase,
+        number: u64,
+        marks: Marks,
+    ) -> Result<ChangeLog, redb::Error> {
+        let last = last(database)?;
+        let last = last.filter(|(own, _)| *own == number);
+        let mut mark = marks.lock();
+        let chain = last.map(|(_, entry)| entry.chain);
+        // Marks of an opening from an image are for the entries after it.
+        let is_known = mark.listed_after.is_some() && mark.chain == chain;
+        let listed_after = mark.listed_after.filter(|_| is_known);
+        *mark = Mark {
+            number,
+            chain,
+            listed_after,
+            listed: 0,
+            image: mark.image.filter(|_| is_known),
+        };
+        let kept = listed_after.map(|_| counts(database));
+        let kept = kept.transpose()?;
+        mark.listed = kept.iter().flatten().map(|(_, count)| count).sum();
+        drop(mark);
+        Ok(ChangeLog {
+            marks,
+            hash: Chained::new(),
+            tickets: Vec::new(),
+            count: 0,
+            removes_all: false,
+            names: Vec::new(),
+            forgotten: 0,
+            kept,
+            next: None,
+        })
+    }
+
+    /// Returns what is shared with the images of the store.
+    pub(super) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    pub(super) fn put(&mut self, tid: u64, record: &[u8]) {
+        self.add(Listed::put(tid, record));
+    }
+
+    pub(super) fn remove(&mut self, tid: u64) {
+        self.add(Listed { tid, hash: REMOVED });
+    }
+
+    pub(super) fn remove_all(&mut self) {
+        self.removes_all = true;
+        self.add(ALL);
+    }
+
+    pub(super) fn name(&mut self, name: &str) {
+        self.names.push(name.to_owned());
+    }
+
+    pub(super) fn forget(&mut self, number: u64) {
+        self.forgotten = number;
+    }
+
+    fn add(&mut self, ticket: Listed) {
+        self.hash.ticket(ticket);
+        self.count += 1;
+        if self.count <= LISTED_MAX {
+            self.tickets.push(ticket);
+        }
+    }
+
+    /// Forgets the commit that is being made.
+    pub(super) fn clear(&mut self) {
+        self.hash = Chained::new();
+        self.tickets = Vec::new();
+        self.count = 0;
+        self.removes_all = false;
+        self.names.clear();
+        self.forgotten = 0;
+        self.next = None;
+    }
+
+    /// Writes the entry of a commit to its transaction, and removes those that no image needs.
+    pub(super) fn write(
+        &mut self,
+        transaction: &WriteTransaction,
+        number: u64,
+    ) -> Result<(), redb::Error> {
+        let mark = *self.marks.lock();
+        // A store that was written before there were chains begins anywhere.
+        let before = mark.chain.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let no_entries = VecDeque::new();
+        let kept = self.kept.as_ref().unwrap_or(&no_entries);
+        let is_needed = |own: u64| mark.listed_after.is_some_and(|after| own > after);
+        let mut gone = kept.iter().take_while(|(own, _)| !is_needed(*own)).count();
+        let gone_listed: usize = kept.iter().take(gone).map(|(_, count)| count).sum();
+        let is_listed = mark.listed_after.is_some()
+            && !self.removes_all
+            && mark.listed - gone_listed + self.count <= LISTED_MAX;
+        if !is_listed {
+            gone = kept.len();
+        }
+        let entry = Entry {
+            before,
+            chain: self
+                .hash
+                .finish(before, number, &self.names, self.forgotten),
+            forgotten: self.forgotten,
+            names: std::mem::take(&mut self.names),
+            tickets: is_listed.then(|| std::mem::take(&mut self.tickets)),
+        };
+        if self.kept.is_none() {
+            transaction.delete_table(CHANGES)?;
+        }
+        let mut table = transaction.open_table(CHANGES)?;
+        match gone.checked_sub(1).map(|last| kept[last].0) {
+            Some(last) if gone > 1 => table.retain_in(..=last, |_, _| false)?,
+            Some(last) => drop(table.remove(last)?),
+            None => {}
+        }
+        table.insert(number, &*entry.to_bytes())?;
+        self.next = Some(Next {
+            chain: entry.chain,
+            gone,
+            number,
+            listed: is_listed.then_some(self.count),
+        });
+        Ok(())
+    }
+
+    /// Takes note that the transaction has committed.
+    pub(super) fn committed(&mut self) {
+        if let Some(next) = self.next.take() {
+            let kept = self.kept.get_or_insert_default();
+            let gone: usize = kept.drain(..next.gone).map(|(_, count)| count).sum();
+            kept.push_back((next.number, next.listed.unwrap_or(0)));
+            let mut mark = self.marks.lock();
+            mark.number = next.number;
+            mark.chain = Some(next.chain);
+            mark.listed = mark.listed - gone + next.listed.unwrap_or(0);
+            if next.listed.is_none() {
+                mark.listed_after = None;
+            }
+        }
+        self.clear();
+    }
+}
+
+/// Returns the entry of the last commit that left one.
+pub(super) fn last(database: &impl ReadableDatabase) -> Result<Option<(u64, Entry)>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let table = match transaction.open_table(CHANGES) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+        table => table?,
+    };
+    let Some((number, bytes)) = table.last()? else {
+        return Ok(None);
+    };
+    let entry = Entry::from_bytes(bytes.value());
+    Ok(entry.map(|entry| (number.value(), entry)))
+}
+
+/// Returns the entries after a commit, ascending; none where one of them is no entry.
+pub(super) fn after(
+    database: &impl ReadableDatabase,
+    number: u64,
+) -> Result<Option<Vec<(u64, Entry)>>, redb::Error> {
+    let table = database.begin_read()?.open_table(CHANGES)?;
+    let mut entries = Vec::new();
+    for entry in table.range(number.saturating_add(1)..)? {
+        let (number, bytes) = entry?;
+        let Some(entry) = Entry::from_bytes(bytes.value()) else {
+            return Ok(None);
+        };
+        entries.push((number.value(), entry));
+    }
+    Ok(Some(entries))
+}
+
+/// Returns the numbers of the entries, and how many tickets each lists.
+fn counts(database: &impl ReadableDatabase) -> Result<VecDeque<(u64, usize)>, redb::Error> {
+    let table = database.begin_read()?.open_table(CHANGES)?;
+    let mut counts = VecDeque::new();
+    for entry in table.iter()? {
+        let (own, bytes) = entry?;
+        let tickets = Entry::from_bytes(bytes.value()).and_then(|entry| entry.tickets);
+        let count = tickets.map_or(0, |tickets| tickets.len());
+        counts.push_back((own.value(), count));
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_reads_back_and_no_change_of_it_is_believed() {
+        let tickets: Vec<Listed> = (1..=20u64)
+            .map(|tid| Listed::put(tid, &tid.to_le_bytes()))
+            .chain([Listed { tid: 3, hash: 0 }])
+            .collect();
+        let names = vec!["Serial".to_owned(), "ß".to_owned()];
+        let mut hash = Chained::new();
+        tickets.iter().for_each(|&ticket| hash.ticket(ticket));
+        let entry = Entry {
+            before: 77,
+            chain: hash.finish(77, 9, &names, 4),
+            forgotten: 4,
+            names,
+            tickets: Some(tickets),
+        };
+        assert!(entry.is_whole(9) && !entry.is_whole(10));
+        let bytes = entry.to_bytes();
+        assert_eq!(Entry::from_bytes(&bytes).as_ref(), Some(&entry));
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            let read = Entry::from_bytes(&flipped);
+            assert!(read.is_none_or(|read| !read.is_whole(9)), "byte {at}");
+            let cut = Entry::from_bytes(&bytes[..at]);
+            assert!(cut.is_none_or(|cut| !cut.is_whole(9)), "{at} bytes");
+        }
+    }
+
+    #[test]
+    fn a_record_is_of_its_ticket_alone() {
+        let listed = Listed::put(7, b"record");
+        assert!(listed.is_of(b"record") && !listed.is_of(b"recorc"));
+        assert_ne!(Listed::put(8, b"record").hash, listed.hash);
+    }
+}

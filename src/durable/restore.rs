@@ -1,0 +1,240 @@
+//! Opening from an image: the segments as they were, and on them what has changed since.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Options;
+use super::file::StoreFile;
+use super::image::{self, Images, Manifest, Unusable};
+use super::journal::hand_over;
+use super::log::{Entry, Listed, Mark, Marks};
+use super::numbers::Numbers;
+use super::peek::Peek;
+use super::record::decode_into;
+use crate::journal::Change;
+use crate::model::Ticket;
+use crate::model::error::Error;
+use crate::store::Store;
+
+/// The tickets that are put at once.
+const BLOCK_TICKETS: usize = 1024;
+
+/// Why an image was not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) &'static str);
+
+const NONE: Refused = Refused("there is none");
+const FOREIGN: Refused = Refused("it is of another version or machine");
+const DAMAGED: Refused = Refused("it is damaged");
+const OTHER: Refused = Refused("it is of another store, or of a moment that this one has not had");
+const OLD: Refused = Refused("too much has changed since");
+const REVISED: Refused =
+    Refused("it has tickets that were changed in part, for which a limit of memory has no room");
+const UNREADABLE: Refused = Refused("the store needs to be checked first");
+
+impl From<Unusable> for Refused {
+    fn from(unusable: Unusable) -> Refused {
+        match unusable {
+            Unusable::Missing => NONE,
+            Unusable::Foreign => FOREIGN,
+            Unusable::Damaged => DAMAGED,
+        }
+    }
+}
+
+impl From<redb::Error> for Refused {
+    fn from(_: redb::Error) -> Refused {
+        UNREADABLE
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(_: Error) -> Refused {
+        UNREADABLE
+    }
+}
+
+/// A store that was made of an image, with what its journal needs.
+pub(super) struct Restored {
+    pub(super) store: Store,
+    pub(super) file: Arc<StoreFile>,
+    pub(super) marks: Marks,
+    pub(super) images: Images,
+    /// The tickets that were put on top of the image, or taken from it.
+    pub(super) replayed: u64,
+}
+
+impl fmt::Debug for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Restored")
+            .field("store", &self.store)
+            .field("replayed", &self.replayed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a store of its image and what has changed since, if all of that is certain.
+///
+/// Where it is not, the file is as if it had not been looked at.
+pub(super) fn restore(path: &Path, options: &Options, writes: bool) -> Result<Restored, Refused> {
+    let folder = image::folder(path);
+    let manifest = Manifest::read(&folder)?;
+    // Whoever opens the file next finds out what is wrong with it.
+    let file = StoreFile::open(path, writes).map_err(|_| UNREADABLE)?;
+    if !file.lock() {
+        return Err(UNREADABLE);
+    }
+    // A database that is damaged may let its reader panic; then it is checked as a whole, which tells.
+    let looked = catch_unwind(AssertUnwindSafe(|| {
+        let peek = Peek::open(&file)?.ok_or(UNREADABLE)?;
+        let tail = Tail::find(&peek, &manifest)?;
+        restore_onto(&peek, manifest, tail, &folder, options)
+    }));
+    let (store, marks, images, replayed) = looked.map_err(|_| UNREADABLE)??;
+    Ok(Restored {
+        store,
+        file,
+        marks,
+        images,
+        replayed,
+    })
+}
+
+/// What has changed since the image, as the commits have listed it.
+struct Tail {
+    numbers: Numbers,
+    chain: u64,
+    entries: Vec<(u64, Entry)>,
+    listed: usize,
+}
+
+impl Tail {
+    /// Finds what has changed since the commit of an image, if the image is of one.
+    fn find(peek: &Peek, manifest: &Manifest) -> Result<Tail, Refused> {
+        let numbers = peek.numbers()?.filter(|numbers| numbers.is_numbered());
+        let numbers = numbers.ok_or(UNREADABLE)?;
+        let (number, last) = peek.last()?.ok_or(OTHER)?;
+        if number != numbers.commit() || manifest.version > numbers.last() {
+            return Err(OTHER);
+        }
+        let entries = peek.after(manifest.version)?.ok_or(UNREADABLE)?;
+        let mut chain = manifest.chain;
+        for (number, entry) in &entries {
+            if entry.before != chain {
+                // Those between are gone, unless the image is of no moment of this store at all.
+                return Err(OLD);
+            }
+            if !entry.is_whole(*number) {
+                return Err(OLD);
+            }
+            chain = entry.chain;
+        }
+        if chain != last.chain {
+            return Err(OTHER);
+        }
+        let listed = entries
+            .iter()
+            .filter_map(|(_, entry)| entry.tickets.as_ref());
+        Ok(Tail {
+            numbers,
+            chain,
+            listed: listed.map(Vec::len).sum(),
+            entries,
+        })
+    }
+
+    /// Hands over the commits, but for the tickets that they put; returns what became of each
+    /// ticket.
+    fn hand_over(
+        &self,
+        take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+    ) -> Result<BTreeMap<u64, (u64, Listed)>, Error> {
+        let mut changed = BTreeMap::new();
+        for (number, entry) in &self.entries {
+            take(Change::Commit(*number))?;
+            entry
+                .names
+                .iter()
+                .try_for_each(|name| take(Change::Name(name)))?;
+            for ticket in entry.tickets.iter().flatten() {
+                if ticket.is_removed() {
+                    take(Change::Remove(ticket.tid))?;
+                }
+                changed.insert(ticket.tid, (*number, *ticket));
+            }
+            if entry.forgotten > 0 {
+                take(Change::Forget(entry.forgotten))?;
+            }
+        }
+        if self.numbers.last() > self.numbers.commit() {
+            // Commits were lost whose numbers may have been seen.
+            take(Change::Commit(self.numbers.last()))?;
+            take(Change::Forget(self.numbers.forgotten()))?;
+        }
+        Ok(changed)
+    }
+}
+
+/// Reads the segments of an image, and puts what has changed on them.
+fn restore_onto(
+    peek: &Peek,
+    manifest: Manifest,
+    tail: Tail,
+    folder: &Path,
+    options: &Options,
+) -> Result<(Store, Marks, Images, u64), Refused> {
+    let mut store = Store::new(options.store.clone());
+    let version = manifest.version;
+    if manifest.has_revisions() && !store.budget().is_unlimited() {
+        return Err(REVISED);
+    }
+    let (parts, files) = manifest.load(folder, store.budget())?;
+    let mut refused = None;
+    let mut replayed = 0;
+    store.restore(parts, options.threads, |take| {
+        let changed = tail.hand_over(take)?;
+        replayed = changed.len() as u64;
+        let mut puts = changed.into_iter().filter(|(_, it)| !it.1.is_removed());
+        let (mut tickets, mut numbers) = (Vec::new(), Vec::new());
+        loop {
+            numbers.clear();
+            for (tid, (number, listed)) in puts.by_ref().take(BLOCK_TICKETS) {
+                if tickets.len() == numbers.len() {
+                    tickets.push(Ticket::default());
+                }
+                let ticket = &mut tickets[numbers.len()];
+                let read = peek.with_record(tid, |record| {
+                    let is_right = listed.is_of(record);
+                    let read = is_right.then(|| decode_into(tid, record, ticket).ok())??;
+                    (read == number).then_some(())
+                });
+                if !matches!(read, Ok(Some(()))) {
+                    refused = Some(UNREADABLE);
+                    return Ok(());
+                }
+                numbers.push(number);
+            }
+            if numbers.is_empty() {
+                return Ok(());
+            }
+            hand_over(&tickets[..numbers.len()], &numbers, take)?;
+        }
+    })?;
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    let marks = Marks::default();
+    *marks.lock() = Mark {
+        number: tail.numbers.commit(),
+        chain: Some(tail.chain),
+        listed_after: Some(version),
+        listed: tail.listed,
+        image: Some(version),
+    };
+    let images = Images::new(folder.to_owned(), marks.clone());
+    images.opened(files);
+    Ok((store, marks, images, replayed))
+}

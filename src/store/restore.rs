@@ -1,0 +1,81 @@
+//! A store that is made of an image: segments that were read, and what has changed since.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::replay::Replay;
+use super::{Store, bury};
+use crate::journal::{Change, Journal};
+use crate::model::error::Error;
+use crate::segment::budget::Budget;
+use crate::snapshot::{Parts, Snapshot};
+
+impl Store {
+    /// Returns the budget that segments of the store are read for.
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        self.publisher.budget()
+    }
+
+    /// Publishes the parts of an image with what `replay` hands over, as a journal does: the
+    /// commits since, and of each changed ticket what it is now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`].
+    ///
+    /// # Cost
+    ///
+    /// That of a commit of the changed tickets.
+    pub(crate) fn restore(
+        &mut self,
+        base: Parts,
+        threads: usize,
+        replay: impl FnOnce(&mut dyn FnMut(Change<'_>) -> Result<(), Error>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut changes = Replay::onto(&self.publisher, threads, &base);
+        let mut changed = Vec::new();
+        replay(&mut |change| {
+            match change {
+                Change::Put(tickets) => changed.extend(tickets.iter().map(|ticket| ticket.tid)),
+                Change::Remove(tid) => changed.push(tid),
+                _ => {}
+            }
+            changes.take(change)
+        })?;
+        changed.sort_unstable();
+        changed.dedup();
+        let since = changes.finish();
+        let removals_max = self.publisher.removals_max();
+        let mut removals = base.removals.clone();
+        since.removals.all().for_each(|it| removals.push(it));
+        removals.forget(since.removals.forgotten());
+        removals.shorten(removals_max);
+        let base = Snapshot::new(Arc::new(base));
+        let mut segments = base.segments().to_vec();
+        bury(
+            &mut segments,
+            changed.iter().filter_map(|&tid| base.find(tid)),
+        );
+        segments.extend(since.segments);
+        let parts = Parts {
+            version: since.version.max(base.version()),
+            segments,
+            names: since.names,
+            removals,
+        };
+        self.publisher.prepare(parts)?.publish();
+        Ok(())
+    }
+
+    /// Lets the store commit to a journal from now on, which has what the store holds.
+    pub(crate) fn attach(&mut self, journal: impl Journal + 'static) {
+        self.journal = Some(Mutex::new(Box::new(journal)));
+    }
+
+    /// Returns what the journal has of a type for those who know it.
+    pub(crate) fn journal_part<T: Any + Clone>(&self) -> Option<T> {
+        let journal = self.journal.as_ref()?.lock();
+        let journal = journal.unwrap_or_else(PoisonError::into_inner);
+        journal.part()?.downcast_ref().cloned()
+    }
+}
