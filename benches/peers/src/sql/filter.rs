@@ -4,7 +4,7 @@ use std::fmt;
 
 use rusqlite::types::Value;
 use ticketdex::{
-    AnyField, Field, FieldFilter, FieldKind, FieldTest, FilterValue, FilterValues, Query, TidFilter,
+    AnyField, FieldFilter, FieldKind, FieldTest, FilterValue, FilterValues, Query, TidFilter,
 };
 
 use super::{compared, custom, fold, is_list, seconds};
