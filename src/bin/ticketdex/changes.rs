@@ -29,14 +29,15 @@ const BUFFER_BYTES: usize = 256 << 10;
 ///
 /// Each line is an object with the number of its commit:
 ///
-///   {"version":12,"removed":7}      ticket 7 was removed; it may have been put again since
-///   {"version":13,"unmatched":8}    ticket 8 changed, and does not match REQUEST now
-///   {"version":14,"ticket":{...}}   this ticket changed, and matches REQUEST
-///   {"version":15}                  the last line: all is told up to this version
+///   {"version":12,"removed":7}    ticket 7 was removed; it may have been put again since
+///   {"version":13,"unmatched":8}  ticket 8 changed, and does not match REQUEST now
+///   {"version":14,"ticket":{...}} this ticket changed, and matches REQUEST
+///   {"version":15}                the last line: all is told up to this version
 ///
-/// A copy that applies them in their order, leaving out or replacing what it has, follows the store; the
-/// next time it asks --since the version of the last line. It begins empty, at 0. Where removals since N are
-/// forgotten, the error is version_too_old, and the copy has to begin anew.
+/// A copy that applies them in their order, taking out what it has of the first two kinds and
+/// putting the third, follows the store; the next time it asks --since the version of the last
+/// line. It begins empty, at 0. Where removals since N are forgotten, the error is
+/// version_too_old, and the copy has to begin anew.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
