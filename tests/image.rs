@@ -485,6 +485,7 @@ fn a_limit_of_memory_has_no_use_for_an_image_with_revisions() {
     let (store, opened) = limited().open_told(&path).unwrap();
     assert!(!opened.from_image && opened.refused.unwrap().contains("a limit of memory"));
     assert!(everything(&store.snapshot()) == expected);
+    drop(store);
     assert!(open(&path).1.from_image);
 }
 
@@ -563,7 +564,7 @@ fn commits_that_may_be_lost_leave_an_image_that_is_of_a_moment() {
 
     let folder = Folder::new("image_lost");
     let path = folder.store();
-    let options = || options().may_lose(Duration::from_secs(60));
+    let options = || options().may_lose(Duration::from_mins(1));
     let mut store = options().open(&path).unwrap();
     store
         .commit(put([plain(1, "Open"), plain(2, "Open")]))

@@ -120,7 +120,9 @@ impl Entry {
         let Some(tickets) = &self.tickets else {
             return false;
         };
-        tickets.iter().for_each(|&ticket| hash.ticket(ticket));
+        for &ticket in tickets {
+            hash.ticket(ticket);
+        }
         hash.finish(self.before, number, &self.names, self.forgotten) == self.chain
     }
 
@@ -446,7 +448,9 @@ mod tests {
             .collect();
         let names = vec!["Serial".to_owned(), "ß".to_owned()];
         let mut hash = Chained::new();
-        tickets.iter().for_each(|&ticket| hash.ticket(ticket));
+        for &ticket in &tickets {
+            hash.ticket(ticket);
+        }
         let entry = Entry {
             before: 77,
             chain: hash.finish(77, 9, &names, 4),

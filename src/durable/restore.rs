@@ -91,7 +91,7 @@ pub(super) fn restore(path: &Path, options: &Options, writes: bool) -> Result<Re
     let looked = catch_unwind(AssertUnwindSafe(|| {
         let peek = Peek::open(&file)?.ok_or(UNREADABLE)?;
         let tail = Tail::find(&peek, &manifest)?;
-        restore_onto(&peek, manifest, tail, &folder, options)
+        restore_onto(&peek, manifest, &tail, &folder, options)
     }));
     let (store, marks, images, replayed) = looked.map_err(|_| UNREADABLE)??;
     Ok(Restored {
@@ -178,11 +178,43 @@ impl Tail {
     }
 }
 
+/// Hands over what is put, as the database has it; false where that is not what was written.
+fn hand_over_puts(
+    peek: &Peek,
+    changed: &BTreeMap<u64, (u64, Listed)>,
+    take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
+) -> Result<bool, Error> {
+    let mut puts = changed.iter().filter(|(_, it)| !it.1.is_removed());
+    let (mut tickets, mut numbers) = (Vec::new(), Vec::new());
+    loop {
+        numbers.clear();
+        for (&tid, &(number, listed)) in puts.by_ref().take(BLOCK_TICKETS) {
+            if tickets.len() == numbers.len() {
+                tickets.push(Ticket::default());
+            }
+            let ticket = &mut tickets[numbers.len()];
+            let read = peek.with_record(tid, |record| {
+                let is_right = listed.is_of(record);
+                let read = is_right.then(|| decode_into(tid, record, ticket).ok())??;
+                (read == number).then_some(())
+            });
+            if !matches!(read, Ok(Some(()))) {
+                return Ok(false);
+            }
+            numbers.push(number);
+        }
+        if numbers.is_empty() {
+            return Ok(true);
+        }
+        hand_over(&tickets[..numbers.len()], &numbers, take)?;
+    }
+}
+
 /// Reads the segments of an image, and puts what has changed on them.
 fn restore_onto(
     peek: &Peek,
     manifest: Manifest,
-    tail: Tail,
+    tail: &Tail,
     folder: &Path,
     options: &Options,
 ) -> Result<(Store, Marks, Images, u64), Refused> {
@@ -192,39 +224,16 @@ fn restore_onto(
         return Err(REVISED);
     }
     let (parts, files) = manifest.load(folder, store.budget())?;
-    let mut refused = None;
+    let mut is_certain = false;
     let mut replayed = 0;
     store.restore(parts, options.threads, |take| {
         let changed = tail.hand_over(take)?;
         replayed = changed.len() as u64;
-        let mut puts = changed.into_iter().filter(|(_, it)| !it.1.is_removed());
-        let (mut tickets, mut numbers) = (Vec::new(), Vec::new());
-        loop {
-            numbers.clear();
-            for (tid, (number, listed)) in puts.by_ref().take(BLOCK_TICKETS) {
-                if tickets.len() == numbers.len() {
-                    tickets.push(Ticket::default());
-                }
-                let ticket = &mut tickets[numbers.len()];
-                let read = peek.with_record(tid, |record| {
-                    let is_right = listed.is_of(record);
-                    let read = is_right.then(|| decode_into(tid, record, ticket).ok())??;
-                    (read == number).then_some(())
-                });
-                if !matches!(read, Ok(Some(()))) {
-                    refused = Some(UNREADABLE);
-                    return Ok(());
-                }
-                numbers.push(number);
-            }
-            if numbers.is_empty() {
-                return Ok(());
-            }
-            hand_over(&tickets[..numbers.len()], &numbers, take)?;
-        }
+        is_certain = hand_over_puts(peek, &changed, take)?;
+        Ok(())
     })?;
-    if let Some(refused) = refused {
-        return Err(refused);
+    if !is_certain {
+        return Err(UNREADABLE);
     }
     let marks = Marks::default();
     *marks.lock() = Mark {

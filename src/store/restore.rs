@@ -32,19 +32,19 @@ impl Store {
         threads: usize,
         replay: impl FnOnce(&mut dyn FnMut(Change<'_>) -> Result<(), Error>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut changes = Replay::onto(&self.publisher, threads, &base);
-        let mut changed = Vec::new();
+        let mut since = Replay::onto(&self.publisher, threads, &base);
+        let mut tids = Vec::new();
         replay(&mut |change| {
             match change {
-                Change::Put(tickets) => changed.extend(tickets.iter().map(|ticket| ticket.tid)),
-                Change::Remove(tid) => changed.push(tid),
+                Change::Put(tickets) => tids.extend(tickets.iter().map(|ticket| ticket.tid)),
+                Change::Remove(tid) => tids.push(tid),
                 _ => {}
             }
-            changes.take(change)
+            since.take(change)
         })?;
-        changed.sort_unstable();
-        changed.dedup();
-        let since = changes.finish();
+        tids.sort_unstable();
+        tids.dedup();
+        let since = since.finish();
         let removals_max = self.publisher.removals_max();
         let mut removals = base.removals.clone();
         since.removals.all().for_each(|it| removals.push(it));
@@ -52,10 +52,7 @@ impl Store {
         removals.shorten(removals_max);
         let base = Snapshot::new(Arc::new(base));
         let mut segments = base.segments().to_vec();
-        bury(
-            &mut segments,
-            changed.iter().filter_map(|&tid| base.find(tid)),
-        );
+        bury(&mut segments, tids.iter().filter_map(|&tid| base.find(tid)));
         segments.extend(since.segments);
         let parts = Parts {
             version: since.version.max(base.version()),

@@ -8,9 +8,9 @@
 //!
 //! * [`part`]: one file, with its head and its hash.
 //! * [`manifest`]: which files make the image, and what a snapshot has besides segments.
-//! * [`job`]: writing.
+//! * [`job`] writes one.
 //!
-//! Reading it, and what has changed since, is [`restore`](super::restore).
+//! The store is made of it, and of what has changed since, by [`restore`](super::restore).
 //!
 //! # Invariants
 //!
