@@ -7,6 +7,9 @@
 //! that snapshot, *third* the third, when all that readers keep is there. Merges that fall due are
 //! run between, as a maintainer would. Parsing counts to an answer, writing does not.
 //!
+//! *Cold* is the store that rests too, but asked after 1,000 patches of another: what of *first* after
+//! as many is that code and data have left the caches.
+//!
 //! A request meets its aim where the median of its first ask is at most twice the quiet one and
 //! 5 µs more. `TICKETDEX_TICKETS` and `TICKETDEX_WORLD` choose the tickets; `TICKETDEX_ROWS` the
 //! requests, by a part of their name.
@@ -26,6 +29,9 @@ const RATES: [(usize, usize); 3] = [(1, 201), (20, 101), (1_000, 21)];
 
 /// How often a request is asked of the store that rests.
 const QUIET_ROUNDS: usize = 301;
+
+/// The tickets of the other store.
+const OTHER_COUNT: usize = 20_000;
 
 /// What an answer may take right after a write beside twice its quiet median.
 const AIM_BESIDE: Duration = Duration::from_micros(5);
@@ -142,6 +148,7 @@ const LINES: [(&str, &str); 31] = [
 struct Measured {
     name: &'static str,
     quiet: f64,
+    cold: f64,
     /// The first and the third ask at each rate.
     live: Vec<(f64, f64)>,
 }
@@ -154,10 +161,31 @@ struct Writer {
     state: u64,
     now: NaiveDateTime,
     commits: Vec<Duration>,
+    /// Nanoseconds that this thread has computed to patch, drawing and spelling the patches too.
+    computed: u64,
     jobs_count: usize,
 }
 
 impl Writer {
+    /// Starts with a store that has the tickets of some numbers.
+    fn new(store: Store, tickets: &[Ticket]) -> Writer {
+        let taken = tickets.iter().take(2_000);
+        let mut statuses: Vec<String> = taken.map(|it| it.status.clone()).collect();
+        statuses.sort_unstable();
+        statuses.dedup();
+        let day = NaiveDate::from_ymd_opt(2026, 1, 1);
+        Writer {
+            store,
+            tids: tickets.iter().map(|it| it.tid).collect(),
+            statuses,
+            state: corpus::SEED,
+            now: day.and_then(|it| it.and_hms_opt(0, 0, 0)).expect("a date"),
+            commits: Vec::new(),
+            computed: 0,
+            jobs_count: 0,
+        }
+    }
+
     /// Draws a number below another, by a multiplicative step of 64 bits.
     fn below(&mut self, end: usize) -> usize {
         self.state = self
@@ -172,10 +200,9 @@ impl Writer {
         let (place, at) = (self.below(place), self.below(at));
         let tid = self.tids[place];
         self.now += TimeDelta::seconds(1);
-        let patch = Patch::new().set(Field::Status, &*self.statuses[at]).set(
-            Field::LastUpdated,
-            format!("{:?}", self.now),
-        );
+        let patch = Patch::new()
+            .set(Field::Status, &*self.statuses[at])
+            .set(Field::LastUpdated, format!("{:?}", self.now));
         let mut batch = Batch::new();
         batch.patch(tid, patch);
         let start = Instant::now();
@@ -203,6 +230,12 @@ fn at_share(samples: &mut [Duration], share: f64) -> f64 {
     samples[at.min(samples.len() - 1)].as_secs_f64() * 1e6
 }
 
+/// Returns how many nanoseconds this thread has computed, where the system tells.
+fn computed() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    stat.split_whitespace().next()?.parse().ok()
+}
+
 /// Asks a request once; dropping the answer does not count.
 fn ask(snapshot: &Snapshot, request: &str) -> Duration {
     let start = Instant::now();
@@ -222,6 +255,15 @@ fn ask_quiet(snapshot: &Snapshot, request: &str) -> f64 {
     median(&mut samples)
 }
 
+fn ask_cold(snapshot: &Snapshot, other: &mut Writer, rounds: usize, request: &str) -> f64 {
+    let samples = (0..rounds).map(|_| {
+        (0..RATES[2].0).for_each(|_| other.patch());
+        other.maintain();
+        ask(snapshot, request)
+    });
+    median(&mut samples.collect::<Vec<_>>())
+}
+
 fn ask_live(
     writer: &mut Writer,
     request: &str,
@@ -231,9 +273,13 @@ fn ask_live(
 ) -> (f64, f64) {
     let (mut first, mut third) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
+        let before = computed();
         for _ in 0..patches {
             writer.patch();
         }
+        writer.computed += before
+            .zip(computed())
+            .map_or(0, |(before, after)| after - before);
         writer.maintain();
         let snapshot = writer.store.snapshot();
         first.push(ask(&snapshot, request));
@@ -328,14 +374,14 @@ fn loaded() -> Store {
 }
 
 fn report(measured: &[Measured]) {
-    print!("| request | quiet |");
+    print!("| request | quiet | cold |");
     for (patches, _) in RATES {
         print!(" after {patches}: first | third |");
     }
-    println!("\n|---|---:|{}", "---:|".repeat(RATES.len() * 2));
+    println!("\n|---|---:|---:|{}", "---:|".repeat(RATES.len() * 2));
     let mut missed = [0; RATES.len()];
     for row in measured {
-        print!("| {} | {:.2} |", row.name, row.quiet);
+        print!("| {} | {:.2} | {:.2} |", row.name, row.quiet, row.cold);
         let aim = row.quiet * 2.0 + AIM_BESIDE.as_secs_f64() * 1e6;
         for (missed, (first, third)) in missed.iter_mut().zip(&row.live) {
             *missed += u32::from(*first > aim);
@@ -352,25 +398,9 @@ fn main() {
     let rounds = |rounds: usize| if is_test { 2 } else { rounds };
     let tickets = corpus::tickets();
     let values = values(&tickets);
-    let store = loaded();
-    let mut statuses: Vec<String> = tickets
-        .iter()
-        .take(2_000)
-        .map(|it| it.status.clone())
-        .collect();
-    statuses.sort_unstable();
-    statuses.dedup();
-    let mut writer = Writer {
-        store,
-        tids: tickets.iter().map(|it| it.tid).collect(),
-        statuses,
-        state: corpus::SEED,
-        now: NaiveDate::from_ymd_opt(2026, 1, 1)
-            .and_then(|it| it.and_hms_opt(0, 0, 0))
-            .expect("a date"),
-        commits: Vec::new(),
-        jobs_count: 0,
-    };
+    let mut writer = Writer::new(loaded(), &tickets);
+    let few: Vec<Ticket> = tickets.iter().take(OTHER_COUNT).cloned().collect();
+    let mut other = Writer::new(corpus::load(&corpus::json_lines(&few)), &few);
     let tickets_count = tickets.len();
     drop(tickets);
     let part = std::env::var("TICKETDEX_ROWS").unwrap_or_default();
@@ -381,17 +411,20 @@ fn main() {
     let quiet = writer.store.snapshot();
     let mut measured: Vec<Measured> = Vec::new();
     for (name, request) in &requests {
+        let cold = ask_cold(&quiet, &mut other, rounds(RATES[2].1), request);
         let quiet = ask_quiet(&quiet, request);
         measured.push(Measured {
             name,
             quiet,
+            cold,
             live: Vec::new(),
         });
     }
-    drop(quiet);
+    drop((quiet, other));
     for (patches, count) in RATES {
         let mut all = Vec::new();
         writer.commits.clear();
+        writer.computed = 0;
         writer.jobs_count = 0;
         for (row, (_, request)) in measured.iter_mut().zip(&requests) {
             let patches = if is_test { patches.min(20) } else { patches };
@@ -405,10 +438,11 @@ fn main() {
         }
         let seconds: f64 = writer.commits.iter().map(Duration::as_secs_f64).sum();
         println!(
-            "{patches} patches between: p99 of all first asks {:.1} µs; commits {:.0} a second, median \
-            {:.1} µs, p99 {:.1} µs, worst {:.0} µs; {} merges by jobs, {} segments at the end",
+            "{patches} patches between: p99 of all first asks {:.1} µs; commits {:.0} a second, {:.1} µs \
+            computed each, median {:.1} µs, p99 {:.1} µs, worst {:.0} µs; {} merges by jobs, {} segments at the end",
             at_share(&mut all, 0.99),
             writer.commits.len() as f64 / seconds,
+            writer.computed as f64 / 1e3 / writer.commits.len() as f64,
             median(&mut writer.commits),
             at_share(&mut writer.commits, 0.99),
             at_share(&mut writer.commits, 1.0),

@@ -490,19 +490,24 @@ impl Conjunction {
             [only] if only.filter.is_enumerable() => only.estimate - only.dead_count(live, mode),
             // So that plans which are compared do not all count alike.
             _ if mode.filters == FilterMode::Reversed => return None,
-            several => return Some((self.cube_count(several, live)?, Counted::Cube)),
+            several => return Some((self.cube_count(several, live, mode)?, Counted::Cube)),
         };
         Some((count, Counted::Index))
     }
 
     /// Returns the number of rows that several filters let through by a cube of the segment, if
     /// there is one and it is the cheapest way.
-    fn cube_count(&self, parts: &[Part], live: &LiveSegment) -> Option<u64> {
+    fn cube_count(&self, parts: &[Part], live: &LiveSegment, mode: PlanMode) -> Option<u64> {
         let selected: Option<SmallVec<[_; 4]>> =
             parts.iter().map(|part| part.filter.selected()).collect();
         let selected = selected?;
         let (cells_count, cube) = live.segment.cube(&selected)?;
-        let dead_cost = self.probes_cost(live.dead.count().into());
+        let is_kept = mode.may_build() && live.segment.has_dead_counts(&live.dead);
+        let dead_cost = if is_kept {
+            cells_count * CELL_COST
+        } else {
+            self.probes_cost(live.dead.count().into())
+        };
         let other_cost = self.blocks_cost.min(self.drive_cost.unwrap_or(u64::MAX));
         if cells_count * CELL_COST + dead_cost > other_cost {
             return None;
@@ -510,9 +515,17 @@ impl Conjunction {
         let mut count = cube.count(&selected);
         if live.dead.count() > 0 {
             let filters = parts.iter().map(|part| part.filter.probe(&live.segment));
-            let filters: Vec<_> = filters.collect();
-            live.dead.for_each(|row| {
-                count -= u64::from(filters.iter().all(|filter| filter.holds(row)));
+            let filters: SmallVec<[_; 4]> = filters.collect();
+            let holds = |row: u32| filters.iter().all(|filter| filter.holds(row));
+            let kept = || {
+                let segment = &live.segment;
+                segment.dead_in_cube(cube, &selected, &live.dead, holds)
+            };
+            count -= is_kept.then(kept).flatten().unwrap_or_else(|| {
+                let mut dead_count = 0;
+                live.dead
+                    .for_each(|row| dead_count += u64::from(holds(row)));
+                dead_count
             });
         }
         Some(count)

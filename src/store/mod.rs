@@ -420,10 +420,15 @@ impl Store {
         let snapshot = self.snapshot();
         let changes = Changes::of(batch, &snapshot, &self.publisher)?;
         let version = snapshot.next_version();
-        let mut builder = SegmentBuilder::new();
-        builder.enter_commit(version);
+        // A builder has a place for each field, which is not worth making for patches alone.
+        let mut builder = None;
         for ticket in changes.puts() {
-            self.publisher.check_room(&builder, 1)?;
+            let builder = builder.get_or_insert_with(|| {
+                let mut builder = SegmentBuilder::new();
+                builder.enter_commit(version);
+                builder
+            });
+            self.publisher.check_room(builder, 1)?;
             builder.insert(slice::from_ref(ticket), &changes.names);
         }
         let mut segments = snapshot.segments().to_vec();
@@ -436,13 +441,10 @@ impl Store {
         for id in changes.revised_rows() {
             segments[id.segment as usize].mark_dead(id.row);
         }
-        let revisions = changes.revisions();
-        segments.extend(
-            revisions
-                .iter()
-                .map(|(base, rows)| self.publisher.revise(base, rows, version)),
-        );
-        segments.extend(self.publisher.seal(builder));
+        for (base, rows) in &changes.revisions() {
+            self.publisher.revise(&mut segments, base, rows, version);
+        }
+        segments.extend(builder.and_then(|builder| self.publisher.seal(builder)));
         let parts = self.publisher.next(
             &snapshot,
             segments,
