@@ -502,33 +502,30 @@ impl Conjunction {
             parts.iter().map(|part| part.filter.selected()).collect();
         let selected = selected?;
         let (cells_count, cube) = live.segment.cube(&selected)?;
-        let is_kept = mode.may_build() && live.segment.has_dead_counts(&live.dead);
-        let dead_cost = if is_kept {
-            cells_count * CELL_COST
-        } else {
-            self.probes_cost(live.dead.count().into())
-        };
         let other_cost = self.blocks_cost.min(self.drive_cost.unwrap_or(u64::MAX));
+        if cells_count * CELL_COST > other_cost {
+            return None;
+        }
+        let count = cube.count(&selected);
+        if live.dead.count() == 0 {
+            return Some(count);
+        }
+        let (segment, dead) = (&live.segment, &live.dead);
+        let filters = parts.iter().map(|part| part.filter.probe(segment));
+        let filters: SmallVec<[_; 4]> = filters.collect();
+        let holds = |row: u32| filters.iter().all(|filter| filter.holds(row));
+        if mode.may_build()
+            && let Some(dead_count) = segment.dead_in_cube(cube, &selected, dead, holds)
+        {
+            return Some(count - dead_count);
+        }
+        let dead_cost = self.probes_cost(dead.count().into());
         if cells_count * CELL_COST + dead_cost > other_cost {
             return None;
         }
-        let mut count = cube.count(&selected);
-        if live.dead.count() > 0 {
-            let filters = parts.iter().map(|part| part.filter.probe(&live.segment));
-            let filters: SmallVec<[_; 4]> = filters.collect();
-            let holds = |row: u32| filters.iter().all(|filter| filter.holds(row));
-            let kept = || {
-                let segment = &live.segment;
-                segment.dead_in_cube(cube, &selected, &live.dead, holds)
-            };
-            count -= is_kept.then(kept).flatten().unwrap_or_else(|| {
-                let mut dead_count = 0;
-                live.dead
-                    .for_each(|row| dead_count += u64::from(holds(row)));
-                dead_count
-            });
-        }
-        Some(count)
+        let mut dead_count = 0;
+        dead.for_each(|row| dead_count += u64::from(holds(row)));
+        Some(count - dead_count)
     }
 
     /// Returns the matching rows, ascending, by visiting those of the first filter.

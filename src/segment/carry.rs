@@ -27,8 +27,9 @@ use crate::model::{Field, FieldKind};
 /// Up to so many rows, what readers have made is not carried.
 const UNCARRIED_ROWS_MAX: u32 = 16;
 
-/// Up to so many rows, the columns are not carried that no plan has asked for.
-const UNREAD_ROWS_MAX: u32 = 512;
+/// Up to so many rows, filters look at codes, and the columns are not carried that no plan has
+/// asked for.
+const SCANNED_ROWS_MAX: u32 = 512;
 
 /// Fields that were noted, by readers at once.
 #[derive(Debug, Default)]
@@ -156,15 +157,20 @@ impl Segment {
         Some(merged)
     }
 
+    /// Returns whether the rows revise others and are so few that filters do best to look at all.
+    pub(crate) fn is_scanned(&self) -> bool {
+        self.rows_count <= SCANNED_ROWS_MAX && self.revision().is_some()
+    }
+
     /// Makes of a merged revision what readers have asked of the base's.
     fn carry(&self, sources: &Sources<'_>) {
         let Some(base) = self.revision().map(Revision::base) else {
             return;
         };
-        let asked = if self.rows_count > UNREAD_ROWS_MAX {
-            &base.asked.columns
-        } else {
+        let asked = if self.is_scanned() {
             &base.asked.keys
+        } else {
+            &base.asked.columns
         };
         for field in asked.fields() {
             if let FieldColumn::Coded(of_base) = base.field(field)
@@ -177,8 +183,10 @@ impl Segment {
                 });
             }
         }
-        for field in base.asked.postings.fields() {
-            self.posting_sets(field);
+        if !self.is_scanned() {
+            for field in base.asked.postings.fields() {
+                self.posting_sets(field);
+            }
         }
         for field in base.asked.orders.fields() {
             if let Some(column) = self.column(Slot::Field(field)) {

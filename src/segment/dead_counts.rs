@@ -44,9 +44,10 @@ const KEPT_CLASSES_MAX: u64 = 4096;
 /// The most sets of terms and tests whose dead rows are kept counted.
 const KEPT_SETS_MAX: usize = 32;
 
-/// The most rows by which the tombstones of two snapshots may differ for one's counts to become the
-/// other's.
-const DIFFERENCE_MAX: u32 = 1 << 16;
+/// The most rows by which the tombstones of two commits may differ for one's counts to become the
+/// other's, and those of an older snapshot that a reader holds.
+const COMMIT_ROWS_MAX: u32 = 1 << 16;
+const HELD_ROWS_MAX: u32 = 1024;
 
 /// The counts of the dead rows of a segment, as far as anybody has asked for them.
 #[derive(Debug, Default)]
@@ -97,10 +98,10 @@ impl DeadCounts {
     }
 
     /// Returns the counts as of other tombstones; none where they differ by too many rows.
-    fn moved(&self, dead: &Arc<Tombstones>) -> Option<DeadCounts> {
+    fn moved(&self, dead: &Arc<Tombstones>, rows_max: u32) -> Option<DeadCounts> {
         let mut recent = Vec::with_capacity(self.recent.len() + 1);
         recent.extend_from_slice(&self.recent);
-        let is_all = dead.for_each_difference(&self.of, DIFFERENCE_MAX, |row| {
+        let is_all = dead.for_each_difference(&self.of, rows_max, |row| {
             recent.push((row, dead.contains(row)));
         });
         is_all.then(|| DeadCounts {
@@ -185,23 +186,20 @@ impl KeptDead {
         self.0.load().as_ref().map_or(0, |kept| kept.bytes())
     }
 
-    /// Returns the counts as of some tombstones, after `extend` has added what it lacks, as of
-    /// the sealed ones; says false where that was nothing.
+    /// Returns the counts as of some tombstones, after `extend` has returned them with what they
+    /// lack, as of the sealed ones; none for tombstones that are far from those of the last commit.
     fn of(
         &self,
         dead: &Arc<Tombstones>,
         extend: impl FnOnce(&Sealed) -> Option<Sealed>,
-    ) -> Arc<DeadCounts> {
-        let kept = self.0.load_full();
-        let counts = match kept {
+    ) -> Option<Arc<DeadCounts>> {
+        let counts = match self.0.load_full() {
             Some(kept) if Arc::ptr_eq(&kept.of, dead) => kept,
-            kept => {
-                let moved = kept.and_then(|kept| kept.moved(dead));
-                Arc::new(moved.unwrap_or_else(|| DeadCounts::new(dead)))
-            }
+            Some(kept) => Arc::new(kept.moved(dead, HELD_ROWS_MAX)?),
+            None => Arc::new(DeadCounts::new(dead)),
         };
         let Some(extended) = extend(&counts.sealed) else {
-            return counts;
+            return Some(counts);
         };
         let extended = Arc::new(DeadCounts {
             of: Arc::clone(&counts.of),
@@ -209,7 +207,7 @@ impl KeptDead {
             recent: counts.recent.clone(),
         });
         self.0.store(Some(Arc::clone(&extended)));
-        extended
+        Some(extended)
     }
 }
 
@@ -243,7 +241,7 @@ impl Segment {
             let mut extended = sealed.clone();
             extended.fields.push((field, of_classes.into()));
             Some(extended)
-        });
+        })?;
         let (_, of_classes) = &counts.sealed.fields[find(&counts.sealed)?];
         let sealed = u64::from(of_classes[class as usize]);
         Some(counts.in_recent(sealed, |row| column.class(row) == u64::from(class)))
@@ -271,7 +269,7 @@ impl Segment {
             let count = sealed.of.count_in(set);
             extended.sets.push((Arc::clone(set), count));
             Some(extended)
-        });
+        })?;
         let sealed = u64::from(counts.sealed.sets[find(&counts.sealed)?].1);
         Some(counts.in_recent(sealed, |row| set.contains(row)))
     }
@@ -299,14 +297,9 @@ impl Segment {
             let mut extended = sealed.clone();
             extended.cubes.push((index, Arc::new(of_dead)));
             Some(extended)
-        });
+        })?;
         let sealed = counts.sealed.cubes[find(&counts.sealed)?].1.count(selected);
         Some(counts.in_recent(sealed, holds))
-    }
-
-    /// Returns whether counting dead rows by a cube costs no more than its cells.
-    pub(crate) fn has_dead_counts(&self, dead: &Tombstones) -> bool {
-        self.keeps_dead(dead)
     }
 
     /// Makes what readers have kept of dead rows that of other tombstones, which a commit is about
@@ -317,10 +310,12 @@ impl Segment {
         if let Some(kept) = self.dead_counts.0.load_full()
             && !Arc::ptr_eq(&kept.of, dead)
         {
-            let moved = kept.moved(dead).map(|moved| match moved.recent.len() {
-                0..=RECENT_MAX => moved,
-                _ => moved.seal(self),
-            });
+            let moved = kept
+                .moved(dead, COMMIT_ROWS_MAX)
+                .map(|moved| match moved.recent.len() {
+                    0..=RECENT_MAX => moved,
+                    _ => moved.seal(self),
+                });
             self.dead_counts.0.store(moved.map(Arc::new));
         }
         let fields = self.dead_orders.fields().map(Slot::Field);
