@@ -47,8 +47,10 @@ pub(super) fn bind_filter<'a>(
     rows_left: u64,
 ) -> Binding<'a> {
     Binding::Filter(match filter {
-        Filter::Value(field, value) => bind_values(*field, std::slice::from_ref(value), segment),
-        Filter::Values(field, values) => bind_values(*field, values, segment),
+        Filter::Value(field, value) => {
+            bind_values(*field, std::slice::from_ref(value), segment, mode)
+        }
+        Filter::Values(field, values) => bind_values(*field, values, segment, mode),
         Filter::Cids(start, end) => {
             let range = |it: &Dictionary| it.find_range(start.as_deref(), end.as_deref());
             let column = segment.column(Slot::Field(Field::Cid));
@@ -190,6 +192,9 @@ fn bind_classes(
     if ranges.is_empty() {
         return NOTHING;
     }
+    if is_scanned(segment, mode) {
+        return scan(slot, ranges, segment);
+    }
     if let Slot::Field(field) = slot
         && (has_postings(field) || field == Field::Cid)
     {
@@ -209,7 +214,28 @@ fn bind_classes(
         }
         None => u64::from(segment.rows_count()),
     };
-    let filter = match ranges {
+    (of_ranges(slot, ranges, is_sorted), estimate)
+}
+
+/// Returns whether a segment has so few rows that filters look at the codes of all of them.
+///
+/// What a commit has just revised is asked once or twice before the next one takes its place, so
+/// that no index of it is worth making.
+fn is_scanned(segment: &Segment, mode: PlanMode) -> bool {
+    segment.is_scanned() && mode.filters != FilterMode::Reversed
+}
+
+/// Makes the filter of the rows whose class is in one of some ranges, by a look at all codes.
+fn scan(slot: Slot, ranges: &[Range<u64>], segment: &Segment) -> Bound {
+    segment.note_key(slot);
+    match ranges {
+        [] => NOTHING,
+        _ => (of_ranges(slot, ranges, false), segment.rows_count().into()),
+    }
+}
+
+fn of_ranges(slot: Slot, ranges: &[Range<u64>], is_sorted: bool) -> SegmentFilter {
+    match ranges {
         [classes] => SegmentFilter::Range {
             slot,
             classes: classes.clone(),
@@ -220,19 +246,21 @@ fn bind_classes(
             ranges: ranges.into(),
             is_sorted,
         },
-    };
-    (filter, estimate)
+    }
 }
 
 /// Finds the classes of folded texts.
-fn bind_values(field: Field, values: &[CompactString], segment: &Segment) -> Bound {
+fn bind_values(field: Field, values: &[CompactString], segment: &Segment, mode: PlanMode) -> Bound {
     let column = segment.column(Slot::Field(field));
     let Some(dictionary) = column.and_then(|column| column.dictionary()) else {
         return (SegmentFilter::Nothing, 0);
     };
     let count = |class: u32| u64::from(segment.posting(field, class).count());
+    let scans = is_scanned(segment, mode);
+    let one = |class: u32| u64::from(class)..u64::from(class) + 1;
     if let [value] = values {
         return match dictionary.find(value) {
+            Some(class) if scans => scan(Slot::Field(field), &[one(class)], segment),
             Some(class) => (SegmentFilter::Class(field, class), count(class)),
             None => (SegmentFilter::Nothing, 0),
         };
@@ -241,14 +269,24 @@ fn bind_values(field: Field, values: &[CompactString], segment: &Segment) -> Bou
     let mut classes: Vec<u32> = found.collect();
     classes.sort_unstable();
     classes.dedup();
+    if scans {
+        let ranges: Vec<Range<u64>> = classes.into_iter().map(one).collect();
+        return scan(Slot::Field(field), &ranges, segment);
+    }
     bind_postings(field, classes, segment)
 }
 
 /// Counts the rows of a range of classes, if an order to count them in is there or may be made.
 fn bind_range(field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMode) -> Bound {
-    let may_use = mode.filters != FilterMode::Scan && segment.has_order(Slot::Field(field));
-    let may_sort = mode.may_build() || may_use;
     let slot = Slot::Field(field);
+    if is_scanned(segment, mode) {
+        return match classes.is_empty() {
+            true => NOTHING,
+            false => scan(slot, &[classes], segment),
+        };
+    }
+    let may_use = mode.filters != FilterMode::Scan && segment.has_order(slot);
+    let may_sort = mode.may_build() || may_use;
     let sorted = may_sort.then(|| sorted(segment, slot)).flatten();
     let is_sorted = sorted.is_some();
     let estimate = match sorted {

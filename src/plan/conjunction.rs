@@ -490,32 +490,42 @@ impl Conjunction {
             [only] if only.filter.is_enumerable() => only.estimate - only.dead_count(live, mode),
             // So that plans which are compared do not all count alike.
             _ if mode.filters == FilterMode::Reversed => return None,
-            several => return Some((self.cube_count(several, live)?, Counted::Cube)),
+            several => return Some((self.cube_count(several, live, mode)?, Counted::Cube)),
         };
         Some((count, Counted::Index))
     }
 
     /// Returns the number of rows that several filters let through by a cube of the segment, if
     /// there is one and it is the cheapest way.
-    fn cube_count(&self, parts: &[Part], live: &LiveSegment) -> Option<u64> {
+    fn cube_count(&self, parts: &[Part], live: &LiveSegment, mode: PlanMode) -> Option<u64> {
         let selected: Option<SmallVec<[_; 4]>> =
             parts.iter().map(|part| part.filter.selected()).collect();
         let selected = selected?;
         let (cells_count, cube) = live.segment.cube(&selected)?;
-        let dead_cost = self.probes_cost(live.dead.count().into());
         let other_cost = self.blocks_cost.min(self.drive_cost.unwrap_or(u64::MAX));
+        if cells_count * CELL_COST > other_cost {
+            return None;
+        }
+        let count = cube.count(&selected);
+        if live.dead.count() == 0 {
+            return Some(count);
+        }
+        let (segment, dead) = (&live.segment, &live.dead);
+        let filters = parts.iter().map(|part| part.filter.probe(segment));
+        let filters: SmallVec<[_; 4]> = filters.collect();
+        let holds = |row: u32| filters.iter().all(|filter| filter.holds(row));
+        if mode.may_build()
+            && let Some(dead_count) = segment.dead_in_cube(cube, &selected, dead, holds)
+        {
+            return Some(count - dead_count);
+        }
+        let dead_cost = self.probes_cost(dead.count().into());
         if cells_count * CELL_COST + dead_cost > other_cost {
             return None;
         }
-        let mut count = cube.count(&selected);
-        if live.dead.count() > 0 {
-            let filters = parts.iter().map(|part| part.filter.probe(&live.segment));
-            let filters: Vec<_> = filters.collect();
-            live.dead.for_each(|row| {
-                count -= u64::from(filters.iter().all(|filter| filter.holds(row)));
-            });
-        }
-        Some(count)
+        let mut dead_count = 0;
+        dead.for_each(|row| dead_count += u64::from(holds(row)));
+        Some(count - dead_count)
     }
 
     /// Returns the matching rows, ascending, by visiting those of the first filter.

@@ -147,6 +147,7 @@ fn segment_of(snapshot: &Snapshot, id: RowId) -> &Segment {
 
 /// Returns whether all rows of a segment tie in a slot.
 pub(super) fn is_constant(segment: &Segment, slot: Slot) -> bool {
+    segment.note_key(slot);
     segment.rows_count() <= 1
         || match segment.column(slot) {
             Some(column) => column.is_constant(),

@@ -159,6 +159,15 @@ fn inner_dead_count(
     mode: PlanMode,
 ) -> u64 {
     let dead = &live.dead;
+    let kept = match filter {
+        _ if !mode.may_build() => None,
+        SegmentFilter::Class(field, class) => segment.dead_in_class((*field, *class), dead),
+        SegmentFilter::Rows(set) => segment.dead_in_set(set, dead),
+        _ => None,
+    };
+    if let Some(count) = kept {
+        return count;
+    }
     if let Some(set) = filter.row_set(segment) {
         return dead.count_in(set).into();
     }

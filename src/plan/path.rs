@@ -25,6 +25,9 @@ use super::walk_price::{self, WalkPath};
 use crate::segment::Slot;
 use crate::snapshot::LiveSegment;
 
+/// So few matches of a segment that is scanned are put in order without a look at other ways.
+const UNPRICED_MATCHES_MAX: u64 = 32;
+
 /// A way to the rows of a segment in order, decided and not begun.
 #[derive(Clone, Debug)]
 pub(super) enum Path {
@@ -124,6 +127,12 @@ impl Choice {
     /// Chooses the path with the least cost of those that serve the order, or a demanded one.
     pub(super) fn new(found: &Found, task: Task<'_>) -> Choice {
         let demanded = task.mode.strategy;
+        if demanded.is_none()
+            && found.count() <= UNPRICED_MATCHES_MAX
+            && task.live.segment.is_scanned()
+        {
+            return Choice::unpriced(found, task);
+        }
         let mut least: Option<Priced> = None;
         let mut least_but_walk: Option<Priced> = None;
         for strategy in Strategy::ALL {
@@ -166,6 +175,20 @@ impl Choice {
             }
         }
         choice
+    }
+
+    /// Takes the few matches of a few rows as they come: pricing other ways takes longer.
+    fn unpriced(found: &Found, task: Task<'_>) -> Choice {
+        let strategy = match &*task.order.keys {
+            [] => Strategy::RowOrder,
+            _ => Strategy::Sort,
+        };
+        Choice {
+            chosen: price(strategy, found, task).unwrap_or(Choice::NOTHING.chosen),
+            otherwise: None,
+            missed: None,
+            fell_back_from: None,
+        }
     }
 
     /// Takes a demanded path, but for a walk whose order may turn out to have no room.

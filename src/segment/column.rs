@@ -127,6 +127,36 @@ impl Column {
         }
     }
 
+    /// Makes a column of numbers or none likewise, by their distance from the least where that is
+    /// below 2^32: without a look at how many are distinct, which takes sorting them.
+    pub(super) fn of_close_numbers(numbers: &[Option<u64>], with_zones: bool) -> Column {
+        let held = numbers.iter().flatten();
+        let least = held.clone().copied().min().unwrap_or(0);
+        let span = held.copied().max().map_or(0, |greatest| greatest - least);
+        if span >= u64::from(u32::MAX) {
+            return Column::of_numbers(numbers, with_zones);
+        }
+        let code = |number: &Option<u64>| number.map_or(0, |number| number - least + 1);
+        let codes: Vec<u64> = numbers.iter().map(code).collect();
+        Column::of_frame(least, &codes, with_zones)
+    }
+
+    /// Returns whether codes stand for the same values in both columns.
+    pub(super) fn has_values_of(&self, other: &Column) -> bool {
+        match (&self.values, &other.values) {
+            (Values::Texts(own), Values::Texts(other)) => Arc::ptr_eq(own, other),
+            (Values::Distinct(own), Values::Distinct(other)) => Arc::ptr_eq(own, other),
+            (
+                Values::Frame { base, codes_max },
+                Values::Frame {
+                    base: other_base,
+                    codes_max: other_max,
+                },
+            ) => (base, codes_max) == (other_base, other_max),
+            _ => false,
+        }
+    }
+
     /// Makes a column of numbers whose rows have none.
     pub(super) fn without_numbers(rows_count: u32) -> Column {
         Column {

@@ -37,7 +37,7 @@ const ROWS_PER_CELL: u32 = 8;
 pub(crate) type Selected<'a> = (Field, &'a [u32]);
 
 /// Counts of rows by combination of the classes of some fields.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cube {
     /// The cells of neighbouring classes of the last axis lie side by side.
     axes: Box<[Axis]>,
@@ -132,6 +132,28 @@ impl Cube {
         Cube {
             axes: axes.into(),
             cells: vec![0; stride as usize].into(),
+        }
+    }
+
+    /// Returns a cube of the same axes, without rows.
+    pub(super) fn without_rows(&self) -> Cube {
+        Cube {
+            axes: self.axes.clone(),
+            cells: vec![0; self.cells.len()].into(),
+        }
+    }
+
+    /// Counts a row of the segment that the cube is of, or counts it no longer.
+    pub(super) fn add_row(&mut self, segment: &Segment, row: u32, is_added: bool) {
+        let index = self.axes.iter().fold(0, |index, axis| {
+            let column = segment.column(Slot::Field(axis.field));
+            index + column.map_or(0, |column| column.class(row) as u32 * axis.stride)
+        });
+        let cell = &mut self.cells[index as usize];
+        if is_added {
+            *cell += 1;
+        } else {
+            *cell -= 1;
         }
     }
 

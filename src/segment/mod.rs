@@ -22,9 +22,11 @@ pub(crate) mod blob;
 pub(crate) mod block;
 pub(crate) mod budget;
 pub(crate) mod builder;
+mod carry;
 mod codes;
 pub(crate) mod column;
 pub(crate) mod cube;
+mod dead_counts;
 pub(crate) mod dictionary;
 mod distinct;
 pub(crate) mod folded;
@@ -54,8 +56,10 @@ use crate::model::Field;
 use crate::model::memory::ARC_BYTES;
 use crate::model::value::fold;
 use budget::Budget;
+use carry::{Asked, FieldSet};
 use column::Column;
 use cube::{Cube, Selected};
+use dead_counts::KeptDead;
 use parts::make_postings;
 use revision::Revision;
 use rowset::RowSet;
@@ -136,6 +140,11 @@ pub(crate) struct Segment {
     texts: Texts,
     terms: TermSets,
     counts: KeptCounts,
+    /// What readers have asked of those that revise the rows.
+    asked: Asked,
+    dead_counts: KeptDead,
+    /// The fields in whose order the dead rows are kept.
+    dead_orders: FieldSet,
     /// Of the store: what readers keep here counts too.
     budget: Arc<Budget>,
     /// The heap bytes of what is there from the start.
@@ -204,6 +213,9 @@ impl Segment {
             versions_order: LazyRows::default(),
             terms: TermSets::default(),
             counts: KeptCounts::default(),
+            asked: Asked::default(),
+            dead_counts: KeptDead::default(),
+            dead_orders: FieldSet::default(),
             budget: Arc::clone(budget),
             fixed_bytes: FRAME_BYTES + revision.bytes(),
             text_bytes: 0,
@@ -236,7 +248,10 @@ impl Segment {
     pub(crate) fn field(&self, field: Field) -> &FieldColumn {
         let column = &self.columns[field.index()];
         match &self.texts {
-            Texts::Base(revision) => column.get_or_init(|| revision.column(field)),
+            Texts::Base(revision) => column.get_or_init(|| {
+                revision.base().asked.columns.insert(field);
+                revision.column(field)
+            }),
             Texts::Own(..) => column.get().unwrap_or(&FieldColumn::Custom),
         }
     }
@@ -357,7 +372,13 @@ impl Segment {
     /// Returns the sets of every class of a field, where it has them.
     pub(crate) fn posting_sets(&self, field: Field) -> Option<&[RowSet]> {
         let sets = &self.postings[field.index()];
-        let sets = sets.get_or_init(|| make_postings(field, self.field(field)));
+        let sets = sets.get_or_init(|| {
+            if let Texts::Base(revision) = &self.texts {
+                revision.base().asked.postings.insert(field);
+                revision.base().asked.keys.insert(field);
+            }
+            make_postings(field, self.field(field))
+        });
         sets.as_deref()
     }
 
@@ -399,11 +420,20 @@ impl Segment {
         }
     }
 
+    /// Returns the order of a slot, if it is there.
+    fn order_there(&self, slot: Slot) -> Option<&SortedRows> {
+        self.order_cell(slot)?.get()
+    }
+
     /// Makes the order of a slot unless it is there; returns whether it is now.
     fn make_order(&self, slot: Slot) -> bool {
         let Some(order) = self.order_cell(slot) else {
             return false;
         };
+        if let (Texts::Base(revision), Slot::Field(field)) = (&self.texts, slot) {
+            revision.base().asked.orders.insert(field);
+            revision.base().asked.keys.insert(field);
+        }
         match (self.column(slot), self.text_column(slot)) {
             (Some(column), _) => order.make(|| SortedRows::by_class(column)),
             (None, Some(column)) => order.make(|| SortedRows::by_text(column, self.rows_count)),
@@ -427,6 +457,10 @@ impl Segment {
         order: &SortedRows,
         dead: &Arc<Tombstones>,
     ) -> Arc<Tombstones> {
+        if let Slot::Field(field) = slot {
+            // Those by the commits are carried in any case, those of custom fields in none.
+            self.dead_orders.insert(field);
+        }
         order.dead_positions(self.column(slot), dead, &self.budget)
     }
 
@@ -447,6 +481,13 @@ impl Segment {
     pub(crate) fn miss_order(&self, slot: Slot, nanoseconds: u64) {
         if let Some(order) = self.order_cell(slot) {
             order.miss(nanoseconds);
+        }
+    }
+
+    /// Notes that rows are compared by a slot, where they revise those of another segment.
+    pub(crate) fn note_key(&self, slot: Slot) {
+        if let (Texts::Base(revision), Slot::Field(field)) = (&self.texts, slot) {
+            revision.base().asked.keys.insert(field);
         }
     }
 
@@ -589,7 +630,7 @@ impl Segment {
     /// Returns the heap bytes that [`drop_kept`](Segment::drop_kept) gives back.
     pub(crate) fn kept_bytes(&self) -> usize {
         let dead: usize = self.orders_there().map(SortedRows::dead_bytes).sum();
-        self.terms.bytes() + self.counts.bytes() + dead
+        self.terms.bytes() + self.counts_bytes() + dead
     }
 
     /// Drops what readers keep and can find again, all but orders, which answers borrow.
@@ -598,6 +639,7 @@ impl Segment {
     pub(crate) fn drop_kept(&self) {
         self.terms.clear();
         self.counts.clear();
+        self.dead_counts.clear();
         self.orders_there()
             .for_each(SortedRows::drop_dead_positions);
     }
@@ -640,7 +682,7 @@ impl Segment {
     /// Cost: a look at each order.
     pub(crate) fn bytes(&self) -> usize {
         let made = self.revision().map_or(0, |_| self.columns_bytes());
-        let kept = self.terms.bytes() + self.counts.bytes();
+        let kept = self.terms.bytes() + self.counts_bytes();
         self.fixed_bytes + made + self.orders_bytes() + kept
     }
 

@@ -15,8 +15,10 @@
 use std::sync::{Arc, OnceLock};
 
 use super::budget::Budget;
+use super::carry::{Asked, FieldSet};
 use super::column::Column;
 use super::cube::Cube;
+use super::dead_counts::KeptDead;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::tally::KeptCounts;
@@ -70,6 +72,9 @@ impl SegmentParts {
             texts: Texts::Own(Box::new(words), versions),
             terms: TermSets::default(),
             counts: KeptCounts::default(),
+            asked: Asked::default(),
+            dead_counts: KeptDead::default(),
+            dead_orders: FieldSet::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
             text_bytes: 0,

@@ -238,8 +238,12 @@ impl Revision {
         }
     }
 
-    /// Merges the live rows of revisions of one base.
-    pub(crate) fn merge(base: &Arc<Segment>, sources: &[(&Revision, &Tombstones)]) -> Revision {
+    /// Merges the live rows of revisions of one base; returns too which row each row of each source
+    /// has become, [`MOVE_DROPPED`] where it is dead.
+    pub(super) fn merge(
+        base: &Arc<Segment>,
+        sources: &[(&Revision, &Tombstones)],
+    ) -> (Revision, Vec<Vec<u32>>) {
         let mut picks = Vec::new();
         for (source, (revision, dead)) in (0..).zip(sources) {
             let rows = (0..).zip(&*revision.rows);
@@ -252,6 +256,15 @@ impl Revision {
         }
         let sources: Vec<&Revision> = sources.iter().map(|(revision, _)| *revision).collect();
         Revision::gather(base, picks, &sources)
+    }
+
+    /// Adds the live rows of another revision of the base, none of which is among these.
+    pub(crate) fn after(self, segment: &Segment, dead: &Tombstones) -> Revision {
+        let Some(other) = segment.revision() else {
+            return self;
+        };
+        let none_dead = Tombstones::default();
+        Revision::merge(&self.base, &[(other, dead), (&self, &none_dead)]).0
     }
 
     /// Makes a revision of the same live tickets with another base, which must have them all.
@@ -268,11 +281,16 @@ impl Revision {
                 row,
             })
         });
-        Revision::gather(base, picks.collect(), &[self])
+        Revision::gather(base, picks.collect(), &[self]).0
     }
 
-    fn gather(base: &Arc<Segment>, mut picks: Vec<Pick>, sources: &[&Revision]) -> Revision {
-        picks.sort_unstable_by_key(|pick| pick.base_row);
+    fn gather(
+        base: &Arc<Segment>,
+        mut picks: Vec<Pick>,
+        sources: &[&Revision],
+    ) -> (Revision, Vec<Vec<u32>>) {
+        // Each source ascends, and a stable sort merges runs.
+        picks.sort_by_key(|pick| pick.base_row);
         let rows_counts = sources.iter().map(|source| source.rows.len());
         let mut moves: Vec<Vec<u32>> = rows_counts.map(|count| vec![MOVE_DROPPED; count]).collect();
         for (to, pick) in (0..).zip(&picks) {
@@ -294,7 +312,7 @@ impl Revision {
                 let live = to.enumerate().filter(|&(_, to)| to != MOVE_DROPPED);
                 found.extend(live.map(|(at, to)| (to, changes, at)));
             }
-            found.sort_unstable_by_key(|&(to, ..)| to);
+            found.sort_by_key(|&(to, ..)| to);
             let mut merged = Changes::new(field);
             merged.rows.reserve_exact(found.len());
             for &(to, changes, at) in &found {
@@ -309,12 +327,13 @@ impl Revision {
         changes.shrink_to_fit();
         let number = |pick: &Pick| sources[pick.source as usize].versions.number(pick.row);
         let numbers = picks.iter().map(number);
-        Revision {
+        let revision = Revision {
             base: Arc::clone(base),
             rows: picks.iter().map(|pick| pick.base_row).collect(),
             changes,
             versions: Versions::of_rows(&numbers.collect::<Vec<u64>>()),
-        }
+        };
+        (revision, moves)
     }
 
     /// Returns the segment whose rows these are.
@@ -433,7 +452,7 @@ impl Revision {
                     numbers[row as usize] = number;
                 }
                 let is_date = field.kind() == FieldKind::Date;
-                Column::of_numbers(&numbers, is_date && zones_pay(self.rows.len() as u32))
+                Column::of_close_numbers(&numbers, is_date && zones_pay(self.rows.len() as u32))
             }
             Values::Texts(new) => {
                 let texts = codes.iter().map(|&code| column.text_of(code));

@@ -44,8 +44,13 @@ const TIES_STEPPED_MAX: usize = 8;
 /// a search asks memory 16 times instead of 40.
 const SAMPLED_ROWS: usize = 256;
 
-/// The most rows that died since which are looked up one by one; more are found by a pass.
-const DIED_ROWS_MAX: u32 = 1024;
+/// Rows that died since are looked up one by one, if they are so few; more are found by a pass. A
+/// search takes as long as some hundred rows of a pass.
+const DIED_ROWS_MIN: u32 = 1024;
+const ROWS_A_SEARCH: u32 = 128;
+
+/// The positions of dead rows are no longer carried after so many commits without a reader.
+const UNUSED_COMMITS_MAX: u64 = 4096;
 
 /// The positions at which an order has the dead rows of some tombstones.
 #[derive(Debug)]
@@ -113,6 +118,8 @@ pub(crate) struct SortedRows {
     ties: Option<Box<[u64]>>,
     /// Those of the snapshot that asked last.
     dead: ArcSwapOption<DeadPositions>,
+    /// The commits that carried them since a reader asked.
+    unused_commits: AtomicU64,
 }
 
 impl SortedRows {
@@ -141,6 +148,28 @@ impl SortedRows {
             starts: None,
             ties: None,
             dead: ArcSwapOption::empty(),
+            unused_commits: AtomicU64::new(0),
+        }
+    }
+
+    /// Sorts the rows by a column's classes, given all of them in an order in which many ascend already.
+    ///
+    /// Cost: linear where the rows come in a few runs that ascend.
+    pub(super) fn by_class_of_runs(column: &Column, rows: &[u32]) -> SortedRows {
+        if has_few_classes(column) || column.classes_count() > 1 << 32 {
+            return SortedRows::by_class(column);
+        }
+        let key = |&row: &u32| column.class(row) << 32 | u64::from(row);
+        let mut keys: Vec<u64> = rows.iter().map(key).collect();
+        keys.sort();
+        let sampled = keys.iter().step_by(SAMPLED_ROWS);
+        SortedRows {
+            samples: sampled.map(|key| key >> 32).collect(),
+            rows: keys.into_iter().map(|key| key as u32).collect(),
+            starts: None,
+            ties: None,
+            dead: ArcSwapOption::empty(),
+            unused_commits: AtomicU64::new(0),
         }
     }
 
@@ -165,6 +194,7 @@ impl SortedRows {
             samples: Box::default(),
             ties: None,
             dead: ArcSwapOption::empty(),
+            unused_commits: AtomicU64::new(0),
         }
     }
 
@@ -187,6 +217,7 @@ impl SortedRows {
             samples: Box::default(),
             ties: Some(ties.into()),
             dead: ArcSwapOption::empty(),
+            unused_commits: AtomicU64::new(0),
         }
     }
 
@@ -293,6 +324,35 @@ impl SortedRows {
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) -> Arc<Tombstones> {
+        self.unused_commits.store(0, atomic::Ordering::Relaxed);
+        self.positions_of(column, dead, budget)
+    }
+
+    /// Makes the kept positions of dead rows those of the tombstones that a commit is about to
+    /// publish, unless no reader has asked for them for long.
+    pub(super) fn carry_dead_positions(
+        &self,
+        column: Option<&Column>,
+        dead: &Arc<Tombstones>,
+        budget: &Budget,
+    ) {
+        if self.dead.load().is_none() {
+            return;
+        }
+        let unused = self.unused_commits.fetch_add(1, atomic::Ordering::Relaxed);
+        if unused < UNUSED_COMMITS_MAX {
+            self.positions_of(column, dead, budget);
+        } else {
+            self.drop_dead_positions();
+        }
+    }
+
+    fn positions_of(
+        &self,
+        column: Option<&Column>,
+        dead: &Arc<Tombstones>,
+        budget: &Budget,
+    ) -> Arc<Tombstones> {
         let last = self.dead.load();
         if let Some(last) = last.as_ref().filter(|last| Arc::ptr_eq(&last.of, dead)) {
             return Arc::clone(&last.positions);
@@ -339,7 +399,8 @@ impl SortedRows {
         dead: &Tombstones,
     ) -> Option<Tombstones> {
         let mut positions = Tombstones::clone(&last.positions);
-        let is_all = dead.for_each_difference(&last.of, DIED_ROWS_MAX, |row| {
+        let rows_max = (column.rows_count() / ROWS_A_SEARCH).max(DIED_ROWS_MIN);
+        let is_all = dead.for_each_difference(&last.of, rows_max, |row| {
             positions.toggle(self.position_of(column, row) as u32);
         });
         is_all.then_some(positions)

@@ -264,9 +264,9 @@ impl Segment {
         }
     }
 
-    /// Returns the heap bytes of the kept counts of rows by code.
+    /// Returns the heap bytes of the kept counts of rows by code, and of the dead ones.
     pub(crate) fn counts_bytes(&self) -> usize {
-        self.counts.bytes()
+        self.counts.bytes() + self.dead_counts.bytes()
     }
 }
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::block::{
-    BLOCK_ROWS, BLOCK_WORDS, Block, EMPTY_BLOCK, block_count, for_each_row, rank_in_block,
-    select_in_block,
+    BLOCK_ROWS, BLOCK_WORDS, Block, EMPTY_BLOCK, block_count, count_common, for_each_row,
+    rank_in_block, select_in_block,
 };
 use super::rowset::RowSet;
 
@@ -168,12 +168,11 @@ impl Tombstones {
             RowSet::Words { words, .. } => {
                 let blocks = words.chunks_exact(BLOCK_WORDS).enumerate();
                 let pairs = blocks.filter_map(|(index, own)| Some((self.block(index)?, own)));
-                pairs
-                    .map(|(block, own)| {
-                        let both = block.iter().zip(own).map(|(dead, own)| dead & own);
-                        both.map(u64::count_ones).sum::<u32>()
-                    })
-                    .sum()
+                let both = pairs.map(|(block, own)| {
+                    let own = own.first_chunk().unwrap_or(&EMPTY_BLOCK);
+                    count_common(&[block, own])
+                });
+                both.sum()
             }
             _ => {
                 let mut count = 0;
@@ -195,17 +194,22 @@ impl Tombstones {
         mut each: impl FnMut(u32),
     ) -> bool {
         let mut left = rows_max;
-        let mut is_shared = false;
-        for index in 0..self.counts.len().max(other.counts.len()) {
-            if index % GROUP_BLOCKS == 0 {
-                let group = index / GROUP_BLOCKS;
-                let groups = self.groups.get(group).zip(other.groups.get(group));
-                is_shared =
-                    groups.is_some_and(|(own, others)| is_same(own.as_ref(), others.as_ref()));
+        let blocks_count = self.counts.len().max(other.counts.len());
+        let mut index = 0;
+        while index < blocks_count {
+            let group = index / GROUP_BLOCKS;
+            let groups = self.groups.get(group).zip(other.groups.get(group));
+            if index % GROUP_BLOCKS == 0
+                && groups.is_some_and(|(own, others)| is_same(own.as_ref(), others.as_ref()))
+            {
+                index += GROUP_BLOCKS;
+                continue;
             }
-            let (own, others) = (self.block(index), other.block(index));
+            let at = index;
+            index += 1;
+            let (own, others) = (self.block(at), other.block(at));
             let blocks = own.zip(others);
-            if is_shared || blocks.is_some_and(|(own, others)| Arc::ptr_eq(own, others)) {
+            if blocks.is_some_and(|(own, others)| Arc::ptr_eq(own, others)) {
                 continue;
             }
             let mut differing = own.map_or(EMPTY_BLOCK, |block| **block);
@@ -220,7 +224,7 @@ impl Tombstones {
                 return false;
             }
             left -= count;
-            for_each_row(&differing, index as u32, &mut each);
+            for_each_row(&differing, at as u32, &mut each);
         }
         true
     }

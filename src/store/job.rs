@@ -6,8 +6,6 @@ use std::sync::Arc;
 use crate::segment::Segment;
 use crate::segment::budget::Budget;
 use crate::segment::merge::merge;
-use crate::segment::revision::Revision;
-use crate::segment::tombstones::Tombstones;
 use crate::snapshot::{LiveSegment, Snapshot, drop_empty};
 
 /// A merge of segments that is too large for a commit to do.
@@ -163,18 +161,7 @@ impl Merged {
 /// Merges the live rows of segments: of revisions of one base into another, else into a
 /// segment of its own, for which the base of each revision must be there too.
 pub(super) fn merge_live(inputs: &[LiveSegment], budget: &Arc<Budget>) -> Arc<Segment> {
-    let revisions = inputs
-        .iter()
-        .map(|it| Some((it.segment.revision()?, &*it.dead)));
-    let segment = match revisions.collect::<Option<Vec<(&Revision, &Tombstones)>>>() {
-        Some(revisions) if !revisions.is_empty() => {
-            let merged = Revision::merge(revisions[0].0.base(), &revisions);
-            Segment::of_revision(merged, budget)
-        }
-        _ => {
-            let sources: Vec<_> = inputs.iter().map(|it| (&*it.segment, &*it.dead)).collect();
-            merge(&sources, budget)
-        }
-    };
-    Arc::new(segment)
+    let sources: Vec<_> = inputs.iter().map(|it| (&*it.segment, &*it.dead)).collect();
+    let merged = Segment::of_revisions(&sources, budget);
+    Arc::new(merged.unwrap_or_else(|| merge(&sources, budget)))
 }

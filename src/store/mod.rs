@@ -7,7 +7,7 @@
 //! last live row of it. **A patch
 //! that leaves the searchable texts of a ticket in a large segment alone indexes nothing:** it
 //! keeps the new values beside the old row ([`Revision`]), and the first reader who asks for a
-//! field makes its column. **Now and
+//! field makes its column, which merges carry from then on. **Now and
 //! then a commit merges** small segments, up to 16,384 rows of them, and takes as long as
 //! that takes; readers do not notice. **Large merges are the caller's to schedule:** until a
 //! [`MergeJob`] is run and installed, large segments gather, and many segments are slower
@@ -34,7 +34,8 @@
 //! # Cost
 //!
 //! A commit is linear in its batch, plus a look-up of each tid in each segment, plus a
-//! copy of the tombstone blocks that it marks, plus its share of the merges that it brings
+//! copy of the tombstone blocks that it marks, plus adding its rows to what readers keep of dead ones,
+//! plus its share of the merges that it brings
 //! on: a ticket is rewritten a few times by commits and again by jobs (see [`tiers`] for how
 //! often, and for how many segments there are). The worst commit merges 16,384 rows, and as
 //! many revised ones of each large segment. While a merge runs it holds its result beside its

@@ -113,15 +113,25 @@ impl Publisher {
         self.budget.is_unlimited() && (segment.revision().is_some() || is_large)
     }
 
-    /// Makes a segment of rows of a base, which ascend, as a commit has revised them.
+    /// Adds a segment of rows of a base, which ascend, as a commit has revised them; where the
+    /// smallest of the base's revisions has room for them, together with those.
     pub(super) fn revise(
         &self,
+        segments: &mut Vec<LiveSegment>,
         base: &Arc<Segment>,
         rows: &[RevisedRow],
         version: u64,
-    ) -> LiveSegment {
+    ) {
         let revision = Revision::new(base, rows, version);
-        LiveSegment::new(Segment::of_revision(revision, &self.budget))
+        let lowest = tiers::choose_lowest(segments, base, rows.len(), self.commit_rows_max);
+        let revision = match lowest.map(|at| segments.remove(at)) {
+            Some(live) => revision.after(&live.segment, &live.dead),
+            None => revision,
+        };
+        segments.push(LiveSegment::new(Segment::of_revision(
+            revision,
+            &self.budget,
+        )));
     }
 
     /// Returns what the commit after a snapshot makes of it; `removed` are the tickets that it
@@ -212,6 +222,10 @@ impl Prepared<'_> {
     /// Lets every reader see the snapshot from now on.
     pub(super) fn publish(mut self) -> Commit {
         if let Some(parts) = self.parts.take() {
+            // What readers keep of dead rows is to be there for the first who asks.
+            for live in &parts.segments {
+                live.segment.carry_dead(&live.dead);
+            }
             self.publisher.published.store(Arc::new(parts));
             // What was published before counted until now.
             self.publisher.settle();

@@ -18,7 +18,11 @@
 //! less than half of their rows are live, or less than half of the bytes that these take. A few
 //! long texts may be most of a segment, so rows alone would not do.
 //!
-//! Revisions of one base are merged among themselves by the same rules, without their base. It
+//! Revisions of one base are merged among themselves, without their base, and to fewer segments, since
+//! merging a revised row costs some ten nanoseconds and each segment costs every request: commits leave
+//! one on each of three *levels*, which have 16, 512 and 8,192 rows at most. A commit makes what it
+//! revises one with the lowest; where a level has more than its rows, what is on it goes to the next. Large
+//! revisions are merged as soon as the smaller come to an eighth of the next. A base
 //! counts with its revisions as one: where it is merged with others they go along, the small
 //! ones too; and so they do once it is mostly dead, where a revised row is dead, but its long
 //! texts, which the revision shares, are not.
@@ -39,7 +43,8 @@
 //! for each power of it between those rows and all tickets. A removed or replaced ticket
 //! adds three at most, and its long texts as many bytes. Commits alike leave at most three small
 //! segments a power, 21; sizes chosen to be as bad as can be, where each is a third of all smaller
-//! ones, leave 34. As many again are left by the revisions of each base.
+//! ones, leave 34. The revisions of a base are three small ones and, after jobs, one for each
+//! power of eight above 8,192. A revised row is rewritten by commits about thirty times.
 
 use std::sync::Arc;
 
@@ -51,6 +56,12 @@ pub(super) const COMMIT_ROWS_MAX: u32 = 16_384;
 
 /// The least size of a merge, in sizes of the greatest of its segments.
 const GROWTH: u64 = 4;
+
+/// The most rows of a revision on each level, as a share of what a commit may merge.
+const LEVEL_SHARES: [u32; 3] = [1024, 32, 2];
+
+/// A large revision is merged with the smaller ones once these come to this share of it.
+const REVISED_SHARE: u64 = 8;
 
 /// The bytes that a row takes beside its long texts, about: a few a field, and words and postings.
 const ROW_BYTES: u64 = 256;
@@ -158,6 +169,54 @@ fn growing_count(candidates: &[Candidate]) -> usize {
     count
 }
 
+/// Returns the level of a revision with a number of rows.
+fn level(rows: u64, rows_max: u32) -> usize {
+    let has_room = |share: &u32| rows <= u64::from((rows_max / share).max(1));
+    let found = LEVEL_SHARES.iter().position(has_room);
+    found.unwrap_or(LEVEL_SHARES.len())
+}
+
+/// Returns the place of the revision of a base that so many rows more leave on the lowest level.
+pub(super) fn choose_lowest(
+    segments: &[LiveSegment],
+    base: &Arc<Segment>,
+    rows_count: usize,
+    rows_max: u32,
+) -> Option<usize> {
+    let is_lowest = |live: &LiveSegment| {
+        let rows = u64::from(live.segment.rows_count()) + rows_count as u64;
+        live.revises(base) && level(rows, rows_max) == 0
+    };
+    segments.iter().position(is_lowest)
+}
+
+/// Returns how many of the smallest revisions of a base leave one on each level once they are merged.
+fn leveled_count(candidates: &[Candidate], rows_max: u32) -> usize {
+    let level = |rows: u64| level(rows, rows_max);
+    let (mut total, mut count) = (0, 0);
+    for (at, candidate) in candidates.iter().enumerate() {
+        if at > 0 && level(candidate.live) <= level(total) {
+            total += candidate.live;
+            count = at + 1;
+        } else {
+            total = candidate.live;
+        }
+    }
+    count
+}
+
+/// Returns how many of the smallest large revisions of a base are to be one.
+fn revised_count(candidates: &[Candidate]) -> usize {
+    let (mut total, mut count) = (0, 0);
+    for (at, candidate) in candidates.iter().enumerate() {
+        if at > 0 && total * REVISED_SHARE >= candidate.live {
+            count = at + 1;
+        }
+        total += candidate.live;
+    }
+    count
+}
+
 /// Returns the places of the first candidates, ascending.
 fn places(candidates: &[Candidate], count: usize) -> Vec<usize> {
     let first = candidates[..count].iter();
@@ -195,7 +254,10 @@ pub(super) fn choose_small(
     if fitting_count < small.len() {
         return places(&small, fitting_count);
     }
-    let count = growing_count(&small);
+    let count = match base {
+        Some(_) => leveled_count(&small, rows_max),
+        None => growing_count(&small),
+    };
     if count > 0 {
         return places(&small, count);
     }
@@ -216,7 +278,7 @@ pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize
     }
     for base in bases(segments).iter().flatten() {
         let revisions = candidates(segments, |live| live.revises(base) && is_large(live));
-        let count = growing_count(&revisions);
+        let count = revised_count(&revisions);
         if count > 0 {
             return places(&revisions, count);
         }

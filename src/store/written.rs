@@ -27,10 +27,15 @@ pub(super) fn write_changes(
     journal: &mut Option<Mutex<Box<dyn Journal>>>,
 ) -> Result<Commit, Error> {
     let version = snapshot.next_version();
-    let mut builder = SegmentBuilder::new();
-    builder.enter_commit(version);
+    // A builder has a place for each field, which is not worth making for patches alone.
+    let mut builder = None;
     for ticket in changes.puts() {
-        publisher.check_room(&builder, 1)?;
+        let builder = builder.get_or_insert_with(|| {
+            let mut builder = SegmentBuilder::new();
+            builder.enter_commit(version);
+            builder
+        });
+        publisher.check_room(builder, 1)?;
         builder.insert(slice::from_ref(ticket), &changes.names);
     }
     let mut segments = snapshot.segments().to_vec();
@@ -43,13 +48,10 @@ pub(super) fn write_changes(
     for id in changes.revised_rows() {
         segments[id.segment as usize].mark_dead(id.row);
     }
-    let revisions = changes.revisions();
-    segments.extend(
-        revisions
-            .iter()
-            .map(|(base, rows)| publisher.revise(base, rows, version)),
-    );
-    segments.extend(publisher.seal(builder));
+    for (base, rows) in &changes.revisions() {
+        publisher.revise(&mut segments, base, rows, version);
+    }
+    segments.extend(builder.and_then(|builder| publisher.seal(builder)));
     let parts = publisher.next(
         snapshot,
         segments,

@@ -1,0 +1,198 @@
+//! What a merge of revisions takes over from them, so that readers need not make it again.
+//!
+//! A revision has no column, posting or order before a reader asks for it, and commits merge
+//! revisions all the time. What was asked for once is asked for again, so its base notes which fields
+//! those are, and what merges revisions makes for the result what they had, out of what they had:
+//! codes are moved, and orders merged. The smallest are merged by every commit and are left to
+//! readers; of those of the next size only what plans ask for is carried, not what was read of single
+//! tickets.
+//!
+//! # Cost
+//!
+//! Noting is an atomic load where it is noted already. Carrying a column or a posting is a few
+//! nanoseconds a row, an order some ten.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::budget::Budget;
+use super::column::{Column, zones_pay};
+use super::revision::Revision;
+use super::sorted::SortedRows;
+use super::tombstones::Tombstones;
+use super::words::MOVE_DROPPED;
+use super::{FieldColumn, Segment, Slot};
+use crate::model::{Field, FieldKind};
+
+/// Up to so many rows, what readers have made is not carried.
+const UNCARRIED_ROWS_MAX: u32 = 16;
+
+/// Up to so many rows, filters look at codes, and the columns are not carried that no plan has
+/// asked for.
+const SCANNED_ROWS_MAX: u32 = 512;
+
+/// Fields that were noted, by readers at once.
+#[derive(Debug, Default)]
+pub(super) struct FieldSet(AtomicU64);
+
+// A bit a field.
+const _: () = assert!(Field::ALL.len() <= u64::BITS as usize);
+
+impl FieldSet {
+    /// Notes a field.
+    pub(super) fn insert(&self, field: Field) {
+        let bit = 1 << field.index();
+        // Whether a merge meanwhile sees it is a matter of speed alone.
+        if self.0.load(Ordering::Relaxed) & bit == 0 {
+            self.0.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the fields that were noted by now.
+    pub(super) fn fields(&self) -> impl Iterator<Item = Field> + use<> {
+        let bits = self.0.load(Ordering::Relaxed);
+        let fields = Field::ALL.into_iter();
+        fields.filter(move |field| bits >> field.index() & 1 == 1)
+    }
+}
+
+/// What readers have asked of the revisions of a base, by field.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// By anybody.
+    pub(super) columns: FieldSet,
+    /// By plans, for filters and orders.
+    pub(super) keys: FieldSet,
+    pub(super) postings: FieldSet,
+    pub(super) orders: FieldSet,
+}
+
+/// The segments that were merged, and which row of the result each of their rows is.
+struct Sources<'a> {
+    segments: &'a [(&'a Segment, &'a Tombstones)],
+    moves: &'a [Vec<u32>],
+    rows_count: usize,
+}
+
+impl Sources<'_> {
+    /// Calls `each` with every row of the result and its code in a field's column of its source.
+    fn for_each_code(&self, field: Field, mut each: impl FnMut(&Column, u32, u64)) {
+        let mut codes = Vec::new();
+        for ((segment, _), moves) in self.segments.iter().zip(self.moves) {
+            let Some(column) = segment.column(Slot::Field(field)) else {
+                continue;
+            };
+            codes.clear();
+            column.append_codes_to(0..segment.rows_count(), &mut codes);
+            let moved = moves.iter().zip(&codes);
+            for (&to, &code) in moved.filter(|&(&to, _)| to != MOVE_DROPPED) {
+                each(column, to, code);
+            }
+        }
+    }
+
+    /// Makes the column of a field out of those of the sources; none where its texts are not
+    /// all the base's.
+    fn column(&self, field: Field, of_base: &Column) -> Option<Column> {
+        let slot = Slot::Field(field);
+        let mut columns = self.segments.iter();
+        let is_of_base = |it: &(&Segment, &Tombstones)| {
+            let column = it.0.column(slot);
+            column.is_some_and(|column| column.has_values_of(of_base))
+        };
+        if columns.all(is_of_base) {
+            let mut codes = vec![0; self.rows_count];
+            self.for_each_code(field, |_, to, code| codes[to as usize] = code);
+            return Some(of_base.with_codes(&codes));
+        }
+        if of_base.dictionary().is_some() {
+            return None;
+        }
+        let mut numbers = vec![None; self.rows_count];
+        self.for_each_code(field, |column, to, code| {
+            numbers[to as usize] = column.number_of(code);
+        });
+        let with_zones = field.kind() == FieldKind::Date && zones_pay(self.rows_count as u32);
+        Some(Column::of_close_numbers(&numbers, with_zones))
+    }
+
+    /// Returns the rows of the result, those of each source in the order of a field as far as
+    /// it has it.
+    fn ordered(&self, field: Field) -> Vec<u32> {
+        let mut ordered = Vec::with_capacity(self.rows_count);
+        for ((segment, _), moves) in self.segments.iter().zip(self.moves) {
+            let is_live = |to: &u32| *to != MOVE_DROPPED;
+            match segment.orders[field.index()].get() {
+                Some(order) => {
+                    let moved = order.rows().iter().map(|&row| moves[row as usize]);
+                    ordered.extend(moved.filter(is_live));
+                }
+                None => ordered.extend(moves.iter().copied().filter(is_live)),
+            }
+        }
+        ordered
+    }
+}
+
+impl Segment {
+    /// Merges the live rows of revisions of one base; none where one of the segments is no revision.
+    pub(crate) fn of_revisions(
+        segments: &[(&Segment, &Tombstones)],
+        budget: &Arc<Budget>,
+    ) -> Option<Segment> {
+        let revisions = segments
+            .iter()
+            .map(|(segment, dead)| Some((segment.revision()?, *dead)));
+        let revisions: Vec<(&Revision, &Tombstones)> = revisions.collect::<Option<_>>()?;
+        let base = revisions.first()?.0.base();
+        let (revision, moves) = Revision::merge(base, &revisions);
+        let merged = Segment::of_revision(revision, budget);
+        if merged.rows_count > UNCARRIED_ROWS_MAX {
+            merged.carry(&Sources {
+                segments,
+                moves: &moves,
+                rows_count: merged.rows_count as usize,
+            });
+        }
+        Some(merged)
+    }
+
+    /// Returns whether the rows revise others and are so few that filters do best to look at all.
+    pub(crate) fn is_scanned(&self) -> bool {
+        self.rows_count <= SCANNED_ROWS_MAX && self.revision().is_some()
+    }
+
+    /// Makes of a merged revision what readers have asked of the base's.
+    fn carry(&self, sources: &Sources<'_>) {
+        let Some(base) = self.revision().map(Revision::base) else {
+            return;
+        };
+        let asked = if self.is_scanned() {
+            &base.asked.keys
+        } else {
+            &base.asked.columns
+        };
+        for field in asked.fields() {
+            if let FieldColumn::Coded(of_base) = base.field(field)
+                && field != Field::Tid
+            {
+                let column = sources.column(field, of_base).map(FieldColumn::Coded);
+                self.columns[field.index()].get_or_init(|| {
+                    let made = || self.revision().map(|revision| revision.column(field));
+                    column.or_else(made).unwrap_or(FieldColumn::Custom)
+                });
+            }
+        }
+        if !self.is_scanned() {
+            for field in base.asked.postings.fields() {
+                self.posting_sets(field);
+            }
+        }
+        for field in base.asked.orders.fields() {
+            if let Some(column) = self.column(Slot::Field(field)) {
+                let order = &self.orders[field.index()];
+                order.make(|| SortedRows::by_class_of_runs(column, &sources.ordered(field)));
+            }
+        }
+    }
+}
