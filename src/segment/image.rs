@@ -16,8 +16,10 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::budget::Budget;
+use super::carry::{Asked, FieldSet};
 use super::column::Column;
 use super::cube::Cube;
+use super::dead_counts::KeptDead;
 use super::revision::Revision;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
@@ -140,6 +142,9 @@ impl Segment {
             texts: Texts::Own(words, versions),
             terms: TermSets::default(),
             counts: KeptCounts::default(),
+            asked: Asked::default(),
+            dead_counts: KeptDead::default(),
+            dead_orders: FieldSet::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
             text_bytes: 0,

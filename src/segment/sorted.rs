@@ -460,6 +460,7 @@ impl Stored for SortedRows {
             samples,
             ties: has_ties.then(|| input.boxed()).transpose()?,
             dead: ArcSwapOption::empty(),
+            unused_commits: AtomicU64::new(0),
         })
     }
 }

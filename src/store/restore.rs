@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Store;
 use super::replay::Replay;
-use super::{Store, bury};
+use super::written::bury;
 use crate::journal::{Change, Journal};
 use crate::model::error::Error;
 use crate::segment::budget::Budget;
@@ -55,6 +56,7 @@ impl Store {
         bury(&mut segments, tids.iter().filter_map(|&tid| base.find(tid)));
         segments.extend(since.segments);
         let parts = Parts {
+            store: since.store,
             version: since.version.max(base.version()),
             segments,
             names: since.names,

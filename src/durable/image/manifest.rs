@@ -19,7 +19,7 @@ use crate::segment::budget::Budget;
 use crate::segment::image::ReadSegment;
 use crate::segment::stored::{Stored, StoredReader, StoredWriter, malformed};
 use crate::segment::tombstones::Tombstones;
-use crate::snapshot::{LiveSegment, Parts, Removal, Removals, Snapshot};
+use crate::snapshot::{LiveSegment, Parts, Removal, Removals, Snapshot, StoreMark};
 
 /// The names of the file that counts, and of the one that is about to.
 const NAME: &str = "manifest";
@@ -208,6 +208,8 @@ impl Manifest {
             |(live, part): (&LiveSegment, &SegmentPart)| (Arc::downgrade(&live.segment), part.file);
         let files = segments.iter().zip(&self.segments).map(of_file).collect();
         let parts = Parts {
+            // The store that takes them over gives them its own.
+            store: StoreMark::default(),
             version: self.version,
             segments,
             names: Arc::new(self.custom_names()?),
