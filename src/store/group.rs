@@ -86,18 +86,19 @@ impl<W, R> Group<W, R> {
         }
         let mut led = Led {
             group: self,
+            own: &place,
             places: Vec::new(),
         };
         let needed = begin();
         let (works, places) = mem::take(&mut self.queue().waiting).into_iter().unzip();
         led.places = places;
-        let outcomes = work(needed, works);
+        let mut outcomes = work(needed, works).into_iter();
         let mut own = None;
-        for (other, outcome) in mem::take(&mut led.places).into_iter().zip(outcomes) {
-            if Arc::ptr_eq(&other, &place) {
-                own = Some(outcome);
-            } else {
-                other.tell(Word::Done(outcome));
+        for other in mem::take(&mut led.places) {
+            match outcomes.next() {
+                Some(outcome) if Arc::ptr_eq(&other, &place) => own = Some(outcome),
+                Some(outcome) => other.tell(Word::Done(outcome)),
+                None => other.tell(Word::Lost),
             }
         }
         own
@@ -130,6 +131,7 @@ impl<R> Place<R> {
 /// The right to lead, which goes on to the first who waits, whatever ends it.
 struct Led<'a, W, R> {
     group: &'a Group<W, R>,
+    own: &'a Arc<Place<R>>,
     /// Those of the group who have not been told what came of their work.
     places: Vec<Arc<Place<R>>>,
 }
@@ -140,6 +142,10 @@ impl<W, R> Drop for Led<'_, W, R> {
             place.tell(Word::Lost);
         }
         let mut queue = self.group.queue();
+        // A leader that panicked before it took any work is still the first of the queue.
+        queue
+            .waiting
+            .retain(|(_, place)| !Arc::ptr_eq(place, self.own));
         match queue.waiting.first() {
             Some((_, next)) => next.tell(Word::Lead),
             None => queue.is_led = false,
