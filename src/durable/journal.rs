@@ -1,6 +1,6 @@
 //! The journal of a durable store: its changes as transactions of the database.
 //!
-//! This file, [`numbers`](super::numbers), [`log`](super::log) and [`peek`](super::peek) name the
+//! This file, [`numbers`], [`log`](super::log) and [`peek`](super::peek) name the
 //! database, and no other does. Changes are gathered into blocks, so that a load opens the tables
 //! once a block and holds no more than one; the database itself writes what its cache cannot hold to
 //! free pages of the file, where only the commit makes it count.
