@@ -3,7 +3,7 @@
 //! Opening a database for writing checks every page of it, which takes longer than reading an image.
 //! What an image lacks can be found without: the newest commit of a file is whole, whatever ended the
 //! process that made it, since every commit is made in two phases; and what is read is compared with
-//! hashes that the commits left ([`log`](super::log)). The check comes before the first write
+//! hashes that the commits left ([`log`]). The check comes before the first write
 //! ([`late`](super::late)).
 //!
 //! # Invariants

@@ -10,7 +10,7 @@
 //! * [`manifest`]: which files make the image, and what a snapshot has besides segments.
 //! * [`job`] writes one.
 //!
-//! The store is made of it, and of what has changed since, by [`restore`](super::restore).
+//! The store is made of it, and of what has changed since, by [`restore`](mod@super::restore).
 //!
 //! # Invariants
 //!
