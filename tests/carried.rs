@@ -100,9 +100,10 @@ fn what_is_carried_is_what_is_made_anew() {
                     statuses.insert(ticket.tid, ticket.status.clone());
                 }
                 BatchChange::Remove(tid) => {
-                    statuses.remove(&tid);
+                    statuses.remove(tid);
                 }
-                BatchChange::Patch(tid, _) => {
+                // A patch; the batch has no other lines.
+                _ => {
                     if let Some(own) = statuses.get_mut(&tid) {
                         own.clone_from(&status);
                     }
