@@ -18,7 +18,7 @@ const REQUESTS: [&str; 9] = [
     "status!=open&count=30&order=assigned_tech",
     "keyword=needle&count=30&order=cid",
     "start_date=1/1/2020&end_date=1/20/2020&status=open&count=30",
-    "changed_since=900&count=20&page=2&order=status",
+    "changed_since=900&tid=*&count=20&page=2&order=status",
 ];
 
 fn ticket(tid: u64) -> Ticket {
@@ -100,9 +100,10 @@ fn what_is_carried_is_what_is_made_anew() {
                     statuses.insert(ticket.tid, ticket.status.clone());
                 }
                 BatchChange::Remove(tid) => {
-                    statuses.remove(&tid);
+                    statuses.remove(tid);
                 }
-                BatchChange::Patch(tid, _) => {
+                // A patch; the batch has no other lines.
+                _ => {
                     if let Some(own) = statuses.get_mut(&tid) {
                         own.clone_from(&status);
                     }
@@ -132,5 +133,6 @@ fn what_is_carried_is_what_is_made_anew() {
         }
     }
     assert!(jobs_count > 0, "no job ran");
-    assert!(most <= 12, "{most} segments");
+    // The base, what was put one by one since, nine at most, and four of revisions.
+    assert!(most <= 14, "{most} segments");
 }

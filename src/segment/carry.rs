@@ -13,7 +13,6 @@
 //! nanoseconds a row, an order some ten.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::budget::Budget;
 use super::column::{Column, zones_pay};
@@ -30,42 +29,6 @@ const UNCARRIED_ROWS_MAX: u32 = 16;
 /// Up to so many rows, filters look at codes, and the columns are not carried that no plan has
 /// asked for.
 const SCANNED_ROWS_MAX: u32 = 512;
-
-/// Fields that were noted, by readers at once.
-#[derive(Debug, Default)]
-pub(super) struct FieldSet(AtomicU64);
-
-// A bit a field.
-const _: () = assert!(Field::ALL.len() <= u64::BITS as usize);
-
-impl FieldSet {
-    /// Notes a field.
-    pub(super) fn insert(&self, field: Field) {
-        let bit = 1 << field.index();
-        // Whether a merge meanwhile sees it is a matter of speed alone.
-        if self.0.load(Ordering::Relaxed) & bit == 0 {
-            self.0.fetch_or(bit, Ordering::Relaxed);
-        }
-    }
-
-    /// Returns the fields that were noted by now.
-    pub(super) fn fields(&self) -> impl Iterator<Item = Field> + use<> {
-        let bits = self.0.load(Ordering::Relaxed);
-        let fields = Field::ALL.into_iter();
-        fields.filter(move |field| bits >> field.index() & 1 == 1)
-    }
-}
-
-/// What readers have asked of the revisions of a base, by field.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    /// By anybody.
-    pub(super) columns: FieldSet,
-    /// By plans, for filters and orders.
-    pub(super) keys: FieldSet,
-    pub(super) postings: FieldSet,
-    pub(super) orders: FieldSet,
-}
 
 /// The segments that were merged, and which row of the result each of their rows is.
 struct Sources<'a> {

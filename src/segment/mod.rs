@@ -18,6 +18,7 @@
 //! Memory is a few bytes a row and field, the distinct texts once, the long texts once,
 //! and the words with their rows.
 
+mod asked;
 pub(crate) mod blob;
 pub(crate) mod block;
 pub(crate) mod budget;
@@ -55,8 +56,8 @@ use std::sync::{Arc, OnceLock};
 use crate::model::Field;
 use crate::model::memory::ARC_BYTES;
 use crate::model::value::fold;
+use asked::{Asked, FieldSet};
 use budget::Budget;
-use carry::{Asked, FieldSet};
 use column::Column;
 use cube::{Cube, Selected};
 use dead_counts::KeptDead;
