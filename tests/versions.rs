@@ -8,6 +8,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::allocations::Counting;
 use common::model::check_removals;
 use common::nasty::{Random, make_batch, make_patch, make_tickets};
 use ticketdex::reference::Reference;
@@ -15,6 +16,9 @@ use ticketdex::{
     Batch, Field, Import, ImportFormat, MergeJob, Options, Patch, PlanMode, Query, Snapshot, Store,
     Ticket,
 };
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())

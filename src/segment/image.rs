@@ -15,8 +15,8 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use super::asked::{Asked, FieldSet};
 use super::budget::Budget;
-use super::carry::{Asked, FieldSet};
 use super::column::Column;
 use super::cube::Cube;
 use super::dead_counts::KeptDead;
