@@ -49,8 +49,16 @@ fn without(request: &str, names: &[&str]) -> Vec<String> {
     kept.map(str::to_owned).collect()
 }
 
-const WINDOW: [&str; 3] = ["count", "page", "count_only"];
-const ALL_BUT_FILTERS: [&str; 5] = ["count", "page", "count_only", "order", "order_direction"];
+const WINDOW: [&str; 5] = ["count", "page", "count_only", "after", "before"];
+const ALL_BUT_FILTERS: [&str; 7] = [
+    "count",
+    "page",
+    "count_only",
+    "after",
+    "before",
+    "order",
+    "order_direction",
+];
 
 fn encode(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
