@@ -280,10 +280,10 @@ fn bind_values(field: Field, values: &[CompactString], segment: &Segment, mode: 
 fn bind_range(field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMode) -> Bound {
     let slot = Slot::Field(field);
     if is_scanned(segment, mode) {
-        return match classes.is_empty() {
-            true => NOTHING,
-            false => scan(slot, &[classes], segment),
-        };
+        if classes.is_empty() {
+            return NOTHING;
+        }
+        return scan(slot, &[classes], segment);
     }
     let may_use = mode.filters != FilterMode::Scan && segment.has_order(slot);
     let may_sort = mode.may_build() || may_use;
