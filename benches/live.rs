@@ -2,7 +2,7 @@
 //!
 //! A help desk changes all the time, so most answers come from a snapshot that nobody has asked
 //! before. Each request of the table is asked of the loaded store until its median is known: that
-//! is *quiet*. Then a writer patches status and last_updated of 1, 20 or 1,000 tickets, drawn
+//! is *quiet*. Then a writer patches `status` and `last_updated` of 1, 20 or 1,000 tickets, drawn
 //! evenly and one a commit, before each time that the request is asked: *first* is the first ask of
 //! that snapshot, *third* the third, when all that readers keep is there. Merges that fall due are
 //! run between, as a maintainer would. Parsing counts to an answer, writing does not.
