@@ -2,7 +2,7 @@
 //!
 //! A help desk changes all the time, so most answers come from a snapshot that nobody has asked
 //! before. Each request of the table is asked of the loaded store until its median is known: that
-//! is *quiet*. Then a writer patches status and last_updated of 1, 20 or 1,000 tickets, drawn
+//! is *quiet*. Then a writer patches `status` and `last_updated` of 1, 20 or 1,000 tickets, drawn
 //! evenly and one a commit, before each time that the request is asked: *first* is the first ask of
 //! that snapshot, *third* the third, when all that readers keep is there. Merges that fall due are
 //! run between, as a maintainer would. Parsing counts to an answer, writing does not.
@@ -221,12 +221,12 @@ impl Writer {
 }
 
 fn median(samples: &mut [Duration]) -> f64 {
-    at_share(samples, 0.5)
+    at_percent(samples, 50)
 }
 
-fn at_share(samples: &mut [Duration], share: f64) -> f64 {
+fn at_percent(samples: &mut [Duration], percent: usize) -> f64 {
     samples.sort_unstable();
-    let at = (samples.len() as f64 * share) as usize;
+    let at = samples.len() * percent / 100;
     samples[at.min(samples.len() - 1)].as_secs_f64() * 1e6
 }
 
@@ -436,16 +436,17 @@ fn main() {
                 &mut all,
             ));
         }
+        let commits_count = f64::from(writer.commits.len() as u32);
         let seconds: f64 = writer.commits.iter().map(Duration::as_secs_f64).sum();
         println!(
             "{patches} patches between: p99 of all first asks {:.1} µs; commits {:.0} a second, {:.1} µs \
             computed each, median {:.1} µs, p99 {:.1} µs, worst {:.0} µs; {} merges by jobs, {} segments at the end",
-            at_share(&mut all, 0.99),
-            writer.commits.len() as f64 / seconds,
-            writer.computed as f64 / 1e3 / writer.commits.len() as f64,
+            at_percent(&mut all, 99),
+            commits_count / seconds,
+            Duration::from_nanos(writer.computed).as_secs_f64() * 1e6 / commits_count,
             median(&mut writer.commits),
-            at_share(&mut writer.commits, 0.99),
-            at_share(&mut writer.commits, 1.0),
+            at_percent(&mut writer.commits, 99),
+            at_percent(&mut writer.commits, 100),
             writer.jobs_count,
             writer.store.snapshot().segments_count(),
         );
