@@ -165,10 +165,6 @@ impl SortedRows {
         }
         let key = |&row: &u32| column.class(row) << 32 | u64::from(row);
         let mut keys: Vec<u64> = rows.iter().map(key).collect();
-        #[expect(
-            clippy::stable_sort_primitive,
-            reason = "the stable sort joins runs that ascend, where the other one starts over"
-        )]
         keys.sort();
         let sampled = keys.iter().step_by(SAMPLED_ROWS);
         SortedRows {

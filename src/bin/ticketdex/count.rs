@@ -9,7 +9,7 @@ use ticketdex::{Action, Counts, KeyCounts, Request};
 
 use crate::input::Input;
 use crate::table::{Screen, clean, width};
-use crate::{Failure, counted, say};
+use crate::{Failure, counted, parse_request, say};
 
 /// The widest bar, and the least room that a bar is worth.
 const BAR_MAX: usize = 40;
@@ -78,8 +78,7 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
     }
     let filters = text.strip_prefix('?').unwrap_or(&text);
     let whole = format!("{}&{filters}", options.finish());
-    let parsed = whole.parse();
-    parsed.map_err(|error: ticketdex::Error| Failure::bad("the request", error))
+    parse_request(whole.as_ref())
 }
 
 /// Writes counts to standard output, as wide as the terminal.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use ticketdex::{Answer, Format, ImportFormat, Query, Request};
+use ticketdex::{Answer, Format, ImportFormat, Query};
 
 use crate::aside::Target;
 use crate::compress::Packer;
@@ -21,7 +21,7 @@ use crate::decompress::Compression;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::source::{self, is_stdin};
-use crate::{Failure, counted, lines, say, shown};
+use crate::{Failure, counted, lines, parse_request, say, shown};
 
 /// The bytes that are written to the file at once.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -57,10 +57,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let text = arguments.request.to_string_lossy();
-    let request: Request = text
-        .parse()
-        .map_err(|error| Failure::bad("the request", error))?;
+    let request = parse_request(&arguments.request)?;
     let Some(query) = request.query() else {
         let message = "export takes a request for tickets; get counts them";
         return Err(Failure::Usage(message.to_owned()));

@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 use std::time::Instant;
 
 use clap::Args;
-use ticketdex::{Format, Request};
+use ticketdex::Format;
 
 use crate::found::Found;
 use crate::input::Input;
-use crate::{Failure, parse_format, people, say};
+use crate::{Failure, parse_format, parse_request, people, say};
 
 /// Answers one request
 ///
@@ -54,10 +54,7 @@ pub(crate) struct Arguments {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // Before a long load, not after it.
-    let text = arguments.request.to_string_lossy();
-    let request: Request = text
-        .parse()
-        .map_err(|error| Failure::bad("the request", error))?;
+    let request = parse_request(&arguments.request)?;
     if arguments.table && request.format.is_some() {
         let message = "--table is for people, so its request names no format";
         return Err(Failure::Usage(message.to_owned()));

@@ -50,12 +50,13 @@ mod table;
 mod write;
 
 use std::error::Error as _;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use ticketdex::{Error, ErrorKind, Format};
+use ticketdex::{Error, ErrorKind, Format, Request};
 
 /// Answers get_tickets requests over help-desk tickets held in memory.
 #[derive(Parser)]
@@ -181,6 +182,12 @@ fn say(line: &str) {
 fn counted(count: u64, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {thing}{plural}")
+}
+
+/// Reads the argument `REQUEST`.
+fn parse_request(text: &OsStr) -> Result<Request, Failure> {
+    let parsed = text.to_string_lossy().parse();
+    parsed.map_err(|error: Error| Failure::bad("the request", error))
 }
 
 /// Reads the argument of `--format`.

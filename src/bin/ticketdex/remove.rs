@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use ticketdex::{Batch, Query, Request};
+use ticketdex::{Batch, Query};
 
 use crate::input::open_store;
-use crate::{Failure, counted, say};
+use crate::{Failure, counted, parse_request, say};
 
 /// The most bytes of an answer that are looked at.
 const ANSWER_BYTES_MAX: u64 = 100;
@@ -43,10 +43,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let text = arguments.request.to_string_lossy();
-    let request: Request = text
-        .parse()
-        .map_err(|error| Failure::bad("the request", error))?;
+    let request = parse_request(&arguments.request)?;
     let Some(query) = request.query() else {
         let message = "remove takes a request for tickets, not one that counts them";
         return Err(Failure::Usage(message.to_owned()));
