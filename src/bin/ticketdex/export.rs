@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     input: Input,
 
-    /// The file: .csv, .jsonl, .xml, .json or .txt (delimited), each also with .gz or .zst behind
+    /// The file: .csv, .jsonl or .ndjson, .xml, .json or .txt (delimited), each also with .gz or .zst
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 

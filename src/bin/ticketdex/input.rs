@@ -26,9 +26,9 @@ pub(crate) struct Input {
     /// A file of tickets, or - for standard input; may stand several times
     ///
     /// .jsonl or .ndjson is JSON Lines; .xml, .json and .txt (delimited) are get_tickets
-    /// responses; .csv is CSV under a header; each may have .gz or .zst behind. The files load in turn, and a later ticket
-    /// replaces an earlier one of the same tid. Without --data and --store, get, pipe and serve make
-    /// up 100,000 tickets.
+    /// responses; .csv is CSV under a header; each may have .gz or .zst behind. Standard input needs
+    /// --input. The files load in turn, and a later ticket replaces an earlier one of the same tid.
+    /// Without --data and --store, the commands that only answer make up 100,000 tickets, and say so.
     #[arg(long = "data", value_name = "FILE")]
     files: Vec<PathBuf>,
 

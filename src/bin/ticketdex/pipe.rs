@@ -93,8 +93,8 @@ Protocol:
     rollback      forgets them
 
   Each of these and each change is answered as above; VERSION is that of the last commit. A change
-  that is refused is answered with its error, and so is the commit after it: the whole batch is
-  refused. What only the commit can find, such as a patch of a ticket that is not there, is its
+  or a second begin that is refused is answered with its error, and so is the commit after it: the
+  whole batch is refused. What only the commit can find, such as a patch of a ticket that is not there, is its
   answer. Requests between them are answered from what is committed. Where the input ends before
   the commit, nothing of the batch is made, and the exit status is 1.
 

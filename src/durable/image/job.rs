@@ -13,7 +13,7 @@ use crate::segment::Segment;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 
-const NOT_WRITTEN: &str = "the image of the store cannot be written; the store itself is as it was, \
+const NOT_WRITTEN: &str = "the image of the store cannot be written; the store itself is whole, \
                            and opens without one";
 
 /// What a store's journal and the jobs that write its image share.
