@@ -59,7 +59,7 @@ fn rows() -> [(&'static str, String, Option<f64>); 10] {
         ),
         row(
             "custom field, one status",
-            "status=Open&by=custom_fields.Building",
+            "status=Open&by=custom_fields.Location",
             None,
         ),
     ]
