@@ -1,7 +1,7 @@
 //! What changed: in one answer between two snapshots, and for 10,000 standing queries after a commit.
 //!
-//! A commit of some tickets patches six in ten of them, puts three anew with another text and removes
-//! one. *changes* is `changes_since` of one query, beside what it replaces: both answers whole, and a
+//! Of every ten tickets of a commit, six are patched, three are replaced with another text, and one is
+//! removed. *changes* is `changes_since` of one query, beside what it replaces: both answers whole, and a
 //! comparison of their ticket numbers (`answers`). *watches* is one call after a commit of 100 tickets,
 //! with 10,000 queries of a kind: `mine` is each technician's own open tickets, of as many technicians;
 //! `mixed` has filters of tickets that there are, one in a hundred of them keywords; `keywords` has

@@ -311,7 +311,7 @@ impl Snapshot {
     ///
     /// [`ErrorKind::VersionTooOld`] where removals after that number are forgotten, by
     /// [`Options::removals_max`](crate::Options::removals_max): it names the least number that can be
-    /// asked for. The copy is then to be made anew, from no tickets by `changed_since=0` alone.
+    /// asked for. The copy must then start over: empty, by `changed_since=0` alone.
     ///
     /// # Cost
     ///
@@ -327,7 +327,7 @@ impl Snapshot {
     ///
     /// fn follow(copy: &mut BTreeMap<u64, Ticket>, version: u64, now: &Snapshot) -> Result<u64, Error> {
     ///     if !copy.is_empty() {
-    ///         // Where that is `version_too_old`, the copy begins anew: empty, at 0.
+    ///         // Where that is `version_too_old`, the copy starts over: empty, at 0.
     ///         now.removed_since(version)?.for_each(|removal| drop(copy.remove(&removal.tid)));
     ///     }
     ///     let changed = Query::builder().changed_since(version).build()?;

@@ -314,7 +314,7 @@ fn a_store_of_each_format_opens_and_becomes_one_of_the_present() {
 /// Writes the fixture of the present format: `TICKETDEX_FIXTURE=1 cargo test --all-features --test backup
 /// -- --ignored`, once where the format changes.
 #[test]
-#[ignore = "writes a file of the tests"]
+#[ignore = "it overwrites a fixture; to run: TICKETDEX_FIXTURE=1 cargo test --all-features --test backup -- --ignored"]
 fn the_fixture_of_the_present_format_is_written() {
     if std::env::var_os("TICKETDEX_FIXTURE").is_none() {
         return;

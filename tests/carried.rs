@@ -1,4 +1,4 @@
-//! What merges of revisions take over, and what is kept of dead rows: the same as what is made anew.
+//! What merges of revisions take over, and what is kept of dead rows: the same as what is made from scratch.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ fn ticket(tid: u64) -> Ticket {
 
 /// Compares answers that use what is kept with those that use nothing of it.
 fn compare(snapshot: &Snapshot) {
-    let anew = PlanMode {
+    let from_scratch = PlanMode {
         filters: FilterMode::Scan,
         strategy: None,
         is_cold: true,
@@ -57,7 +57,7 @@ fn compare(snapshot: &Snapshot) {
             let tids = answer.records().map(|record| record.tid());
             (answer.total(), tids.collect::<Vec<u64>>())
         };
-        let expected = tids(anew);
+        let expected = tids(from_scratch);
         assert_eq!(tids(PlanMode::default()), expected, "{request}");
         // What was made for that answer is there for the next.
         assert_eq!(tids(PlanMode::default()), expected, "{request} again");

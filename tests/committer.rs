@@ -347,8 +347,11 @@ fn a_commit_that_returned_is_in_the_file() {
 }
 
 /// The process that is killed: its threads commit to a store, and print what has returned.
+///
+/// `cargo test --all-features --test committer a_kill_loses_no_commit_that_returned` starts it, with the
+/// store's path in `TICKETDEX_COMMITTER`. It never ends by itself.
 #[test]
-#[ignore = "a part of the test of kills, which runs it"]
+#[ignore = "it runs until it is killed; a_kill_loses_no_commit_that_returned starts it"]
 fn threads_that_commit_until_they_are_killed() {
     let Some(path) = std::env::var_os("TICKETDEX_COMMITTER") else {
         return;

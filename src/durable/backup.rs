@@ -120,8 +120,8 @@ pub struct BackedUp {
 ///
 /// The store may be open and written to meanwhile: the backup is of the moment of the snapshot, and
 /// commits wait for nothing. Any store will do, one in memory too. What is put back from a backup
-/// counts on from its version, so whoever has followed the store further has to begin
-/// anew: numbers are given again that the store gave after the backup.
+/// counts on from its version, so a copy that has followed the store further must
+/// start over: numbers that the store gave after the backup are given again.
 ///
 /// # Errors
 ///

@@ -235,7 +235,7 @@ impl Options {
     /// A crash, of the process alone too, loses the commits of about the last `time`: the
     /// newest ones, and each of them whole. Their numbers are not given again, and
     /// [`removed_since`](Snapshot::removed_since) then tells of nothing before: who has followed the
-    /// store up to a lost commit starts anew. [`Store::sync`] waits until none is at risk, as
+    /// store up to a lost commit starts over. [`Store::sync`] waits until none is at risk, as
     /// does dropping the store, which cannot tell of a failure. Syncing is done by one
     /// thread, which ends with the store; if it fails, the next commit says so.
     #[must_use]

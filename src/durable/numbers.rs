@@ -5,7 +5,7 @@
 //! numbers; so that none is given twice, a run of numbers is reserved on disk before the first of
 //! them is given, and what is left of it is given back when the store is closed. Who opens a file
 //! with a run that was not given back goes on behind it, and tells of no removal before: whoever
-//! has followed the store up to a commit that was lost must start anew.
+//! has followed the store up to a commit that was lost must start over.
 
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 

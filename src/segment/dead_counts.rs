@@ -1,7 +1,7 @@
 //! How many dead rows a posting, a set or some cells of a cube have, carried from commit to commit.
 //!
 //! What is counted over all rows of a segment counts its dead rows too. These are few, and all over
-//! the segment: subtracting them anew reads a bit for every row, or every dead row, at each request.
+//! the segment: subtracting them again reads a bit for every row, or every dead row, at each request.
 //! So their counts are kept as what is *sealed*, and the few rows that died since are listed beside
 //! it, to be looked at one by one. The writer adds the rows that a commit marks before it publishes, so
 //! that a reader of the newest snapshot finds the counts of just its tombstones; a reader of another

@@ -37,7 +37,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// A copy that applies them in their order, taking out what it has of the first two kinds and
 /// putting the third, follows the store; the next time it asks --since the version of the last
 /// line. It begins empty, at 0. Where removals since N are forgotten, the error is
-/// version_too_old, and the copy has to begin anew.
+/// version_too_old, and the copy must start over: empty, at 0.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -145,8 +145,8 @@ impl Changes {
             return Err(ErrorKind::InvalidValue {
                 variable: "since".to_owned(),
                 value: since.to_string(),
-                expected: "at most the version of the store; one that was put back from a backup is \
-                           followed anew, from 0",
+                expected: "at most the version of the store; a copy of a store that was restored \
+                           from a backup starts over, at 0",
             }
             .into());
         }
