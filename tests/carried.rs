@@ -65,7 +65,7 @@ fn compare(snapshot: &Snapshot) {
 }
 
 #[test]
-fn what_is_carried_is_what_is_made_anew() {
+fn what_is_carried_is_what_is_made_from_scratch() {
     let mut store = Store::new(Options::default().commit_rows_max(2_048));
     store
         .commit((1..=TICKETS_COUNT).map(ticket).collect())
