@@ -8,6 +8,7 @@ use std::io::BufRead;
 #[cfg(feature = "csv")]
 use super::csv::Columns;
 use super::record::read_record;
+use super::room::Room;
 use super::source::{self, Block, Framer};
 use super::xml::XmlTickets;
 use super::{Fault, ImportFormat, RECORDS_MAX};
@@ -25,11 +26,12 @@ pub(super) struct Parsed {
     /// What ended the import after these tickets.
     pub(super) end: Option<Error>,
     pub(super) bytes_read: u64,
+    room: Room,
 }
 
 impl Parsed {
     pub(super) fn clear(&mut self) {
-        self.tickets.clear();
+        self.room.take(&mut self.tickets);
         self.positions.clear();
         self.skipped.clear();
         self.end = None;
@@ -57,14 +59,14 @@ impl Parsed {
         self.clear();
         self.bytes_read = block.bytes_read;
         let is_through = match parser {
-            Parser::Alone(format) => {
-                self.parse_by(block, skips_bad, |bytes| read_record(*format, bytes))
-            }
+            Parser::Alone(format) => self.parse_by(block, skips_bad, |bytes, room| {
+                read_record(*format, bytes, room)
+            }),
             #[cfg(feature = "csv")]
             Parser::Csv(columns) => {
                 let mut splitter = columns.splitter();
-                self.parse_by(block, skips_bad, |bytes| {
-                    columns.read_record(&mut splitter, bytes)
+                self.parse_by(block, skips_bad, |bytes, room| {
+                    columns.read_record(&mut splitter, bytes, room)
                 })
             }
         };
@@ -78,11 +80,11 @@ impl Parsed {
         &mut self,
         block: &Block,
         skips_bad: bool,
-        mut read: impl FnMut(&[u8]) -> Result<Ticket, Error>,
+        mut read: impl FnMut(&[u8], &mut Room) -> Result<Ticket, Error>,
     ) -> bool {
         let mut records = block.records();
         records.all(|(bytes, position)| {
-            let outcome = read(bytes).map_err(Fault::Record);
+            let outcome = read(bytes, &mut self.room).map_err(Fault::Record);
             self.take(outcome, position, skips_bad)
         })
     }

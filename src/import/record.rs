@@ -13,6 +13,8 @@ use memchr::memchr_iter;
 use serde::de::DeserializeSeed;
 
 use super::ImportFormat;
+use super::object::read_common;
+use super::room::Room;
 use super::source::{decode_utf8, place_after, syntax_found};
 use crate::model::draft::{Draft, Encoding};
 use crate::model::error::{Error, invalid_value, unknown_variable};
@@ -20,19 +22,26 @@ use crate::model::json::{TicketSeed, Trace};
 use crate::model::value::{Plus, decode};
 use crate::model::{Field, Ticket};
 
-/// Reads one record of a framed input.
-pub(super) fn read_record(format: ImportFormat, bytes: &[u8]) -> Result<Ticket, Error> {
+/// Reads one record of a framed input into a ticket of the room.
+pub(super) fn read_record(
+    format: ImportFormat,
+    bytes: &[u8],
+    room: &mut Room,
+) -> Result<Ticket, Error> {
     let text = decode_utf8(bytes)?;
     match format {
-        ImportFormat::Delimited => read_pairs(text),
-        ImportFormat::JsonLines => read_object(text, Encoding::Plain),
+        ImportFormat::Delimited => read_pairs(text, room),
+        ImportFormat::JsonLines => read_object(text, Encoding::Plain, room),
         // The other forms have readers of their own.
-        _ => read_object(text, Encoding::Response),
+        _ => read_object(text, Encoding::Response, room),
     }
 }
 
-fn read_object(text: &str, encoding: Encoding) -> Result<Ticket, Error> {
-    let draft = read_draft(text, encoding)?;
+fn read_object(text: &str, encoding: Encoding, room: &mut Room) -> Result<Ticket, Error> {
+    let mut draft = Draft::of(encoding, room.ticket());
+    if read_common(text, &mut draft, &mut room.scratch).is_none() {
+        draft = read_draft(text, encoding)?;
+    }
     let tid = draft.tid();
     draft.finish().map_err(|error| error.of_ticket(tid))
 }
@@ -91,8 +100,8 @@ fn split_at(text: &str, line: usize, column: usize) -> (&str, &str) {
 }
 
 /// Reads a line of a delimited response.
-fn read_pairs(line: &str) -> Result<Ticket, Error> {
-    let mut draft = Draft::new(Encoding::Delimited);
+fn read_pairs(line: &str, room: &mut Room) -> Result<Ticket, Error> {
+    let mut draft = Draft::of(Encoding::Delimited, room.ticket());
     let outcome = read_fields(line, &mut draft);
     let tid = draft.tid();
     let outcome = outcome.and_then(|()| draft.finish());
@@ -175,7 +184,7 @@ mod tests {
     #[test]
     fn a_list_orders_the_pairs_around_it() {
         let line = "B=2&tid=1&custom_fields=A,b,C&a=1%2B+&b=3&&subject=a+b&opened_by=a+b%26";
-        let ticket = read_pairs(line).unwrap();
+        let ticket = read_pairs(line, &mut Room::default()).unwrap();
         let pairs = [("A", "1+ "), ("b", "2"), ("C", "")];
         let expected = pairs.map(|(name, text)| (name.to_owned(), text.to_owned()));
         assert_eq!(ticket.custom_fields, expected);
@@ -195,7 +204,8 @@ mod tests {
             (r#"{"tid":7,"é":-0}"#, "unknown variable \"é\"", 12),
             (r#"{"tid":7,"custom_fields":{"A":-0}}"#, "A is \"-0\"", 32),
         ] {
-            let error = read_record(ImportFormat::JsonLines, record.as_bytes()).unwrap_err();
+            let (format, bytes) = (ImportFormat::JsonLines, record.as_bytes());
+            let error = read_record(format, bytes, &mut Room::default()).unwrap_err();
             assert!(error.to_string().contains(shown), "{record}: {error}");
             let position = error.position().unwrap();
             assert_eq!(

@@ -74,6 +74,28 @@ impl Ticket {
         Ok(())
     }
 
+    /// Takes every value away, and keeps the room of the fields' texts.
+    pub(crate) fn clear(&mut self) {
+        for field in Field::ALL {
+            match self.cell_mut(field) {
+                CellMut::Text(cell) => cell.clear(),
+                CellMut::Integer(cell) => *cell = 0,
+                CellMut::OptionalInteger(cell) => *cell = None,
+                CellMut::Date(cell) => *cell = None,
+                CellMut::CustomFields(cell) => *cell = Vec::new(),
+            }
+        }
+    }
+
+    /// Returns the bytes that the fields' texts have room for; those of custom fields are left out.
+    pub(crate) fn texts_capacity(&mut self) -> usize {
+        let capacity = |field| match self.cell_mut(field) {
+            CellMut::Text(cell) => cell.capacity(),
+            _ => 0,
+        };
+        Field::ALL.into_iter().map(capacity).sum()
+    }
+
     /// Gives an integer field a number; an error for any other field.
     pub(crate) fn set_integer(&mut self, field: Field, number: u64) -> Result<(), Error> {
         match self.cell_mut(field) {

@@ -50,9 +50,14 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(encoding: Encoding) -> Draft {
+        Draft::of(encoding, Ticket::default())
+    }
+
+    /// Starts with a ticket without values, whose room is used.
+    pub(crate) fn of(encoding: Encoding, ticket: Ticket) -> Draft {
         Draft {
             encoding,
-            ticket: Ticket::default(),
+            ticket,
             named: 0,
             custom_names: HashSet::new(),
         }

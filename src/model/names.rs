@@ -8,7 +8,9 @@
 //!
 //! * No two names are equal without regard to ASCII case; the first spelling stays.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::CUSTOM_NAMES_MAX;
 use super::error::{Error, ErrorKind, shorten};
@@ -18,7 +20,9 @@ use super::memory::table_bytes;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CustomNames {
     names: Vec<String>,
-    indexes: HashMap<String, u32>,
+    /// The names' indexes, by the hash of the name in lower case.
+    indexes: HashTable<u32>,
+    hasher: DefaultHashBuilder,
 }
 
 impl CustomNames {
@@ -29,21 +33,16 @@ impl CustomNames {
 
     /// Returns the index of a name.
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
-        if let Some(&index) = self.indexes.get(name) {
-            return Some(index);
-        }
-        // Most callers spell a name as it is listed or in lower case.
-        let lower = name.to_ascii_lowercase();
-        self.indexes.get(&lower).copied()
+        let is_name = |&index: &u32| self.names[index as usize].eq_ignore_ascii_case(name);
+        let found = self.indexes.find(hash(&self.hasher, name), is_name);
+        found.copied()
     }
 
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let entry_bytes = size_of::<(String, u32)>();
-        let texts = self.names.iter().chain(self.indexes.keys());
         self.names.capacity() * size_of::<String>()
-            + texts.map(String::capacity).sum::<usize>()
-            + table_bytes(self.indexes.capacity(), entry_bytes)
+            + self.names.iter().map(String::capacity).sum::<usize>()
+            + table_bytes(self.indexes.capacity(), size_of::<u32>())
     }
 
     /// Adds the names of a ticket that are new, in order: all of them or, past the limit, none.
@@ -60,9 +59,8 @@ impl CustomNames {
                 continue;
             }
             if self.names.len() == CUSTOM_NAMES_MAX {
-                for entered in self.names.drain(before..) {
-                    self.indexes.remove(&entered.to_ascii_lowercase());
-                }
+                self.names.truncate(before);
+                self.indexes.retain(|index| (*index as usize) < before);
                 return Err(ErrorKind::TooManyCustomFields {
                     name: shorten(name),
                     tid,
@@ -71,10 +69,22 @@ impl CustomNames {
             }
             let index = self.names.len() as u32;
             self.names.push(name.to_owned());
-            self.indexes.insert(name.to_ascii_lowercase(), index);
+            let (names, hasher) = (&self.names, &self.hasher);
+            let hash_of = |&index: &u32| hash(hasher, &names[index as usize]);
+            let indexes = &mut self.indexes;
+            indexes.insert_unique(hash(hasher, name), index, hash_of);
         }
         Ok(())
     }
+}
+
+/// Returns the hash of a name in lower case.
+fn hash(hasher: &DefaultHashBuilder, name: &str) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    for byte in name.bytes() {
+        hasher.write_u8(byte.to_ascii_lowercase());
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]

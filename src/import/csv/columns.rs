@@ -7,6 +7,7 @@ use memchr::memchr_iter;
 use super::column::{Column, custom_name};
 use super::options::{CsvOptions, CsvOthers, read_date};
 use super::split::{Splitter, too_few};
+use crate::import::room::Room;
 use crate::import::source::place_after;
 use crate::model::draft::{Draft, Encoding};
 use crate::model::error::{Error, ErrorKind, invalid_value, shorten, unknown_variable};
@@ -51,11 +52,12 @@ impl Columns {
         Splitter::new(self.delimiter)
     }
 
-    /// Reads a record.
+    /// Reads a record into a ticket of the room.
     pub(in crate::import) fn read_record(
         &self,
         splitter: &mut Splitter,
         record: &[u8],
+        room: &mut Room,
     ) -> Result<Ticket, Error> {
         splitter.split(record, self.targets.len())?;
         let values_count = splitter.values().len();
@@ -65,7 +67,7 @@ impl Columns {
                 record,
             ));
         }
-        let mut draft = Draft::new(Encoding::Plain);
+        let mut draft = Draft::of(Encoding::Plain, room.ticket());
         for ((start, text), column) in splitter.values().zip(&self.targets) {
             let outcome = self.set(&mut draft, column, text);
             let outcome = outcome.map_err(|error| place_after(error, &record[..start]));
