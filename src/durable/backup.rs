@@ -25,7 +25,8 @@ use std::path::Path;
 
 use redb::{Builder, WriteTransaction};
 
-use super::journal::{NAMES, NOT_MADE, TICKETS, explain, storage};
+use super::fault::{NOT_MADE, explain, storage};
+use super::journal::{NAMES, TICKETS};
 use super::numbers::Numbers;
 use super::record::Encoder;
 use super::{CACHE_BYTES, file};

@@ -16,7 +16,8 @@ use std::path::Path;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata};
 
 use super::Options;
-use super::journal::{FileJournal, NOT_READ, TICKETS, explain, read_names};
+use super::fault::{NOT_READ, explain};
+use super::journal::{FileJournal, TICKETS, read_names};
 use super::numbers::{self, Numbers};
 use super::record::decode_into;
 use crate::model::Ticket;

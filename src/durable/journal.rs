@@ -1,7 +1,7 @@
 //! The journal of a durable store: its changes as transactions of the database.
 //!
-//! This file, `numbers`, `log`, `peek`, `backup` and `check` name the database, and no other of the
-//! folder does. Changes are gathered into blocks, so that a load opens the tables once a block and holds
+//! This file, `numbers`, `log`, `peek`, `backup`, `check`, `syncer` and `fault` name the database, and no
+//! other of the folder does. Changes are gathered into blocks, so that a load opens the tables once a block and holds
 //! no more than one; the database itself writes what its cache cannot hold to free pages of the file,
 //! where only the commit makes it count.
 //!
@@ -13,13 +13,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use redb::{
     Builder, Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata,
@@ -27,11 +25,16 @@ use redb::{
 };
 
 use super::Options;
+use super::fault::{
+    DAMAGED, Made, NO_STORE, NOT_OPENED, NOT_READ, NOT_WRITTEN, OTHER_FORMAT, explain, invalid,
+    refuse,
+};
 use super::file::{self, Backend, NotOpened, StoreFile};
 use super::image::{self, Images};
 use super::log::{ChangeLog, Marks};
 use super::numbers::{self, FORMAT, Numbers};
 use super::record::{Encoder, decode_into};
+use super::syncer::{Syncer, sync};
 use crate::journal::{Change, Journal};
 use crate::model::Ticket;
 use crate::model::error::{Error, ErrorKind};
@@ -48,18 +51,6 @@ const BLOCK_CHANGES: usize = 1 << 16;
 
 /// The most tickets that are handed over at once while a store opens.
 const BLOCK_TICKETS: usize = 1024;
-
-const NOT_OPENED: &str = "the store cannot be opened";
-pub(super) const NOT_READ: &str = "the store cannot be read";
-const NOT_WRITTEN: &str = "the commit cannot be written to the store, which takes no more until \
-                           it is opened again; see that its disk has room and works";
-const REFUSED: &str = "the store takes no commits since one failed; it can be read, and must be \
-                       opened again to be written";
-pub(super) const NOT_MADE: &str = "the store cannot be made";
-const MISSING: &str = "is not there, and a store is made only where that is asked for";
-const NO_STORE: &str = "is not a ticketdex store";
-const OTHER_FORMAT: &str = "is a store of a format that this version does not know";
-const DAMAGED: &str = "is damaged; put a copy in its place, or import its tickets again";
 
 /// The database of a store, with what is not committed yet.
 pub(super) struct FileJournal {
@@ -533,37 +524,6 @@ fn make_store(path: &Path) -> Result<(), redb::Error> {
     Ok(database.close()?)
 }
 
-/// Why a store could not be made.
-enum Made {
-    Failed(redb::Error),
-    Io(io::Error),
-}
-
-impl From<io::Error> for Made {
-    fn from(error: io::Error) -> Made {
-        Made::Io(error)
-    }
-}
-
-impl Made {
-    fn explain(self, path: &Path) -> Error {
-        match self {
-            Made::Failed(error) => explain(path, NOT_MADE, error),
-            Made::Io(error) => storage(path, NOT_MADE, error),
-        }
-    }
-}
-
-/// Makes the crate's error of a file that is not opened.
-fn refuse(path: &Path, reason: NotOpened) -> Error {
-    match reason {
-        NotOpened::Missing => invalid(path, MISSING, ""),
-        NotOpened::Foreign(found) => invalid(path, NO_STORE, &found),
-        NotOpened::InUse => in_use(path),
-        NotOpened::Io(error) => storage(path, NOT_OPENED, error),
-    }
-}
-
 pub(super) fn read_names(database: &Database) -> Result<Vec<String>, redb::Error> {
     let table = database.begin_read()?.open_table(NAMES)?;
     let names = table.iter()?;
@@ -607,145 +567,4 @@ impl TicketBlocks<'_> {
         tickets.truncate(count);
         Ok(count > 0)
     }
-}
-
-/// Syncs the database on a thread of its own, some time after a commit.
-struct Syncer {
-    /// None once the thread shall end.
-    commits: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
-    failure: Arc<Mutex<Option<redb::Error>>>,
-}
-
-impl Syncer {
-    fn start(path: &Path, database: &Arc<Database>, time: Duration) -> Result<Syncer, Error> {
-        // One that waits stands for any number.
-        let (commits, receiver) = sync_channel(1);
-        let failure = Arc::default();
-        let thread = thread::Builder::new().name("ticketdex-sync".to_owned());
-        let (shared, slot) = (Arc::clone(database), Arc::clone(&failure));
-        let thread = thread
-            .spawn(move || keep_synced(&shared, &receiver, time, &slot))
-            .map_err(|error| explain(path, NOT_OPENED, error.into()))?;
-        Ok(Syncer {
-            commits: Some(commits),
-            thread: Some(thread),
-            failure,
-        })
-    }
-
-    /// Tells the thread that something is not on disk.
-    fn note_commit(&self) {
-        if let Some(commits) = &self.commits {
-            // Full, the thread has yet to look; gone, it has left its failure.
-            let _ = commits.try_send(());
-        }
-    }
-
-    /// Returns the error of a sync that failed, once.
-    fn check(&self, path: &Path) -> Result<(), Error> {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        match failure.take() {
-            Some(error) => Err(explain(path, NOT_WRITTEN, error)),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Syncer {
-    fn drop(&mut self) {
-        self.commits = None;
-        if let Some(thread) = self.thread.take() {
-            // It panics where the database does, and then there is nothing left to sync.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Syncs so long after the first commit since the last sync, and at the end.
-fn keep_synced(
-    database: &Database,
-    commits: &Receiver<()>,
-    time: Duration,
-    failure: &Mutex<Option<redb::Error>>,
-) {
-    while commits.recv().is_ok() {
-        let deadline = Instant::now() + time;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if commits.recv_timeout(left).is_err() {
-                break;
-            }
-        }
-        if let Err(error) = sync(database) {
-            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            return;
-        }
-    }
-}
-
-/// Waits until every commit is on disk.
-fn sync(database: &Database) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_two_phase_commit(true);
-    Ok(transaction.commit()?)
-}
-
-/// Makes the crate's error of the database's.
-pub(super) fn explain(path: &Path, reason: &'static str, error: redb::Error) -> Error {
-    use redb::Error as E;
-    match error {
-        E::DatabaseAlreadyOpen | E::LockProtocolMismatch => in_use(path),
-        E::Corrupted(detail) => invalid(path, DAMAGED, &detail),
-        E::UpgradeRequired(version) => {
-            invalid(path, OTHER_FORMAT, &format!("database version {version}"))
-        }
-        E::TableDoesNotExist(_)
-        | E::TableTypeMismatch { .. }
-        | E::TableIsMultimap(_)
-        | E::TypeDefinitionChanged { .. } => {
-            invalid(path, NO_STORE, "it is a database of something else")
-        }
-        E::Io(error) if is_damage(&error) => invalid(path, DAMAGED, &error.to_string()),
-        E::PreviousIo => storage(path, REFUSED, E::PreviousIo),
-        E::Io(error) => storage(path, reason, error),
-        error => storage(path, reason, error),
-    }
-}
-
-/// Returns whether a file that begins as a database does ends too early, or is none further on.
-fn is_damage(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-    )
-}
-
-fn in_use(path: &Path) -> Error {
-    ErrorKind::StoreInUse {
-        path: path.to_owned(),
-    }
-    .into()
-}
-
-pub(super) fn storage(
-    path: &Path,
-    reason: &'static str,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> Error {
-    ErrorKind::Storage {
-        path: Some(path.to_owned()),
-        reason,
-        source: source.into(),
-    }
-    .into()
-}
-
-fn invalid(path: &Path, reason: &'static str, detail: &str) -> Error {
-    ErrorKind::InvalidStore {
-        path: path.to_owned(),
-        reason,
-        detail: detail.to_owned(),
-    }
-    .into()
 }

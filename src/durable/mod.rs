@@ -101,6 +101,7 @@
 
 mod backup;
 mod check;
+mod fault;
 mod file;
 mod image;
 mod journal;
@@ -110,6 +111,7 @@ mod numbers;
 mod peek;
 mod record;
 mod restore;
+mod syncer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -3,8 +3,9 @@
 //! Blocks are dealt out in turn and come back in that order, so the tickets do too.
 
 use std::io::BufRead;
+use std::panic;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use super::blocks::{Parsed, Parser};
 use super::source::{Block, Framer};
@@ -18,9 +19,22 @@ const WORKERS_MAX: usize = 64;
 const BLOCKS_PER_WORKER: usize = 2;
 
 /// The way to one worker and back.
-struct Lane {
+struct Lane<'scope> {
     jobs: Sender<(Block, Parsed)>,
     results: Receiver<(Block, Parsed)>,
+    worker: ScopedJoinHandle<'scope, ()>,
+}
+
+impl Lane<'_> {
+    /// Sends the worker home and waits until its thread is gone.
+    ///
+    /// The end of a scope alone waits for what a thread does, not for what the system undoes then.
+    fn close(self) {
+        drop((self.jobs, self.results));
+        if let Err(cause) = self.worker.join() {
+            panic::resume_unwind(cause);
+        }
+    }
 }
 
 /// Delivers the tickets of an input that some workers parse, as many as the system lets there be;
@@ -38,13 +52,21 @@ pub(super) fn run_workers<R: BufRead>(
             let (jobs, inbox) = channel();
             let (outbox, results) = channel();
             let worker = move || work(parser, skips_bad, &inbox, &outbox);
-            let started = thread::Builder::new().spawn_scoped(scope, worker);
-            started.ok().map(|_| Lane { jobs, results })
+            let worker = thread::Builder::new().spawn_scoped(scope, worker).ok()?;
+            Some(Lane {
+                jobs,
+                results,
+                worker,
+            })
         };
         let count = count.min(WORKERS_MAX);
-        let lanes: Vec<Lane> = (0..count).map_while(start).collect();
-        let is_driven = !lanes.is_empty();
-        is_driven.then(|| drive(framer, &lanes, listener, sink))
+        let lanes: Vec<Lane<'_>> = (0..count).map_while(start).collect();
+        if lanes.is_empty() {
+            return None;
+        }
+        let outcome = drive(framer, &lanes, listener, sink);
+        lanes.into_iter().for_each(Lane::close);
+        Some(outcome)
     })
 }
 
@@ -66,7 +88,7 @@ fn work(
 /// Reads blocks, deals them out to the lanes in turn, and delivers them in that order.
 fn drive<R: BufRead>(
     framer: &mut Framer<R>,
-    lanes: &[Lane],
+    lanes: &[Lane<'_>],
     listener: &mut Listener,
     sink: &mut impl FnMut(ImportBlock<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {

@@ -396,6 +396,13 @@ pub fn is_custom_name(name: &str) -> bool {
         && Field::from_output_name(name).is_none()
 }
 
+/// Returns whether a text may be an identifier.
+fn is_identifier(text: &str) -> bool {
+    // Nearly all are of these characters alone, which need no decoding.
+    let is_printable = |byte: u8| matches!(byte, b' '..=b'~');
+    text.bytes().all(is_printable) || text.chars().all(is_identifier_char)
+}
+
 /// Returns whether an identifier may hold a character: XML could not carry control characters.
 pub(crate) fn is_identifier_char(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{FFFE}' | '\u{FFFF}')
@@ -431,11 +438,11 @@ impl Ticket {
                     if text.len() > TEXT_BYTES_MAX {
                         return Err(self.breaks(field.name(), text, TEXT_RULE));
                     }
-                    let flag = ["", "N", "Y", "n", "y"].contains(&text);
-                    if kind == FieldKind::Flag && !flag {
+                    let is_flag = || ["", "N", "Y", "n", "y"].contains(&text);
+                    if kind == FieldKind::Flag && !is_flag() {
                         return Err(self.breaks(field.name(), text, "must be empty, N or Y"));
                     }
-                    if kind == FieldKind::Identifier && !text.chars().all(is_identifier_char) {
+                    if kind == FieldKind::Identifier && !is_identifier(text) {
                         return Err(self.breaks(
                             field.name(),
                             text,

@@ -8,6 +8,7 @@
 //! A complement is the same filter turned around, and costs what the filter costs.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use compact_str::CompactString;
 
@@ -65,10 +66,9 @@ pub(super) fn bind_filter<'a>(
             bind_range(*field, classes, segment, mode)
         }
         Filter::ChangedSince(number) => bind_changed(*number, segment, mode, rows_left),
-        Filter::Pattern(pattern) => (
-            SegmentFilter::Pattern(pattern.clone()),
-            segment.rows_count().into(),
-        ),
+        Filter::Pattern(pattern) => {
+            return Binding::Rows(RowTest::Tid(Arc::clone(pattern)), false);
+        }
         Filter::Term(term) => return Binding::Term(term, false),
         Filter::ExcludedTerm(term) => return Binding::Term(term, true),
         Filter::Test(test) => return bind_test(test, segment, mode, rows_left),

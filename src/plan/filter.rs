@@ -14,8 +14,9 @@ use crate::model::names::CustomNames;
 use crate::model::value::{Moment, date_to_seconds, fold, fold_short};
 use crate::model::{Field, FieldKind};
 use crate::query::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
-use crate::query::{Query, TidFilter, TidPattern};
+use crate::query::{Query, TidFilter};
 use crate::segment::Slot;
+use crate::segment::digit_pattern::DigitPattern;
 use crate::segment::rowset::RowSet;
 
 /// One filter of a request.
@@ -32,7 +33,7 @@ pub(super) enum Filter {
     /// The number of the commit that put the ticket is above this one.
     ChangedSince(u64),
     /// The decimal form of the tid matches.
-    Pattern(TidPattern),
+    Pattern(Arc<DigitPattern>),
     /// A searchable text holds this folded term.
     Term(CompactString),
     /// No searchable text holds this folded term.
@@ -115,7 +116,8 @@ impl Filters {
         }
         add_tests(query.filters(), names, &mut all);
         if let Some(TidFilter::Pattern(pattern)) = query.tid() {
-            all.push(Filter::Pattern(pattern.clone()));
+            let pattern = DigitPattern::new(pattern.as_str());
+            all.push(Filter::Pattern(pattern.into()));
         }
         all.extend(
             query

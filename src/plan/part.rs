@@ -31,8 +31,6 @@ pub(super) const DEAD_LOOKED_AT_MAX: usize = 4096;
 pub(super) const VISIT_COST: u64 = 3;
 pub(super) const BIT_PROBE_COST: u64 = 3;
 pub(super) const PROBE_COST: u64 = 10;
-/// Of matching the decimal form of a tid with a pattern: 33 ns.
-pub(super) const PATTERN_PROBE_COST: u64 = 66;
 pub(super) const SORT_COST: u64 = 30;
 /// Beside what each filter costs. Measured: counting two dense sets takes 28 ns a block, three
 /// 39 to 41, also where memory is ten times the cache.
@@ -111,7 +109,6 @@ impl Part {
         }
         match self.filter.inner().row_set(segment) {
             _ if self.filter.reads_texts() => TEXT_PROBE_COST * 2,
-            _ if self.filter.asks_rows() => PATTERN_PROBE_COST,
             Some(set) if set.words().is_some() => BIT_PROBE_COST,
             _ => PROBE_COST,
         }
@@ -136,7 +133,6 @@ impl Part {
         };
         match self.filter.inner() {
             SegmentFilter::Nothing
-            | SegmentFilter::Pattern(_)
             | SegmentFilter::Texts(_)
             | SegmentFilter::Asked(_)
             | SegmentFilter::Not { .. } => 0,

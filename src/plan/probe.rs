@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::query::TidPattern;
 use crate::segment::Segment;
 use crate::segment::block::is_set;
 use crate::segment::column::Column;
@@ -26,8 +25,6 @@ pub(super) enum Probe<'a> {
     Classes(&'a Column, Range<u64>),
     /// The row's class is one of these, ascending.
     AnyOf(&'a Column, &'a [u32]),
-    /// The decimal form of the tid matches.
-    Pattern(&'a TidPattern, &'a Segment),
     /// A searchable text holds the term.
     Texts(&'a str, &'a Segment),
     /// The row's class is in one of these ranges.
@@ -50,7 +47,6 @@ impl Probe<'_> {
             Probe::AnyOf(column, classes) => {
                 classes.binary_search(&(column.class(row) as u32)).is_ok()
             }
-            Probe::Pattern(pattern, segment) => pattern.matches(segment.tid(row)),
             Probe::Texts(term, segment) => segment.holds_term(row, term),
             Probe::InRanges(column, ranges) => is_in(ranges, column.class(row)),
             Probe::Asked(test, segment) => test.holds(segment, row),

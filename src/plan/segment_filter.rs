@@ -11,7 +11,6 @@ use std::sync::Arc;
 use super::explain::Work;
 use super::probe::{Probe, is_in};
 use crate::model::Field;
-use crate::query::TidPattern;
 use crate::segment::block::{
     BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, blocks_count, for_each_row, intersect_blocks,
     range_block,
@@ -48,8 +47,6 @@ pub(super) enum SegmentFilter {
         ranges: Box<[Range<u64>]>,
         is_sorted: bool,
     },
-    /// The decimal form of the tid matches.
-    Pattern(TidPattern),
     /// The row is in the set of a term or of a test.
     Rows(Arc<RowSet>),
     /// The row's searchable texts hold the term: asked of the texts themselves.
@@ -107,7 +104,6 @@ impl SegmentFilter {
             } => "a sorted vector",
             SegmentFilter::Range { .. } => "a column and its zones",
             SegmentFilter::Ranges { .. } => "a column",
-            SegmentFilter::Pattern(_) => "asking each row for its tid",
             SegmentFilter::Rows(rows) => rows.kind_name(),
             SegmentFilter::Texts(_) => "asking each row for its texts",
             SegmentFilter::Asked(_) => "asking each row for its value",
@@ -127,7 +123,7 @@ impl SegmentFilter {
             SegmentFilter::Range { is_sorted, .. } | SegmentFilter::Ranges { is_sorted, .. } => {
                 *is_sorted
             }
-            SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) | SegmentFilter::Asked(_) => false,
+            SegmentFilter::Texts(_) | SegmentFilter::Asked(_) => false,
             SegmentFilter::Not { inner, .. } => inner.is_enumerable(),
         }
     }
@@ -136,7 +132,7 @@ impl SegmentFilter {
     pub(super) fn asks_rows(&self) -> bool {
         matches!(
             self.inner(),
-            SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) | SegmentFilter::Asked(_)
+            SegmentFilter::Texts(_) | SegmentFilter::Asked(_)
         )
     }
 
@@ -186,7 +182,6 @@ impl SegmentFilter {
             }
             SegmentFilter::Asked(test) => Probe::Asked(test, segment),
             SegmentFilter::Not { inner, .. } => Probe::Not(Box::new(inner.probe(segment))),
-            SegmentFilter::Pattern(pattern) => Probe::Pattern(pattern, segment),
             SegmentFilter::Texts(term) => Probe::Texts(term, segment),
             SegmentFilter::Nothing | SegmentFilter::Rows(_) => Probe::Nothing,
         }
@@ -257,10 +252,9 @@ impl SegmentFilter {
                 let column = segment.column(*slot);
                 column.is_some_and(|column| column.zone(block_index, classes) != none)
             }
-            SegmentFilter::Ranges { .. }
-            | SegmentFilter::Pattern(_)
-            | SegmentFilter::Texts(_)
-            | SegmentFilter::Asked(_) => true,
+            SegmentFilter::Ranges { .. } | SegmentFilter::Texts(_) | SegmentFilter::Asked(_) => {
+                true
+            }
             SegmentFilter::Nothing | SegmentFilter::Rows(_) | SegmentFilter::Not { .. } => {
                 self.is_complement()
             }
@@ -310,7 +304,7 @@ impl SegmentFilter {
                     self.intersect_ranges(column, ranges, block_index, block, work);
                 }
             }
-            SegmentFilter::Pattern(_) | SegmentFilter::Texts(_) | SegmentFilter::Asked(_) => {
+            SegmentFilter::Texts(_) | SegmentFilter::Asked(_) => {
                 self.probe_block(segment, block_index, block, work);
             }
             _ => {}
@@ -360,10 +354,7 @@ impl SegmentFilter {
                 return false;
             }
             SegmentFilter::Not { inner, .. } => return inner.for_each_other(segment, each),
-            SegmentFilter::Nothing
-            | SegmentFilter::Pattern(_)
-            | SegmentFilter::Texts(_)
-            | SegmentFilter::Asked(_) => {}
+            SegmentFilter::Nothing | SegmentFilter::Texts(_) | SegmentFilter::Asked(_) => {}
         }
         true
     }

@@ -22,44 +22,9 @@ pub enum TidFilter {
 pub struct TidPattern(String);
 
 impl TidPattern {
-    /// The bytes of the longest pattern that can match: the 20 digits of the greatest
-    /// number, and a star before, between and after them.
-    const BYTES_MAX: usize = 41;
-
     /// Returns the pattern, runs of `*` made one.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Returns whether the decimal form of a ticket number matches.
-    ///
-    /// Cost: linear in the digits of the number, whatever the pattern's length.
-    pub(crate) fn matches(&self, tid: u64) -> bool {
-        // A pattern of more digits than any number has would cost its length each time.
-        if self.0.len() > TidPattern::BYTES_MAX {
-            return false;
-        }
-        let mut digits = itoa::Buffer::new();
-        let mut rest = digits.format(tid);
-        let mut pieces = self.0.split('*');
-        // A pattern holds a star, so there is a piece before the first and one after the last.
-        let Some(tail) = rest.strip_prefix(pieces.next().unwrap_or("")) else {
-            return false;
-        };
-        rest = tail;
-        let mut last = "";
-        let mut between = pieces.peekable();
-        while let Some(piece) = between.next() {
-            if between.peek().is_none() {
-                last = piece;
-                break;
-            }
-            match rest.find(piece) {
-                Some(at) => rest = &rest[at + piece.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
     }
 }
 

@@ -56,6 +56,13 @@ impl Blob {
         &self.text[self.range(index)]
     }
 
+    /// Returns whether the text of an index is this one.
+    #[inline]
+    pub(super) fn holds(&self, index: usize, text: &str) -> bool {
+        // The bytes alone: a slice of a text looks at the characters at its ends.
+        self.text.as_bytes()[self.range(index)] == *text.as_bytes()
+    }
+
     /// Returns where the text of an index lies.
     ///
     /// No branch depends on the index, so that many can be looked up at a time.

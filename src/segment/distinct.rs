@@ -41,7 +41,7 @@ impl DistinctTexts {
         }
         let texts = &mut self.texts;
         let half = hasher.hash_one(text) as u32;
-        let is_text = |&(other, at): &(u32, u32)| other == half && texts.get(at as usize) == text;
+        let is_text = |&(other, at): &(u32, u32)| other == half && texts.holds(at as usize, text);
         if let Some(&(_, ordinal)) = self.table.find(spread(half), is_text) {
             return ordinal;
         }

@@ -29,6 +29,7 @@ pub(crate) mod column;
 pub(crate) mod cube;
 mod dead_counts;
 pub(crate) mod dictionary;
+pub(crate) mod digit_pattern;
 mod distinct;
 pub(crate) mod folded;
 #[cfg(feature = "durable")]

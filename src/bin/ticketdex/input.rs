@@ -117,7 +117,7 @@ fn read_store(path: &Path) -> Result<Snapshot, Failure> {
 /// Returns the options by which every command opens a store.
 pub(crate) fn store_options() -> durable::Options {
     // One more than can work at once: the one that reads often waits for the others.
-    durable::Options::new().threads(threads() + 1)
+    durable::Options::new().threads(threads())
 }
 
 fn make_tickets() -> Result<Store, Failure> {

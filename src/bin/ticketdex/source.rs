@@ -157,9 +157,10 @@ impl Source<'_> {
     }
 }
 
-/// Returns how many threads may work at once.
+/// Returns how many threads take tickets in: one more than work at once, as the one that makes
+/// columns waits for those that parse.
 pub(crate) fn threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    thread::available_parallelism().map_or(1, usize::from) + 1
 }
 
 pub(crate) fn is_stdin(path: &Path) -> bool {

@@ -16,9 +16,10 @@ use super::row::Subject;
 use crate::model::value::{date_to_seconds, fold};
 use crate::model::{Field, FieldKind};
 use crate::query::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
-use crate::query::{Query, TidFilter, TidPattern};
+use crate::query::{Query, TidFilter};
 use crate::segment::Slot;
 use crate::segment::dictionary::{cmp_folded, starts_with_folded};
+use crate::segment::digit_pattern::DigitPattern;
 use crate::segment::scan::elements;
 
 /// What a value must satisfy.
@@ -50,7 +51,7 @@ pub(in super::super) struct Condition {
 pub(in super::super) struct Conditions {
     /// The least and the greatest tid that can match; none where nothing can.
     pub(in super::super) tids: Option<(u64, u64)>,
-    pattern: Option<TidPattern>,
+    pattern: Option<DigitPattern>,
     /// The number of the commit that put the ticket is above this one.
     version_above: u64,
     pub(in super::super) tests: Box<[Condition]>,
@@ -70,7 +71,7 @@ impl Conditions {
                 first = first.max(*tid);
                 last = last.min(*tid);
             }
-            Some(TidFilter::Pattern(own)) => pattern = Some(own.clone()),
+            Some(TidFilter::Pattern(own)) => pattern = Some(DigitPattern::new(own.as_str())),
             Some(TidFilter::Any) | None => {}
         }
         let folded = |terms: &[String]| terms.iter().map(|term| fold(term)).collect();

@@ -5,7 +5,7 @@ use crate::model::value::seconds_to_date;
 use crate::model::{Field, Ticket};
 use crate::plan::filter::Filter;
 use crate::plan::tests::live_of;
-use crate::query::TidFilter;
+use crate::segment::digit_pattern::DigitPattern;
 
 const BLOCKS: u32 = 8;
 const ROWS_COUNT: u32 = BLOCKS * BLOCK_ROWS;
@@ -53,10 +53,7 @@ fn costs_are_those_of_the_rows_and_blocks_to_be_read() {
     let both = Filter::Values(Field::Status, vec!["closed".into(), "open".into()]);
     let dates = Filter::Numbers(Field::DateOpened, 5_001, 6_001);
     let block = Filter::Numbers(Field::DateOpened, 4_097, 8_192);
-    let pattern = Filter::Pattern(match TidFilter::parse("*7") {
-        Some(TidFilter::Pattern(pattern)) => pattern,
-        other => panic!("{other:?}"),
-    });
+    let pattern = Filter::Pattern(DigitPattern::new("*7").into());
     let all = (0, u64::MAX);
     let cases: &[Case<'_>] = &[
         (&[], all, 0..8, None, 8 * 15),
@@ -110,14 +107,14 @@ fn costs_are_those_of_the_rows_and_blocks_to_be_read() {
             Some(3 + 10 + 3),
             15 + 80 + 8 + 8 + 2_500,
         ),
-        (&[&pattern], all, 0..8, None, 8 * 15 + 32_768 * 66 / 2),
         (
             &[&few, &pattern],
             all,
             0..8,
-            Some(16 * (3 + 66)),
-            8 * (15 + 40) + 8 + 16 * 66 / 2,
+            Some(16 * (3 + 24)),
+            8 * (15 + 40) + 8 + 16 * 24 / 2,
         ),
+        (&[&pattern], all, 0..8, Some(3_277 * 3), 8 * (15 + 8)),
     ];
     for (filters, tids, blocks, drive_cost, blocks_cost) in cases {
         let filters: Vec<Filter> = filters.iter().copied().cloned().collect();

@@ -1,0 +1,106 @@
+//! A thread that brings commits to the disk some time after they were made.
+//!
+//! A store may acknowledge a commit before it is on disk ([`Options`](super::Options) says when): then
+//! many commits share one sync of the file. The journal only tells this thread that there is something to
+//! sync, so that no commit waits for a disk.
+//!
+//! # Invariants
+//!
+//! * What was noted is on disk when the syncer is gone, or its failure was left for [`Syncer::check`].
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use redb::Database;
+
+use super::fault::{NOT_OPENED, NOT_WRITTEN, explain};
+use crate::model::error::Error;
+
+/// Syncs the database on a thread of its own, some time after a commit.
+pub(super) struct Syncer {
+    /// None once the thread shall end.
+    commits: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+    failure: Arc<Mutex<Option<redb::Error>>>,
+}
+
+impl Syncer {
+    pub(super) fn start(
+        path: &Path,
+        database: &Arc<Database>,
+        time: Duration,
+    ) -> Result<Syncer, Error> {
+        // One that waits stands for any number.
+        let (commits, receiver) = sync_channel(1);
+        let failure = Arc::default();
+        let thread = thread::Builder::new().name("ticketdex-sync".to_owned());
+        let (shared, slot) = (Arc::clone(database), Arc::clone(&failure));
+        let thread = thread
+            .spawn(move || keep_synced(&shared, &receiver, time, &slot))
+            .map_err(|error| explain(path, NOT_OPENED, error.into()))?;
+        Ok(Syncer {
+            commits: Some(commits),
+            thread: Some(thread),
+            failure,
+        })
+    }
+
+    /// Tells the thread that something is not on disk.
+    pub(super) fn note_commit(&self) {
+        if let Some(commits) = &self.commits {
+            // Full, the thread has yet to look; gone, it has left its failure.
+            let _ = commits.try_send(());
+        }
+    }
+
+    /// Returns the error of a sync that failed, once.
+    pub(super) fn check(&self, path: &Path) -> Result<(), Error> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        match failure.take() {
+            Some(error) => Err(explain(path, NOT_WRITTEN, error)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.commits = None;
+        if let Some(thread) = self.thread.take() {
+            // It panics where the database does, and then there is nothing left to sync.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Syncs so long after the first commit since the last sync, and at the end.
+fn keep_synced(
+    database: &Database,
+    commits: &Receiver<()>,
+    time: Duration,
+    failure: &Mutex<Option<redb::Error>>,
+) {
+    while commits.recv().is_ok() {
+        let deadline = Instant::now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if commits.recv_timeout(left).is_err() {
+                break;
+            }
+        }
+        if let Err(error) = sync(database) {
+            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            return;
+        }
+    }
+}
+
+/// Waits until every commit is on disk.
+pub(super) fn sync(database: &Database) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_two_phase_commit(true);
+    Ok(transaction.commit()?)
+}
