@@ -106,15 +106,17 @@ impl<'a> ObjectReader<'a, '_> {
     fn read_text(&mut self) -> Option<&str> {
         let text: &'a str = self.text;
         let start = self.at + 1;
-        let is_quoted = text.as_bytes().get(self.at) == Some(&b'"');
+        if text.as_bytes().get(self.at) != Some(&b'"') {
+            return None;
+        }
         let mut end = start + plain_bytes(text.as_bytes().get(start..)?);
-        if is_quoted && text.as_bytes().get(end) == Some(&b'"') {
+        if text.as_bytes().get(end) == Some(&b'"') {
             self.at = end + 1;
             return text.get(start..end);
         }
         self.scratch.clear();
         let mut plain_start = start;
-        while is_quoted {
+        loop {
             self.scratch.push_str(text.get(plain_start..end)?);
             match text.as_bytes().get(end)? {
                 b'"' => {
@@ -126,7 +128,6 @@ impl<'a> ObjectReader<'a, '_> {
             }
             end = plain_start + plain_bytes(text.as_bytes().get(plain_start..)?);
         }
-        None
     }
 
     /// Appends the character of the escape whose backslash is before a byte; returns where the
