@@ -226,6 +226,14 @@ const FIRST: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
+fn whoever_filters_long_texts_is_told_of_keywords() {
+    for request in ["subject=x", "summary!=x", "SUBJECT="] {
+        let error = request.parse::<Query>().unwrap_err().to_string();
+        assert!(error.contains("(did you mean \"keyword\"?)"), "{error}");
+    }
+}
+
+#[test]
 fn there_are_at_least_eighty() {
     let count = INVALID.len() + UNKNOWN.len() + DUPLICATE.len() + FIRST.len();
     assert!(count >= 80, "only {count}");

@@ -147,6 +147,30 @@ fn a_batch_with_a_line_that_is_refused_is_refused_whole() {
     }
 }
 
+/// A word that lacks what follows it is not taken for a request.
+#[test]
+fn words_alone_are_told_what_they_lack() {
+    let lines = [
+        ("put", "expected a JSON object"),
+        ("patch", "expected a JSON object"),
+        ("del", "tid is \"\" but must be"),
+        ("since", "since is \"\" but must be an integer"),
+        ("backup", "expected backup and the path of a file"),
+    ];
+    let path = store("batches_words.redb");
+    let input: String = lines.map(|(word, _)| format!("{word}\n")).concat();
+    let replies = pipe(&["--store", &path, "--format", "json"], input.as_bytes());
+    for (reply, (word, told)) in replies.iter().zip(lines) {
+        let Reply::Error { body, .. } = reply else {
+            panic!("{word}: {reply:?}");
+        };
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(told), "{word}: {message}");
+    }
+    assert_eq!(replies.len(), lines.len());
+}
+
 #[test]
 fn an_input_that_ends_within_a_batch_commits_nothing_of_it() {
     let path = store("batches_ended.redb");

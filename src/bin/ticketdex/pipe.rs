@@ -16,7 +16,7 @@ use ticketdex::{Chunks, Cursor, Error, ErrorKind, Format, Reader, Request, durab
 use crate::changes::Changes;
 use crate::found::Found;
 use crate::input::Input;
-use crate::write::Writer;
+use crate::write::{Writer, expected, split_word};
 use crate::{Failure, counted, parse_format, say};
 
 /// A longer body is made twice, so that none of it needs to be held.
@@ -230,7 +230,7 @@ impl<W: Write> Pipe<W> {
                 Ok(()) => self.send_written(start)?,
                 Err(error) => self.send_error(&error, self.format)?,
             }
-        } else if let Some(rest) = line.strip_prefix(b"since ") {
+        } else if let (b"since", rest) = split_word(line) {
             self.serve_changes(&String::from_utf8_lossy(rest), start)?;
         } else {
             self.serve_request(&String::from_utf8_lossy(line), start)?;
@@ -240,9 +240,14 @@ impl<W: Write> Pipe<W> {
 
     /// Changes the tickets, or copies them; none where a line asks for neither.
     fn write(&mut self, line: &[u8]) -> Option<Result<(), Error>> {
-        let Some(path) = line.strip_prefix(b"backup ") else {
+        let (b"backup", path) = split_word(line) else {
             return self.writer.write(line);
         };
+        if path.is_empty() {
+            return Some(Err(expected(
+                "backup and the path of a file that is not there",
+            )));
+        }
         let path = match str::from_utf8(path) {
             Ok(path) => path,
             Err(error) => {

@@ -91,8 +91,7 @@ impl Writer {
             b"rollback" => return Some(self.end().map(drop)),
             _ => {}
         }
-        let at = line.iter().position(|&byte| byte == b' ')?;
-        let (word, rest) = (&line[..at], &line[at + 1..]);
+        let (word, rest) = split_word(line);
         if ![&b"put"[..], b"patch", b"del"].contains(&word) {
             return None;
         }
@@ -248,6 +247,12 @@ impl State {
     }
 }
 
+/// Parts a line at its first blank; a word alone has nothing after it.
+pub(crate) fn split_word(line: &[u8]) -> (&[u8], &[u8]) {
+    let at = line.iter().position(|&byte| byte == b' ');
+    at.map_or((line, b""), |at| (&line[..at], &line[at + 1..]))
+}
+
 /// Adds the change of a line to a batch.
 fn add(batch: &mut Batch, word: &[u8], rest: &[u8]) -> Result<(), Error> {
     // Unlike a request, what is stored must be what was sent.
@@ -265,7 +270,7 @@ fn add(batch: &mut Batch, word: &[u8], rest: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn expected(expected: &'static str) -> Error {
+pub(crate) fn expected(expected: &'static str) -> Error {
     let detail = String::new();
     ErrorKind::InvalidSyntax { expected, detail }.into()
 }

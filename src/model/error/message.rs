@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::ErrorKind;
-use crate::model::{CUSTOM_NAMES_MAX, suggest};
+use crate::model::{CUSTOM_NAMES_MAX, Field, suggest};
 
 /// The variables whose values are lists of fields.
 const LISTS: [&str; 5] = ["order", "fields", "empty", "present", "by"];
@@ -47,7 +47,11 @@ impl ErrorKind {
                 variable,
                 value: Some(_),
                 expected,
-            } => suggest::closest(variable, expected.split(", ")),
+            } => match Field::from_output_name(variable.trim_end_matches("!=")) {
+                // What these hold is searched and not compared.
+                Some(Field::Subject | Field::Summary) => Some("keyword"),
+                _ => suggest::closest(variable, expected.split(", ")),
+            },
             ErrorKind::UnknownVariable { variable, .. } => {
                 suggest::output_name(variable).filter(|name| !name.eq_ignore_ascii_case(variable))
             }

@@ -9,8 +9,6 @@
 //! A comparison a filter and value. Terms cost a search in the ticket's searchable texts, which are
 //! folded once a ticket, however many ask.
 
-use memchr::memmem;
-
 use super::super::order::Value;
 use super::row::Subject;
 use crate::model::value::{date_to_seconds, fold};
@@ -88,18 +86,23 @@ impl Conditions {
 
     /// Returns whether a ticket matches.
     pub(in super::super) fn hold(&self, subject: &Subject<'_>) -> bool {
+        self.hold_by(subject, |term| subject.has_term(term))
+    }
+
+    /// Returns the same, given what says whether the ticket's texts hold a term.
+    pub(in super::super) fn hold_by<'c>(
+        &'c self,
+        subject: &Subject<'_>,
+        mut has_term: impl FnMut(&'c str) -> bool,
+    ) -> bool {
         let tid = subject.row.tid();
-        let has_term = |term: &String| {
-            let found = memmem::find(subject.searchable().as_bytes(), term.as_bytes());
-            found.is_some()
-        };
         self.tids
             .is_some_and(|(first, last)| (first..=last).contains(&tid))
             && (self.version_above == 0 || subject.row.version() > self.version_above)
             && self.pattern.as_ref().is_none_or(|own| own.matches(tid))
             && self.tests.iter().all(|test| test.holds(subject))
-            && self.terms.iter().all(has_term)
-            && !self.excluded_terms.iter().any(has_term)
+            && self.terms.iter().all(|term| has_term(term))
+            && !self.excluded_terms.iter().any(|term| has_term(term))
     }
 }
 

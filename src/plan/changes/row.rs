@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use memchr::memmem;
+
 use super::super::order::Value;
 use crate::model::names::CustomNames;
 use crate::model::value::fold_into;
@@ -218,6 +220,11 @@ impl<'a> Subject<'a> {
             AnyField::Field(field) => Some(Slot::Field(*field)),
             AnyField::Custom(name) => self.names.find(name).map(Slot::Custom),
         }
+    }
+
+    /// Returns whether a searchable text holds a folded term.
+    pub(in super::super) fn has_term(&self, term: &str) -> bool {
+        memmem::find(self.searchable().as_bytes(), term.as_bytes()).is_some()
     }
 
     /// Returns all searchable texts folded, a line each: no term has white space in it.

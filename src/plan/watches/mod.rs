@@ -16,8 +16,9 @@ mod index;
 mod places;
 mod ranges;
 
-use std::collections::HashMap;
 use std::fmt;
+
+use hashbrown::HashMap;
 
 use super::changes::{Changes, Comparison, Conditions, Subject, TouchedTicket};
 use crate::model::error::Error;
@@ -264,6 +265,7 @@ impl Watches {
             newer,
             comparisons: HashMap::new(),
             by_texts: Vec::new(),
+            held: HashMap::new(),
             compared_count: 0,
         };
         let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -287,6 +289,9 @@ struct Round<'a> {
     comparisons: HashMap<u32, Comparison<'a>>,
     /// The watches that the texts of the last ticket lead to.
     by_texts: Vec<u32>,
+    /// Whether the texts of the last ticket hold a term that was asked for, as many watches ask for the
+    /// same ones.
+    held: HashMap<&'a str, bool>,
     compared_count: u64,
 }
 
@@ -300,6 +305,7 @@ impl Round<'_> {
         };
         let index = &self.watches.index;
         if !has_same_texts {
+            self.held.clear();
             self.by_texts.clear();
             index.find_by_texts(subject, &mut self.by_texts);
         }
@@ -308,11 +314,16 @@ impl Round<'_> {
         found.sort_unstable();
         found.dedup();
         self.compared_count += found.len() as u64;
+        let held = &mut self.held;
+        let mut has_term = |term| *held.entry(term).or_insert_with(|| subject.has_term(term));
+        let slots = &self.watches.slots;
         found.retain(|&place| {
-            let watch = self.watches.slots[place as usize].as_ref();
-            let Some(watch) = watch.filter(|watch| watch.conditions.hold(subject)) else {
+            let Some(watch) = &slots[place as usize] else {
                 return false;
             };
+            if !watch.conditions.hold_by(subject, &mut has_term) {
+                return false;
+            }
             let new = || Comparison::new(self.older, self.newer, &watch.query);
             let comparison = self.comparisons.entry(place).or_insert_with(new);
             comparison.is_on_side(subject.row)
