@@ -151,8 +151,8 @@ fn a_batch_with_a_line_that_is_refused_is_refused_whole() {
 #[test]
 fn words_alone_are_told_what_they_lack() {
     let lines = [
-        ("put", "expected a JSON object"),
-        ("patch", "expected a JSON object"),
+        ("put", "line 1, column 1: expected a JSON object"),
+        ("patch", "line 1, column 1: expected a JSON object"),
         ("del", "tid is \"\" but must be"),
         ("since", "since is \"\" but must be an integer"),
         ("backup", "expected backup and the path of a file"),
