@@ -149,6 +149,56 @@ fn pipe_copies_the_store_that_it_writes() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Gives a ticket another record, by a record of ticket 8, where the store does not look.
+fn put_record(path: &str, tid: u64, record: impl FnOnce(&[u8]) -> Vec<u8>) {
+    let database = redb::Database::open(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let table: redb::TableDefinition<u64, &[u8]> = redb::TableDefinition::new("tickets");
+        let mut table = transaction.open_table(table).unwrap();
+        let other = redb::ReadableTable::get(&table, 8).unwrap().unwrap();
+        let record = record(other.value());
+        drop(other);
+        table.insert(tid, &*record).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_check_compares_the_image_with_the_database() {
+    let own = store("check_image.redb", "50");
+    let image = format!("{own}.image");
+    let told = |path: &str| {
+        let output = run(&["check", "--store", path], b"");
+        let told = String::from_utf8(output.stdout.clone()).unwrap();
+        (output.status.code(), told)
+    };
+    put_record(&own, 9, <[u8]>::to_vec);
+    let (code, found) = told(&own);
+    assert_eq!(code, Some(1), "{found}");
+    let fault = "fault          ticket 9: it is another one in the image\n";
+    assert!(found.ends_with(fault), "{found}");
+
+    for entry in fs::read_dir(&image).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+    let (code, found) = told(&own);
+    assert_eq!(code, Some(0), "{found}");
+    assert!(
+        found.ends_with("image          not used: it is damaged\n"),
+        "{found}"
+    );
+    fs::remove_dir_all(&image).unwrap();
+    let (_, found) = told(&own);
+    assert!(
+        found.ends_with("image          not used: there is none\n"),
+        "{found}"
+    );
+}
+
 #[test]
 fn a_check_tells_what_a_store_holds_or_what_is_wrong() {
     let own = store("check_own.redb", "50");
@@ -159,7 +209,7 @@ fn a_check_tells_what_a_store_holds_or_what_is_wrong() {
     let held = durable::open_read_only(&own).unwrap();
     let removed = held.removed_since(1).unwrap().len();
     let expected = format!(
-        "format         2\nversion        2\ntickets        {}\ncustom fields  {}\nremovals       {removed}\n",
+        "format         2\nversion        2\ntickets        {}\ncustom fields  {}\nremovals       {removed}\nimage          used, with 0 changes since\n",
         held.tickets_count(),
         held.custom_names().len(),
     );
@@ -172,15 +222,7 @@ fn a_check_tells_what_a_store_holds_or_what_is_wrong() {
 
     let broken = missing("check_broken.redb");
     fs::write(&broken, &before).unwrap();
-    let database = redb::Database::open(&broken).unwrap();
-    let transaction = database.begin_write().unwrap();
-    {
-        let table: redb::TableDefinition<u64, &[u8]> = redb::TableDefinition::new("tickets");
-        let mut table = transaction.open_table(table).unwrap();
-        table.insert(9, &b"\x09no record"[..]).unwrap();
-    }
-    transaction.commit().unwrap();
-    drop(database);
+    put_record(&broken, 9, |_| b"\x09no record".to_vec());
     let output = run(&["check", "--store", &broken], b"");
     assert_eq!(output.status.code(), Some(1));
     let told = str::from_utf8(&output.stdout).unwrap();

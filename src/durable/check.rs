@@ -3,30 +3,35 @@
 //! Opening a store stops at the first thing that is wrong, as it must. Who has to decide what can be saved of
 //! a damaged store wants to know all of it, and who has a sound one wants to know that it is: the
 //! database by its checksums, each record by decoding it and by the rules for tickets, the numbers and
-//! removals against one another, and then the indexes that are made of it by their invariants.
+//! removals against one another, and then the indexes that are made of it by their invariants. Where an image
+//! would be used, the store that it makes is compared with that of the database, ticket by ticket.
 //!
 //! # Cost
 //!
 //! The file is read three times, twice as [`open`](super::open()) does, and indexed once. Then each cell of
-//! each column is looked at.
+//! each column is looked at. Beside an image that is used, the store is in memory twice.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTableMetadata};
 
-use super::Options;
 use super::fault::{NOT_READ, explain};
 use super::journal::{FileJournal, TICKETS, read_names};
 use super::numbers::{self, Numbers};
 use super::record::decode_into;
+use super::restore::{Refused, restore};
+use super::{Opened, Options};
 use crate::model::Ticket;
 use crate::model::error::Error;
+use crate::query::Query;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 
 /// The faults that are told; more of them are counted.
 const FAULTS_MAX: usize = 100;
+
+const CHANGED: Refused = Refused("the store was changed while it was looked at");
 
 /// What a store's file holds, and what is wrong with it.
 ///
@@ -57,6 +62,8 @@ pub struct Checked {
     pub removals: u64,
     /// The number of the last commit.
     pub version: u64,
+    /// What an opening makes of the image; none where the database has faults, and opens by nothing.
+    pub image: Option<Opened>,
     /// How many faults there are; a store without any opens.
     pub faults_count: u64,
     /// What is wrong, each as a clause with the ticket that it is about: the first 100 faults.
@@ -104,7 +111,11 @@ impl Options {
         if checked.faults_count == 0 {
             let store_options = self.store.clone().threads(self.threads);
             let store = Store::open(store_options, journal)?;
-            checked.look_at_indexes(&store.snapshot());
+            let snapshot = store.snapshot();
+            checked.look_at_indexes(&snapshot);
+            // An image is read under the lock of the file.
+            drop(store);
+            checked.look_at_image(path, &self, &snapshot);
         }
         Ok(checked)
     }
@@ -213,6 +224,44 @@ impl Checked {
                     found.0, found.1, indexed.0, indexed.1
                 )
             });
+        }
+    }
+
+    /// Looks at the image as an opening does, and compares what it makes with what the database says.
+    fn look_at_image(&mut self, path: &Path, options: &Options, snapshot: &Snapshot) {
+        let restored = restore(path, options, false);
+        let restored = restored.and_then(|it| {
+            let is_of_snapshot = it.store.snapshot().version() == snapshot.version();
+            if is_of_snapshot { Ok(it) } else { Err(CHANGED) }
+        });
+        let restored = match restored {
+            Ok(restored) => restored,
+            Err(refused) => {
+                self.image = Some(Opened::without_image(snapshot, refused));
+                return;
+            }
+        };
+        self.image = Some(Opened::with_image(restored.replayed));
+        let from_image = restored.store.snapshot();
+        if let Err(broken) = from_image.check_invariants() {
+            self.fault(|| format!("the image: {broken}"));
+        }
+        let counts = [&from_image, snapshot].map(Snapshot::tickets_count);
+        if counts[0] != counts[1] {
+            self.fault(|| format!("the image has {} tickets for {}", counts[0], counts[1]));
+        }
+        if from_image.custom_names() != snapshot.custom_names() {
+            self.fault(|| "the image has other names of custom fields".to_owned());
+        }
+        let all = Query::default();
+        let answers = [&from_image, snapshot].map(|it| it.answer(&all));
+        for (own, other) in answers[0].records().zip(answers[1].records()) {
+            let is_same =
+                own.version() == other.version() && Ticket::from(own) == Ticket::from(other);
+            if !is_same {
+                let tid = other.tid();
+                self.fault(|| format!("ticket {tid}: it is another one in the image"));
+            }
         }
     }
 }

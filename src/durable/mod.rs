@@ -186,6 +186,14 @@ pub struct Opened {
 }
 
 impl Opened {
+    fn with_image(replayed: u64) -> Opened {
+        Opened {
+            from_image: true,
+            replayed,
+            refused: None,
+        }
+    }
+
     fn without_image(snapshot: &Snapshot, Refused(reason): Refused) -> Opened {
         Opened {
             from_image: false,
@@ -301,12 +309,7 @@ impl Options {
             marks,
             images,
         }));
-        let opened = Opened {
-            from_image: true,
-            replayed,
-            refused: None,
-        };
-        (store, opened)
+        (store, Opened::with_image(replayed))
     }
 
     /// Reads the tickets of a store in a file that stays as it is. See [`open_read_only`].

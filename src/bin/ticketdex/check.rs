@@ -14,8 +14,9 @@ use crate::{Failure, counted, say};
 /// Looks at everything in a store, and tells what it holds and what is wrong with it
 ///
 /// Every page of the file is checked against its checksum and every ticket decoded and checked; the
-/// indexes are made and held to what must be true of them. The store is only read. With a fault, or
-/// where the store does not open, the exit status is 1.
+/// indexes are made and held to what must be true of them. Where there is an image that an opening would
+/// use, each ticket of it is compared with that of the database, for which all are in memory twice.
+/// The store is only read. With a fault, or where the store does not open, the exit status is 1.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The store, a file
@@ -49,6 +50,13 @@ fn write(checked: &Checked, mut writer: impl Write) -> io::Result<()> {
     writeln!(writer, "tickets        {}", checked.tickets)?;
     writeln!(writer, "custom fields  {}", checked.custom_names)?;
     writeln!(writer, "removals       {}", checked.removals)?;
+    if let Some(image) = checked.image {
+        let changes = counted(image.replayed, "change");
+        match image.refused {
+            None => writeln!(writer, "image          used, with {changes} since")?,
+            Some(reason) => writeln!(writer, "image          not used: {reason}")?,
+        }
+    }
     for fault in &checked.faults {
         writeln!(writer, "fault          {}", fault.escape_debug())?;
     }
