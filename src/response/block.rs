@@ -14,7 +14,9 @@
 //! # Invariants
 //!
 //! * A lane has room for the glue and for [`CELL_BYTES`] of each value, and then for a copy of
-//!   fixed length that starts at its end, so no text needs to be measured before it is put.
+//!   fixed length that starts at its end, so no text needs to be measured before it is put. Custom
+//!   fields that are empty in every row of the block have no such room: the glue around them is one
+//!   run.
 //! * The rests of a lane are in the order of the record.
 //!
 //! # Cost
@@ -90,6 +92,8 @@ pub(super) struct Block {
     rows: Vec<u32>,
     /// Where in `bytes` the lane of each row ends.
     ends: [usize; BLOCK_ROWS_MAX],
+    /// By piece, whether nothing stands behind its glue in any of the records.
+    are_empty: Vec<bool>,
     rests: [Vec<Rest>; BLOCK_ROWS_MAX],
 }
 
@@ -107,12 +111,13 @@ impl Block {
         rows: &[u32],
         style: &Style,
     ) {
-        let values_count = template.values_count();
-        let lane_bytes = template.glue_bytes() + values_count * CELL_BYTES + GLUE_BYTES_MAX;
-        // An odd number of cache lines, so that lanes do not fall into the same sets.
-        self.lane_bytes = (lane_bytes.div_ceil(64) | 1) * 64;
-        let rows_max = (BLOCK_BYTES / self.lane_bytes).clamp(1, BLOCK_ROWS_MAX);
-        let rows = &rows[..rows.len().min(rows_max)];
+        // No more than there is room for if no custom field has a value.
+        let rows = &rows[..rows
+            .len()
+            .min(rows_max(template, template.fixed_values_count()))];
+        let values_count = self.find_empty(template, segment, rows);
+        self.lane_bytes = lane_bytes(template, values_count);
+        let rows = &rows[..rows.len().min(rows_max(template, values_count))];
         self.rows.clear();
         self.rows.extend_from_slice(rows);
         let bytes = self.lane_bytes * rows.len();
@@ -121,7 +126,13 @@ impl Block {
         }
         self.ends = std::array::from_fn(|lane| lane * self.lane_bytes);
         self.rests.iter_mut().for_each(Vec::clear);
-        for &piece in &template.pieces {
+        let mut run_start = 0;
+        for (index, &piece) in template.pieces.iter().enumerate() {
+            if self.are_empty[index] {
+                continue;
+            }
+            self.append_run(&template.text()[run_start..piece.glue_start]);
+            run_start = piece.glue_start + piece.glue_bytes;
             let glue = template.glue(piece);
             match glue.first_chunk::<32>() {
                 Some(short) if piece.glue_bytes <= 32 => {
@@ -130,8 +141,41 @@ impl Block {
                 _ => self.gather_piece(glue, piece, segment, style),
             }
         }
+        self.append_run(&template.text()[run_start..]);
         if template.has_lone_value {
             self.quote_empty(style);
+        }
+    }
+
+    /// Finds the pieces whose values are empty in all of some rows; returns how many values there are
+    /// in the others.
+    ///
+    /// A store may have hundreds of custom fields of which a ticket has a few. Only these are looked
+    /// at, as the other fields have values as a rule.
+    fn find_empty(&mut self, template: &Template, segment: &Segment, rows: &[u32]) -> usize {
+        let mut codes = [0; BLOCK_ROWS_MAX];
+        let is_empty = |piece: &Piece| match piece.value {
+            None => true,
+            Some((slot @ Slot::Custom(_), _)) => segment.column(slot).is_some_and(|column| {
+                column.gather_codes(rows, &mut codes);
+                // The code of the empty text.
+                codes[..rows.len()].iter().all(|&code| code == 0)
+            }),
+            Some(_) => false,
+        };
+        self.are_empty.clear();
+        self.are_empty.extend(template.pieces.iter().map(is_empty));
+        self.are_empty.iter().filter(|is_empty| !**is_empty).count()
+    }
+
+    /// Appends glue of any length to each lane.
+    fn append_run(&mut self, glue: &[u8]) {
+        if glue.is_empty() {
+            return;
+        }
+        for end in &mut self.ends[..self.rows.len()] {
+            self.bytes[*end..*end + glue.len()].copy_from_slice(glue);
+            *end += glue.len();
         }
     }
 
@@ -346,6 +390,18 @@ impl Block {
         }
         None
     }
+}
+
+/// Returns the bytes of a lane with room for a number of values.
+fn lane_bytes(template: &Template, values_count: usize) -> usize {
+    let bytes = template.text().len() + values_count * CELL_BYTES + GLUE_BYTES_MAX;
+    // An odd number of cache lines, so that lanes do not fall into the same sets.
+    (bytes.div_ceil(64) | 1) * 64
+}
+
+/// Returns how many lanes of as many values a block has.
+fn rows_max(template: &Template, values_count: usize) -> usize {
+    (BLOCK_BYTES / lane_bytes(template, values_count)).clamp(1, BLOCK_ROWS_MAX)
 }
 
 /// Returns the texts of a column in the form that a response copies.

@@ -6,6 +6,7 @@
 //!
 //! # Invariants
 //!
+//! * The glue of each piece begins where that of the one before it ends.
 //! * The glue before a value has at most [`GLUE_BYTES_MAX`] bytes; a longer run is several
 //!   pieces, and only the last of them has a value.
 
@@ -52,7 +53,7 @@ pub(super) enum Writing {
 /// A run of glue, and the value behind it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
-    glue_start: usize,
+    pub(super) glue_start: usize,
     pub(super) glue_bytes: usize,
     pub(super) value: Option<(Slot, Writing)>,
 }
@@ -102,15 +103,17 @@ impl Template {
         text.expect("as many bytes as the longest glue follow the last")
     }
 
-    /// Returns how many values there are.
-    pub(super) fn values_count(&self) -> usize {
-        let pieces = self.pieces.iter();
-        pieces.filter(|piece| piece.value.is_some()).count()
+    /// Returns the glue of all pieces, end to end.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text[..self.text.len() - GLUE_BYTES_MAX]
     }
 
-    /// Returns the bytes of all glue.
-    pub(super) fn glue_bytes(&self) -> usize {
-        self.text.len() - GLUE_BYTES_MAX
+    /// Returns how many values there are that are not of custom fields.
+    pub(super) fn fixed_values_count(&self) -> usize {
+        let slots = self.pieces.iter().filter_map(|piece| piece.value);
+        slots
+            .filter(|(slot, _)| !matches!(slot, Slot::Custom(_)))
+            .count()
     }
 }
 
