@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use ticketdex::synth::Tickets;
+use ticketdex::synth::World;
 use ticketdex::{Import, ImportFormat, Options, Store, Ticket};
 
 use crate::peer::Failure;
@@ -36,26 +36,30 @@ pub struct Load {
     pub mib: f64,
 }
 
-/// The data folder of one number of tickets.
+/// The data folder of one number of tickets of a world.
 pub struct Data {
     folder: PathBuf,
+    world: World,
     tickets_count: usize,
 }
 
 impl Data {
     /// Makes the folder and the file of tickets, where they are not there yet.
-    pub fn open(parent: &Path, tickets_count: usize) -> Result<Data, Failure> {
-        let folder = parent.join(format!("{SEED}-{tickets_count}"));
+    ///
+    /// In [`World::Churn`] these are the tickets that its changes have left.
+    pub fn open(parent: &Path, world: World, tickets_count: usize) -> Result<Data, Failure> {
+        let folder = parent.join(format!("{world}-{SEED}-{tickets_count}"));
         std::fs::create_dir_all(&folder)?;
         let data = Data {
             folder,
+            world,
             tickets_count,
         };
         let path = data.jsonl();
         if !path.exists() {
             let unfinished = path.with_extension("unfinished");
             let mut file = BufWriter::new(File::create(&unfinished)?);
-            for ticket in Tickets::new(SEED).take(tickets_count) {
+            for ticket in world.remaining(SEED, tickets_count as u64) {
                 serde_json::to_writer(&mut file, &ticket)?;
                 file.write_all(b"\n")?;
             }
@@ -65,9 +69,14 @@ impl Data {
         Ok(data)
     }
 
-    /// Returns how many tickets there are.
+    /// Returns how many tickets were loaded.
     pub fn tickets_count(&self) -> usize {
         self.tickets_count
+    }
+
+    /// Returns the world that they are of.
+    pub fn world(&self) -> World {
+        self.world
     }
 
     /// Returns the tickets' file.
@@ -81,17 +90,34 @@ impl Data {
         Ok(Import::new(ImportFormat::JsonLines, file))
     }
 
-    /// Returns a store of the tickets, loaded on two threads.
+    /// Returns a store of the tickets, loaded on three threads.
+    ///
+    /// That of [`World::Churn`] is loaded and then changed without merges, so that it has eight segments.
     pub fn store(&self) -> Result<Store, Failure> {
-        let mut store = Store::new(Options::default());
-        store.load(self.import()?.threads(2))?;
+        if self.world != World::Churn {
+            let mut store = Store::new(Options::default());
+            store.load(self.import()?.threads(3))?;
+            return Ok(store);
+        }
+        let mut store = Store::new(Options::default().commit_rows_max(0));
+        let mut lines = Vec::new();
+        for ticket in self.world.loaded(SEED).take(self.tickets_count) {
+            serde_json::to_writer(&mut lines, &ticket)?;
+            lines.push(b'\n');
+        }
+        store.load(Import::new(ImportFormat::JsonLines, &*lines).threads(3))?;
+        for batch in self.world.changes(SEED, self.tickets_count as u64) {
+            store.commit(batch)?;
+        }
         Ok(store)
     }
 
-    /// Returns a scan over the tickets.
+    /// Returns a scan over the tickets, which are by ascending tid.
     pub fn scan(&self) -> Result<Scan, Failure> {
         let tickets: Result<Vec<Ticket>, _> = self.import()?.into_iter().collect();
-        Ok(Scan::new(tickets?))
+        let mut tickets = tickets?;
+        tickets.sort_by_key(|ticket| ticket.tid);
+        Ok(Scan::new(tickets))
     }
 
     /// Opens the SQLite database that [`load`](Data::load) built.
@@ -131,7 +157,10 @@ impl Data {
         // Read once before, so that no load waits for the disk.
         std::io::copy(&mut File::open(self.jsonl())?, &mut std::io::sink())?;
         let program = std::env::current_exe()?;
-        let output = Command::new(program).args(["--load", name]).output()?;
+        let output = Command::new(program)
+            .args(["--load", name])
+            .env("TICKETDEX_WORLD", self.world.name())
+            .output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());
         }

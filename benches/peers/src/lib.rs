@@ -5,6 +5,7 @@
 //! library is what it is made of, so that the translation to SQL can be tested too.
 
 pub mod commits;
+pub mod compare;
 pub mod counts;
 pub mod data;
 pub mod engine;
@@ -26,4 +27,6 @@ pub mod sql;
 pub mod sqlite;
 pub mod table;
 pub mod tantivy;
+pub mod values;
+pub mod worlds;
 pub mod writes;

@@ -1,29 +1,33 @@
 //! Asks the engine and its peers the same requests over the same tickets, and tells.
 //!
-//! `cargo run --release -- [--counts | --places | --writes | --commits | --http] [--record]` prints the
-//! comparison as Markdown and, with `--record`, writes it to `benches/record`: requests, with a picture,
-//! with `--counts` counts by value, with `--places` pages that follow a place, with `--writes` what it is
-//! to change tickets, with `--commits` durable commits of many threads, or with `--http` the requests
-//! over HTTP. `TICKETDEX_TICKETS` is the number of tickets (100,000 unless given), `TICKETDEX_PEERS` the
-//! folder for what was built of them (one in the system's temporary folder unless given; at a million
-//! tickets it takes 10 GB).
+//! `cargo run --release -- [--worlds | --counts | --places | --writes | --commits | --http] [--record]`
+//! prints the comparison as Markdown and, with `--record`, writes it to `benches/record`: requests, with a
+//! picture, with `--worlds` the requests over the tickets of every world, with `--counts` counts by value,
+//! with `--places` pages that follow a place, with `--writes` what it is to change tickets, with `--commits`
+//! durable commits of many threads, or with `--http` the requests over HTTP. `TICKETDEX_TICKETS` is the
+//! number of tickets (100,000 unless given), `TICKETDEX_WORLD` the world that they are of (`desk` unless
+//! given; `--worlds` takes only that one where it is given), `TICKETDEX_PEERS` the folder for what was built
+//! of them (one in the system's temporary folder unless given; at a million tickets it takes 10 GB a world).
 
 use std::path::PathBuf;
 use std::time::Instant;
 
+use ticketdex::synth::World;
 use ticketdex::{Format, Snapshot, Ticket};
+use ticketdex_peers::compare::{ask_first, measure_row};
 use ticketdex_peers::counts::Counts;
 use ticketdex_peers::data::{Data, LOADS, SEED};
-use ticketdex_peers::engine::{self, Figures};
+use ticketdex_peers::engine;
 use ticketdex_peers::peer::{Failure, Peer};
 use ticketdex_peers::places::Places;
 use ticketdex_peers::readers;
-use ticketdex_peers::record::{Export, Measured, PEERS, Record};
+use ticketdex_peers::record::{Export, Measured, Record};
 use ticketdex_peers::record_http::Http;
 use ticketdex_peers::record_writes::Writes;
 use ticketdex_peers::sqlite::Sqlite;
-use ticketdex_peers::table::{Row, more_pages, rows};
+use ticketdex_peers::table::{more_pages, rows};
 use ticketdex_peers::tantivy::Tantivy;
+use ticketdex_peers::worlds::Worlds;
 use ticketdex_peers::writes::{self, Changes};
 use ticketdex_peers::{commits, http_client, http_server, measure, plot, record_commits};
 
@@ -36,10 +40,17 @@ fn main() -> Result<(), Failure> {
         || std::env::temp_dir().join("ticketdex-peers"),
         PathBuf::from,
     );
-    let data = Data::open(&folder, tickets_count)?;
+    let world = std::env::var("TICKETDEX_WORLD").ok();
+    let world = world.map(|name| name.parse::<World>()).transpose()?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let is_recorded = arguments.last() == Some(&"--record");
+    if arguments.first() == Some(&"--worlds") {
+        let worlds = world.map_or(World::ALL.to_vec(), |world| vec![world]);
+        let worlds = Worlds::measure(&folder, &worlds, tickets_count)?;
+        return show(&worlds.to_markdown()?, "-worlds", is_recorded, None);
+    }
+    let data = Data::open(&folder, world.unwrap_or(World::Desk), tickets_count)?;
     let kind = match arguments[..arguments.len() - usize::from(is_recorded)] {
         ["--load", name] => return data.load_here(name),
         ["--serve", name] => return http_server::serve(&data, name),
@@ -47,7 +58,7 @@ fn main() -> Result<(), Failure> {
         [kind @ ("--counts" | "--places" | "--writes" | "--commits" | "--http")] => &kind[1..],
         _ => {
             return Err(
-                "usage: ticketdex-peers [--counts | --places | --writes | --commits | --http] [--record]"
+                "usage: ticketdex-peers [--worlds | --counts | --places | --writes | --commits | --http] [--record]"
                     .into(),
             );
         }
@@ -66,6 +77,16 @@ fn main() -> Result<(), Failure> {
         ),
         _ => (write(&data)?.to_markdown()?, None),
     };
+    show(&record, kind, is_recorded, picture)
+}
+
+/// Prints a record, and writes it to its place where that is asked for.
+fn show(
+    record: &str,
+    kind: &str,
+    is_recorded: bool,
+    picture: Option<String>,
+) -> Result<(), Failure> {
     println!("{record}");
     if is_recorded {
         let date = chrono::DateTime::from(std::time::SystemTime::now())
@@ -85,7 +106,7 @@ fn main() -> Result<(), Failure> {
 fn load(data: &Data) -> Result<Http, Failure> {
     tell("loading SQLite");
     data.load("SQLite")?;
-    let rows = rows(data.scan()?.tickets())?;
+    let rows = rows(data.scan()?.tickets(), data.world())?;
     let mut runs = Vec::new();
     for name in http_server::SERVICES {
         tell(&format!("serving {name}"));
@@ -130,7 +151,7 @@ fn compare(data: &Data) -> Result<Record, Failure> {
     }
     tell("opening");
     let scan = data.scan()?;
-    let rows = rows(scan.tickets())?;
+    let rows = rows(scan.tickets(), data.world())?;
     let (snapshot, firsts) = ask_first(data, &rows)?;
     let sqlite = data.sqlite()?;
     let tantivy = data.tantivy()?;
@@ -162,7 +183,7 @@ fn write(data: &Data) -> Result<Writes, Failure> {
     tell("opening");
     let tickets: Result<Vec<Ticket>, _> = data.import()?.into_iter().collect();
     let tickets = tickets?;
-    let mut rows = rows(&tickets)?;
+    let mut rows = rows(&tickets, data.world())?;
     rows.extend(more_pages()?);
     let tids = tickets.iter().map(|ticket| ticket.tid).collect();
     drop(tickets);
@@ -182,60 +203,6 @@ fn write(data: &Data) -> Result<Writes, Failure> {
         lines,
         windows,
         fragmented,
-    })
-}
-
-/// Asks every row once, in stores where nothing of what it needs has been kept yet.
-fn ask_first(data: &Data, rows: &[Row]) -> Result<(Snapshot, Vec<f64>), Failure> {
-    let mut firsts = vec![0.0; rows.len()];
-    let rounds = rows.iter().map(|row| row.round + 1).max().unwrap_or(1);
-    let mut snapshot = data.store()?.snapshot();
-    for round in 0..rounds {
-        if round > 0 {
-            snapshot = data.store()?.snapshot();
-        }
-        for (row, first) in rows.iter().zip(&mut firsts) {
-            if row.round == round {
-                *first = engine::first(&snapshot, row)?;
-            }
-        }
-    }
-    Ok((snapshot, firsts))
-}
-
-fn measure_row(
-    row: Row,
-    first: f64,
-    snapshot: &Snapshot,
-    peers: &[&dyn Peer; 3],
-) -> Result<Measured, Failure> {
-    let answer = snapshot.answer(&row.query);
-    let total = answer.total();
-    let tids: Vec<u64> = answer.records().map(|record| record.tid()).collect();
-    for peer in peers {
-        let name = peer.name();
-        if peer.total(&row.query)?.is_some_and(|other| other != total) {
-            return Err(
-                format!("{name} has another total than {total} for {}", row.request).into(),
-            );
-        }
-        if !row.query.is_count_only() && peer.tids(&row.query)?.is_some_and(|other| other != tids) {
-            return Err(format!("{name} has other tids than {tids:?} for {}", row.request).into());
-        }
-    }
-    let engine: Figures = engine::again(snapshot, &row, first)?;
-    let mut figures = [None; PEERS.len()];
-    for (peer, figure) in peers.iter().zip(&mut figures) {
-        if let Some(mut run) = peer.prepare(&row.query)? {
-            *figure = Some(measure::median(&mut run)?);
-        }
-    }
-    Ok(Measured {
-        plan: snapshot.explain(&row.query).to_string(),
-        row,
-        total,
-        engine,
-        peers: figures,
     })
 }
 

@@ -33,12 +33,12 @@ pub struct Measured {
 
 impl Measured {
     /// Returns what the fastest peer took.
-    fn best_peer(&self) -> Option<f64> {
+    pub(crate) fn best_peer(&self) -> Option<f64> {
         self.peers.iter().flatten().copied().min_by(f64::total_cmp)
     }
 
     /// Returns what misses its aim, in words.
-    fn misses(&self) -> Vec<String> {
+    pub(crate) fn misses(&self) -> Vec<String> {
         let aim = self.row.aim;
         let with_xml = aim.again.map(|aim| aim + XML_AIM);
         let figures = [
