@@ -16,6 +16,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
+use crate::model::Texts;
 use crate::model::sync::{AtomicU64, AtomicUsize};
 
 /// The bits of `used` that are bytes: 256 TiB. Those above count its changes, so that a writer
@@ -24,10 +25,11 @@ use crate::model::sync::{AtomicU64, AtomicUsize};
 const BYTES_BITS: u32 = 48;
 const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
 
-/// The heap bytes that a store may take.
+/// The heap bytes that a store may take, and how it spends them.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes_max: usize,
+    texts: Texts,
     /// Bytes, and above them how often they were changed.
     used: AtomicU64,
     /// What readers keep in this moment.
@@ -43,10 +45,18 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Budget {
-    /// Makes a budget of a number of bytes, or one without a limit.
+    /// Makes a budget of a number of bytes, or one without a limit, of a store with fast texts.
+    #[cfg(test)]
     pub(crate) fn new(bytes_max: Option<usize>) -> Arc<Budget> {
+        Budget::with_texts(bytes_max, Texts::Fast)
+    }
+
+    /// Makes a budget of a number of bytes, or one without a limit, of a store that keeps long texts
+    /// in one way or the other.
+    pub(crate) fn with_texts(bytes_max: Option<usize>, texts: Texts) -> Arc<Budget> {
         Arc::new(Budget {
             bytes_max: bytes_max.unwrap_or(usize::MAX),
+            texts,
             used: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
         })
@@ -124,6 +134,11 @@ impl Budget {
     /// Returns whether there is room for anything.
     pub(crate) fn is_unlimited(&self) -> bool {
         self.bytes_max == usize::MAX
+    }
+
+    /// Returns how long texts are kept.
+    pub(crate) fn texts(&self) -> Texts {
+        self.texts
     }
 
     /// Returns the bytes that may be taken.

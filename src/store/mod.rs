@@ -60,10 +60,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::import::{Import, ImportBlock, Imported};
 use crate::journal::{Change, Journal};
-use crate::model::Ticket;
 use crate::model::batch::Batch;
 use crate::model::error::{Error, ErrorKind};
 use crate::model::sync::ArcSwap;
+use crate::model::{Texts, Ticket};
 use crate::segment::builder::SegmentBuilder;
 #[cfg(doc)]
 use crate::segment::revision::Revision;
@@ -97,6 +97,7 @@ pub use maintainer::Maintainer;
 #[derive(Clone, Debug)]
 pub struct Options {
     memory_bytes_max: Option<usize>,
+    texts: Texts,
     threads: usize,
     commit_rows_max: u32,
     removals_max: usize,
@@ -109,6 +110,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             memory_bytes_max: None,
+            texts: Texts::default(),
             threads: 1,
             commit_rows_max: COMMIT_ROWS_MAX,
             removals_max: REMOVALS_MAX,
@@ -132,6 +134,22 @@ impl Options {
     #[must_use]
     pub fn memory_bytes_max(mut self, bytes: usize) -> Options {
         self.memory_bytes_max = Some(bytes);
+        self
+    }
+
+    /// Sets how long texts are kept: [fast](Texts::Fast) unless set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Options, Store, Texts};
+    ///
+    /// let store = Store::new(Options::default().texts(Texts::Compact));
+    /// assert_eq!(store.snapshot().tickets_count(), 0);
+    /// ```
+    #[must_use]
+    pub fn texts(mut self, texts: Texts) -> Options {
+        self.texts = texts;
         self
     }
 
