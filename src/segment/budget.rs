@@ -16,7 +16,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
-use crate::model::Texts;
 use crate::model::sync::{AtomicU64, AtomicUsize};
 
 /// The bits of `used` that are bytes: 256 TiB. Those above count its changes, so that a writer
@@ -29,7 +28,8 @@ const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes_max: usize,
-    texts: Texts,
+    /// The bytes of texts from which a column packs them.
+    packed_bytes_min: usize,
     /// Bytes, and above them how often they were changed.
     used: AtomicU64,
     /// What readers keep in this moment.
@@ -45,18 +45,18 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Budget {
-    /// Makes a budget of a number of bytes, or one without a limit, of a store with fast texts.
+    /// Makes a budget of a number of bytes, or one without a limit, of a store that packs no texts.
     #[cfg(test)]
     pub(crate) fn new(bytes_max: Option<usize>) -> Arc<Budget> {
-        Budget::with_texts(bytes_max, Texts::Fast)
+        Budget::with_packing(bytes_max, usize::MAX)
     }
 
-    /// Makes a budget of a number of bytes, or one without a limit, of a store that keeps long texts
-    /// in one way or the other.
-    pub(crate) fn with_texts(bytes_max: Option<usize>, texts: Texts) -> Arc<Budget> {
+    /// Makes a budget of a number of bytes, or one without a limit, of a store whose columns pack
+    /// their long texts from a number of bytes on.
+    pub(crate) fn with_packing(bytes_max: Option<usize>, packed_bytes_min: usize) -> Arc<Budget> {
         Arc::new(Budget {
             bytes_max: bytes_max.unwrap_or(usize::MAX),
-            texts,
+            packed_bytes_min,
             used: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
         })
@@ -136,9 +136,9 @@ impl Budget {
         self.bytes_max == usize::MAX
     }
 
-    /// Returns how long texts are kept.
-    pub(crate) fn texts(&self) -> Texts {
-        self.texts
+    /// Returns the bytes of long texts from which a column packs them; the greatest number is never.
+    pub(crate) fn packed_bytes_min(&self) -> usize {
+        self.packed_bytes_min
     }
 
     /// Returns the bytes that may be taken.

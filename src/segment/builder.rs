@@ -30,7 +30,7 @@ use super::words::WordsFeed;
 use super::{FieldColumn, LONG_FIELDS, Segment};
 use crate::model::names::CustomNames;
 use crate::model::value::date_to_seconds;
-use crate::model::{Cell, Field, FieldKind, Texts, Ticket};
+use crate::model::{Cell, Field, FieldKind, Ticket};
 
 /// The distinct texts of one column being built, and the ordinal of each row.
 #[derive(Debug, Default)]
@@ -185,11 +185,11 @@ impl SegmentBuilder {
     }
 
     /// Returns the bytes that all texts so far, of which each stays in the segment, will take at
-    /// least in a store that keeps them so, if no ticket is replaced.
-    pub(crate) fn texts_bytes(&self, keeping: Texts) -> usize {
+    /// least in a store that packs them from a number of bytes on, if no ticket is replaced.
+    pub(crate) fn texts_bytes(&self, packed_bytes_min: usize) -> usize {
         let of_field = |builder: &FieldBuilder| match builder {
             FieldBuilder::Texts(texts) => texts.texts.bytes(),
-            FieldBuilder::Long(texts) => TextColumn::least_bytes(texts, keeping),
+            FieldBuilder::Long(texts) => TextColumn::least_bytes(texts, packed_bytes_min),
             FieldBuilder::Numbers(_) | FieldBuilder::Custom => 0,
         };
         let custom = self.custom.iter().flatten();
@@ -271,7 +271,7 @@ impl SegmentBuilder {
                     if let Some(order) = &rows.order {
                         texts = texts.reordered(order);
                     }
-                    FieldColumn::Text(TextColumn::seal(texts, budget.texts()))
+                    FieldColumn::Text(TextColumn::seal(texts, budget.packed_bytes_min()))
                 }
                 FieldBuilder::Custom => FieldColumn::Custom,
             });

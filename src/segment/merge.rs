@@ -42,14 +42,14 @@ use super::tombstones::Tombstones;
 use super::versions::Versions;
 use super::words::{MOVE_DROPPED, MergeInput, Words};
 use super::{FieldColumn, Segment, Slot};
-use crate::model::{Field, FieldKind, Texts};
+use crate::model::{Field, FieldKind};
 
 /// A segment to be merged, with the marks of its dead rows.
 pub(crate) type Source<'a> = (&'a Segment, &'a Tombstones);
 
 /// Merges the live rows of segments into one segment.
 pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
-    let merge = Merge::new(sources, budget.texts());
+    let merge = Merge::new(sources, budget.packed_bytes_min());
     let columns = Field::ALL.map(|field| merge.field(field));
     let parts = SegmentParts {
         rows_count: merge.rows_count,
@@ -107,12 +107,12 @@ struct Merge<'a> {
     /// By source: where each row goes, or that it does not.
     moves: Vec<Vec<u32>>,
     rows_count: u32,
-    /// How long texts are kept.
-    keeping: Texts,
+    /// The bytes of long texts from which a column packs them.
+    packed_bytes_min: usize,
 }
 
 impl<'a> Merge<'a> {
-    fn new(sources: &[Source<'a>], keeping: Texts) -> Merge<'a> {
+    fn new(sources: &[Source<'a>], packed_bytes_min: usize) -> Merge<'a> {
         let is_whole = |source: &&Source<'a>| source.0.revision().is_none();
         let whole: Vec<Source<'a>> = sources.iter().filter(is_whole).copied().collect();
         let revised = sources.iter().filter_map(|&(segment, dead)| {
@@ -150,7 +150,7 @@ impl<'a> Merge<'a> {
             runs,
             moves,
             rows_count,
-            keeping,
+            packed_bytes_min,
         }
     }
 
@@ -280,7 +280,7 @@ impl<'a> Merge<'a> {
     fn long_texts(&self, columns: &[&TextColumn]) -> TextColumn {
         let run = |run: &Run| (columns[run.source], run.rows.clone());
         let runs: Vec<_> = self.runs.iter().map(run).collect();
-        TextColumn::merge(&runs, self.keeping)
+        TextColumn::merge(&runs, self.packed_bytes_min)
     }
 
     fn custom(&self) -> Vec<(u32, Column)> {

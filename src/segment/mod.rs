@@ -37,6 +37,7 @@ pub(crate) mod image;
 pub(crate) mod kept_text;
 pub(crate) mod merge;
 pub(crate) mod packed_texts;
+mod packer;
 mod parts;
 pub(crate) mod ready_texts;
 pub(crate) mod revision;

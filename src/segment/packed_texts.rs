@@ -1,39 +1,31 @@
 //! Long texts packed: each by itself, so that any of them is read without the others.
 //!
 //! A packed text is the number of its [table](Symbols), then its codes; the empty text is nothing.
-//! The tables are found on a sample of the texts, as the texts of a help desk have much in common.
+//! The tables are [found](Packer) on a sample of the texts, as the texts of a help desk have much in
+//! common.
 //!
 //! # Invariants
 //!
 //! * What is packed unpacks to the same bytes, of any text.
-//! * The bytes are a function of the texts and their order.
 //!
 //! # Cost
 //!
-//! Finding a table takes some milliseconds, packing a few nanoseconds a byte, unpacking half of one.
+//! Packing takes a few nanoseconds a byte, unpacking half of one.
 
-use std::borrow::Cow;
 #[cfg(feature = "durable")]
 use std::io;
 use std::ops::Range;
 
-use fsst::Compressor;
-
 use super::ends::Ends;
 use super::kept_text::{Form, KeptText};
+use super::packer::{Input, Packer};
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::symbols::Symbols;
 
-/// The bytes of a sample, of which the finding of symbols takes a fourth.
-const SAMPLE_BYTES: usize = 64 << 10;
-
-/// The most bytes that one text gives a sample.
-const SAMPLE_TEXT_BYTES: usize = 512;
-
 /// Texts of fewer bytes in all are not packed: finding a table would cost as much as indexing the
 /// tickets, and the table itself take a good part of what is won.
-pub(super) const PACKED_BYTES_MIN: usize = 1 << 20;
+pub(crate) const PACKED_BYTES_MIN: usize = 1 << 20;
 
 /// Long texts by index, packed.
 #[derive(Clone, Debug)]
@@ -46,39 +38,26 @@ pub(crate) struct PackedTexts {
 }
 
 impl PackedTexts {
-    /// Packs texts, given their count, their bytes in all and each by its index.
+    /// Packs texts that have a number of bytes in all.
     ///
     /// Cost: each text is asked for once, and those of the sample twice.
-    pub(super) fn pack<'a>(
-        count: usize,
-        plain_bytes: usize,
-        text: impl Fn(usize) -> Cow<'a, str>,
-    ) -> PackedTexts {
-        let sample = take_sample(count, plain_bytes, &text);
-        let compressors = [Compressor::train(
-            &sample.iter().map(|it| &it[..]).collect(),
-        )];
+    pub(super) fn pack(input: &impl Input, plain_bytes: usize) -> PackedTexts {
+        let mut packer = Packer::find(input, plain_bytes);
         let mut texts = PackedTexts {
             packed: Vec::new(),
             ends: Ends::default(),
-            tables: compressors.iter().map(Symbols::of).collect(),
+            tables: packer.tables(),
             plain_bytes: plain_bytes as u64,
         };
-        texts.ends.reserve(count);
-        let (mut codes, mut ends) = (Vec::new(), Vec::new());
-        for index in 0..count {
-            let text = text(index);
+        texts.ends.reserve(input.count());
+        packer.pack(input, |packed| {
             let start = texts.packed.len();
-            if !text.is_empty() {
-                codes.clear();
-                ends.clear();
-                let lines = &[text.as_bytes()];
-                compressors[0].compress_bulk_into::<2>(lines, &mut codes, &mut ends);
-                texts.packed.push(0);
-                texts.packed.extend_from_slice(&codes);
+            if let Some((number, codes)) = packed {
+                texts.packed.push(number);
+                texts.packed.extend_from_slice(codes);
             }
             texts.ends.push(start, texts.packed.len());
-        }
+        });
         texts.packed.shrink_to_fit();
         texts
     }
@@ -161,26 +140,6 @@ impl PackedTexts {
     }
 }
 
-/// Takes pieces of texts that lie evenly among them.
-fn take_sample<'a>(
-    count: usize,
-    plain_bytes: usize,
-    text: &impl Fn(usize) -> Cow<'a, str>,
-) -> Vec<Vec<u8>> {
-    let piece_bytes = (plain_bytes / count.max(1)).clamp(1, SAMPLE_TEXT_BYTES);
-    let pieces_count = SAMPLE_BYTES.div_ceil(piece_bytes);
-    let step = (count / pieces_count).max(1);
-    let mut sample = Vec::new();
-    for (at, index) in (0..count).step_by(step).enumerate() {
-        let text = text(index);
-        // Texts begin alike, so not all pieces are beginnings.
-        let places = (text.len() / SAMPLE_TEXT_BYTES).max(1);
-        let rest = &text.as_bytes()[at % places * SAMPLE_TEXT_BYTES..];
-        sample.push(rest[..rest.len().min(SAMPLE_TEXT_BYTES)].to_vec());
-    }
-    sample
-}
-
 #[cfg(feature = "durable")]
 impl Stored for PackedTexts {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
@@ -223,7 +182,7 @@ mod tests {
         };
         let texts: Vec<String> = (0..2000).map(text).collect();
         let plain_bytes: usize = texts.iter().map(String::len).sum();
-        let packed = PackedTexts::pack(texts.len(), plain_bytes, |at| (&*texts[at]).into());
+        let packed = PackedTexts::pack(&texts, plain_bytes);
         assert!(packed.text_bytes() < plain_bytes / 2);
         assert_eq!(packed.plain_bytes_of(0..texts.len()), plain_bytes);
         let some: usize = texts[5..900].iter().map(String::len).sum();
@@ -234,6 +193,6 @@ mod tests {
             assert!(text.as_bytes().starts_with(start.bytes()));
             assert!(start.bytes().len() >= text.len().min(32));
         }
-        assert_eq!(PackedTexts::pack(0, 0, |_| "".into()).count(), 0);
+        assert_eq!(PackedTexts::pack(&Vec::new(), 0).count(), 0);
     }
 }

@@ -476,7 +476,6 @@ impl Stored for SortedRows {
 mod tests {
     use super::super::ready_texts::ReadyTexts;
     use super::*;
-    use crate::model::Texts;
 
     #[test]
     fn rows_ascend_by_class_then_row() {
@@ -566,7 +565,7 @@ mod tests {
         for text in texts {
             ready.push(text);
         }
-        let column = TextColumn::seal(ready, Texts::Fast);
+        let column = TextColumn::seal(ready, usize::MAX);
         let sorted = SortedRows::by_text(&column, 9);
         assert_eq!(sorted.rows(), [1, 8, 7, 3, 6, 2, 0, 5, 4]);
         assert_eq!(sorted.bytes(), 9 * 4 + size_of::<u64>());

@@ -1,13 +1,13 @@
 //! Columns of long texts, which nobody filters by value.
 //!
 //! The texts (subject, summary) are kept [ready](ReadyTexts) to be written, or [packed](PackedTexts)
-//! where the store keeps them small and there are enough of them. Few are equal, so they have no
+//! where there are so many of them that it pays and the store is to keep them small. Few are equal, so they have no
 //! dictionary. Whoever reads asks for the [form](Texts), writes what is ready as it is and unpacks
 //! the rest, or takes a single text as a [`KeptText`].
 //!
 //! # Invariants
 //!
-//! * The form is a function of the texts, their order and what the store says.
+//! * The form is a function of the texts, their order and the bytes from which a store packs.
 
 use std::borrow::Cow;
 #[cfg(feature = "durable")]
@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 use super::folded;
 use super::kept_text::{Form, KeptText};
-use super::packed_texts::{PACKED_BYTES_MIN, PackedTexts};
+use super::packed_texts::PackedTexts;
+use super::packer::Input;
 use super::ready_texts::ReadyTexts;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use super::symbols::ENCODED_SYMBOL_BYTES;
-use crate::model::Texts as Keeping;
 use crate::model::memory::ARC_BYTES;
 
 /// The texts of a column in the form in which they are kept.
@@ -73,6 +73,81 @@ fn plain_bytes(text: &KeptText<'_>) -> usize {
     }
 }
 
+/// Packs texts if they have a number of bytes as UTF-8, which is counted only where any number is
+/// asked for, and if that makes them smaller; with 0 in any case, so that tests can pack anything.
+fn pack(
+    input: &impl Input,
+    packed_bytes_min: usize,
+    count_bytes: impl FnOnce() -> usize,
+) -> Option<PackedTexts> {
+    if packed_bytes_min == usize::MAX {
+        return None;
+    }
+    let bytes = count_bytes();
+    if bytes < packed_bytes_min {
+        return None;
+    }
+    let packed = PackedTexts::pack(input, bytes);
+    (packed_bytes_min == 0 || packed.text_bytes() < bytes).then_some(packed)
+}
+
+impl Input for ReadyTexts {
+    fn count(&self) -> usize {
+        ReadyTexts::count(self)
+    }
+
+    fn kept_bytes(&self, index: usize) -> usize {
+        self.texts().range(index).len()
+    }
+
+    fn text(&self, index: usize) -> Cow<'_, str> {
+        self.get(index).into_text()
+    }
+}
+
+/// Rows of columns, one after the other.
+struct Rows<'a> {
+    runs: &'a [(&'a TextColumn, Range<u32>)],
+    /// Where each run ends.
+    ends: Vec<usize>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(runs: &'a [(&'a TextColumn, Range<u32>)]) -> Rows<'a> {
+        let mut end = 0;
+        let ends = runs.iter().map(|(_, rows)| {
+            end += rows.len();
+            end
+        });
+        Rows {
+            runs,
+            ends: ends.collect(),
+        }
+    }
+
+    fn find(&self, index: usize) -> (&'a TextColumn, u32) {
+        let run = self.ends.partition_point(|&end| end <= index);
+        let (column, rows) = &self.runs[run];
+        (column, rows.end - (self.ends[run] - index) as u32)
+    }
+}
+
+impl Input for Rows<'_> {
+    fn count(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    fn kept_bytes(&self, index: usize) -> usize {
+        let (column, row) = self.find(index);
+        column.text_bytes(row)
+    }
+
+    fn text(&self, index: usize) -> Cow<'_, str> {
+        let (column, row) = self.find(index);
+        column.text(row)
+    }
+}
+
 /// Long texts, one a row.
 #[derive(Clone, Debug)]
 pub(crate) struct TextColumn {
@@ -89,54 +164,46 @@ impl TextColumn {
         }
     }
 
-    /// Returns the least bytes that texts may take as a store keeps them.
-    pub(super) fn least_bytes(texts: &ReadyTexts, keeping: Keeping) -> usize {
-        match keeping {
-            Keeping::Fast => texts.text_bytes(),
-            Keeping::Compact => texts.text_bytes() / ENCODED_SYMBOL_BYTES,
+    /// Returns the least bytes that texts may take where columns pack from a number of bytes on.
+    pub(super) fn least_bytes(texts: &ReadyTexts, packed_bytes_min: usize) -> usize {
+        if packed_bytes_min == usize::MAX {
+            texts.text_bytes()
+        } else {
+            texts.text_bytes() / ENCODED_SYMBOL_BYTES
         }
     }
 
-    /// Makes a column of texts as a store keeps them.
-    pub(super) fn seal(mut texts: ReadyTexts, keeping: Keeping) -> TextColumn {
-        if keeping == Keeping::Compact {
+    /// Makes a column of texts, packed if they have a number of bytes as UTF-8.
+    pub(super) fn seal(mut texts: ReadyTexts, packed_bytes_min: usize) -> TextColumn {
+        if let Some(packed) = pack(&texts, packed_bytes_min, || {
             let all = 0..texts.count();
-            let bytes = all.clone().map(|index| plain_bytes(&texts.get(index)));
-            let bytes: usize = bytes.sum();
-            if bytes >= PACKED_BYTES_MIN {
-                let text = |index| texts.get(index).into_text();
-                return TextColumn::new(Texts::Packed(PackedTexts::pack(all.end, bytes, text)));
-            }
+            all.map(|index| plain_bytes(&texts.get(index))).sum()
+        }) {
+            return TextColumn::new(Texts::Packed(packed));
         }
         texts.shrink();
         TextColumn::new(Texts::Ready(texts))
     }
 
-    /// Makes a column of rows of others, as a store keeps its texts.
+    /// Makes a column of rows of others, packed if their texts have a number of bytes as UTF-8.
     ///
     /// `runs` are the rows of one column after the other. Cost: a copy where nothing is packed nor
     /// to be; else what unpacking and packing take.
-    pub(super) fn merge(runs: &[(&TextColumn, Range<u32>)], keeping: Keeping) -> TextColumn {
-        let rows = runs.iter().flat_map(|(column, rows)| {
-            let rows = rows.clone();
-            rows.map(|row| (*column, row))
-        });
-        if keeping == Keeping::Compact {
-            let bytes: usize = runs
+    pub(super) fn merge(runs: &[(&TextColumn, Range<u32>)], packed_bytes_min: usize) -> TextColumn {
+        let rows = Rows::of(runs);
+        if let Some(packed) = pack(&rows, packed_bytes_min, || {
+            let bytes = runs
                 .iter()
-                .map(|(column, rows)| column.plain_bytes_of(rows))
-                .sum();
-            if bytes >= PACKED_BYTES_MIN {
-                let rows: Vec<_> = rows.collect();
-                let text = |index: usize| rows[index].0.text(rows[index].1);
-                return TextColumn::new(Texts::Packed(PackedTexts::pack(rows.len(), bytes, text)));
-            }
+                .map(|(column, rows)| column.plain_bytes_of(rows));
+            bytes.sum()
+        }) {
+            return TextColumn::new(Texts::Packed(packed));
         }
         let mut merged = ReadyTexts::default();
-        let ready = |column: &TextColumn| matches!(&*column.texts, Texts::Ready(_));
-        if runs.iter().all(|(column, _)| ready(column)) {
-            let bytes = |(column, rows): &(&TextColumn, Range<u32>)| column.kept_bytes_of(rows);
-            merged.reserve(rows.count(), runs.iter().map(bytes).sum());
+        let is_ready = |column: &TextColumn| matches!(&*column.texts, Texts::Ready(_));
+        if runs.iter().all(|(column, _)| is_ready(column)) {
+            let bytes = (0..rows.count()).map(|index| rows.kept_bytes(index)).sum();
+            merged.reserve(rows.count(), bytes);
         }
         for (column, rows) in runs {
             match &*column.texts {
@@ -193,10 +260,6 @@ impl TextColumn {
     /// Returns the bytes of a row's text as it is kept, without a look at it.
     pub(crate) fn text_bytes(&self, row: u32) -> usize {
         self.texts.range(self.index(row)).len()
-    }
-
-    fn kept_bytes_of(&self, rows: &Range<u32>) -> usize {
-        rows.clone().map(|row| self.text_bytes(row)).sum()
     }
 
     fn plain_bytes_of(&self, rows: &Range<u32>) -> usize {
@@ -293,6 +356,7 @@ impl Stored for TextColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::value::fold;
 
     /// Texts of all forms, of a number of bytes or more.
     fn make(bytes_min: usize) -> Vec<String> {
@@ -311,57 +375,98 @@ mod tests {
         texts
     }
 
-    fn seal(texts: &[String], keeping: Keeping) -> TextColumn {
+    fn seal(texts: &[String], packed_bytes_min: usize) -> TextColumn {
         let mut ready = ReadyTexts::default();
         texts.iter().for_each(|text| ready.push(text));
-        TextColumn::seal(ready, keeping)
+        TextColumn::seal(ready, packed_bytes_min)
     }
 
+    const NEVER: usize = usize::MAX;
+
     #[test]
-    fn texts_are_packed_where_the_store_says_so_and_there_are_enough() {
-        let few = make(PACKED_BYTES_MIN / 2);
-        let many = make(PACKED_BYTES_MIN);
+    fn texts_are_packed_from_a_number_of_bytes_on() {
+        let texts = make(20_000);
+        let bytes: usize = texts.iter().map(String::len).sum();
         let is_packed = |column: &TextColumn| matches!(column.texts(), Texts::Packed(_));
-        for (texts, keeping, packs) in [
-            (&few, Keeping::Fast, false),
-            (&few, Keeping::Compact, false),
-            (&many, Keeping::Fast, false),
-            (&many, Keeping::Compact, true),
-        ] {
-            let column = seal(texts, keeping);
+        for (bytes_min, packs) in [(0, true), (bytes, true), (bytes + 1, false), (NEVER, false)] {
+            let column = seal(&texts, bytes_min);
             assert_eq!(is_packed(&column), packs);
+            let unpacked = if packs { bytes } else { 0 };
+            assert_eq!(column.unpacked_bytes(), unpacked);
             assert_eq!(column.rows_count() as usize, texts.len());
-            assert!(
-                (0..)
-                    .zip(texts)
-                    .all(|(row, text)| column.text(row) == *text)
-            );
+            for (row, text) in (0..).zip(&texts) {
+                assert_eq!(column.text(row), *text);
+                assert_eq!(column.text_bytes(row) == 0, text.is_empty());
+                let folded = fold(text);
+                let plain = KeptText::plain(&folded);
+                assert_eq!(column.prefix(row), folded::prefix(&plain));
+            }
             let rows = column.with_rows(&Arc::from([3, 2]));
             assert_eq!((&*rows.text(0), &*rows.text(1)), (&*texts[3], &*texts[2]));
             assert_eq!((rows.rows_count(), rows.bytes()), (2, 0));
+            assert_eq!(rows.unpacked_bytes(), 0);
         }
     }
 
     #[test]
     fn a_merge_is_the_column_of_the_rows_whatever_the_forms() {
-        let texts = make(PACKED_BYTES_MIN);
+        let texts = make(20_000);
         let half = texts.len() as u32 / 2;
-        let columns = [Keeping::Fast, Keeping::Compact].map(|keeping| seal(&texts, keeping));
+        let columns = [NEVER, 0].map(|bytes_min| seal(&texts, bytes_min));
         for (first, second) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             for end in [10, texts.len() as u32] {
                 let runs = [
-                    (&columns[first], half..end.max(half)),
+                    (&columns[first], half..half + 9),
                     (&columns[second], 0..end),
                 ];
                 let rows = runs.iter().flat_map(|(_, rows)| rows.clone());
                 let expected: Vec<String> = rows.map(|row| texts[row as usize].clone()).collect();
-                for keeping in [Keeping::Fast, Keeping::Compact] {
-                    let merged = TextColumn::merge(&runs, keeping);
-                    let sealed = seal(&expected, keeping);
-                    let same = format!("{merged:?}") == format!("{sealed:?}");
-                    assert!(same, "{first} {second} {end} {keeping:?}");
+                for bytes_min in [NEVER, 10_000, 0] {
+                    let merged = TextColumn::merge(&runs, bytes_min);
+                    let sealed = seal(&expected, bytes_min);
+                    let is_packed = |it: &TextColumn| matches!(it.texts(), Texts::Packed(_));
+                    assert_eq!(is_packed(&merged), is_packed(&sealed));
+                    if !is_packed(&merged) {
+                        assert!(format!("{merged:?}") == format!("{sealed:?}"));
+                    }
+                    for (row, text) in (0..).zip(&expected) {
+                        assert!(
+                            merged.text(row) == *text,
+                            "{first} {second} {end} {bytes_min}"
+                        );
+                    }
                 }
             }
+        }
+    }
+
+    #[cfg(feature = "durable")]
+    #[test]
+    fn any_damage_of_packed_texts_is_an_error_or_some_texts() {
+        let texts = make(5_000);
+        let column = seal(&texts, 0);
+        let mut bytes = Vec::new();
+        column.write_to(&mut StoredWriter::new(&mut bytes)).unwrap();
+        let read = |bytes: &[u8]| {
+            let mut input = bytes;
+            TextColumn::read_from(&mut StoredReader::new(&mut input, bytes.len() as u64))
+        };
+        let same = read(&bytes).unwrap();
+        assert!((0..).zip(&texts).all(|(row, text)| same.text(row) == *text));
+        // The numbers of tables, the codes, the symbols and their lengths; where texts end is for
+        // the checksum of the image to guard.
+        let packed_bytes = column.texts_bytes();
+        let symbols = bytes.len() - 256 * 9..bytes.len();
+        let places = (16..16 + packed_bytes).chain(symbols).step_by(7);
+        for at in places {
+            let kept = std::mem::replace(&mut bytes[at], 0xF1);
+            if let Ok(damaged) = read(&bytes) {
+                for row in 0..damaged.rows_count() {
+                    damaged.text(row);
+                    damaged.prefix(row);
+                }
+            }
+            bytes[at] = kept;
         }
     }
 }

@@ -131,7 +131,6 @@ impl Keys for ByText<'_> {
 mod tests {
     use super::super::ready_texts::ReadyTexts;
     use super::*;
-    use crate::model::Texts;
     use crate::model::value::fold;
 
     #[test]
@@ -154,7 +153,7 @@ mod tests {
             for text in &texts {
                 ready.push(text);
             }
-            let column = TextColumn::seal(ready, Texts::Fast);
+            let column = TextColumn::seal(ready, usize::MAX);
             let mut expected: Vec<u32> = (0..count).collect();
             expected.sort_by_cached_key(|&row| fold(&texts[row as usize]));
             assert!(sort_rows(&column, count) == expected, "{count} rows");

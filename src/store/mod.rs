@@ -65,6 +65,7 @@ use crate::model::error::{Error, ErrorKind};
 use crate::model::sync::ArcSwap;
 use crate::model::{Texts, Ticket};
 use crate::segment::builder::SegmentBuilder;
+use crate::segment::packed_texts::PACKED_BYTES_MIN;
 #[cfg(doc)]
 use crate::segment::revision::Revision;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
@@ -98,6 +99,7 @@ pub use maintainer::Maintainer;
 pub struct Options {
     memory_bytes_max: Option<usize>,
     texts: Texts,
+    packed_bytes_min: usize,
     threads: usize,
     commit_rows_max: u32,
     removals_max: usize,
@@ -111,6 +113,7 @@ impl Default for Options {
         Options {
             memory_bytes_max: None,
             texts: Texts::default(),
+            packed_bytes_min: PACKED_BYTES_MIN,
             threads: 1,
             commit_rows_max: COMMIT_ROWS_MAX,
             removals_max: REMOVALS_MAX,
@@ -190,6 +193,23 @@ impl Options {
     pub fn threads(mut self, count: usize) -> Options {
         self.threads = count;
         self
+    }
+
+    /// Sets from how many bytes on a segment's subjects or summaries are packed, so that small stores
+    /// pack too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn packed_bytes_min(mut self, bytes: usize) -> Options {
+        self.packed_bytes_min = bytes;
+        self
+    }
+
+    /// Returns from how many bytes on long texts are packed; the greatest number is never.
+    fn packed_from(&self) -> usize {
+        match self.texts {
+            Texts::Fast => usize::MAX,
+            Texts::Compact => self.packed_bytes_min,
+        }
     }
 
     /// Sets how many rows a commit may merge, so that small stores merge too, or never.

@@ -7,7 +7,9 @@ use std::fmt::Debug;
 
 use ticketdex::reference::Reference;
 use ticketdex::synth::World;
-use ticketdex::{Batch, ErrorKind, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
+use ticketdex::{
+    Batch, ErrorKind, MergeJob, Merged, Options, Patch, Snapshot, Store, Texts, Ticket,
+};
 
 use super::changes::{Held, compare_changes};
 use super::checks::{compare, compare_counts};
@@ -75,12 +77,16 @@ impl Drop for Model {
 impl Model {
     /// Makes an empty store, which merges at sizes drawn from none to the ordinary.
     ///
-    /// One in three has a budget, of what one ticket to some dozens take.
+    /// One in two packs its texts, and one in three has a budget, of what one ticket to some dozens take.
     pub fn new(random: &mut Random) -> Model {
-        let mut options = match random.below(5) {
+        let kind = random.below(10);
+        let mut options = match kind % 5 {
             0 => Options::default(),
             at => Options::default().commit_rows_max([0, 4, 12, 40][at - 1]),
         };
+        if kind >= 5 {
+            options = options.texts(Texts::Compact).packed_bytes_min(0);
+        }
         let mut bytes_max = None;
         if random.is_one_in(3) {
             let bytes = 16_000 + random.below(256) * 1_000;
