@@ -287,38 +287,37 @@ pub(crate) fn folded_chars(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)
 }
 
-/// What the form-urlencoded serializer writes for a byte, and zeros behind it.
+/// What the form-urlencoded serializer writes for a byte, one or three bytes, and last how many.
 type Unit = [u8; UNIT_BYTES];
 
-/// One more than the longest unit has, as four bytes are copied like one.
+/// The bytes of a [`Unit`], which are copied like one.
 pub(crate) const UNIT_BYTES: usize = 4;
 
-const fn make_units() -> ([Unit; 256], [u8; 256]) {
+const fn make_units() -> [Unit; 256] {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let (mut units, mut lengths) = ([[0; UNIT_BYTES]; 256], [1; 256]);
+    let mut units = [[0; UNIT_BYTES]; 256];
     let mut byte = 0;
     while byte < 256 {
         let own = byte as u8;
-        if own.is_ascii_alphanumeric() || matches!(own, b'*' | b'-' | b'.' | b'_') {
-            units[byte][0] = own;
+        units[byte] = if own.is_ascii_alphanumeric() || matches!(own, b'*' | b'-' | b'.' | b'_') {
+            [own, 0, 0, 1]
         } else if own == b' ' {
-            units[byte][0] = b'+';
+            [b'+', 0, 0, 1]
         } else {
-            units[byte] = [b'%', HEX[byte >> 4], HEX[byte & 15], 0];
-            lengths[byte] = 3;
-        }
+            [b'%', HEX[byte >> 4], HEX[byte & 15], 3]
+        };
         byte += 1;
     }
-    (units, lengths)
+    units
 }
 
-static UNITS: ([Unit; 256], [u8; 256]) = make_units();
+static UNITS: [Unit; 256] = make_units();
 
 /// Returns what is written for a byte, and how many bytes of it count.
 #[inline]
 pub(crate) fn encode_byte(byte: u8) -> (Unit, usize) {
-    let index = usize::from(byte);
-    (UNITS.0[index], usize::from(UNITS.1[index]))
+    let unit = UNITS[usize::from(byte)];
+    (unit, usize::from(unit[UNIT_BYTES - 1]))
 }
 
 /// Encodes a text as [`encode_into`] does, as far as there is room.
@@ -327,16 +326,21 @@ pub(crate) fn encode_byte(byte: u8) -> (Unit, usize) {
 /// [`UNIT_BYTES`] have room. No escape is cut. Cost: each byte takes the same few instructions,
 /// whether it is escaped or not.
 pub(crate) fn encode_some(text: &[u8], out: &mut [u8]) -> (usize, usize) {
-    let mut written = 0;
-    for (read, &byte) in text.iter().enumerate() {
-        let Some(room) = out[written..].first_chunk_mut() else {
+    let (mut read, mut written) = (0, 0);
+    loop {
+        // So many have room whatever they are, with the end of the last unit.
+        let room = (out.len() - written).saturating_sub(1) / (UNIT_BYTES - 1);
+        let piece = &text[read..text.len().min(read + room)];
+        if piece.is_empty() {
             return (read, written);
-        };
-        let length;
-        (*room, length) = encode_byte(byte);
-        written += length;
+        }
+        for &byte in piece {
+            let (unit, length) = encode_byte(byte);
+            out[written..written + UNIT_BYTES].copy_from_slice(&unit);
+            written += length;
+        }
+        read += piece.len();
     }
-    (text.len(), written)
 }
 
 /// Appends a text as `application/x-www-form-urlencoded`: a blank is `+`,
@@ -557,7 +561,6 @@ mod tests {
             let expected: String = form_urlencoded::byte_serialize(&[byte]).collect();
             let (unit, length) = encode_byte(byte);
             assert_eq!(&unit[..length], expected.as_bytes());
-            assert!(unit[length..].iter().all(|&rest| rest == 0));
         }
         for room in 0..40 {
             let (text, mut out) = ("a \u{e9}\u{6771}+-z".as_bytes(), vec![0; room]);

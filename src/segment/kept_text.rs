@@ -68,11 +68,22 @@ impl<'a> KeptText<'a> {
         }
     }
 
+    /// Returns the bytes of the text as UTF-8.
+    pub(super) fn into_plain(self) -> Cow<'a, [u8]> {
+        match (self.form, self.bytes) {
+            (Form::Plain, bytes) => bytes,
+            (form, bytes) => match (KeptText { bytes, form }).into_text() {
+                Cow::Borrowed(text) => text.as_bytes().into(),
+                Cow::Owned(text) => text.into_bytes().into(),
+            },
+        }
+    }
+
     /// Returns whether two texts are the same, letter case included.
     pub(crate) fn is_same(&self, other: &KeptText<'_>) -> bool {
         if self.form == other.form {
             return self.bytes == other.bytes;
         }
-        self.clone().into_text() == other.clone().into_text()
+        self.clone().into_plain() == other.clone().into_plain()
     }
 }

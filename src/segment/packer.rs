@@ -53,8 +53,8 @@ pub(super) trait Input {
     /// Returns about how much of all texts one is, without a look at it.
     fn kept_bytes(&self, index: usize) -> usize;
 
-    /// Returns a text.
-    fn text(&self, index: usize) -> Cow<'_, str>;
+    /// Returns the bytes of a text.
+    fn text(&self, index: usize) -> Cow<'_, [u8]>;
 }
 
 /// Packs by some tables.
@@ -107,7 +107,7 @@ impl Packer {
                     .iter()
                     .zip(&numbers)
                     .filter(|(_, own)| **own == number);
-                let own: Vec<&[u8]> = own.map(|(text, _)| text.as_bytes()).collect();
+                let own: Vec<&[u8]> = own.map(|(text, _)| &**text).collect();
                 let compressor = &self.compressors[number];
                 compressor
                     .compress_bulk_into::<{ Compressor::DEFAULT_BULK_LANES }>(&own, codes, ends);
@@ -125,13 +125,13 @@ impl Packer {
     }
 
     /// Returns the number of the table that packs a piece of a text best.
-    fn choose(&self, text: &str) -> usize {
+    fn choose(&self, text: &[u8]) -> usize {
         if self.compressors.len() == 1 {
             return 0;
         }
         // The middle, as texts of any language may begin alike.
         let start = (text.len() / 2).saturating_sub(TRIED_BYTES / 2);
-        let piece = &text.as_bytes()[start..];
+        let piece = &text[start..];
         best_of(&self.compressors, &piece[..piece.len().min(TRIED_BYTES)]).0
     }
 }
@@ -230,7 +230,6 @@ fn take_sample(input: &impl Input, sample_bytes: usize) -> Vec<Vec<u8>> {
         let own = input.kept_bytes(index);
         if next < passed + own {
             let text = input.text(index);
-            let text = text.as_bytes();
             while next < passed + own {
                 // What is kept may be longer or shorter than the text.
                 let place = text.len() * (next - passed) / own;
@@ -258,8 +257,8 @@ pub(super) mod tests {
             self[index].len()
         }
 
-        fn text(&self, index: usize) -> Cow<'_, str> {
-            (&*self[index]).into()
+        fn text(&self, index: usize) -> Cow<'_, [u8]> {
+            self[index].as_bytes().into()
         }
     }
 

@@ -100,8 +100,8 @@ impl Input for ReadyTexts {
         self.texts().range(index).len()
     }
 
-    fn text(&self, index: usize) -> Cow<'_, str> {
-        self.get(index).into_text()
+    fn text(&self, index: usize) -> Cow<'_, [u8]> {
+        self.get(index).into_plain()
     }
 }
 
@@ -142,9 +142,9 @@ impl Input for Rows<'_> {
         column.text_bytes(row)
     }
 
-    fn text(&self, index: usize) -> Cow<'_, str> {
+    fn text(&self, index: usize) -> Cow<'_, [u8]> {
         let (column, row) = self.find(index);
-        column.text(row)
+        column.kept(row).into_plain()
     }
 }
 
@@ -263,16 +263,14 @@ impl TextColumn {
     }
 
     fn plain_bytes_of(&self, rows: &Range<u32>) -> usize {
-        match self.rows {
-            None => {
-                let indexes = rows.start as usize..rows.end as usize;
-                self.texts.plain_bytes_of(indexes)
-            }
-            Some(_) => {
-                let index = rows.clone().map(|row| self.index(row));
-                index.map(|it| self.texts.plain_bytes_of(it..it + 1)).sum()
-            }
+        if self.rows.is_none() {
+            let indexes = rows.start as usize..rows.end as usize;
+            return self.texts.plain_bytes_of(indexes);
         }
+        let indexes = rows.clone().map(|row| self.index(row));
+        indexes
+            .map(|it| self.texts.plain_bytes_of(it..it + 1))
+            .sum()
     }
 
     /// Returns the first byte that is kept of a row's text, which only asks for its memory.
@@ -377,7 +375,9 @@ mod tests {
 
     fn seal(texts: &[String], packed_bytes_min: usize) -> TextColumn {
         let mut ready = ReadyTexts::default();
-        texts.iter().for_each(|text| ready.push(text));
+        for text in texts {
+            ready.push(text);
+        }
         TextColumn::seal(ready, packed_bytes_min)
     }
 

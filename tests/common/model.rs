@@ -55,6 +55,8 @@ const HELD_MAX: usize = 3;
 /// A store, what it must answer, and what is held of it.
 pub struct Model {
     store: Store,
+    /// The options of the store, but for its bounds.
+    keeping: Options,
     bytes_max: Option<usize>,
     removals_max: usize,
     reference: Reference,
@@ -87,6 +89,7 @@ impl Model {
         if kind >= 5 {
             options = options.texts(Texts::Compact).packed_bytes_min(0);
         }
+        let keeping = options.clone();
         let mut bytes_max = None;
         if random.is_one_in(3) {
             let bytes = 16_000 + random.below(256) * 1_000;
@@ -98,6 +101,7 @@ impl Model {
         let steps: Vec<Box<dyn Debug>> = vec![Box::new(options.clone())];
         Model {
             store: Store::new(options),
+            keeping,
             bytes_max,
             removals_max,
             reference: Reference::new(),
@@ -215,7 +219,7 @@ impl Model {
         for ticket in after.tickets() {
             all.put(ticket.clone());
         }
-        let mut anew = Store::new(Options::default());
+        let mut anew = Store::new(self.keeping.clone());
         anew.commit(all).unwrap();
         let snapshot = self.store.snapshot();
         let tombstones = snapshot.segments_count() * TOMBSTONES_BYTES_MAX;
