@@ -207,7 +207,7 @@ pub use model::error::{Error, ErrorKind, Position};
 pub use model::value::{Moment, fold};
 pub use model::{
     CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, Cell, DatePart, Field, FieldKind, Format,
-    TEXT_BYTES_MAX, Ticket, is_custom_name,
+    TEXT_BYTES_MAX, Texts, Ticket, is_custom_name,
 };
 pub use plan::{
     Access, Answer, ChangeKind, ChangedTicket, Changes, Counted, Counts, Explain, FilterPlan,

@@ -12,6 +12,7 @@
 //! * What a revision revises is among the segments, though it may have no live row left.
 
 mod delta;
+mod memory;
 mod removals;
 mod stats;
 
@@ -21,7 +22,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
-use serde::{Serialize, Serializer};
 
 use crate::model::error::Error;
 #[cfg(doc)]
@@ -35,6 +35,7 @@ use crate::segment::tombstones::Tombstones;
 use crate::segment::{FRAME_BYTES, Segment, Slot};
 
 pub(crate) use delta::Touched;
+pub use memory::Memory;
 pub(crate) use removals::Removals;
 pub use removals::{Removal, Removed};
 pub use stats::FieldStats;
@@ -360,16 +361,15 @@ impl Snapshot {
     /// orders made on first use, is counted as far as it is there. Cost: linear in columns and
     /// postings.
     pub fn memory(&self) -> Memory {
-        let mut memory = Memory {
-            names: self.names().bytes(),
-            removals: self.0.removals.bytes(),
-            frame: self.0.frame_bytes(),
-            ..Memory::default()
-        };
+        let mut memory = Memory::default();
+        memory.names = self.names().bytes();
+        memory.removals = self.0.removals.bytes();
+        memory.frame = self.0.frame_bytes();
         for live in self.segments() {
             let segment = &live.segment;
             for field in Field::ALL {
-                memory.columns[field.index()] += segment.column_bytes(field);
+                memory.add_column(field, segment.column_bytes(field));
+                memory.add_packed(field, segment.unpacked_bytes(field));
             }
             memory.postings += segment.postings_bytes();
             memory.orders += segment.orders_bytes();
@@ -468,97 +468,6 @@ impl Snapshot {
             names: self.names(),
             row: id.row,
         }
-    }
-}
-
-/// Heap bytes by part, of a snapshot.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::{Field, Options, Store};
-///
-/// let memory = Store::new(Options::default()).reader().snapshot().memory();
-/// assert!(memory.total() < 1000 && memory.column(Field::Summary) == 0);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Memory {
-    #[serde(serialize_with = "serialize_columns")]
-    columns: [usize; Field::ALL.len()],
-    /// The row sets of the filtered fields' values, and how many rows have several at once.
-    pub postings: usize,
-    /// Rows in the order of a field: made at seal or on first use.
-    pub orders: usize,
-    /// The words of the searchable texts, with their rows.
-    pub words: usize,
-    /// The row sets of terms that were asked for.
-    pub terms: usize,
-    /// How many rows have each value, of fields that tickets were counted by.
-    pub counts: usize,
-    /// Which rows tickets were that were changed in part, what differs, and since which commit.
-    pub revisions: usize,
-    /// The numbers of the commits that put the rows, where they are of several.
-    pub versions: usize,
-    /// The marks of replaced and removed rows.
-    pub tombstones: usize,
-    /// The log of removed tickets.
-    pub removals: usize,
-    /// The names of custom fields.
-    pub names: usize,
-    /// What holds the other parts together.
-    pub frame: usize,
-}
-
-/// Writes the bytes of each column under the name of its field.
-fn serialize_columns<S: Serializer>(
-    columns: &[usize; Field::ALL.len()],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(Field::ALL.map(Field::name).into_iter().zip(columns))
-}
-
-impl Default for Memory {
-    fn default() -> Memory {
-        let columns = [0; Field::ALL.len()];
-        Memory {
-            columns,
-            postings: 0,
-            orders: 0,
-            words: 0,
-            terms: 0,
-            counts: 0,
-            revisions: 0,
-            versions: 0,
-            tombstones: 0,
-            removals: 0,
-            names: 0,
-            frame: 0,
-        }
-    }
-}
-
-impl Memory {
-    /// Returns the bytes of a field's column: codes, distinct values, long texts.
-    pub fn column(&self, field: Field) -> usize {
-        self.columns[field.index()]
-    }
-
-    /// Returns the bytes of all parts.
-    pub fn total(&self) -> usize {
-        let columns: usize = self.columns.iter().sum();
-        columns
-            + self.postings
-            + self.orders
-            + self.words
-            + self.terms
-            + self.counts
-            + self.revisions
-            + self.versions
-            + self.tombstones
-            + self.removals
-            + self.names
-            + self.frame
     }
 }
 

@@ -96,3 +96,28 @@ fn a_merge_is_installed_while_pipe_waits_for_a_line() {
     drop(stdin);
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn packed_texts_change_the_memory_and_no_answer() {
+    let lines = run_well(&["generate", "4000"], b"");
+    let path = file("compact.jsonl", &lines);
+    let ask = |command: &[&str]| {
+        let plain = run_well(&[command, &["--data", &path]].concat(), b"");
+        let compact = run_well(&[command, &["--data", &path, "--compact"]].concat(), b"");
+        (plain, compact)
+    };
+    for request in ["status=open&order=summary", "fields=subject,summary"] {
+        let (plain, compact) = ask(&["get", request]);
+        assert!(plain.len() > 100_000 && plain == compact, "{request}");
+    }
+    let (plain, compact) = ask(&["stats"]);
+    let row = |text: &[u8], name: &str| {
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let row = text.lines().find(|line| line.starts_with(name));
+        row.unwrap().to_owned()
+    };
+    assert!(!row(&plain, "summary").contains(" for "));
+    assert!(row(&compact, "summary").contains(" KiB for 1."));
+    // Subjects are few, so they stay as they are.
+    assert!(!row(&compact, "subject").contains(" for "));
+}

@@ -16,7 +16,7 @@ use common::nasty::{Random, make_batch, make_request, make_ticket, make_tickets}
 use redb::{Database, TableDefinition};
 use ticketdex::durable::{self, Opened};
 use ticketdex::reference::Reference;
-use ticketdex::{Batch, Field, Format, Options, Patch, Query, Snapshot, Store, Ticket};
+use ticketdex::{Batch, Field, Format, Options, Patch, Query, Snapshot, Store, Texts, Ticket};
 
 fn environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
@@ -121,6 +121,7 @@ fn assert_is(snapshot: &Snapshot, reference: &Reference) {
 /// A store on disk, and what it must be.
 struct Life {
     folder: Folder,
+    own: Options,
     options: durable::Options,
     removals_max: usize,
     store: Option<Store>,
@@ -136,12 +137,14 @@ impl Life {
         let rows_max = random.choose(&[0, 4, 12, 40, 16_384]);
         let own = Options::default();
         let own = own.commit_rows_max(rows_max).removals_max(removals_max);
+        let own = own.packed_bytes_min(0);
         let threads = random.choose(&[1, 3]);
-        let options = options().store(own).threads(threads);
+        let options = options().store(own.clone()).threads(threads);
         let folder = Folder::new(&format!("image_life_{seed}"));
         let store = options.clone().open(folder.store()).unwrap();
         Life {
             folder,
+            own,
             options,
             removals_max,
             store: Some(store),
@@ -212,6 +215,9 @@ impl Life {
             let read = self.options.clone().open_read_only(&path).unwrap();
             assert_is(&read, &self.reference);
         }
+        // What was kept in one way is read, and merged, by a store that keeps texts in another.
+        let texts = random.choose(&[Texts::Fast, Texts::Compact]);
+        self.options = self.options.clone().store(self.own.clone().texts(texts));
         let (store, opened) = self.options.clone().open_told(&path).unwrap();
         assert_is(&store.snapshot(), &self.reference);
         check_removals(&store.snapshot(), &self.reference, self.removals_max);

@@ -20,7 +20,7 @@ use ticketdex::reference::Reference;
 use ticketdex::synth::World;
 use ticketdex::{
     Batch, CountKey, CountQuery, Field, Format, Options, PlanMode, Query, Snapshot, SortKey, Store,
-    Strategy, Ticket,
+    Strategy, Texts, Ticket,
 };
 
 const REQUESTS_A_STORE: u64 = 40;
@@ -110,7 +110,13 @@ impl Shape {
 
     fn options(self) -> Options {
         let rows_max = if self == Shape::Tiers { 16 } else { 0 };
-        Options::default().commit_rows_max(rows_max)
+        let options = Options::default().commit_rows_max(rows_max);
+        match self {
+            Shape::Two | Shape::Tiers | Shape::Merged => {
+                options.texts(Texts::Compact).packed_bytes_min(0)
+            }
+            _ => options,
+        }
     }
 
     fn commits_count(self, tickets_count: usize) -> usize {

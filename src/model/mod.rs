@@ -24,6 +24,7 @@ pub(crate) mod memory;
 pub(crate) mod names;
 mod suggest;
 pub(crate) mod sync;
+mod texts;
 pub(crate) mod value;
 
 use std::fmt;
@@ -36,6 +37,7 @@ pub(crate) use cell::CellMut;
 pub use date_part::DatePart;
 use error::{Error, ErrorKind, shorten};
 pub use format::Format;
+pub use texts::Texts;
 
 /// What a field holds, and with it how it is written, compared and checked.
 ///

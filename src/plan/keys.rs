@@ -10,7 +10,7 @@ use std::ops::{Range, RangeInclusive};
 use super::order::{Key, Order, Value, directed, is_constant};
 use crate::segment::Segment;
 use crate::segment::column::Column;
-use crate::segment::folded;
+use crate::segment::kept_text::KeptText;
 use crate::segment::text_column::TextColumn;
 use crate::segment::ties::{self, KeyKind, TiedRow, order_ties};
 
@@ -109,7 +109,7 @@ impl<'a> RowKeys<'a> {
             None if self.tid_descends => !u64::from(row),
             None => u64::from(row),
             Some((KeyColumn::Long(column), key)) => {
-                let prefix = folded::prefix(column.encoded(row));
+                let prefix = column.prefix(row);
                 if key.descends { !prefix } else { prefix }
             }
             Some(_) => {
@@ -150,7 +150,7 @@ impl<'a> RowKeys<'a> {
     /// elsewhere in memory, and one by one they would be waited for.
     pub(super) fn touch(&self, rows: &[u32]) {
         if let Some((KeyColumn::Long(column), _)) = self.keys.first() {
-            let first = |row: &u32| column.encoded(*row).bytes().next().unwrap_or(0);
+            let first = |row: &u32| column.first_byte(*row);
             std::hint::black_box(rows.iter().fold(0, |all, row| all | first(row)));
         }
     }
@@ -323,10 +323,10 @@ impl ties::Keys for RowKeys<'_> {
         }
     }
 
-    fn text(&self, index: usize, row: u32) -> &[u8] {
+    fn text(&self, index: usize, row: u32) -> KeptText<'_> {
         match &self.keys[index].0 {
-            KeyColumn::Coded(_) => &[],
-            KeyColumn::Long(column) => column.encoded(row).as_bytes(),
+            KeyColumn::Coded(_) => KeptText::plain(""),
+            KeyColumn::Long(column) => column.kept(row),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::model::value::{fold, text_prefix};
 use crate::query::{Direction, OrderKey, Query, SortKey};
 use crate::segment::column::Column;
 use crate::segment::dictionary::cmp_folds;
+use crate::segment::kept_text::KeptText;
 use crate::segment::{Segment, Slot, folded};
 use crate::snapshot::{RowId, Snapshot};
 
@@ -161,8 +162,8 @@ pub(super) fn is_constant(segment: &Segment, slot: Slot) -> bool {
 pub(super) enum Value<'a> {
     Number(Option<u64>),
     Text(&'a str),
-    /// A long text, URL-encoded as its column keeps it.
-    Long(&'a str),
+    /// A long text as its column keeps it.
+    Long(KeptText<'a>),
 }
 
 impl<'a> Value<'a> {
@@ -172,7 +173,7 @@ impl<'a> Value<'a> {
             Some(column) if column.dictionary().is_none() => Value::Number(column.number(row)),
             Some(column) => Value::Text(column.text(row)),
             None => match segment.text_column(slot) {
-                Some(column) => Value::Long(column.encoded(row)),
+                Some(column) => Value::Long(column.kept(row)),
                 None => Value::Text(""),
             },
         }
@@ -189,7 +190,7 @@ impl<'a> Value<'a> {
                 u64::from_be_bytes(bytes.map(|byte| byte.to_ascii_lowercase()))
             }
             Value::Text(text) => text_prefix(&fold(text)),
-            Value::Long(encoded) => folded::prefix(encoded),
+            Value::Long(text) => folded::prefix(text),
         }
     }
 

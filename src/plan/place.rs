@@ -12,7 +12,6 @@
 use std::cmp::Ordering;
 use std::ops::{Range, RangeInclusive};
 
-use form_urlencoded::byte_serialize;
 use smallvec::SmallVec;
 
 use super::keys::{Bound, KeyedRow, RowKeys};
@@ -20,6 +19,7 @@ use super::order::{Order, Value, directed, is_constant};
 use crate::model::value::fold;
 use crate::model::{Field, FieldKind};
 use crate::query::{Cursor, CursorValue, OrderKey, SortKey};
+use crate::segment::kept_text::KeptText;
 use crate::segment::{LONG_FIELDS, Segment};
 use crate::snapshot::{RowId, Snapshot};
 
@@ -49,7 +49,7 @@ enum PlaceValue {
     Number(Option<u64>),
     /// A folded text.
     Text(String),
-    /// A folded text, URL-encoded as columns of long texts keep theirs.
+    /// The same of a field whose texts are long.
     Long(String),
 }
 
@@ -63,7 +63,7 @@ impl PlaceValue {
             }
             (CursorValue::Number(number), _) => PlaceValue::Number(*number),
             (CursorValue::Text(text), SortKey::Field(field)) if LONG_FIELDS.contains(field) => {
-                PlaceValue::Long(byte_serialize(text.as_bytes()).collect())
+                PlaceValue::Long(text.clone())
             }
             (CursorValue::Text(text), _) => PlaceValue::Text(text.clone()),
         }
@@ -73,7 +73,7 @@ impl PlaceValue {
         match self {
             PlaceValue::Number(number) => Value::Number(*number),
             PlaceValue::Text(text) => Value::Text(text),
-            PlaceValue::Long(encoded) => Value::Long(encoded),
+            PlaceValue::Long(text) => Value::Long(KeptText::plain(text)),
         }
     }
 }

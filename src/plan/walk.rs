@@ -274,7 +274,7 @@ impl Walk {
         let group = match (self.course.column(scope), texts) {
             (Some(column), _) => sorted.positions(column, classes),
             (None, Some(texts)) => {
-                let compare = |row: u32| Value::Long(texts.encoded(row)).cmp(value);
+                let compare = |row: u32| Value::Long(texts.kept(row)).cmp(value);
                 let rows = sorted.rows();
                 let start = rows.partition_point(|&row| compare(row) == Ordering::Less);
                 let ties = &rows[start..];

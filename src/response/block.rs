@@ -22,8 +22,10 @@
 //! # Cost
 //!
 //! Two copies of glue and short values, the first of fixed lengths, which are a few
-//! instructions each; one copy of what is long. Memory is at most [`BLOCK_BYTES`], or one
+//! instructions each; one copy of what is long, or what unpacking and encoding it takes. Memory is at most [`BLOCK_BYTES`], or one
 //! record's glue and short values where these are more.
+
+mod long;
 
 use std::ops::Range;
 
@@ -33,6 +35,7 @@ use super::{Escapes, Style, Window};
 use crate::segment::blob::Blob;
 use crate::segment::column::Column;
 use crate::segment::{Segment, Slot};
+use long::LongWriting;
 
 /// The most rows of a block.
 ///
@@ -73,11 +76,24 @@ struct Rest {
     /// Where the lane's bytes that come before end.
     lane_end: usize,
     slot: Slot,
-    writing: Writing,
+    writing: RestWriting,
     /// What stands around it.
     frame: Frame,
     /// Where among the texts of the column it lies.
     range: Range<usize>,
+}
+
+/// How the rest of a value is made into bytes.
+#[derive(Clone, Copy, Debug)]
+enum RestWriting {
+    /// A dictionary's URL-encoded text.
+    Encoded,
+    /// A dictionary's text, as it is.
+    Plain,
+    /// A dictionary's text, escaped as the format does.
+    Escaped,
+    /// A text of a column of long ones.
+    Long(LongWriting),
 }
 
 /// Where the texts of a block's rows start, and the bytes of each.
@@ -206,20 +222,12 @@ impl Block {
         style: &Style,
     ) {
         let glue = (glue, piece.glue_bytes);
-        let Some(value @ (slot, writing)) = piece.value else {
+        let Some((slot, writing)) = piece.value else {
             return self.append(glue, |_, _| 0);
         };
         let mut codes = [0; BLOCK_ROWS_MAX];
         if let Some(column) = segment.text_column(slot) {
-            for (code, &row) in codes.iter_mut().zip(&self.rows) {
-                *code = column.index(row) as u64;
-            }
-            let texts = column.encoded_texts();
-            if writing == Writing::Decoded {
-                self.append(glue, |_, _| 0);
-                return self.push_framed(value, texts, &codes, style);
-            }
-            return self.append_places(glue, value, texts, &self.places(texts, &codes));
+            return self.gather_long(glue, slot, column, style);
         }
         let Some(column) = segment.column(slot) else {
             return;
@@ -241,18 +249,25 @@ impl Block {
                     // Nothing of what is escaped is put into a lane.
                     place.1 *= usize::from(frame.is_none());
                 }
-                self.append_places(glue, (slot, Writing::Plain), texts, &places);
+                self.append_places(glue, (slot, RestWriting::Plain), texts, &places);
                 for lane in 0..self.rows.len() {
                     if let Some(frame) = frames[lane] {
                         let range = texts.range(codes[lane] as usize);
-                        self.push_rest(lane, (slot, Writing::Escaped), range, frame);
+                        self.push_rest(lane, (slot, RestWriting::Escaped), range, frame);
                     }
                 }
             }
-            Writing::Encoded | Writing::Plain | Writing::Long | Writing::Decoded => {
-                let Some(texts) = texts_of(column, writing) else {
+            Writing::Encoded => {
+                let Some(texts) = column.encoded_texts() else {
                     return;
                 };
+                let value = (slot, RestWriting::Encoded);
+                self.append_places(glue, value, texts, &self.places(texts, &codes));
+            }
+            // Long texts are in no column of codes.
+            Writing::Plain | Writing::Long | Writing::LongQuoted => {
+                let Some(texts) = column.texts() else { return };
+                let value = (slot, RestWriting::Plain);
                 self.append_places(glue, value, texts, &self.places(texts, &codes));
             }
         }
@@ -287,7 +302,7 @@ impl Block {
     fn append_places<const G: usize>(
         &mut self,
         glue: (&[u8; G], usize),
-        value: (Slot, Writing),
+        value: (Slot, RestWriting),
         texts: &Blob,
         places: &Places,
     ) {
@@ -305,23 +320,7 @@ impl Block {
                 let range = start + CELL_BYTES..start + count;
                 self.push_rest(lane, value, range, Frame::default());
             }
-            touch(texts, places);
-        }
-    }
-
-    /// Notes the texts of the rows' codes, which are kept URL-encoded, with what stands around each.
-    fn push_framed(
-        &mut self,
-        value: (Slot, Writing),
-        texts: &Blob,
-        codes: &[u64; BLOCK_ROWS_MAX],
-        style: &Style,
-    ) {
-        for (lane, &code) in codes.iter().enumerate().take(self.rows.len()) {
-            let range = texts.range(code as usize);
-            let text = &texts.bytes_from(range.start)[..range.len()];
-            let frame = style.quoting.map(|quoting| quoting.frame_encoded(text));
-            self.push_rest(lane, value, range, frame.unwrap_or_default());
+            touch(texts.bytes_from(0), places);
         }
     }
 
@@ -329,7 +328,7 @@ impl Block {
     fn push_rest(
         &mut self,
         lane: usize,
-        (slot, writing): (Slot, Writing),
+        (slot, writing): (Slot, RestWriting),
         range: Range<usize>,
         frame: Frame,
     ) {
@@ -404,14 +403,6 @@ fn rows_max(template: &Template, values_count: usize) -> usize {
     (BLOCK_BYTES / lane_bytes(template, values_count)).clamp(1, BLOCK_ROWS_MAX)
 }
 
-/// Returns the texts of a column in the form that a response copies.
-fn texts_of(column: &Column, writing: Writing) -> Option<&Blob> {
-    match writing {
-        Writing::Encoded => column.encoded_texts(),
-        _ => column.texts(),
-    }
-}
-
 /// Returns what a format writes around a text; none where the text is written as it is.
 fn frame_of(text: &[u8], style: &Style) -> Option<Frame> {
     match style.quoting {
@@ -451,11 +442,11 @@ fn put_last_text(text: &[u8], out: &mut [u8; CELL_BYTES]) {
     out[..text.len()].copy_from_slice(text);
 }
 
-/// Asks for the lines of texts that are copied later.
-fn touch(texts: &Blob, places: &Places) {
+/// Asks for the lines of texts that are read later.
+fn touch(bytes: &[u8], places: &Places) {
     let mut all = 0;
     for &(start, count) in places {
-        let text = &texts.bytes_from(start)[..count.min(TOUCHED_BYTES)];
+        let text = &bytes[start..][..count.min(TOUCHED_BYTES)];
         for byte in text.iter().step_by(64).skip(1) {
             all |= byte;
         }
@@ -501,16 +492,18 @@ impl Rest {
         style: &Style,
         window: &mut Window<'_>,
     ) -> Option<usize> {
-        let texts = match segment.text_column(self.slot) {
-            Some(column) => Some(column.encoded_texts()),
-            None => segment
-                .column(self.slot)
-                .and_then(|column| texts_of(column, self.writing)),
+        let column = segment.column(self.slot);
+        let texts = match self.writing {
+            RestWriting::Long(writing) => {
+                let texts = segment.text_column(self.slot)?.texts();
+                return writing.write(texts, &self.range, offset, style, window);
+            }
+            RestWriting::Encoded => column?.encoded_texts()?,
+            RestWriting::Plain | RestWriting::Escaped => column?.texts()?,
         };
-        let text = &texts?.bytes_from(self.range.start)[..self.range.len()];
+        let text = &texts.bytes_from(self.range.start)[..self.range.len()];
         match self.writing {
-            Writing::Escaped => window.put_escaped(text, offset, style.escapes),
-            Writing::Decoded => window.put_decoded(text, offset),
+            RestWriting::Escaped => window.put_escaped(text, offset, style.escapes),
             _ => window.put(text, offset),
         }
     }

@@ -1,8 +1,8 @@
 //! Responses as CSV: RFC 4180, a header, every record ended by CRLF.
 //!
 //! Its own file because this is all that CSV is here: which columns there are, when a text stands
-//! in quotes, and the two bodies without records. Texts are plain, so a long one, which is kept
-//! URL-encoded, is decoded on its way out ([`decode_some`]).
+//! in quotes, and the two bodies without records. Texts are plain, so a long one that is kept
+//! URL-encoded or packed is decoded on its way out ([`decode_some`], [`unpack_some`]).
 //!
 //! # Invariants
 //!
@@ -16,6 +16,10 @@ use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
 use crate::segment::Slot;
+use crate::segment::symbols::Symbols;
+
+/// The bytes of a packed text that are looked at at once.
+const PIECE_BYTES: usize = 256;
 
 pub(super) static STYLE: Style = style(false);
 
@@ -139,18 +143,34 @@ impl Frame {
 impl Quoting {
     /// Returns what stands around a text.
     pub(super) fn frame(self, text: &[u8]) -> Frame {
+        self.frame_of(text.first(), text.last(), has_special(text))
+    }
+
+    /// Returns what stands around a text that begins and ends with some bytes.
+    fn frame_of(self, first: Option<&u8>, last: Option<&u8>, has_special: bool) -> Frame {
         let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-        let runs = matches!(
-            text.first(),
-            Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')
-        );
+        let runs = matches!(first, Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
         let has_apostrophe = self.is_safe && runs;
-        let begins_blank = !has_apostrophe && is_blank(text.first());
-        let has_special = |byte: &u8| !ESCAPES[usize::from(*byte)].is_empty();
+        let begins_blank = !has_apostrophe && is_blank(first);
         Frame {
-            has_quotes: begins_blank || is_blank(text.last()) || text.iter().any(has_special),
+            has_quotes: begins_blank || is_blank(last) || has_special,
             has_apostrophe,
         }
+    }
+
+    /// Returns what stands around a text that is packed, of which these are the codes.
+    pub(super) fn frame_packed(self, symbols: &Symbols, mut codes: &[u8]) -> Frame {
+        let mut piece = [0; PIECE_BYTES];
+        let (mut first, mut last, mut has_quoted) = (None, None, false);
+        while !codes.is_empty() {
+            let (read, written) = symbols.unpack(codes, &mut piece);
+            let text = &piece[..written];
+            first = first.or(text.first().copied());
+            last = text.last().copied().or(last);
+            has_quoted |= has_special(text);
+            codes = &codes[read..];
+        }
+        self.frame_of(first.as_ref(), last.as_ref(), has_quoted)
     }
 
     /// Returns what stands around a text that is kept URL-encoded.
@@ -177,6 +197,28 @@ impl Quoting {
         let text = escape(text, &ESCAPES);
         format!("{}{text}{}", frame.before(), frame.after())
     }
+}
+
+/// Returns whether a text has a byte that makes it stand in quotes.
+fn has_special(text: &[u8]) -> bool {
+    text.iter()
+        .any(|&byte| !ESCAPES[usize::from(byte)].is_empty())
+}
+
+/// Unpacks a text with its quotes doubled, as far as there is room, likewise to [`decode_some`].
+///
+/// Nothing is written where fewer than sixteen bytes have room.
+pub(super) fn unpack_some(symbols: &Symbols, codes: &[u8], out: &mut [u8]) -> (usize, usize) {
+    let mut piece = [0; PIECE_BYTES];
+    // Each byte may be a quote.
+    let room = (out.len() / 2).min(PIECE_BYTES);
+    let (read, count) = symbols.unpack(codes, &mut piece[..room]);
+    let mut written = 0;
+    for &byte in &piece[..count] {
+        out[written..written + 2].copy_from_slice(&[byte, b'"']);
+        written += 1 + usize::from(byte == b'"');
+    }
+    (read, written)
 }
 
 /// Decodes a URL-encoded text with its quotes doubled, as far as there is room.

@@ -40,7 +40,7 @@ use crate::model::{Format, is_identifier_char};
 use crate::plan::{Answer, Counts};
 use columns::Columns;
 use counts::{CountsStyle, CountsWalk};
-use csv::{Quoting, decode_some};
+use csv::Quoting;
 use template::Layout;
 use walk::Walk;
 
@@ -154,13 +154,21 @@ impl Window<'_> {
         None
     }
 
-    /// Appends a URL-encoded text decoded, with its quotes doubled; likewise.
-    fn put_decoded(&mut self, text: &[u8], mut from: usize) -> Option<usize> {
-        const PIECE_BYTES: usize = 256;
+    /// Appends what `convert` makes of a text, from its byte `from` on; likewise.
+    ///
+    /// `convert` makes as much as it has room for; it returns how many bytes it has read, and how
+    /// many written.
+    fn put_converted(
+        &mut self,
+        text: &[u8],
+        mut from: usize,
+        convert: impl Fn(&[u8], &mut [u8]) -> (usize, usize),
+    ) -> Option<usize> {
+        const PIECE_BYTES: usize = 512;
         let mut piece = [0; PIECE_BYTES];
         while from < text.len() {
             let room = self.left().min(PIECE_BYTES);
-            let (read, written) = decode_some(&text[from..], &mut piece[..room]);
+            let (read, written) = convert(&text[from..], &mut piece[..room]);
             if read == 0 {
                 return Some(from);
             }

@@ -44,10 +44,10 @@ pub(super) enum Writing {
     Date,
     /// The same in the form that sorts as text.
     IsoDate,
-    /// A long text, which is kept URL-encoded.
+    /// A long text, URL-encoded.
     Long,
-    /// The same decoded, in quotes where it must be.
-    Decoded,
+    /// The same as it is, in quotes where it must be.
+    LongQuoted,
 }
 
 /// A run of glue, and the value behind it.
@@ -148,7 +148,7 @@ impl Layout<'_> {
     pub(super) fn value(&mut self, slot: Slot) {
         if self.segment.text_column(slot).is_some() {
             let writing = match self.style.quoting {
-                Some(_) => Writing::Decoded,
+                Some(_) => Writing::LongQuoted,
                 None => Writing::Long,
             };
             return self.end_run(Some((slot, writing)));
@@ -192,7 +192,7 @@ impl Layout<'_> {
                 out.extend_from_slice(&text[..count]);
             }
             // Long texts are in no column of codes.
-            Writing::Long | Writing::Decoded => {}
+            Writing::Long | Writing::LongQuoted => {}
         }
         true
     }

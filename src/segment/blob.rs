@@ -4,23 +4,17 @@
 use std::io;
 use std::ops::Range;
 
+use super::ends::Ends;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use crate::model::value::encode_into;
 
 /// Texts end to end, found by index.
-///
-/// Offsets are a u64 base for each 64 texts and a u32 inside, so that a blob may
-/// exceed 4 GiB: 64 encoded texts of 16 MiB are at most 3 GiB.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Blob {
     text: String,
-    bases: Vec<u64>,
-    ends: Vec<u32>,
+    ends: Ends,
 }
-
-/// The texts that share one base.
-const BASE_TEXTS: usize = 64;
 
 impl Blob {
     /// Appends a text; its index is the count before.
@@ -30,12 +24,9 @@ impl Blob {
 
     /// Appends the text that `write` appends to the blob's own.
     pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
-        if self.ends.len().is_multiple_of(BASE_TEXTS) {
-            self.bases.push(self.text.len() as u64);
-        }
+        let start = self.text.len();
         write(&mut self.text);
-        let base = self.bases[self.ends.len() / BASE_TEXTS];
-        self.ends.push((self.text.len() as u64 - base) as u32);
+        self.ends.push(start, self.text.len());
     }
 
     /// Appends a text URL-encoded; `scratch` is overwritten.
@@ -48,7 +39,7 @@ impl Blob {
 
     /// Returns how many texts there are.
     pub(crate) fn count(&self) -> usize {
-        self.ends.len()
+        self.ends.count()
     }
 
     /// Returns the text of an index.
@@ -68,52 +59,31 @@ impl Blob {
     /// No branch depends on the index, so that many can be looked up at a time.
     #[inline]
     pub(crate) fn range(&self, index: usize) -> Range<usize> {
-        let base = self.bases[index / BASE_TEXTS];
-        let before = self.ends[index.saturating_sub(1)];
-        let is_first = index.is_multiple_of(BASE_TEXTS);
-        let start = if is_first { 0 } else { before };
-        (base + u64::from(start)) as usize..(base + u64::from(self.ends[index])) as usize
+        self.ends.range(index)
     }
 
     /// Makes room for `texts_count` more texts of `bytes` bytes in all.
     pub(super) fn reserve(&mut self, texts_count: usize, bytes: usize) {
         self.text.reserve_exact(bytes);
-        self.ends.reserve_exact(texts_count);
-        let bases_count = (self.ends.len() + texts_count).div_ceil(BASE_TEXTS);
-        self.bases.reserve_exact(bases_count - self.bases.len());
+        self.ends.reserve(texts_count);
     }
 
     /// Returns where the texts of some indexes lie.
     pub(super) fn span(&self, indexes: &Range<usize>) -> Range<usize> {
-        if indexes.is_empty() {
-            return 0..0;
-        }
-        self.range(indexes.start).start..self.range(indexes.end - 1).end
+        self.ends.span(indexes)
     }
 
     /// Appends the texts of some indexes of another blob.
     pub(super) fn append(&mut self, other: &Blob, indexes: Range<usize>) {
         let span = other.span(&indexes);
-        let moved = self.text.len() as u64;
+        let mut start = self.text.len();
+        let moved = start;
         self.text.push_str(&other.text[span.clone()]);
-        let mut start = moved;
         for index in indexes {
-            if self.ends.len().is_multiple_of(BASE_TEXTS) {
-                self.bases.push(start);
-            }
-            start = moved + (other.range(index).end - span.start) as u64;
-            let base = self.bases[self.ends.len() / BASE_TEXTS];
-            self.ends.push((start - base) as u32);
+            let end = moved + (other.range(index).end - span.start);
+            self.ends.push(start, end);
+            start = end;
         }
-    }
-
-    /// Returns the texts of some indexes, in their order.
-    pub(super) fn reordered(&self, indexes: &[u32]) -> Blob {
-        let mut blob = Blob::default();
-        for &index in indexes {
-            blob.push(self.get(index as usize));
-        }
-        blob
     }
 
     /// Returns the bytes from a place to the end of the blob.
@@ -127,8 +97,7 @@ impl Blob {
     /// Gives back what growing has reserved.
     pub(crate) fn shrink(&mut self) {
         self.text.shrink_to_fit();
-        self.bases.shrink_to_fit();
-        self.ends.shrink_to_fit();
+        self.ends.shrink();
     }
 
     /// Returns the bytes of the texts alone.
@@ -138,7 +107,7 @@ impl Blob {
 
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.text.capacity() + self.bases.capacity() * 8 + self.ends.capacity() * 4
+        self.text.capacity() + self.ends.bytes()
     }
 }
 
@@ -146,15 +115,13 @@ impl Blob {
 impl Stored for Blob {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
         out.slice(self.text.as_bytes())?;
-        out.slice(&self.bases)?;
-        out.slice(&self.ends)
+        self.ends.write_to(out)
     }
 
     fn read_from(input: &mut StoredReader<'_>) -> io::Result<Blob> {
         Ok(Blob {
             text: input.text()?,
-            bases: input.vec()?,
-            ends: input.vec()?,
+            ends: Ends::read_from(input)?,
         })
     }
 }

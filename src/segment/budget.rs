@@ -24,10 +24,12 @@ use crate::model::sync::{AtomicU64, AtomicUsize};
 const BYTES_BITS: u32 = 48;
 const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
 
-/// The heap bytes that a store may take.
+/// The heap bytes that a store may take, and how it spends them.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes_max: usize,
+    /// The bytes of texts from which a column packs them.
+    packed_bytes_min: usize,
     /// Bytes, and above them how often they were changed.
     used: AtomicU64,
     /// What readers keep in this moment.
@@ -43,10 +45,18 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Budget {
-    /// Makes a budget of a number of bytes, or one without a limit.
+    /// Makes a budget of a number of bytes, or one without a limit, of a store that packs no texts.
+    #[cfg(test)]
     pub(crate) fn new(bytes_max: Option<usize>) -> Arc<Budget> {
+        Budget::with_packing(bytes_max, usize::MAX)
+    }
+
+    /// Makes a budget of a number of bytes, or one without a limit, of a store whose columns pack
+    /// their long texts from a number of bytes on.
+    pub(crate) fn with_packing(bytes_max: Option<usize>, packed_bytes_min: usize) -> Arc<Budget> {
         Arc::new(Budget {
             bytes_max: bytes_max.unwrap_or(usize::MAX),
+            packed_bytes_min,
             used: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
         })
@@ -124,6 +134,11 @@ impl Budget {
     /// Returns whether there is room for anything.
     pub(crate) fn is_unlimited(&self) -> bool {
         self.bytes_max == usize::MAX
+    }
+
+    /// Returns the bytes of long texts from which a column packs them; the greatest number is never.
+    pub(crate) fn packed_bytes_min(&self) -> usize {
+        self.packed_bytes_min
     }
 
     /// Returns the bytes that may be taken.

@@ -19,11 +19,11 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::blob::Blob;
 use super::budget::Budget;
 use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
 use super::parts::SegmentParts;
+use super::ready_texts::ReadyTexts;
 use super::text_column::TextColumn;
 use super::versions::Versions;
 use super::words::WordsFeed;
@@ -100,8 +100,7 @@ enum FieldBuilder {
     Texts(TextsBuilder),
     /// One a row; rows past the end have none.
     Numbers(Vec<Option<u64>>),
-    /// With room for a text on its way.
-    Long(Blob, Vec<u8>),
+    Long(ReadyTexts),
     Custom,
 }
 
@@ -117,9 +116,7 @@ impl FieldBuilder {
         let is_flag = field.kind() == FieldKind::Flag;
         for (row, cell) in (first_row..).zip(cells) {
             match (&mut *self, cell) {
-                (FieldBuilder::Long(encoded, scratch), Cell::Text(text)) => {
-                    encoded.push_encoded(text, scratch);
-                }
+                (FieldBuilder::Long(texts), Cell::Text(text)) => texts.push(text),
                 (FieldBuilder::Texts(texts), Cell::Text(text)) if is_flag => {
                     texts.insert(row, &text.to_ascii_uppercase(), hasher);
                 }
@@ -158,7 +155,7 @@ impl SegmentBuilder {
     /// Starts a segment without rows; with two threads, one of them takes the words in.
     pub(crate) fn with_threads(count: usize) -> SegmentBuilder {
         let builder = |field: Field| match field.kind() {
-            _ if LONG_FIELDS.contains(&field) => FieldBuilder::Long(Blob::default(), Vec::new()),
+            _ if LONG_FIELDS.contains(&field) => FieldBuilder::Long(ReadyTexts::default()),
             FieldKind::Text | FieldKind::Identifier | FieldKind::Flag => {
                 FieldBuilder::Texts(TextsBuilder::default())
             }
@@ -187,12 +184,12 @@ impl SegmentBuilder {
         &self.tids
     }
 
-    /// Returns the bytes of all texts so far, of which each stays in the segment: what it will
-    /// take at least, if no ticket is replaced.
-    pub(crate) fn texts_bytes(&self) -> usize {
+    /// Returns the bytes that all texts so far, of which each stays in the segment, will take at
+    /// least in a store that packs them from a number of bytes on, if no ticket is replaced.
+    pub(crate) fn texts_bytes(&self, packed_bytes_min: usize) -> usize {
         let of_field = |builder: &FieldBuilder| match builder {
             FieldBuilder::Texts(texts) => texts.texts.bytes(),
-            FieldBuilder::Long(encoded, _) => encoded.text_bytes(),
+            FieldBuilder::Long(texts) => TextColumn::least_bytes(texts, packed_bytes_min),
             FieldBuilder::Numbers(_) | FieldBuilder::Custom => 0,
         };
         let custom = self.custom.iter().flatten();
@@ -270,11 +267,11 @@ impl SegmentBuilder {
                     let is_date = field.kind() == FieldKind::Date;
                     FieldColumn::Coded(Column::of_numbers(&rows.map(number), is_date && with_zones))
                 }
-                FieldBuilder::Long(mut encoded, _) => {
+                FieldBuilder::Long(mut texts) => {
                     if let Some(order) = &rows.order {
-                        encoded = encoded.reordered(order);
+                        texts = texts.reordered(order);
                     }
-                    FieldColumn::Text(TextColumn::of_encoded(encoded))
+                    FieldColumn::Text(TextColumn::seal(texts, budget.packed_bytes_min()))
                 }
                 FieldBuilder::Custom => FieldColumn::Custom,
             });

@@ -1,14 +1,14 @@
-//! Long texts compared as they fold, straight from the encoding in which they are kept.
+//! Long texts compared as they fold, straight from the form in which they are kept.
 //!
-//! A column of long texts keeps them URL-encoded. To decode and fold two of them whole in order to
-//! compare their first words costs their length; here as much is read as tells them apart. Equal
-//! bytes of the encoding fold to equal texts, so what two texts share is passed over at the pace of
-//! comparing memory.
+//! A column of long texts keeps them URL-encoded or plain. To decode and fold two of them whole in
+//! order to compare their first words costs their length; here as much is read as tells them apart.
+//! Equal bytes of one form fold to equal texts, so what two texts share is passed over at the pace of
+//! comparing memory; texts of unlike forms are compared character by character.
 //!
 //! # Invariants
 //!
-//! * Every text is what the serializer of `application/x-www-form-urlencoded` wrote for a text of
-//!   UTF-8, and every place in one is the start of an encoded character, or its end.
+//! * Every text is UTF-8, or what the serializer of `application/x-www-form-urlencoded` wrote for it,
+//!   and every place in one is the start of a character, or its end.
 //!
 //! # Cost
 //!
@@ -17,32 +17,60 @@
 
 use std::cmp::Ordering;
 
+use super::kept_text::{Form, KeptText};
+
 /// The bytes of a [`head`].
 const HEAD_BYTES: usize = 7;
 
-/// Returns the character that starts at a place of an encoded text, and where the next starts.
-fn next_char(text: &[u8], at: usize) -> Option<(char, usize)> {
-    match *text.get(at)? {
-        b'+' => Some((' ', at + 1)),
-        b'%' => {
-            let lead = escaped(text, at);
-            let length = match lead {
-                0xF0.. => 4,
-                0xE0.. => 3,
-                0xC0.. => 2,
-                _ => 1,
-            };
-            let mut bytes = [0; 4];
-            for (index, byte) in bytes[..length].iter_mut().enumerate() {
-                *byte = escaped(text, at + 3 * index);
-            }
-            let c = str::from_utf8(&bytes[..length])
-                .ok()
-                .and_then(|it| it.chars().next());
-            Some((c.unwrap_or(char::REPLACEMENT_CHARACTER), at + 3 * length))
+/// A text that is read, by its bytes and their form.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    bytes: &'a [u8],
+    form: Form,
+}
+
+impl<'a> Text<'a> {
+    fn of(text: &'a KeptText<'_>) -> Text<'a> {
+        Text {
+            bytes: text.bytes(),
+            form: text.form(),
         }
-        byte => Some((char::from(byte), at + 1)),
     }
+}
+
+/// Returns how many bytes the character has that a byte leads.
+fn char_bytes(lead: u8) -> usize {
+    match lead {
+        0xF0.. => 4,
+        0xE0.. => 3,
+        0xC0.. => 2,
+        _ => 1,
+    }
+}
+
+/// Returns the character that starts at a place of a text, and where the next starts.
+fn next_char(text: Text<'_>, at: usize) -> Option<(char, usize)> {
+    let bytes = text.bytes;
+    let first = *bytes.get(at)?;
+    let (mut utf8, length, width) = match (text.form, first) {
+        (Form::Encoded, b'+') => return Some((' ', at + 1)),
+        (Form::Encoded, b'%') => ([0; 4], char_bytes(escaped(bytes, at)), 3),
+        (Form::Plain, 0x80..) => ([0; 4], char_bytes(first), 1),
+        (_, byte) => return Some((char::from(byte), at + 1)),
+    };
+    for (index, byte) in utf8[..length].iter_mut().enumerate() {
+        let at = at + width * index;
+        *byte = match text.form {
+            Form::Encoded => escaped(bytes, at),
+            Form::Plain => bytes.get(at).copied().unwrap_or(0),
+        };
+    }
+    let decoded = str::from_utf8(&utf8[..length]).ok();
+    let c = decoded.and_then(|it| it.chars().next());
+    Some((
+        c.unwrap_or(char::REPLACEMENT_CHARACTER),
+        at + width * length,
+    ))
 }
 
 /// Returns the byte of the escape at a place.
@@ -56,7 +84,7 @@ fn escaped(text: &[u8], at: usize) -> u8 {
 }
 
 /// The characters of a folded text from a place on.
-fn folded_from(text: &[u8], mut at: usize) -> impl Iterator<Item = char> + '_ {
+fn folded_from(text: Text<'_>, mut at: usize) -> impl Iterator<Item = char> + '_ {
     let chars = std::iter::from_fn(move || {
         let (c, next) = next_char(text, at)?;
         at = next;
@@ -65,26 +93,35 @@ fn folded_from(text: &[u8], mut at: usize) -> impl Iterator<Item = char> + '_ {
     chars.flat_map(char::to_lowercase)
 }
 
+/// Returns the folded byte of a character of ASCII that is kept as one byte.
+fn fold_byte(byte: u8, form: Form) -> u8 {
+    if byte == b'+' && form == Form::Encoded {
+        b' '
+    } else {
+        byte.to_ascii_lowercase()
+    }
+}
+
 /// Writes the folded bytes from a place on into `out` and returns how many there are.
-fn fill(text: &[u8], mut at: usize, out: &mut [u8]) -> usize {
+fn fill(text: Text<'_>, mut at: usize, out: &mut [u8]) -> usize {
+    let is_other = |&byte: &u8| match text.form {
+        Form::Encoded => byte == b'%',
+        Form::Plain => !byte.is_ascii(),
+    };
     // Most texts begin with letters of ASCII, which need no branch each.
-    if let Some(plain) = text.get(at..at + out.len())
-        && !plain.contains(&b'%')
+    if let Some(plain) = text.bytes.get(at..at + out.len())
+        && !plain.iter().any(is_other)
     {
         for (folded, &byte) in out.iter_mut().zip(plain) {
-            *folded = if byte == b'+' {
-                b' '
-            } else {
-                byte.to_ascii_lowercase()
-            };
+            *folded = fold_byte(byte, text.form);
         }
         return out.len();
     }
     let mut length = 0;
     while length < out.len() {
-        match text.get(at) {
+        match text.bytes.get(at) {
             None => break,
-            Some(b'%') => {
+            Some(byte) if is_other(byte) => {
                 let Some((c, next)) = next_char(text, at) else {
                     break;
                 };
@@ -98,11 +135,7 @@ fn fill(text: &[u8], mut at: usize, out: &mut [u8]) -> usize {
                 }
             }
             Some(&byte) => {
-                out[length] = if byte == b'+' {
-                    b' '
-                } else {
-                    byte.to_ascii_lowercase()
-                };
+                out[length] = fold_byte(byte, text.form);
                 length += 1;
                 at += 1;
             }
@@ -111,56 +144,61 @@ fn fill(text: &[u8], mut at: usize, out: &mut [u8]) -> usize {
     length
 }
 
-/// Returns the first eight folded bytes of an encoded text as an integer that orders as they do.
-pub(crate) fn prefix(text: &str) -> u64 {
+/// Returns the first eight folded bytes of a text as an integer that orders as they do.
+pub(crate) fn prefix(text: &KeptText<'_>) -> u64 {
     let mut bytes = [0; 8];
-    fill(text.as_bytes(), 0, &mut bytes);
+    fill(Text::of(text), 0, &mut bytes);
     u64::from_be_bytes(bytes)
 }
 
 /// Returns an integer that orders texts as they fold from a place on, as far as it decides: 0 at
 /// the end.
-pub(super) fn head(text: &[u8], at: usize) -> u64 {
-    if at >= text.len() {
+pub(super) fn head(text: &KeptText<'_>, at: usize) -> u64 {
+    if at >= text.bytes().len() {
         return 0;
     }
     let mut bytes = [0; 8];
     bytes[0] = 1;
-    fill(text, at, &mut bytes[1..=HEAD_BYTES]);
+    fill(Text::of(text), at, &mut bytes[1..=HEAD_BYTES]);
     u64::from_be_bytes(bytes)
 }
 
 /// Returns a number that orders texts by the next two folded bytes from a place on: 0 at the end,
 /// else one more than the bytes.
-pub(super) fn next_two(text: &[u8], at: usize) -> usize {
-    if at >= text.len() {
+pub(super) fn next_two(text: &KeptText<'_>, at: usize) -> usize {
+    if at >= text.bytes().len() {
         return 0;
     }
     let mut bytes = [0; 2];
-    fill(text, at, &mut bytes);
+    fill(Text::of(text), at, &mut bytes);
     1 + usize::from(u16::from_be_bytes(bytes))
 }
 
-/// Compares two encoded texts as they fold.
-pub(crate) fn compare(a: &str, b: &str) -> Ordering {
-    compare_from((a.as_bytes(), 0), (b.as_bytes(), 0))
+/// Compares two texts as they fold.
+pub(crate) fn compare(a: &KeptText<'_>, b: &KeptText<'_>) -> Ordering {
+    compare_from((a, 0), (b, 0))
 }
 
 /// Compares two texts from places on.
-pub(super) fn compare_from(a: (&[u8], usize), b: (&[u8], usize)) -> Ordering {
-    let (at_a, at_b) = skip_common(a, b, a.0.len());
-    folded_from(a.0, at_a).cmp(folded_from(b.0, at_b))
+pub(super) fn compare_from(a: (&KeptText<'_>, usize), b: (&KeptText<'_>, usize)) -> Ordering {
+    let (at_a, at_b) = skip_common(a, b, a.0.bytes().len());
+    folded_from(Text::of(a.0), at_a).cmp(folded_from(Text::of(b.0), at_b))
 }
 
 /// Returns the places up to which two texts fold to the same, character by character, from places
 /// on and up to a place in the first.
 pub(super) fn skip_common(
-    (a, mut at_a): (&[u8], usize),
-    (b, mut at_b): (&[u8], usize),
+    (a, mut at_a): (&KeptText<'_>, usize),
+    (b, mut at_b): (&KeptText<'_>, usize),
     limit: usize,
 ) -> (usize, usize) {
+    let (a, b) = (Text::of(a), Text::of(b));
     loop {
-        let equal = count_equal(&a[at_a..limit], &b[at_b..]);
+        let equal = if a.form == b.form {
+            count_equal(&a.bytes[at_a..limit], &b.bytes[at_b..])
+        } else {
+            0
+        };
         let start = start_of_char(a, at_a, at_a + equal);
         let is_over = at_a + equal >= limit;
         at_b += start - at_a;
@@ -191,12 +229,18 @@ fn count_equal(a: &[u8], b: &[u8]) -> usize {
 
 /// Returns the start of the character that a place is in, or the place between two; `from` is a
 /// start before it.
-fn start_of_char(text: &[u8], from: usize, mut at: usize) -> usize {
-    let is_escape = |at: usize| at >= from && text.get(at) == Some(&b'%');
-    let is_inner = |at: usize| {
-        // The second and later bytes of a character are 0x80 to 0xBF.
-        is_escape(at) && matches!(text.get(at + 1), Some(b'8' | b'9' | b'A' | b'B'))
-    };
+fn start_of_char(text: Text<'_>, from: usize, mut at: usize) -> usize {
+    // The second and later bytes of a character are 0x80 to 0xBF.
+    let bytes = text.bytes;
+    if text.form == Form::Plain {
+        while at > from && matches!(bytes.get(at), Some(0x80..=0xBF)) {
+            at -= 1;
+        }
+        return at;
+    }
+    let is_escape = |at: usize| at >= from && bytes.get(at) == Some(&b'%');
+    let is_inner =
+        |at: usize| is_escape(at) && matches!(bytes.get(at + 1), Some(b'8' | b'9' | b'A' | b'B'));
     for back in 1..=2 {
         if at >= from + back && is_escape(at - back) {
             at -= back;
@@ -241,10 +285,23 @@ mod tests {
         "SAME START OF BOTH, É",
     ];
 
-    fn encoded(text: &str) -> String {
+    /// Returns a text in both forms.
+    fn forms(text: &str) -> [KeptText<'_>; 2] {
         let mut encoded = Vec::new();
         encode_into(text, &mut encoded);
-        String::from_utf8(encoded).unwrap()
+        [KeptText::new(encoded, Form::Encoded), KeptText::plain(text)]
+    }
+
+    fn check(a: &str, own: &KeptText<'_>, b: &str, other: &KeptText<'_>) {
+        let expected = fold(a).cmp(&fold(b));
+        assert_eq!(compare(own, other), expected, "{a:?} {b:?}");
+        assert_eq!(own.is_same(other), a == b, "{a:?} {b:?}");
+        let heads = head(own, 0).cmp(&head(other, 0));
+        assert!(heads == expected || heads == Ordering::Equal, "{a:?} {b:?}");
+        let (at, other_at) = skip_common((own, 0), (other, 0), own.bytes().len());
+        let shared = KeptText::new(&own.bytes()[..at], own.form());
+        let others = KeptText::new(&other.bytes()[..other_at], other.form());
+        assert_eq!(compare(&shared, &others), Ordering::Equal, "{a:?} {b:?}");
     }
 
     #[test]
@@ -254,21 +311,17 @@ mod tests {
         texts.extend(TEXTS.map(|text| format!("{long}{text}")));
         texts.extend(TEXTS.map(|text| format!("{text}{long}")));
         for a in &texts {
-            let own = encoded(a);
-            let mut bytes = [0; 8];
-            let length = fold(a).len().min(8);
-            bytes[..length].copy_from_slice(&fold(a).as_bytes()[..length]);
-            assert_eq!(prefix(&own), u64::from_be_bytes(bytes), "{a:?}");
-            for b in &texts {
-                let other = encoded(b);
-                let expected = fold(a).cmp(&fold(b));
-                assert_eq!(compare(&own, &other), expected, "{a:?} {b:?}");
-                let heads = head(own.as_bytes(), 0).cmp(&head(other.as_bytes(), 0));
-                assert!(heads == expected || heads == Ordering::Equal, "{a:?} {b:?}");
-                let (at, other_at) =
-                    skip_common((own.as_bytes(), 0), (other.as_bytes(), 0), own.len());
-                let (shared, others) = (&own[..at], &other[..other_at]);
-                assert_eq!(compare(shared, others), Ordering::Equal, "{a:?} {b:?}");
+            for own in forms(a) {
+                let mut bytes = [0; 8];
+                let length = fold(a).len().min(8);
+                bytes[..length].copy_from_slice(&fold(a).as_bytes()[..length]);
+                assert_eq!(prefix(&own), u64::from_be_bytes(bytes), "{a:?}");
+                assert_eq!(own.clone().into_text(), *a);
+                for b in &texts {
+                    for other in forms(b) {
+                        check(a, &own, b, &other);
+                    }
+                }
             }
         }
     }

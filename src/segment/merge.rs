@@ -3,7 +3,7 @@
 //! The rows of every input ascend by tid, its dictionaries by (folded, raw) text and its
 //! words by bytes. So whatever a merge numbers again moves without passing another, and
 //! inputs are read in step: rows, texts and words are merged, and what a row holds is
-//! looked up, never hashed. Long texts are copied as they are encoded.
+//! looked up, never hashed. Long texts are copied as they are kept, or packed again.
 //!
 //! The result is the segment that a builder would make of the live tickets, down to the
 //! codes: texts and words that only dead rows held are gone. Without a memory budget it has the
@@ -31,7 +31,6 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::blob::Blob;
 use super::budget::Budget;
 use super::column::{Column, zones_pay};
 use super::dictionary::Dictionary;
@@ -50,7 +49,7 @@ pub(crate) type Source<'a> = (&'a Segment, &'a Tombstones);
 
 /// Merges the live rows of segments into one segment.
 pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
-    let merge = Merge::new(sources);
+    let merge = Merge::new(sources, budget.packed_bytes_min());
     let columns = Field::ALL.map(|field| merge.field(field));
     let parts = SegmentParts {
         rows_count: merge.rows_count,
@@ -108,10 +107,12 @@ struct Merge<'a> {
     /// By source: where each row goes, or that it does not.
     moves: Vec<Vec<u32>>,
     rows_count: u32,
+    /// The bytes of long texts from which a column packs them.
+    packed_bytes_min: usize,
 }
 
 impl<'a> Merge<'a> {
-    fn new(sources: &[Source<'a>]) -> Merge<'a> {
+    fn new(sources: &[Source<'a>], packed_bytes_min: usize) -> Merge<'a> {
         let is_whole = |source: &&Source<'a>| source.0.revision().is_none();
         let whole: Vec<Source<'a>> = sources.iter().filter(is_whole).copied().collect();
         let revised = sources.iter().filter_map(|&(segment, dead)| {
@@ -149,6 +150,7 @@ impl<'a> Merge<'a> {
             runs,
             moves,
             rows_count,
+            packed_bytes_min,
         }
     }
 
@@ -276,15 +278,9 @@ impl<'a> Merge<'a> {
     }
 
     fn long_texts(&self, columns: &[&TextColumn]) -> TextColumn {
-        let indexes = |run: &Run| run.rows.start as usize..run.rows.end as usize;
-        let texts = |run: &Run| columns[run.source].encoded_texts();
-        let bytes = |run: &Run| texts(run).span(&indexes(run)).len();
-        let mut encoded = Blob::default();
-        encoded.reserve(self.rows_count as usize, self.runs.iter().map(bytes).sum());
-        for run in &self.runs {
-            encoded.append(texts(run), indexes(run));
-        }
-        TextColumn::of_encoded(encoded)
+        let run = |run: &Run| (columns[run.source], run.rows.clone());
+        let runs: Vec<_> = self.runs.iter().map(run).collect();
+        TextColumn::merge(&runs, self.packed_bytes_min)
     }
 
     fn custom(&self) -> Vec<(u32, Column)> {

@@ -31,17 +31,23 @@ mod dead_counts;
 pub(crate) mod dictionary;
 pub(crate) mod digit_pattern;
 mod distinct;
+mod ends;
 pub(crate) mod folded;
 #[cfg(feature = "durable")]
 pub(crate) mod image;
+pub(crate) mod kept_text;
 pub(crate) mod merge;
+pub(crate) mod packed_texts;
+mod packer;
 mod parts;
+pub(crate) mod ready_texts;
 pub(crate) mod revision;
 pub(crate) mod rowset;
 pub(crate) mod scan;
 pub(crate) mod sorted;
 #[cfg(feature = "durable")]
 pub(crate) mod stored;
+pub(crate) mod symbols;
 pub(crate) mod tally;
 pub(crate) mod terms;
 pub(crate) mod text_column;
@@ -295,14 +301,11 @@ impl Segment {
         }
     }
 
-    /// Returns the bytes of a row's long texts, without a look at them.
+    /// Returns the bytes of a row's long texts as they are kept, without a look at them.
     pub(crate) fn row_text_bytes(&self, row: u32) -> u64 {
         let columns = LONG_FIELDS.map(|field| self.text_column(Slot::Field(field)));
-        let ranges = columns
-            .iter()
-            .flatten()
-            .map(|column| column.encoded_texts().range(column.index(row)));
-        ranges.map(|range| range.len() as u64).sum()
+        let columns = columns.iter().flatten();
+        columns.map(|column| column.text_bytes(row) as u64).sum()
     }
 
     /// Returns the bytes of all rows' long texts, dead ones too; none of a revision.
@@ -599,6 +602,14 @@ impl Segment {
         let is_custom = field == Field::CustomFields;
         let custom = self.custom.get().filter(|_| is_custom);
         own + custom.map_or(0, custom_bytes) + size_of::<OnceLock<FieldColumn>>()
+    }
+
+    /// Returns how many bytes of UTF-8 are packed in a field's column.
+    pub(crate) fn unpacked_bytes(&self, field: Field) -> usize {
+        match self.columns[field.index()].get() {
+            Some(FieldColumn::Text(column)) => column.unpacked_bytes(),
+            _ => 0,
+        }
     }
 
     /// Returns the heap bytes of the postings and of the counts of several together.

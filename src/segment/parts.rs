@@ -93,7 +93,7 @@ impl Segment {
     pub(super) fn count_bytes(&mut self) {
         let texts = LONG_FIELDS.map(|field| self.text_column(Slot::Field(field)));
         let bytes = texts.iter().flatten();
-        self.text_bytes = bytes.map(|it| it.encoded_texts().text_bytes() as u64).sum();
+        self.text_bytes = bytes.map(|it| it.texts_bytes() as u64).sum();
         self.fixed_bytes = self.columns_bytes() + self.words_bytes() + FRAME_BYTES;
         self.fixed_bytes += self.versions_bytes();
     }

@@ -95,7 +95,7 @@ impl RowTest {
                 .is_some_and(|column| is_among(&column.text(row), folded)),
             RowTest::AnyText(slot) => segment
                 .text_column(*slot)
-                .is_some_and(|column| !column.encoded(row).is_empty()),
+                .is_some_and(|column| column.text_bytes(row) > 0),
             RowTest::AnyCustom => segment.custom_slots().any(|slot| {
                 let is_coded = segment.column(slot).map(|column| column.code(row) != 0);
                 is_coded.unwrap_or_else(|| RowTest::AnyText(slot).holds(segment, row))

@@ -209,11 +209,14 @@ impl SortedRows {
     pub(crate) fn by_text(column: &TextColumn, rows_count: u32) -> SortedRows {
         let rows = sort_rows(column, rows_count);
         let mut ties = vec![0u64; rows.len().div_ceil(64)];
-        for (at, pair) in (1..).zip(rows.windows(2)) {
-            let texts = (column.encoded(pair[0]), column.encoded(pair[1]));
-            if folded::compare(texts.0, texts.1) == Ordering::Equal {
+        let mut before = None;
+        for (at, &row) in rows.iter().enumerate() {
+            let text = column.kept(row);
+            let is_tie = |before| folded::compare(&before, &text) == Ordering::Equal;
+            if before.is_some_and(is_tie) {
                 ties[at / 64] |= 1 << (at % 64);
             }
+            before = Some(text);
         }
         SortedRows {
             rows: rows.into(),
@@ -471,7 +474,7 @@ impl Stored for SortedRows {
 
 #[cfg(test)]
 mod tests {
-    use super::super::blob::Blob;
+    use super::super::ready_texts::ReadyTexts;
     use super::*;
 
     #[test]
@@ -558,11 +561,11 @@ mod tests {
             "a\0",
             "a",
         ];
-        let mut encoded = Blob::default();
+        let mut ready = ReadyTexts::default();
         for text in texts {
-            encoded.push_encoded(text, &mut Vec::new());
+            ready.push(text);
         }
-        let column = TextColumn::of_encoded(encoded);
+        let column = TextColumn::seal(ready, usize::MAX);
         let sorted = SortedRows::by_text(&column, 9);
         assert_eq!(sorted.rows(), [1, 8, 7, 3, 6, 2, 0, 5, 4]);
         assert_eq!(sorted.bytes(), 9 * 4 + size_of::<u64>());

@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use super::folded::{next_two, skip_common};
+use super::kept_text::KeptText;
 use super::text_column::TextColumn;
 use super::ties::{KeyKind, Keys, TiedRow, order_ties};
 
@@ -60,15 +61,18 @@ pub(super) fn sort_rows(column: &TextColumn, rows_count: u32) -> Vec<u32> {
 /// Deals ascending rows out by the two bytes after what all their texts share; returns the parts that
 /// may still differ, or none where nothing tells them apart.
 fn deal(run: &mut [u32], column: &TextColumn, is_begun: bool) -> Option<Vec<Range<usize>>> {
-    let text = |row: u32| column.encoded(row).as_bytes();
+    let text = |row: u32| column.kept(row);
     let first = text(run[0]);
-    let mut shared = if is_begun { first.len() } else { 0 };
+    let mut shared = if is_begun { first.bytes().len() } else { 0 };
     for &row in &run[1..] {
-        shared = skip_common((first, 0), (text(row), 0), shared).0;
+        if shared == 0 {
+            break;
+        }
+        shared = skip_common((&first, 0), (&text(row), 0), shared).0;
     }
     let digit = |row: u32| {
         let own = text(row);
-        next_two(own, skip_common((first, 0), (own, 0), shared).1)
+        next_two(&own, skip_common((&first, 0), (&own, 0), shared).1)
     };
     let mut ends = vec![0u32; DIGITS + 1];
     for &row in &*run {
@@ -114,8 +118,8 @@ impl Keys for ByText<'_> {
         0
     }
 
-    fn text(&self, _: usize, row: u32) -> &[u8] {
-        self.0.encoded(row).as_bytes()
+    fn text(&self, _: usize, row: u32) -> KeptText<'_> {
+        self.0.kept(row)
     }
 
     fn rows_descend(&self) -> bool {
@@ -125,7 +129,7 @@ impl Keys for ByText<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::blob::Blob;
+    use super::super::ready_texts::ReadyTexts;
     use super::*;
     use crate::model::value::fold;
 
@@ -145,11 +149,11 @@ mod tests {
         };
         for count in [0, 1, 50, 3000, 30_000] {
             let texts: Vec<String> = (0..count).map(text).collect();
-            let mut encoded = Blob::default();
+            let mut ready = ReadyTexts::default();
             for text in &texts {
-                encoded.push_encoded(text, &mut Vec::new());
+                ready.push(text);
             }
-            let column = TextColumn::of_encoded(encoded);
+            let column = TextColumn::seal(ready, usize::MAX);
             let mut expected: Vec<u32> = (0..count).collect();
             expected.sort_by_cached_key(|&row| fold(&texts[row as usize]));
             assert!(sort_rows(&column, count) == expected, "{count} rows");

@@ -14,6 +14,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::folded::{compare_from, head, skip_common};
+use super::kept_text::KeptText;
 
 /// What rows that tie are told apart by: keys in turn, then the row itself.
 pub(crate) trait Keys {
@@ -23,8 +24,8 @@ pub(crate) trait Keys {
     /// Returns the class of a row in a key of that kind.
     fn class(&self, index: usize, row: u32) -> u64;
 
-    /// Returns the encoded text of a row in a key of that kind.
-    fn text(&self, index: usize, row: u32) -> &[u8];
+    /// Returns the text of a row in a key of that kind.
+    fn text(&self, index: usize, row: u32) -> KeptText<'_>;
 
     /// Returns whether rows that tie in every key come by descending row.
     fn rows_descend(&self) -> bool;
@@ -159,25 +160,25 @@ fn order_run(all: &mut [TiedRow], run: &Run, keys: &impl Keys, runs: &mut Vec<Ru
 
 /// Passes over what all texts share and puts the next bytes beside each row; false where nothing
 /// was passed over that was not before.
-fn read_on<'a>(rows: &mut [TiedRow], is_begun: bool, text: &impl Fn(u32) -> &'a [u8]) -> bool {
+fn read_on<'a>(rows: &mut [TiedRow], is_begun: bool, text: &impl Fn(u32) -> KeptText<'a>) -> bool {
     let (first, start) = (text(rows[0].row), rows[0].at as usize);
     if is_begun {
-        let mut shared = first.len();
+        let mut shared = first.bytes().len();
         for row in &rows[1..] {
-            let other = (text(row.row), row.at as usize);
-            shared = skip_common((first, start), other, shared).0;
+            let other = (&text(row.row), row.at as usize);
+            shared = skip_common((&first, start), other, shared).0;
             if shared == start {
                 return false;
             }
         }
         for row in &mut rows[1..] {
-            let other = (text(row.row), row.at as usize);
-            row.at = skip_common((first, start), other, shared).1 as u32;
+            let other = (&text(row.row), row.at as usize);
+            row.at = skip_common((&first, start), other, shared).1 as u32;
         }
         rows[0].at = shared as u32;
     }
     for row in rows {
-        row.digit = head(text(row.row), row.at as usize);
+        row.digit = head(&text(row.row), row.at as usize);
     }
     true
 }
@@ -193,7 +194,8 @@ fn sort_compared(rows: &mut [TiedRow], run: &Run, keys: &impl Keys) {
                     let at = if is_begun { row.at as usize } else { 0 };
                     (keys.text(index, row.row), at)
                 };
-                compare_from(from(a), from(b))
+                let (a, b) = (from(a), from(b));
+                compare_from((&a.0, a.1), (&b.0, b.1))
             } else {
                 keys.class(index, a.row).cmp(&keys.class(index, b.row))
             };

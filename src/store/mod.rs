@@ -60,11 +60,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::import::{Import, ImportBlock, Imported};
 use crate::journal::{Change, Journal};
-use crate::model::Ticket;
 use crate::model::batch::Batch;
 use crate::model::error::{Error, ErrorKind};
 use crate::model::sync::ArcSwap;
+use crate::model::{Texts, Ticket};
 use crate::segment::builder::SegmentBuilder;
+use crate::segment::packed_texts::PACKED_BYTES_MIN;
 #[cfg(doc)]
 use crate::segment::revision::Revision;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
@@ -97,6 +98,8 @@ pub use maintainer::Maintainer;
 #[derive(Clone, Debug)]
 pub struct Options {
     memory_bytes_max: Option<usize>,
+    texts: Texts,
+    packed_bytes_min: usize,
     threads: usize,
     commit_rows_max: u32,
     removals_max: usize,
@@ -109,6 +112,8 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             memory_bytes_max: None,
+            texts: Texts::default(),
+            packed_bytes_min: PACKED_BYTES_MIN,
             threads: 1,
             commit_rows_max: COMMIT_ROWS_MAX,
             removals_max: REMOVALS_MAX,
@@ -132,6 +137,22 @@ impl Options {
     #[must_use]
     pub fn memory_bytes_max(mut self, bytes: usize) -> Options {
         self.memory_bytes_max = Some(bytes);
+        self
+    }
+
+    /// Sets how long texts are kept: [fast](Texts::Fast) unless set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::{Options, Store, Texts};
+    ///
+    /// let store = Store::new(Options::default().texts(Texts::Compact));
+    /// assert_eq!(store.snapshot().tickets_count(), 0);
+    /// ```
+    #[must_use]
+    pub fn texts(mut self, texts: Texts) -> Options {
+        self.texts = texts;
         self
     }
 
@@ -172,6 +193,23 @@ impl Options {
     pub fn threads(mut self, count: usize) -> Options {
         self.threads = count;
         self
+    }
+
+    /// Sets from how many bytes on a segment's subjects or summaries are packed, so that small stores
+    /// pack too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn packed_bytes_min(mut self, bytes: usize) -> Options {
+        self.packed_bytes_min = bytes;
+        self
+    }
+
+    /// Returns from how many bytes on long texts are packed; the greatest number is never.
+    fn packed_from(&self) -> usize {
+        match self.texts {
+            Texts::Fast => usize::MAX,
+            Texts::Compact => self.packed_bytes_min,
+        }
     }
 
     /// Sets how many rows a commit may merge, so that small stores merge too, or never.

@@ -41,7 +41,7 @@ impl Publisher {
     pub(super) fn new(options: &Options) -> Publisher {
         Publisher {
             published: Arc::default(),
-            budget: Budget::new(options.memory_bytes_max),
+            budget: Budget::with_packing(options.memory_bytes_max, options.packed_from()),
             commit_rows_max: options.commit_rows_max,
             removals_max: options.removals_max,
         }
@@ -92,7 +92,7 @@ impl Publisher {
             let rows_max = ROWS_MAX.into();
             return Err(ErrorKind::TooManyTickets { rows_max }.into());
         }
-        let bytes = builder.texts_bytes();
+        let bytes = builder.texts_bytes(self.budget.packed_bytes_min());
         if bytes > self.budget.bytes_max() {
             return Err(self.too_much(bytes));
         }
@@ -256,7 +256,7 @@ mod tests {
             ..Ticket::default()
         };
         builder.insert(&[ticket], &CustomNames::default());
-        let bytes = builder.texts_bytes();
+        let bytes = builder.texts_bytes(usize::MAX);
         assert!(bytes > 0);
         for (bytes_max, has_room) in [(bytes - 1, false), (bytes, true), (bytes + 1, true)] {
             let publisher = Publisher::new(&Options::default().memory_bytes_max(bytes_max));

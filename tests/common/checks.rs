@@ -10,7 +10,7 @@ use ticketdex::reference::Reference;
 use ticketdex::synth::World;
 use ticketdex::{
     Batch, CountMode, CountQuery, Error, Field, Format, Import, ImportFormat, Options, Patch,
-    PlanMode, Query, Request, Snapshot, Store, Ticket,
+    PlanMode, Query, Request, Snapshot, Store, Texts, Ticket,
 };
 
 use super::allocations::measure;
@@ -183,7 +183,7 @@ pub fn response_roundtrip(input: &[u8]) -> usize {
     for ticket in reference.tickets() {
         batch.put(ticket.clone());
     }
-    let mut store = Store::new(Options::default());
+    let mut store = Store::new(packed(Options::default()));
     store.commit(batch).expect("the tickets are valid");
     let names = reference.custom_names();
     let tickets: Vec<&Ticket> = reference.tickets().collect();
@@ -274,14 +274,22 @@ fn is_spent(random: &Random) -> bool {
     matches!(random, Random::Chosen(bytes) if bytes.len() == 0)
 }
 
-/// Draws the options of a store, and one time in seven a world that its tickets come from.
+/// Returns options of a store that packs all texts, however few.
+fn packed(options: Options) -> Options {
+    options.texts(Texts::Compact).packed_bytes_min(0)
+}
+
+/// Draws the options of a store, which packs its texts one time in two, and one time in seven a world that its tickets come from.
 fn draw_kind(random: &mut Random) -> (Options, Option<World>) {
     const FIRST_OF_WORLDS: usize = 256 - 4 * World::ALL.len();
     let kind = random.below(256);
-    let options = match kind % 4 {
+    let mut options = match kind % 4 {
         0 => Options::default(),
         at => Options::default().commit_rows_max([0, 4, 16][at - 1]),
     };
+    if kind / 4 % 2 == 1 {
+        options = packed(options);
+    }
     let world = kind.checked_sub(FIRST_OF_WORLDS);
     (options, world.map(|at| World::ALL[at / 4]))
 }

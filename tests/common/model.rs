@@ -7,7 +7,9 @@ use std::fmt::Debug;
 
 use ticketdex::reference::Reference;
 use ticketdex::synth::World;
-use ticketdex::{Batch, ErrorKind, MergeJob, Merged, Options, Patch, Snapshot, Store, Ticket};
+use ticketdex::{
+    Batch, ErrorKind, MergeJob, Merged, Options, Patch, Snapshot, Store, Texts, Ticket,
+};
 
 use super::changes::{Held, compare_changes};
 use super::checks::{compare, compare_counts};
@@ -53,6 +55,8 @@ const HELD_MAX: usize = 3;
 /// A store, what it must answer, and what is held of it.
 pub struct Model {
     store: Store,
+    /// The options of the store, but for its bounds.
+    keeping: Options,
     bytes_max: Option<usize>,
     removals_max: usize,
     reference: Reference,
@@ -75,12 +79,17 @@ impl Drop for Model {
 impl Model {
     /// Makes an empty store, which merges at sizes drawn from none to the ordinary.
     ///
-    /// One in three has a budget, of what one ticket to some dozens take.
+    /// One in two packs its texts, and one in three has a budget, of what one ticket to some dozens take.
     pub fn new(random: &mut Random) -> Model {
-        let mut options = match random.below(5) {
+        let kind = random.below(10);
+        let mut options = match kind % 5 {
             0 => Options::default(),
             at => Options::default().commit_rows_max([0, 4, 12, 40][at - 1]),
         };
+        if kind >= 5 {
+            options = options.texts(Texts::Compact).packed_bytes_min(0);
+        }
+        let keeping = options.clone();
         let mut bytes_max = None;
         if random.is_one_in(3) {
             let bytes = 16_000 + random.below(256) * 1_000;
@@ -92,6 +101,7 @@ impl Model {
         let steps: Vec<Box<dyn Debug>> = vec![Box::new(options.clone())];
         Model {
             store: Store::new(options),
+            keeping,
             bytes_max,
             removals_max,
             reference: Reference::new(),
@@ -209,7 +219,7 @@ impl Model {
         for ticket in after.tickets() {
             all.put(ticket.clone());
         }
-        let mut anew = Store::new(Options::default());
+        let mut anew = Store::new(self.keeping.clone());
         anew.commit(all).unwrap();
         let snapshot = self.store.snapshot();
         let tombstones = snapshot.segments_count() * TOMBSTONES_BYTES_MAX;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use ticketdex::{Error, durable};
 
-use crate::input::load_store;
+use crate::input::{Keeping, load_store};
 use crate::interrupt::Interrupt;
 use crate::source::shown_copying;
 use crate::{Failure, counted, say};
@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// The copy, a file that is not there
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+
+    #[command(flatten)]
+    keeping: Keeping,
 }
 
 /// Runs the command.
@@ -41,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             arguments.to.display()
         )));
     }
-    let loaded = load_store(&arguments.store)?;
+    let loaded = load_store(&arguments.store, &arguments.keeping)?;
     let interrupt = Interrupt::watch();
     let start = Instant::now();
     let bar = shown_copying(&arguments.to, io::stderr().is_terminal());

@@ -18,7 +18,7 @@ use clap::Args;
 use serde::Serialize;
 use ticketdex::{Action, Answer, AnyField, Error, ErrorKind, Query, Removed, Request, Snapshot};
 
-use crate::input::load_store;
+use crate::input::{Keeping, load_store};
 use crate::lines::Line;
 use crate::{Failure, counted, say, shown};
 
@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// The version up to which all is known, 0 where nothing is
     #[arg(long, value_name = "N")]
     since: u64,
+
+    #[command(flatten)]
+    keeping: Keeping,
 }
 
 /// Runs the command.
@@ -60,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request = arguments.request.to_string_lossy();
     // Before a long load, not after it.
     parse(&request, arguments.since).map_err(|error| Failure::bad("the request", error))?;
-    let loaded = load_store(&arguments.store)?;
+    let loaded = load_store(&arguments.store, &arguments.keeping)?;
     let snapshot = &loaded.tickets;
     let changes = Changes::of(snapshot, arguments.since, &request);
     let changes = changes.map_err(|error| Failure::bad("--since", error))?;

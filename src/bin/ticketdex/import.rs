@@ -24,7 +24,7 @@ use ticketdex::{
 };
 
 use crate::image;
-use crate::input::open_store;
+use crate::input::{Keeping, open_store};
 use crate::interrupt::Interrupt;
 use crate::source::{Bytes, Reading, Source};
 use crate::{Failure, counted, say};
@@ -52,6 +52,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     reading: Reading,
+
+    #[command(flatten)]
+    keeping: Keeping,
 }
 
 /// Runs the command.
@@ -61,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A link to nowhere is there already, and so may be what cannot be looked at.
     let is_new = fs::symlink_metadata(&arguments.store)
         .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let store = open_store(&arguments.store, true)?;
+    let store = open_store(&arguments.store, true, &arguments.keeping)?;
     // Where a read waits for someone to write, a signal that is only noted would wait with it.
     let interrupt = if sources.iter().all(Source::is_lasting) {
         Interrupt::watch()

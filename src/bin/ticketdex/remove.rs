@@ -14,7 +14,7 @@ use std::time::Instant;
 use clap::Args;
 use ticketdex::{Batch, Query};
 
-use crate::input::open_store;
+use crate::input::{Keeping, open_store};
 use crate::{Failure, counted, parse_request, say};
 
 /// The most bytes of an answer that are looked at.
@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// Remove without asking; needed where standard input is no terminal
     #[arg(long)]
     yes: bool,
+
+    #[command(flatten)]
+    keeping: Keeping,
 }
 
 /// Runs the command.
@@ -49,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage(message.to_owned()));
     };
     check(query)?;
-    let mut store = open_store(&arguments.store, false)?;
+    let mut store = open_store(&arguments.store, false, &arguments.keeping)?;
     let snapshot = store.snapshot();
     let answer = snapshot.answer(query);
     let all = counted(snapshot.tickets_count(), "ticket");

@@ -13,8 +13,8 @@ use crate::{Failure, say};
 /// Tells how many tickets there are, what memory they take, and how the fields are filled
 ///
 /// For each field: the tickets that have a value of it, how many in a hundred that is, the different
-/// values, letter case aside, and the memory of the field's column. All custom fields are one
-/// column of memory.
+/// values, letter case aside, and the memory of the field's column, of a packed one with the size of
+/// what is packed in it. All custom fields are one column of memory.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -119,14 +119,23 @@ impl Stats {
             .collect()
     }
 
+    /// Says what a column takes, and how much is packed in it.
+    fn column_memory(&self, field: Field) -> String {
+        let own = bytes(self.memory.column(field));
+        match self.memory.unpacked(field) {
+            0 => own,
+            unpacked => format!("{own} for {}", bytes(unpacked)),
+        }
+    }
+
     fn row(&self, stats: &FieldStats) -> Vec<String> {
-        let memory = stats.field.field().map(|field| self.memory.column(field));
+        let memory = stats.field.field().map(|field| self.column_memory(field));
         vec![
             stats.field.to_string(),
             stats.filled.to_string(),
             share(stats.filled, self.tickets),
             stats.distinct.to_string(),
-            memory.map(bytes).unwrap_or_default(),
+            memory.unwrap_or_default(),
         ]
     }
 }

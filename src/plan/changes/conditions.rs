@@ -234,6 +234,7 @@ pub(in super::super) fn is_empty(field: Field, subject: &Subject<'_>) -> bool {
         (Value::Number(number), FieldKind::Integer) => number.unwrap_or(0) == 0,
         (Value::Number(number), _) => number.is_none(),
         (Value::Text(list), _) if field.is_list() => elements(list).next().is_none(),
-        (Value::Text(text) | Value::Long(text), _) => text.is_empty(),
+        (Value::Text(text), _) => text.is_empty(),
+        (Value::Long(text), _) => text.is_empty(),
     }
 }

@@ -70,10 +70,7 @@ impl<'a> Row<'a> {
     pub(in super::super) fn text(self, slot: Slot) -> Cow<'a, str> {
         match self.value(slot) {
             Value::Text(text) => Cow::Borrowed(text),
-            Value::Long(_) => {
-                let column = self.base.text_column(slot);
-                column.map_or(Cow::Borrowed(""), |column| column.text(self.base_at))
-            }
+            Value::Long(text) => text.into_text(),
             Value::Number(_) => Cow::Borrowed(""),
         }
     }
@@ -154,10 +151,8 @@ impl Differences {
         let slot = Slot::Field(field);
         let is_equal = match (own.value(slot), other.value(slot)) {
             (Value::Number(own), Value::Number(other)) => own == other,
-            // What is encoded is equal where the texts are.
-            (Value::Text(own), Value::Text(other)) | (Value::Long(own), Value::Long(other)) => {
-                own == other
-            }
+            (Value::Text(own), Value::Text(other)) => own == other,
+            (Value::Long(own), Value::Long(other)) => own.is_same(&other),
             // A field is of one kind in every segment.
             _ => false,
         };
