@@ -524,7 +524,7 @@ impl<'a> Record<'a> {
 
     /// Returns a text, an identifier or a flag; empty for a field of another kind.
     ///
-    /// Subject and summary are kept URL-encoded, so these two may be copied.
+    /// Subject and summary may be kept URL-encoded or packed, so these two may be copied.
     pub fn text(&self, field: Field) -> Cow<'a, str> {
         let slot = Slot::Field(field);
         if let Some(column) = self.segment.text_column(slot) {
