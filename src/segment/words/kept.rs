@@ -12,11 +12,14 @@
 //! What is left out costs less to unite than anything kept, or than half a posting
 //! a row.
 
+use std::collections::HashMap;
 #[cfg(feature = "durable")]
 use std::io;
 
+use super::Words;
+use super::bits::{count_bits, for_each_bit, set_bit, stride, unite_blocks};
 use super::grams::GRAM_BYTES;
-use super::{Words, count_bits, for_each_bit, set_bit, stride, unite_blocks};
+use super::lexicon::Lexicon;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
@@ -39,13 +42,6 @@ pub(super) struct Kept {
     blocks: Vec<u64>,
 }
 
-/// A short term, and what its union would cost in postings.
-struct Expensive {
-    cost: u64,
-    term: Box<[u8]>,
-    grams: std::ops::Range<usize>,
-}
-
 impl Kept {
     /// Chooses the most expensive terms of finished words, and unites their rows.
     ///
@@ -55,18 +51,14 @@ impl Kept {
         if rows_count < ROWS_MIN {
             return Kept::default();
         }
-        let chosen = choose(words);
-        let masks = mark_words(words, &chosen);
-        let mut blocks = transpose(&collect_rows(words, &masks), chosen.len());
-        let [dense, ..] = words.kinds();
-        for word in dense {
-            for_each_term(masks[word as usize], |rank| {
-                unite_blocks(bitmap_mut(&mut blocks, rank, rows_count), words.dense(word));
-            });
+        let terms = choose(words);
+        let mut blocks = transpose(&collect_rows(words, &terms), terms.len());
+        for (rank, term) in terms.iter().enumerate() {
+            unite_others(words, term, bitmap_mut(&mut blocks, rank, rows_count));
         }
         let rows_counts = blocks.chunks(stride(rows_count)).map(count_bits).collect();
         Kept {
-            terms: chosen.into_iter().map(|term| term.term).collect(),
+            terms,
             rows_counts,
             blocks,
         }
@@ -101,56 +93,90 @@ impl Kept {
 }
 
 /// Returns the most expensive short terms, the most expensive first.
-fn choose(words: &Words) -> Vec<Expensive> {
-    let mut costs: Vec<u64> = Vec::new();
-    for gram in words.grams.starting_with(b"") {
-        let mut cost = 0;
-        words
-            .grams
-            .for_each_word(gram, |word| cost += words.word_cost(word));
-        costs.push(cost);
-    }
-    let mut chosen = Vec::new();
-    words.grams.for_each_run(|term, grams| {
-        let cost = costs[grams.clone()].iter().sum();
-        if cost > u64::from(words.rows_count / 2) {
-            let term = term.into();
-            chosen.push(Expensive { cost, term, grams });
-        }
-    });
-    chosen.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| a.term.cmp(&b.term)));
+fn choose(words: &Words) -> Vec<Box<[u8]>> {
+    let mut costs: HashMap<Box<[u8]>, u64> = HashMap::new();
+    add_costs(&words.whole, |word| words.whole.cost(word), &mut costs);
+    add_costs(&words.pieces, |piece| words.piece_cost(piece), &mut costs);
+    let cost_min = u64::from(words.rows_count / 2);
+    let expensive = costs.into_iter().filter(|(_, cost)| *cost > cost_min);
+    let mut chosen: Vec<(Box<[u8]>, u64)> = expensive.collect();
+    chosen.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     chosen.truncate(KEPT_MAX);
-    chosen
+    chosen.into_iter().map(|(term, _)| term).collect()
 }
 
-/// Returns, for each word, which of the terms it holds.
-fn mark_words(words: &Words, chosen: &[Expensive]) -> Vec<Mask> {
-    let mut masks = vec![0; words.words_count() as usize];
-    for (rank, term) in chosen.iter().enumerate() {
-        for gram in term.grams.clone() {
-            words
-                .grams
-                .for_each_word(gram, |word| masks[word as usize] |= 1 << rank);
+/// Adds what uniting the ids of each short term costs in a lexicon.
+fn add_costs(lexicon: &Lexicon, cost_of: impl Fn(u32) -> u64, costs: &mut HashMap<Box<[u8]>, u64>) {
+    let mut of_grams: Vec<u64> = Vec::new();
+    for gram in lexicon.grams.starting_with(b"") {
+        let mut cost = 0;
+        let add = |number| cost += cost_of(number);
+        lexicon.grams.for_each_word(gram, add);
+        of_grams.push(cost);
+    }
+    lexicon.grams.for_each_run(|term, grams| {
+        let cost: u64 = of_grams[grams].iter().sum();
+        if cost > 0 {
+            *costs.entry(term.into()).or_default() += cost;
         }
+    });
+}
+
+/// Returns, for each text of a lexicon, which of the terms it holds.
+fn mark_texts(lexicon: &Lexicon, terms: &[Box<[u8]>]) -> Vec<Mask> {
+    let mut masks = vec![0; lexicon.count() as usize];
+    for (rank, term) in terms.iter().enumerate() {
+        let mark = |number: u32| masks[number as usize] |= 1 << rank;
+        lexicon.find(term).for_each_in(0..lexicon.count(), mark);
     }
     masks
 }
 
 /// Returns, for each row, the terms of its words but the frequent ones.
-fn collect_rows(words: &Words, masks: &[Mask]) -> Vec<Mask> {
+fn collect_rows(words: &Words, terms: &[Box<[u8]>]) -> Vec<Mask> {
     let mut rows: Vec<Mask> = vec![0; words.rows_count as usize];
-    let [_, several, single] = words.kinds();
-    for (list, word) in several.enumerate() {
+    let whole = &words.whole;
+    let [dense, several, single] = whole.kinds();
+    let masks = mark_texts(whole, terms);
+    for word in several.start..single.end {
         let mask = masks[word as usize];
         if mask != 0 {
-            let visit = |row: u32| rows[row as usize] |= mask;
-            words.postings.several.for_each(list, visit);
+            whole.for_each_id(word, |row| rows[row as usize] |= mask);
         }
     }
-    for (&row, word) in words.postings.single.iter().zip(single) {
-        rows[row as usize] |= masks[word as usize];
+    debug_assert_eq!(dense.end, several.start);
+    let (pieces, places) = (&words.pieces, &words.places);
+    let masks = mark_texts(pieces, terms);
+    for piece in 0..pieces.count() {
+        let mask = masks[piece as usize];
+        if mask != 0 && places.frequent(piece, stride(words.rows_count)).is_none() {
+            pieces.for_each_id(piece, |place| rows[places.row(place) as usize] |= mask);
+        }
     }
     rows
+}
+
+/// Adds the rows of the frequent words and pieces that hold a term, and those where it is cut.
+fn unite_others(words: &Words, term: &[u8], blocks: &mut [u64]) {
+    let [dense, ..] = words.whole.kinds();
+    let held_by = words.whole.find(term);
+    held_by.for_each_in(dense, |word| {
+        unite_blocks(blocks, words.whole.dense(word));
+    });
+    let stride = stride(words.rows_count);
+    let held_by = words.pieces.find(term);
+    held_by.for_each_in(0..words.pieces.count(), |piece| {
+        if let Some(others) = words.places.frequent(piece, stride) {
+            unite_blocks(blocks, others);
+        }
+    });
+    // A run that a term can be is text.
+    let term = std::str::from_utf8(term).unwrap_or_default();
+    for chain in words.find_inside(term).chains {
+        chain.for_each_row(&words.pieces, &words.places, None, |row| {
+            set_bit(blocks, row);
+        });
+    }
 }
 
 /// Turns a mask of terms for each row into a bitmap of rows for each term.
