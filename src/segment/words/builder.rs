@@ -15,12 +15,12 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::super::spread;
 use super::super::text_order::{HEAD_BYTES, head_at, sort_heads};
-use super::Words;
 use super::bits::set_bit;
 use super::cut::Rule;
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::{Cursor, Gauge, Lists, Offsets};
-use super::places::{PLACES_MAX, Places, blocks_of, first_of};
+use super::places::{PLACES_MAX, blocks_of, first_of};
+use super::{CutWords, Words};
 use crate::model::value::fold_into;
 
 /// How many texts met lately are at hand.
@@ -36,32 +36,13 @@ const NUMBER_MAX: u32 = (1 << 31) - 1;
 const GAP: u32 = 0;
 
 /// The words of rows being inserted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct WordsBuilder {
     whole: Collector,
-    /// The pieces of words that are cut.
-    pieces: Collector,
-    /// How many places the pieces of each row take.
-    places_counts: Vec<u32>,
-    /// The place of the next piece while rows stay in this order.
-    next_place: u32,
+    /// The pieces of words that are cut, by [`Rule`].
+    cut: [PieceCollector; Rule::ALL.len()],
     /// The row being read, folded; kept for its room.
     folded: String,
-}
-
-impl Default for WordsBuilder {
-    fn default() -> WordsBuilder {
-        let mut pieces = Collector::default();
-        pieces.entries.push(Entry::default());
-        debug_assert!(pieces.entries.len() == GAP as usize + 1);
-        WordsBuilder {
-            whole: Collector::default(),
-            pieces,
-            places_counts: Vec::new(),
-            next_place: 0,
-            folded: String::new(),
-        }
-    }
 }
 
 impl WordsBuilder {
@@ -74,7 +55,6 @@ impl WordsBuilder {
     ///
     /// Cost: O(text), one table look-up a word or piece.
     pub(crate) fn insert_row(&mut self, text: &mut str) {
-        let start = self.next_place;
         if text.is_ascii() {
             text.make_ascii_lowercase();
             // The same split as below, without decoding chars.
@@ -96,14 +76,12 @@ impl WordsBuilder {
             self.folded = folded;
         }
         self.whole.end_row();
-        self.pieces.end_row();
-        self.places_counts.push(self.next_place - start);
-        self.next_place = first_of(blocks_of(self.next_place));
+        self.cut.iter_mut().for_each(PieceCollector::end_row);
     }
 
     /// Returns how many rows have ended.
     pub(crate) fn rows_count(&self) -> u32 {
-        self.places_counts.len() as u32
+        self.whole.row_ends.count() as u32
     }
 
     /// Takes the word that is the first `length` bytes of a text, if any.
@@ -114,21 +92,15 @@ impl WordsBuilder {
         if length == 0 {
             return;
         }
-        let word = &text[..length];
-        // A place a byte and one after it, at most.
-        let has_room = ((PLACES_MAX - self.next_place) as usize) > length + 1;
-        let Some(rule) = Rule::of(word).filter(|_| has_room) else {
+        let rule = Rule::of(&text[..length]);
+        if let Some(rule) = rule
+            && self.cut[rule as usize].has_room(length)
+        {
+            self.cut[rule as usize].insert_word(rule, text, length);
+        } else {
             let row = self.rows_count();
             self.whole.insert(row, text.as_bytes(), length);
-            return;
-        };
-        rule.for_each_piece(word, |piece| {
-            let bytes = &text.as_bytes()[piece.start..];
-            self.pieces.insert(self.next_place, bytes, piece.len());
-            self.next_place += 1;
-        });
-        push_number(GAP, &mut self.pieces.log);
-        self.next_place += 1;
+        }
     }
 
     /// Makes the index: row i of it is the inserted row `order[i]`, or i without an order.
@@ -139,6 +111,62 @@ impl WordsBuilder {
     /// Cost: O(w log w + postings + bytes of the words) for w words.
     pub(crate) fn seal(self, order: Option<&[u32]>) -> Words {
         let rows_count = order.map_or(self.rows_count(), |order| order.len() as u32);
+        let whole = self.whole.seal(Ids::Rows(rows_count), order, None);
+        let cut = self.cut.map(|pieces| pieces.seal(rows_count, order));
+        Words::finish(rows_count, whole, cut)
+    }
+}
+
+/// The pieces of the words that a rule cuts, and their places.
+#[derive(Debug)]
+struct PieceCollector {
+    pieces: Collector,
+    /// How many places the pieces of each row take.
+    places_counts: Vec<u32>,
+    /// The first place of the row, and the place of the next piece, while rows stay in this order.
+    row_start: u32,
+    next_place: u32,
+}
+
+impl Default for PieceCollector {
+    fn default() -> PieceCollector {
+        let mut pieces = Collector::default();
+        // That of the gaps: no text has its number.
+        pieces.entries.push(Entry::default());
+        PieceCollector {
+            pieces,
+            places_counts: Vec::new(),
+            row_start: 0,
+            next_place: 0,
+        }
+    }
+}
+
+impl PieceCollector {
+    /// Returns whether there are places for a word: one a byte and one after it, at most.
+    fn has_room(&self, length: usize) -> bool {
+        (PLACES_MAX - self.next_place) as usize > length + 1
+    }
+
+    #[inline]
+    fn insert_word(&mut self, rule: Rule, text: &str, length: usize) {
+        rule.for_each_piece(&text[..length], |piece| {
+            let bytes = &text.as_bytes()[piece.start..];
+            self.pieces.insert(self.next_place, bytes, piece.len());
+            self.next_place += 1;
+        });
+        push_number(GAP, &mut self.pieces.log);
+        self.next_place += 1;
+    }
+
+    fn end_row(&mut self) {
+        self.pieces.end_row();
+        self.places_counts.push(self.next_place - self.row_start);
+        self.next_place = first_of(blocks_of(self.next_place));
+        self.row_start = self.next_place;
+    }
+
+    fn seal(self, rows_count: u32, order: Option<&[u32]>) -> CutWords {
         let mut block_rows = Vec::new();
         let mut starts = Vec::with_capacity(rows_count as usize);
         for row in 0..rows_count {
@@ -148,10 +176,8 @@ impl WordsBuilder {
             block_rows.extend((0..blocks_count).map(|_| row));
         }
         block_rows.shrink_to_fit();
-        let whole = self.whole.seal(Ids::Rows(rows_count), order, None);
         let pieces = self.pieces.seal(Ids::Places, order, Some(&starts));
-        let places = Places::new(block_rows, &pieces, rows_count);
-        Words::finish(rows_count, whole, pieces, places)
+        CutWords::new(pieces, block_rows, rows_count)
     }
 }
 

@@ -7,6 +7,7 @@
 //! digit is, may be more expensive to read than the texts of the few rows that are left by then:
 //! these are read instead.
 
+use super::cut;
 use super::lexicon::{LIST_COST, Lexicon};
 use super::places::Places;
 
@@ -67,30 +68,23 @@ impl Part {
 }
 
 impl Chain {
-    /// Looks up the parts of a term, at least two; none if no piece is what one of them has to be.
-    pub(super) fn find(lexicon: &Lexicon, term: &[&str]) -> Option<Chain> {
-        let (first, others) = term.split_first()?;
-        let (last, inner) = others.split_last()?;
+    /// Looks up the parts of a term; none if no piece is what one of them has to be.
+    pub(super) fn find(lexicon: &Lexicon, term: &[cut::Part<'_>]) -> Option<Chain> {
         let mut parts = Vec::with_capacity(term.len());
-        // The end of a piece is the most expensive to look up, so it comes last.
-        for (index, part) in inner.iter().enumerate() {
-            parts.push((index + 1, lexicon.equal_to(part.as_bytes())));
-            if parts.last().is_some_and(|(_, pieces)| pieces.is_empty()) {
+        // The end of a piece is the most expensive to look up, and the first if it is there.
+        for (offset, part) in term.iter().enumerate().rev() {
+            let pieces = match part {
+                cut::Part::Whole(text) => lexicon.equal_to(text.as_bytes()),
+                cut::Part::Start(text) => lexicon.starting_with(text.as_bytes()),
+                cut::Part::End(text) => lexicon.ending_with(text.as_bytes()),
+            };
+            if pieces.is_empty() {
                 return None;
             }
+            parts.push(Part::new(offset, pieces, lexicon));
         }
-        parts.push((others.len(), lexicon.starting_with(last.as_bytes())));
-        if parts.last().is_some_and(|(_, pieces)| pieces.is_empty()) {
-            return None;
-        }
-        parts.push((0, lexicon.ending_with(first.as_bytes())));
-        let parts = parts.into_iter();
-        let mut parts: Vec<Part> = parts
-            .map(|(offset, pieces)| Part::new(offset, pieces, lexicon))
-            .collect();
         parts.sort_by_key(Part::cost);
-        let is_found = parts.iter().all(|part| part.places_count > 0);
-        is_found.then_some(Chain { parts })
+        Some(Chain { parts })
     }
 
     /// Returns at how many places the term is at most.
@@ -133,6 +127,9 @@ impl Chain {
         }
         let mut asks = None;
         for part in others {
+            if starts.is_empty() {
+                return;
+            }
             asks = holds.filter(|_| part.cost() > starts.len() as u64 * CHECK_COST);
             if asks.is_some() {
                 break;

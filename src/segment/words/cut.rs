@@ -1,18 +1,19 @@
 //! Where long words are cut into pieces.
 //!
 //! The words of prose are few and come again; logs, keys, and scripts without blanks have words
-//! without end that hardly ever do. Their pieces come again. A cut depends on the two characters
-//! about it alone, so wherever a term occurs in a word, the word is cut inside of it at just the
-//! places where the term itself is: its first piece ends a piece of the word, its last starts one,
-//! and those between are whole pieces.
+//! without end that hardly ever do. Their pieces come again.
 //!
-//! Two rules tell where to cut, since what is best cut in one kind of word spoils the other. The
+//! Two rules tell how to cut, since what is best for one kind of word spoils the other. The
 //! [`Coarse`](Rule::Coarse) one leaves together what prose, names and paths are made of, and cuts
 //! where those rarely go on: before digits, between some of the digits, within pairs of letters
-//! that hardly a language has, and at some pairs of characters of scripts without blanks. The
-//! [`Fine`](Rule::Fine) one is for keys, digests and encoded bytes: any two of their characters
-//! are followed by any third, so only pieces of a few characters come again. Which rule cuts a
-//! word, if any, is told by the whole word; a term is sought as each would cut it.
+//! that hardly a language has, and at some pairs of characters of scripts without blanks. So
+//! wherever a term occurs in such a word, the word is cut inside of it at just the places where
+//! the term itself is. The [`Fine`](Rule::Fine) one is for keys, digests and encoded bytes: any two
+//! of their characters are followed by any third, so only the shortest pieces come again. Each
+//! is three bytes and starts two after the one before; a term may start at either.
+//!
+//! Which rule cuts a word, if any, is told by the whole word; a term is sought as it would be in
+//! a word that each cuts.
 
 use std::ops::Range;
 
@@ -29,14 +30,16 @@ const RANDOM_BYTES_MIN: usize = 8;
 const ODD_QUARTERS_OF_LONG: usize = 2;
 const ODD_QUARTERS: usize = 3;
 
-/// The share of the pairs that are cut, in thousandths: of digits or a letter and a digit; of
-/// characters in scripts without blanks; of others beyond ASCII; by the fine rule of hexadecimal
-/// digits, of which few make a piece that comes again, and of other letters and digits.
+/// The share of the pairs that the coarse rule cuts, in thousandths: of digits, or a letter and a
+/// digit; of characters in scripts without blanks; of others beyond ASCII.
 const CUT_DIGITS: u64 = 333;
 const CUT_WITHOUT_BLANKS: u64 = 333;
 const CUT_OTHERS: u64 = 250;
-const CUT_FINE_HEX: u64 = 300;
-const CUT_FINE: u64 = 480;
+
+/// The bytes of a piece that the fine rule cuts, and from one's start to the next: any two bytes
+/// of a word are in one piece.
+const FINE_BYTES: usize = 3;
+const FINE_STEP: usize = 2;
 
 /// For each letter those that hardly follow it within a word.
 const UNLIKELY: [&[u8]; 26] = [
@@ -111,58 +114,136 @@ impl Rule {
         (is_long || odd >= pairs_count * ODD_QUARTERS).then_some(Rule::Fine)
     }
 
-    /// Returns whether the rule cuts between two characters.
+    /// Visits the pieces of a folded word that the rule cuts, in their order.
     #[inline]
-    fn cuts(self, a: char, b: char) -> bool {
-        if !(a.is_ascii() && b.is_ascii()) {
-            let share = if is_without_blanks(a) || is_without_blanks(b) {
-                CUT_WITHOUT_BLANKS
-            } else {
-                CUT_OTHERS
-            };
-            return is_within(a, b, share);
-        }
-        if !a.is_ascii_alphanumeric() {
-            return b.is_ascii_digit();
-        }
-        if !b.is_ascii_alphanumeric() {
-            return false;
-        }
+    pub(super) fn for_each_piece(self, word: &str, visit: impl FnMut(Range<usize>)) {
         match self {
-            Rule::Fine if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
-                is_within(a, b, CUT_FINE_HEX)
-            }
-            Rule::Fine => is_within(a, b, CUT_FINE),
-            Rule::Coarse if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
-                is_unlikely(a as u8, b as u8)
-            }
-            Rule::Coarse => is_within(a, b, CUT_DIGITS),
+            Rule::Coarse => for_each_coarse(word, visit),
+            Rule::Fine => for_each_fine(word, visit),
         }
     }
 
-    /// Visits the pieces of a folded word, or of a term, in their order.
-    #[inline]
-    pub(super) fn for_each_piece(self, word: &str, mut visit: impl FnMut(Range<usize>)) {
-        let mut start = 0;
-        let mut before = None;
-        for (at, char) in word.char_indices() {
-            if before.is_some_and(|before| self.cuts(before, char)) {
-                visit(start..at);
-                start = at;
-            }
-            before = Some(char);
-        }
-        if start < word.len() {
-            visit(start..word.len());
+    /// Returns whether a term may be inside a piece.
+    pub(super) fn is_inside(self, term: &str) -> bool {
+        match self {
+            Rule::Coarse => coarse_pieces(term).len() == 1,
+            Rule::Fine => term.len() <= FINE_BYTES && term.is_ascii(),
         }
     }
 
-    /// Returns the pieces of a term.
-    pub(super) fn pieces(self, term: &str) -> Vec<&str> {
-        let mut pieces = Vec::new();
-        self.for_each_piece(term, |piece| pieces.push(&term[piece]));
-        pieces
+    /// Returns the parts that a term may have in pieces that follow each other, two at least: once
+    /// for each way that it may be cut.
+    pub(super) fn chains(self, term: &str) -> Vec<Vec<Part<'_>>> {
+        let chains = match self {
+            Rule::Coarse => vec![coarse_parts(term)],
+            Rule::Fine if term.is_ascii() => vec![fine_parts(term, 0), fine_parts(term, 1)],
+            Rule::Fine => Vec::new(),
+        };
+        let are_several = |chain: &Vec<Part<'_>>| chain.len() > 1;
+        chains.into_iter().filter(are_several).collect()
     }
+}
+
+/// A part of a term, and what it is of the piece that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    Whole(&'a str),
+    Start(&'a str),
+    End(&'a str),
+}
+
+/// Visits the pieces of a word, or of a term, as the coarse rule cuts it.
+#[inline]
+fn for_each_coarse(word: &str, mut visit: impl FnMut(Range<usize>)) {
+    let mut start = 0;
+    let mut before = None;
+    for (at, char) in word.char_indices() {
+        if before.is_some_and(|before| is_cut(before, char)) {
+            visit(start..at);
+            start = at;
+        }
+        before = Some(char);
+    }
+    if start < word.len() {
+        visit(start..word.len());
+    }
+}
+
+fn coarse_pieces(term: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    for_each_coarse(term, |piece| pieces.push(&term[piece]));
+    pieces
+}
+
+fn coarse_parts(term: &str) -> Vec<Part<'_>> {
+    let pieces = coarse_pieces(term);
+    let last = pieces.len().saturating_sub(1);
+    let part = |(index, piece)| match index {
+        0 => Part::End(piece),
+        _ if index == last => Part::Start(piece),
+        _ => Part::Whole(piece),
+    };
+    pieces.into_iter().enumerate().map(part).collect()
+}
+
+/// Visits the pieces of a word of ASCII as the fine rule cuts it.
+#[inline]
+fn for_each_fine(word: &str, mut visit: impl FnMut(Range<usize>)) {
+    let mut start = 0;
+    loop {
+        let end = (start + FINE_BYTES).min(word.len());
+        if start < end {
+            visit(start..end);
+        }
+        if end == word.len() {
+            return;
+        }
+        start += FINE_STEP;
+    }
+}
+
+/// Returns the parts of a term of ASCII that starts with a piece, or `before` bytes after it does.
+fn fine_parts(term: &str, before: usize) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    if before > 0 {
+        let end = FINE_BYTES - before;
+        if term.len() <= end {
+            return parts;
+        }
+        parts.push(Part::End(&term[..end]));
+        start = FINE_STEP - before;
+    }
+    for_each_fine(&term[start..], |piece| {
+        let text = &term[start..][piece];
+        let is_whole = text.len() == FINE_BYTES;
+        parts.push(if is_whole {
+            Part::Whole(text)
+        } else {
+            Part::Start(text)
+        });
+    });
+    parts
+}
+
+/// Returns whether the coarse rule cuts between two characters.
+#[inline]
+fn is_cut(a: char, b: char) -> bool {
+    if !(a.is_ascii() && b.is_ascii()) {
+        let share = if is_without_blanks(a) || is_without_blanks(b) {
+            CUT_WITHOUT_BLANKS
+        } else {
+            CUT_OTHERS
+        };
+        return is_within(a, b, share);
+    }
+    if !a.is_ascii_alphanumeric() {
+        return b.is_ascii_digit();
+    }
+    if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() {
+        return is_unlikely(a as u8, b as u8);
+    }
+    b.is_ascii_alphanumeric() && is_within(a, b, CUT_DIGITS)
 }
 
 /// Returns whether two ASCII characters next to each other are a mark of random text: a digit and
@@ -223,33 +304,67 @@ mod tests {
         "aaaaaaaaaa.aaaaaaaaaa1111111111aaaaaaaaaae\u{301}e\u{301}ßßßßß",
     ];
 
+    /// Returns whether parts are found in pieces from one on.
+    fn fits(parts: &[Part<'_>], pieces: &[&str]) -> bool {
+        let fits = |(part, piece): (&Part<'_>, &&str)| match part {
+            Part::Whole(text) => piece == text,
+            Part::Start(text) => piece.starts_with(text),
+            Part::End(text) => piece.ends_with(text),
+        };
+        parts.len() <= pieces.len() && parts.iter().zip(pieces).all(fits)
+    }
+
+    /// Every part of a word is found as a term, and nothing else is.
     #[test]
-    fn a_term_is_cut_where_the_word_about_it_is() {
+    fn a_term_is_in_a_word_where_its_parts_are_in_the_pieces() {
         for (rule, word) in Rule::ALL
             .into_iter()
             .flat_map(|rule| WORDS.map(|it| (rule, it)))
         {
-            let mut cuts = vec![0];
-            rule.for_each_piece(word, |piece| {
-                assert_eq!(cuts.last(), Some(&piece.start));
-                cuts.push(piece.end);
-            });
-            assert_eq!(cuts.last(), Some(&word.len()));
-            assert!(cuts.is_sorted_by(|a, b| a < b));
+            if rule == Rule::Fine && !word.is_ascii() {
+                continue;
+            }
+            let mut pieces = Vec::new();
+            rule.for_each_piece(word, |piece| pieces.push(&word[piece]));
             let ends: Vec<usize> = (0..=word.len())
                 .filter(|&at| word.is_char_boundary(at))
                 .collect();
             for (index, &start) in ends.iter().enumerate() {
                 for &end in &ends[index + 1..] {
-                    let mut inside = Vec::new();
-                    rule.for_each_piece(&word[start..end], |piece| inside.push(start + piece.end));
-                    let of_word = cuts.iter().filter(|&&cut| start < cut && cut < end);
-                    let expected: Vec<usize> = of_word.copied().chain([end]).collect();
-                    assert_eq!(inside, expected, "{:?} of {word:?}", &word[start..end]);
+                    let own = word[start..end].to_owned();
+                    // The term with its last character twice is hardly in the word.
+                    let other: String = own.chars().chain(own.chars().last()).collect();
+                    for term in [own, other] {
+                        let is_inside = rule.is_inside(&term);
+                        let is_found = is_inside && pieces.iter().any(|it| it.contains(&term))
+                            || rule.chains(&term).iter().any(|parts| {
+                                (0..pieces.len()).any(|from| fits(parts, &pieces[from..]))
+                            });
+                        assert_eq!(
+                            is_found,
+                            word.contains(&term),
+                            "{rule:?}: {term:?} in {word:?}"
+                        );
+                    }
                 }
             }
         }
-        assert!(Rule::Fine.pieces("").is_empty());
+    }
+
+    #[test]
+    fn the_fine_rule_cuts_a_term_in_two_ways() {
+        let chains = Rule::Fine.chains("abcdef");
+        let even = vec![Part::Whole("abc"), Part::Whole("cde"), Part::Start("ef")];
+        let odd = vec![Part::End("ab"), Part::Whole("bcd"), Part::Whole("def")];
+        assert_eq!(chains, [even, odd]);
+        assert_eq!(
+            Rule::Fine.chains("abc"),
+            [[Part::End("ab"), Part::Start("bc")]]
+        );
+        for short in ["", "a", "ab"] {
+            assert!(Rule::Fine.chains(short).is_empty(), "{short:?}");
+        }
+        assert!(Rule::Fine.chains("größer").is_empty() && !Rule::Fine.is_inside("é"));
     }
 
     #[test]
@@ -280,21 +395,16 @@ mod tests {
             "https://api.example.com/",
             "com.example.invoicemapper.read(",
         ] {
-            assert_eq!(Rule::Coarse.pieces(whole), [whole]);
+            assert_eq!(coarse_pieces(whole), [whole]);
         }
     }
 
-    /// What a rule cuts is neither chopped to characters nor left in pieces too long to come again.
+    /// Text without blanks is neither chopped to characters nor left too long to come again.
     #[test]
     fn pieces_are_a_few_characters_long() {
-        for (rule, word, fewest, most) in [
-            (Rule::Fine, WORDS[2], 2, 4),
-            (Rule::Fine, WORDS[3], 2, 5),
-            (Rule::Coarse, WORDS[4], 2, 5),
-            (Rule::Coarse, WORDS[6], 2, 5),
-        ] {
-            let mean = word.chars().count() / rule.pieces(word).len();
-            assert!((fewest..=most).contains(&mean), "{mean} in {word:?}");
+        for word in [WORDS[4], WORDS[6]] {
+            let mean = word.chars().count() / coarse_pieces(word).len();
+            assert!((2..=5).contains(&mean), "{mean} in {word:?}");
         }
     }
 }

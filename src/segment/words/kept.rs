@@ -18,6 +18,7 @@ use std::io;
 
 use super::Words;
 use super::bits::{count_bits, for_each_bit, set_bit, stride, unite_blocks};
+use super::cut::Rule;
 use super::grams::GRAM_BYTES;
 use super::lexicon::Lexicon;
 #[cfg(feature = "durable")]
@@ -96,7 +97,9 @@ impl Kept {
 fn choose(words: &Words) -> Vec<Box<[u8]>> {
     let mut costs: HashMap<Box<[u8]>, u64> = HashMap::new();
     add_costs(&words.whole, |word| words.whole.cost(word), &mut costs);
-    add_costs(&words.pieces, |piece| words.piece_cost(piece), &mut costs);
+    for cut in &words.cut {
+        add_costs(&cut.pieces, |piece| cut.piece_cost(piece), &mut costs);
+    }
     let cost_min = u64::from(words.rows_count / 2);
     let expensive = costs.into_iter().filter(|(_, cost)| *cost > cost_min);
     let mut chosen: Vec<(Box<[u8]>, u64)> = expensive.collect();
@@ -145,12 +148,12 @@ fn collect_rows(words: &Words, terms: &[Box<[u8]>]) -> Vec<Mask> {
         }
     }
     debug_assert_eq!(dense.end, several.start);
-    let (pieces, places) = (&words.pieces, &words.places);
-    let masks = mark_texts(pieces, terms);
-    for piece in 0..pieces.count() {
-        let mask = masks[piece as usize];
-        if mask != 0 && places.frequent(piece, stride(words.rows_count)).is_none() {
-            pieces.for_each_id(piece, |place| rows[places.row(place) as usize] |= mask);
+    for cut in &words.cut {
+        let masks = mark_texts(&cut.pieces, terms);
+        for (piece, &mask) in (0..).zip(&masks) {
+            if mask != 0 && cut.frequent(piece).is_none() {
+                cut.for_each_row_of(piece, |row| rows[row as usize] |= mask);
+            }
         }
     }
     rows
@@ -163,19 +166,19 @@ fn unite_others(words: &Words, term: &[u8], blocks: &mut [u64]) {
     held_by.for_each_in(dense, |word| {
         unite_blocks(blocks, words.whole.dense(word));
     });
-    let stride = stride(words.rows_count);
-    let held_by = words.pieces.find(term);
-    held_by.for_each_in(0..words.pieces.count(), |piece| {
-        if let Some(others) = words.places.frequent(piece, stride) {
-            unite_blocks(blocks, others);
-        }
-    });
     // A run that a term can be is text.
     let term = std::str::from_utf8(term).unwrap_or_default();
-    for chain in words.find_inside(term).chains {
-        chain.for_each_row(&words.pieces, &words.places, None, |row| {
-            set_bit(blocks, row);
+    for (rule, cut) in Rule::ALL.into_iter().zip(&words.cut) {
+        let held = cut.find(rule, term);
+        held.pieces.for_each_in(0..cut.pieces.count(), |piece| {
+            if let Some(others) = cut.frequent(piece) {
+                unite_blocks(blocks, others);
+            }
         });
+        for chain in &held.chains {
+            let add = |row| set_bit(blocks, row);
+            chain.for_each_row(&cut.pieces, &cut.places, None, add);
+        }
     }
 }
 

@@ -15,12 +15,13 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::ops::Range;
 
-use super::Words;
 use super::bits::set_bit;
 use super::builder::head_of;
+use super::cut::Rule;
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::Offsets;
-use super::places::{Places, first_of, split};
+use super::places::{first_of, split};
+use super::{CutWords, Words};
 
 /// The move of a row that is not taken over.
 pub(crate) const MOVE_DROPPED: u32 = u32::MAX;
@@ -43,48 +44,57 @@ impl Words {
             moves: Moves::Rows(input.moves),
         });
         let whole = merge(&sources.collect::<Vec<_>>(), Ids::Rows(rows_count));
-        let (block_rows, moves) = move_blocks(inputs, rows_count);
-        let sources = inputs.iter().zip(&moves).map(|(input, moves)| Source {
-            lexicon: &input.words.pieces,
-            moves: Moves::Blocks(moves),
-        });
-        let pieces = merge(&sources.collect::<Vec<_>>(), Ids::Places);
-        let places = Places::new(block_rows, &pieces, rows_count);
-        Words::finish(rows_count, whole, pieces, places)
+        let cut = Rule::ALL.map(|rule| merge_cut(inputs, rule, rows_count));
+        Words::finish(rows_count, whole, cut)
     }
 }
 
+/// Merges the words that a rule cuts.
+fn merge_cut(inputs: &[MergeInput<'_>], rule: Rule, rows_count: u32) -> CutWords {
+    let (block_rows, moves) = move_blocks(inputs, rule, rows_count);
+    let sources = inputs.iter().zip(&moves).map(|(input, moves)| Source {
+        lexicon: &input.words.cut[rule as usize].pieces,
+        moves: Moves::Blocks(moves),
+    });
+    let pieces = merge(&sources.collect::<Vec<_>>(), Ids::Places);
+    CutWords::new(pieces, block_rows, rows_count)
+}
+
 /// Returns the row of each block of places of the result, and where each input's blocks go.
-fn move_blocks(inputs: &[MergeInput<'_>], rows_count: u32) -> (Vec<u32>, Vec<Vec<u32>>) {
-    let mut ends = vec![0; rows_count as usize];
+fn move_blocks(
+    inputs: &[MergeInput<'_>],
+    rule: Rule,
+    rows_count: u32,
+) -> (Vec<u32>, Vec<Vec<u32>>) {
+    let mut nexts = vec![0; rows_count as usize];
     for input in inputs {
-        for &row in input.words.places.block_rows() {
+        for &row in input.words.cut[rule as usize].places.block_rows() {
             let to = input.moves[row as usize];
             if to != MOVE_DROPPED {
-                ends[to as usize] += 1;
+                nexts[to as usize] += 1;
             }
         }
     }
     let mut block_rows = Vec::new();
-    for (row, end) in (0..).zip(&mut ends) {
-        block_rows.extend((0..*end).map(|_| row));
-        // Where the row's blocks start; each that moves leaves its place to the next.
-        *end = block_rows.len() as u32 - *end;
+    for (row, next) in (0..).zip(&mut nexts) {
+        let start = block_rows.len() as u32;
+        block_rows.extend((0..*next).map(|_| row));
+        *next = start;
     }
     block_rows.shrink_to_fit();
-    let move_of = |input: &MergeInput<'_>, row: u32, next: &mut [u32]| {
-        let to = input.moves[row as usize];
-        if to == MOVE_DROPPED {
-            return MOVE_DROPPED;
+    let mut move_of = |to: u32| {
+        if to != MOVE_DROPPED {
+            nexts[to as usize] += 1;
+            return nexts[to as usize] - 1;
         }
-        next[to as usize] += 1;
-        next[to as usize] - 1
+        to
     };
-    let moves = inputs.iter().map(|input| {
-        let rows = input.words.places.block_rows().iter();
-        rows.map(|&row| move_of(input, row, &mut ends)).collect()
-    });
-    let moves = moves.collect();
+    let mut moves = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let rows = input.words.cut[rule as usize].places.block_rows().iter();
+        let to = rows.map(|&row| move_of(input.moves[row as usize]));
+        moves.push(to.collect());
+    }
     (block_rows, moves)
 }
 
@@ -178,10 +188,9 @@ impl<'a> Head<'a> {
     }
 
     /// Appends the text's ids, moved.
-    fn add_ids(&self, moved: &mut Vec<u32>) {
-        let moves = self.source.moves;
-        let lexicon = self.source.lexicon;
-        lexicon.for_each_id(self.left.start, |id| moved.extend(moves.of(id)));
+    fn add_ids(&self, ids: &mut Vec<u32>) {
+        let Source { lexicon, moves } = self.source;
+        lexicon.for_each_id(self.left.start, |id| ids.extend(moves.of(id)));
     }
 }
 

@@ -7,18 +7,19 @@
 //! [`Words::rows`] unites the rows.
 //!
 //! Words that hardly ever come again would make the index larger than the texts: those of
-//! logs, and of scripts without blanks. They are cut into pieces that do come again, and
-//! all pieces of a segment are numbered through. A term is inside a piece, or it is cut as the
-//! word about it is, and then its pieces are at places that follow each other. Either
-//! way the rows are known without a look at the texts.
+//! logs, and of scripts without blanks. They are cut into pieces that do come again, by one of
+//! two rules, and all pieces of a segment are numbered through. A term is inside a piece, or it
+//! is cut as the word about it is, and then its pieces are at places that follow each other.
+//! Either way the rows are known without a look at the texts, but for a few rows where that is
+//! cheaper.
 //!
 //! * [`builder`]: rows of texts on their way in.
 //! * [`feed`]: their way there, in blocks, on a thread of their own if wanted.
 //! * [`cut`]: which words are cut, and where.
 //! * [`lexicon`]: a dictionary that is searched for parts of its texts: one of whole words
-//!   with their rows, and one of pieces with their places.
-//! * [`places`]: the rows of the places.
-//! * [`chain`]: pieces at places that follow each other.
+//!   with their rows, and one of pieces with their places for each rule.
+//! * [`cut_words`]: the pieces that a rule cuts; [`places`]: the rows of their places;
+//!   [`chain`]: pieces at places that follow each other.
 //! * [`grams`]: runs of three bytes, and the texts that hold them.
 //! * [`kept`]: the rows of those short terms whose union is expensive, made at sealing.
 //! * [`merge`]: several indexes into one, without hashing or sorting words again.
@@ -28,6 +29,7 @@ mod bits;
 mod builder;
 mod chain;
 mod cut;
+mod cut_words;
 mod feed;
 mod grams;
 mod kept;
@@ -42,15 +44,15 @@ use std::io;
 
 use bits::{count_bits, for_each_bit, set_bit, stride, unite_blocks};
 use builder::WordsBuilder;
-use chain::{Chain, Holds};
+use chain::Holds;
 use cut::Rule;
+use cut_words::{CutWords, HeldInside};
 pub(crate) use feed::WordsFeed;
 use kept::Kept;
 #[cfg(feature = "durable")]
 use lexicon::Ids;
 use lexicon::{Lexicon, Numbers, bitmap_cost};
 pub(crate) use merge::{MOVE_DROPPED, MergeInput};
-use places::Places;
 
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
@@ -64,9 +66,8 @@ pub(crate) struct Words {
     rows_count: u32,
     /// Words that are not cut, and their rows.
     whole: Lexicon,
-    /// Pieces of those that are, and their places.
-    pieces: Lexicon,
-    places: Places,
+    /// Those that are, by [`Rule`].
+    cut: [CutWords; Rule::ALL.len()],
     kept: Kept,
 }
 
@@ -80,18 +81,10 @@ pub(crate) struct Matches {
 
 #[derive(Clone, Debug)]
 enum HeldBy {
-    /// Whole words, and those of the words that are cut.
-    Words(Numbers, HeldInside),
+    /// Whole words, and what is inside of words that are cut, by [`Rule`].
+    Words(Numbers, [HeldInside; Rule::ALL.len()]),
     /// A short term whose rows are kept: its rank.
     Kept(u32),
-}
-
-/// What holds a term inside the words that are cut.
-#[derive(Clone, Debug)]
-struct HeldInside {
-    pieces: Numbers,
-    /// Of each rule that cuts the term.
-    chains: Vec<Chain>,
 }
 
 impl Matches {
@@ -122,12 +115,11 @@ pub(crate) enum TermRows<'a> {
 
 impl Words {
     /// Joins the parts, and makes what derives from them.
-    fn finish(rows_count: u32, whole: Lexicon, pieces: Lexicon, places: Places) -> Words {
+    fn finish(rows_count: u32, whole: Lexicon, cut: [CutWords; Rule::ALL.len()]) -> Words {
         let mut words = Words {
             rows_count,
             whole,
-            pieces,
-            places,
+            cut,
             kept: Kept::default(),
         };
         words.kept = Kept::make(&words);
@@ -141,7 +133,8 @@ impl Words {
 
     /// Returns the bytes of heap that the index holds.
     pub(crate) fn bytes(&self) -> usize {
-        self.whole.bytes() + self.pieces.bytes() + self.places.bytes() + self.kept.bytes()
+        let cut: usize = self.cut.iter().map(CutWords::bytes).sum();
+        self.whole.bytes() + cut + self.kept.bytes()
     }
 
     /// Returns what holds a folded, non-empty term without white space.
@@ -162,50 +155,16 @@ impl Words {
             postings_count += u64::from(self.whole.ids_count(word));
             rows_cost += self.whole.cost(word);
         });
-        let inside = self.find_inside(term);
-        inside.pieces.for_each_in(0..self.pieces.count(), |piece| {
-            postings_count += u64::from(self.pieces.ids_count(piece));
-            rows_cost += self.piece_cost(piece);
-        });
-        for chain in &inside.chains {
-            postings_count += chain.places_count();
-            rows_cost += chain.cost();
+        let inside = Rule::ALL.map(|rule| self.cut[rule as usize].find(rule, term));
+        for (cut, held) in self.cut.iter().zip(&inside) {
+            let (count, cost) = cut.measure(held);
+            postings_count += count;
+            rows_cost += cost;
         }
         Matches {
             held_by: HeldBy::Words(whole, inside),
             postings_count,
             rows_cost,
-        }
-    }
-
-    /// Finds a term inside the words that are cut.
-    fn find_inside(&self, term: &str) -> HeldInside {
-        let mut inside = HeldInside {
-            pieces: Numbers::none(),
-            chains: Vec::new(),
-        };
-        if self.pieces.count() == 0 {
-            return inside;
-        }
-        let cuts = Rule::ALL.map(|rule| rule.pieces(term));
-        // A rule that does not cut the term has it inside of a piece.
-        if cuts.iter().any(|parts| parts.len() == 1) {
-            inside.pieces = self.pieces.find(term.as_bytes());
-        }
-        let [coarse, fine] = &cuts;
-        let others = (fine != coarse).then_some(fine);
-        let chains = [Some(coarse), others].into_iter().flatten();
-        let chains = chains.filter_map(|parts| Chain::find(&self.pieces, parts));
-        inside.chains.extend(chains);
-        inside
-    }
-
-    /// Returns what reading the rows of a piece costs, in steps from posting to posting.
-    fn piece_cost(&self, piece: u32) -> u64 {
-        let stride = stride(self.rows_count);
-        match self.places.frequent(piece, stride) {
-            Some(_) => bitmap_cost(stride),
-            None => self.pieces.cost(piece),
         }
     }
 
@@ -246,19 +205,13 @@ impl Words {
     }
 
     /// Collects the rows of words with few postings.
-    fn sort_rows(&self, whole: &Numbers, inside: &HeldInside, holds: Holds<'_>) -> Vec<u32> {
+    fn sort_rows(&self, whole: &Numbers, inside: &[HeldInside], holds: Holds<'_>) -> Vec<u32> {
         let mut rows = Vec::new();
         whole.for_each_in(0..self.whole.count(), |word| {
             self.whole.for_each_id(word, |row| rows.push(row));
         });
-        inside.pieces.for_each_in(0..self.pieces.count(), |piece| {
-            let visit = |place| rows.push(self.places.row(place));
-            self.pieces.for_each_id(piece, visit);
-        });
-        for chain in &inside.chains {
-            chain.for_each_row(&self.pieces, &self.places, Some(holds), |row| {
-                rows.push(row)
-            });
+        for (cut, held) in self.cut.iter().zip(inside) {
+            cut.for_each_row(held, holds, |row| rows.push(row));
         }
         if !rows.is_sorted_by(|a, b| a < b) {
             rows.sort_unstable();
@@ -268,17 +221,14 @@ impl Words {
     }
 
     /// Unites the rows of words in a bitmap; returns it with its count.
-    fn unite(&self, whole: &Numbers, inside: &HeldInside, holds: Holds<'_>) -> (Vec<u64>, u32) {
+    fn unite(&self, whole: &Numbers, inside: &[HeldInside], holds: Holds<'_>) -> (Vec<u64>, u32) {
         let mut blocks = vec![0; stride(self.rows_count)];
         let is_full = self.unite_whole(whole, &mut blocks);
         if is_full {
             return (blocks, self.rows_count);
         }
-        self.unite_pieces(&inside.pieces, &mut blocks);
-        for chain in &inside.chains {
-            chain.for_each_row(&self.pieces, &self.places, Some(holds), |row| {
-                set_bit(&mut blocks, row);
-            });
+        for (cut, held) in self.cut.iter().zip(inside) {
+            cut.unite(held, holds, &mut blocks);
         }
         let count = count_bits(&blocks);
         (blocks, count)
@@ -317,19 +267,6 @@ impl Words {
         }
         is_full
     }
-
-    /// Adds the rows of pieces to a bitmap.
-    fn unite_pieces(&self, pieces: &Numbers, blocks: &mut [u64]) {
-        let stride = stride(self.rows_count);
-        pieces.for_each_in(0..self.pieces.count(), |piece| {
-            if let Some(others) = self.places.frequent(piece, stride) {
-                unite_blocks(blocks, others);
-            } else {
-                let visit = |place| set_bit(blocks, self.places.row(place));
-                self.pieces.for_each_id(piece, visit);
-            }
-        });
-    }
 }
 
 #[cfg(feature = "durable")]
@@ -337,8 +274,7 @@ impl Stored for Words {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
         out.number(self.rows_count)?;
         self.whole.write_to(out)?;
-        self.pieces.write_to(out)?;
-        self.places.write_to(out)?;
+        self.cut.iter().try_for_each(|cut| cut.write_to(out))?;
         self.kept.write_to(out)
     }
 
@@ -347,8 +283,10 @@ impl Stored for Words {
         Ok(Words {
             rows_count,
             whole: Lexicon::read_from(Ids::Rows(rows_count), input)?,
-            pieces: Lexicon::read_from(Ids::Places, input)?,
-            places: Places::read_from(input)?,
+            cut: [
+                CutWords::read_from(rows_count, input)?,
+                CutWords::read_from(rows_count, input)?,
+            ],
             kept: Kept::read_from(input)?,
         })
     }

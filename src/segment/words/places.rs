@@ -1,6 +1,6 @@
 //! The places of the pieces of cut words.
 //!
-//! The pieces of a segment are numbered through, row by row and word by word, with a place
+//! The pieces that a rule cuts are numbered through, row by row and word by word, with a place
 //! left out after each word. So pieces are next to each other in a word exactly where
 //! their places are, and a term that was cut is found by its pieces at places that follow
 //! each other.

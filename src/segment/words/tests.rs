@@ -106,19 +106,25 @@ fn read_lexicon(lexicon: &Lexicon) -> Vec<(String, Vec<u32>)> {
 /// their pieces make at places that follow each other.
 fn read_words(words: &Words) -> Vec<(String, Vec<u32>)> {
     let mut read = read_lexicon(&words.whole);
-    let pieces = read_lexicon(&words.pieces);
-    let mut places: Vec<(u32, &str)> = pieces
-        .iter()
-        .flat_map(|(piece, places)| places.iter().map(|&place| (place, piece.as_str())))
-        .collect();
-    places.sort_unstable();
-    let follow = |a: &(u32, &str), b: &(u32, &str)| a.0 + 1 == b.0;
     let mut cut: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-    for word in places.chunk_by(follow) {
-        let rows: BTreeSet<u32> = word.iter().map(|&(it, _)| words.places.row(it)).collect();
-        assert_eq!(rows.len(), 1, "a word is in one row");
-        let text = word.iter().map(|&(_, piece)| piece).collect();
-        cut.entry(text).or_default().extend(rows);
+    for (rule, own) in Rule::ALL.into_iter().zip(&words.cut) {
+        let pieces = read_lexicon(&own.pieces);
+        let mut places: Vec<(u32, &str)> = pieces
+            .iter()
+            .flat_map(|(piece, places)| places.iter().map(|&place| (place, piece.as_str())))
+            .collect();
+        places.sort_unstable();
+        for word in places.chunk_by(|a, b| a.0 + 1 == b.0) {
+            let rows: BTreeSet<u32> = word.iter().map(|&(it, _)| own.places.row(it)).collect();
+            assert_eq!(rows.len(), 1, "a word is in one row");
+            let mut text = String::new();
+            for (_, piece) in word {
+                // A piece starts with the last byte of the one before where the rule is fine.
+                let shared = usize::from(rule == Rule::Fine && !text.is_empty());
+                text.push_str(&piece[shared..]);
+            }
+            cut.entry(text).or_default().extend(rows);
+        }
     }
     let cut = cut.into_iter();
     read.extend(cut.map(|(word, rows)| (word, rows.into_iter().collect())));
@@ -146,7 +152,9 @@ fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
     // Few words are scanned; grams must find the same.
     let mut indexed = words.clone();
     indexed.whole.index_grams();
-    indexed.pieces.index_grams();
+    for cut in &mut indexed.cut {
+        cut.pieces.index_grams();
+    }
     for term in &terms {
         assert_eq!(found(words, term), naive.rows(term), "{context}, {term:?}");
         assert_eq!(
@@ -161,7 +169,8 @@ fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
         for words in [words, &indexed] {
             let count = words.find(term).postings_count();
             // Where pieces are, and whether they follow each other, is not known before.
-            let is_exact = words.pieces.count() > 0 || count as usize == postings_count;
+            let is_exact = words.cut.iter().any(|it| it.pieces.count() > 0)
+                || count as usize == postings_count;
             assert!(is_exact, "{context}, {term:?}: {count}");
         }
     }
