@@ -13,7 +13,7 @@ use std::path::Path;
 use crate::segment::stored::{StoredReader, StoredWriter, malformed};
 
 /// The form of images; it changes with every change to what a part writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a number looks like that tells the byte order.
 const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;

@@ -112,7 +112,9 @@ impl WordsBuilder {
     pub(crate) fn seal(self, order: Option<&[u32]>) -> Words {
         let rows_count = order.map_or(self.rows_count(), |order| order.len() as u32);
         let whole = self.whole.seal(Ids::Rows(rows_count), order, None);
-        let cut = self.cut.map(|pieces| pieces.seal(rows_count, order));
+        let [coarse, fine] = self.cut;
+        let cut = [(Rule::Coarse, coarse), (Rule::Fine, fine)];
+        let cut = cut.map(|(rule, pieces)| pieces.seal(rule, rows_count, order));
         Words::finish(rows_count, whole, cut)
     }
 }
@@ -166,7 +168,7 @@ impl PieceCollector {
         self.row_start = self.next_place;
     }
 
-    fn seal(self, rows_count: u32, order: Option<&[u32]>) -> CutWords {
+    fn seal(self, rule: Rule, rows_count: u32, order: Option<&[u32]>) -> CutWords {
         let mut block_rows = Vec::new();
         let mut starts = Vec::with_capacity(rows_count as usize);
         for row in 0..rows_count {
@@ -177,7 +179,7 @@ impl PieceCollector {
         }
         block_rows.shrink_to_fit();
         let pieces = self.pieces.seal(Ids::Places, order, Some(&starts));
-        CutWords::new(pieces, block_rows, rows_count)
+        CutWords::new(rule, pieces, block_rows, rows_count)
     }
 }
 

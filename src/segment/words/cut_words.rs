@@ -31,9 +31,20 @@ pub(super) struct HeldInside {
 
 impl CutWords {
     /// Joins pieces and the row of each block of their places.
-    pub(super) fn new(pieces: Lexicon, block_rows: Vec<u32>, rows_count: u32) -> CutWords {
+    pub(super) fn new(
+        rule: Rule,
+        pieces: Lexicon,
+        block_rows: Vec<u32>,
+        rows_count: u32,
+    ) -> CutWords {
+        let places = match rule {
+            Rule::Coarse => Places::with_frequent(block_rows, &pieces, rows_count),
+            // Only terms of one or two bytes are inside of several pieces, and of those the
+            // expensive ones are kept.
+            Rule::Fine => Places::new(block_rows),
+        };
         CutWords {
-            places: Places::new(block_rows, &pieces, rows_count),
+            places,
             pieces,
             rows_count,
         }

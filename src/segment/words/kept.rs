@@ -3,14 +3,15 @@
 //! A letter or a pair of letters is in thousands of words, each in some thousands of
 //! rows: a union reads most postings there are, and cannot end early while a few rows
 //! hold none. Yet all such unions together cost little more
-//! than one: a pass over the postings collects, for each row, a bit for each of the
-//! [`KEPT_MAX`] most expensive terms.
+//! than one: a pass over the postings collects, for each row, a bit for each of
+//! [`PASS_TERMS`] terms, the most expensive ones first.
 //!
 //! # Cost
 //!
-//! A bitmap a term: 16 bytes a row at most, and the same again while they are made.
+//! A bitmap a term: 16 bytes a row and pass at most, and 16 bytes a row more while they are made.
 //! What is left out costs less to unite than anything kept, or than half a posting
-//! a row.
+//! a row. Prose has terms for one pass; where random text is, most pairs of its characters are
+//! in very many pieces, and cost more than [`COST_OF_MORE`] postings a row.
 
 use std::collections::HashMap;
 #[cfg(feature = "durable")]
@@ -24,13 +25,19 @@ use super::lexicon::Lexicon;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
-/// How many terms are kept at most: the bits of a [`Mask`].
-const KEPT_MAX: usize = Mask::BITS as usize;
+/// How many terms a pass collects: the bits of a [`Mask`].
+const PASS_TERMS: usize = Mask::BITS as usize;
+
+/// The postings a row that a term costs which is kept beyond the first pass.
+const COST_OF_MORE: u64 = 2;
+
+/// How many terms are kept at most.
+const KEPT_MAX: usize = 4 * PASS_TERMS;
 
 /// The rows below which no union is expensive.
 const ROWS_MIN: u32 = 16_384;
 
-/// A bit for each kept term.
+/// A bit for each term of a pass.
 type Mask = u128;
 
 /// The kept terms, the most expensive first, and their rows.
@@ -53,9 +60,13 @@ impl Kept {
             return Kept::default();
         }
         let terms = choose(words);
-        let mut blocks = transpose(&collect_rows(words, &terms), terms.len());
-        for (rank, term) in terms.iter().enumerate() {
-            unite_others(words, term, bitmap_mut(&mut blocks, rank, rows_count));
+        let mut blocks = Vec::with_capacity(terms.len() * stride(rows_count));
+        for terms in terms.chunks(PASS_TERMS) {
+            let mut of_pass = transpose(&collect_rows(words, terms), terms.len());
+            for (rank, term) in terms.iter().enumerate() {
+                unite_others(words, term, bitmap_mut(&mut of_pass, rank, rows_count));
+            }
+            blocks.extend_from_slice(&of_pass);
         }
         let rows_counts = blocks.chunks(stride(rows_count)).map(count_bits).collect();
         Kept {
@@ -104,7 +115,10 @@ fn choose(words: &Words) -> Vec<Box<[u8]>> {
     let expensive = costs.into_iter().filter(|(_, cost)| *cost > cost_min);
     let mut chosen: Vec<(Box<[u8]>, u64)> = expensive.collect();
     chosen.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    chosen.truncate(KEPT_MAX);
+    let more_min = u64::from(words.rows_count) * COST_OF_MORE;
+    let more = chosen.iter().take_while(|(_, cost)| *cost > more_min);
+    let count = more.count().max(PASS_TERMS).min(KEPT_MAX);
+    chosen.truncate(count);
     chosen.into_iter().map(|(term, _)| term).collect()
 }
 

@@ -57,7 +57,7 @@ fn merge_cut(inputs: &[MergeInput<'_>], rule: Rule, rows_count: u32) -> CutWords
         moves: Moves::Blocks(moves),
     });
     let pieces = merge(&sources.collect::<Vec<_>>(), Ids::Places);
-    CutWords::new(pieces, block_rows, rows_count)
+    CutWords::new(rule, pieces, block_rows, rows_count)
 }
 
 /// Returns the row of each block of places of the result, and where each input's blocks go.

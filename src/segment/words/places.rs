@@ -51,12 +51,17 @@ pub(super) fn split(place: u32) -> (u32, u32) {
 }
 
 impl Places {
-    /// Takes the row of each block, and finds the rows of the frequent pieces.
-    pub(super) fn new(rows: Vec<u32>, pieces: &Lexicon, rows_count: u32) -> Places {
-        let mut places = Places {
+    /// Takes the row of each block.
+    pub(super) fn new(rows: Vec<u32>) -> Places {
+        Places {
             rows,
             ..Places::default()
-        };
+        }
+    }
+
+    /// Finds the rows of the frequent pieces.
+    pub(super) fn with_frequent(rows: Vec<u32>, pieces: &Lexicon, rows_count: u32) -> Places {
+        let mut places = Places::new(rows);
         let frequent_min = rows_count / DENSE_ROWS_SHARE;
         let [_, several, _] = pieces.kinds();
         let mut blocks = vec![0; stride(rows_count)];
