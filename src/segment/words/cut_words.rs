@@ -44,8 +44,8 @@ impl CutWords {
             Rule::Fine => Places::new(block_rows),
         };
         CutWords {
-            places,
             pieces,
+            places,
             rows_count,
         }
     }

@@ -117,7 +117,7 @@ fn choose(words: &Words) -> Vec<Box<[u8]>> {
     chosen.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let more_min = u64::from(words.rows_count) * COST_OF_MORE;
     let more = chosen.iter().take_while(|(_, cost)| *cost > more_min);
-    let count = more.count().max(PASS_TERMS).min(KEPT_MAX);
+    let count = more.count().clamp(PASS_TERMS, KEPT_MAX);
     chosen.truncate(count);
     chosen.into_iter().map(|(term, _)| term).collect()
 }
