@@ -740,7 +740,8 @@ impl Segment {
         let rows_count = self.rows_count;
         let (rows, cost) = match &self.texts {
             Texts::Own(words, _) => {
-                let rows = match words.rows(matches) {
+                let holds = |row| self.holds_term(row, term);
+                let rows = match words.rows(matches, &holds) {
                     TermRows::Sorted(rows) => RowSet::from_sorted(&rows, rows_count),
                     TermRows::Bitmap(words, _) => {
                         RowSet::from_words(words.into_owned(), rows_count)

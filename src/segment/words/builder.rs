@@ -1,11 +1,11 @@
-//! Words on their way into a segment: a hash table, and a log of what each row holds.
+//! Words on their way into a segment: hash tables, and logs of what each row holds.
 //!
 //! # Cost
 //!
-//! Inserting is one look into the table a word. A new word costs its bytes and some
-//! 30 more; a word that a row holds once more costs one to three bytes of log, the
-//! frequent ones least, since words are numbered as they come. Sealing sorts the
-//! words once and reads the log twice: to measure every word's rows, and to write
+//! Inserting is one look into a table a word, or a piece of one. A new one costs its bytes and
+//! some 30 more; one that is met again costs two to four bytes of log, the
+//! frequent ones least, since they are numbered as they come. Sealing sorts the
+//! texts once and reads the log twice: to measure every text's rows, and to write
 //! them.
 
 use std::hash::{BuildHasher, Hasher};
@@ -15,53 +15,34 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::super::spread;
 use super::super::text_order::{HEAD_BYTES, head_at, sort_heads};
+use super::bits::set_bit;
+use super::cut::Rule;
+use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::{Cursor, Gauge, Lists, Offsets};
-use super::{Kind, Postings, Words, set_bit, stride};
+use super::places::{PLACES_MAX, blocks_of, first_of};
+use super::{CutWords, Words};
 use crate::model::value::fold_into;
 
-/// How many words met lately are at hand.
+/// How many texts met lately are at hand.
 const RECENT_COUNT: usize = 1 << 16;
 
 /// Marks the first of two parts of a number.
 const NUMBER_MARK: u32 = 1 << 15;
 
-/// The greatest number of a word that two parts hold.
+/// The greatest number of a text that two parts hold.
 const NUMBER_MAX: u32 = (1 << 31) - 1;
+
+/// What the log of pieces has for a place that is left out: no piece has this number.
+const GAP: u32 = 0;
 
 /// The words of rows being inserted.
 #[derive(Debug, Default)]
 pub(crate) struct WordsBuilder {
-    hasher: DefaultHashBuilder,
-    /// Half of each word's hash, and its number.
-    table: HashTable<(u32, u32)>,
-    /// Numbers of words met lately, by parts of their hashes: the frequent words stay in
-    /// the processor's cache here, when the table has outgrown it. Empty until then.
-    recent: Vec<u32>,
-    entries: Vec<Entry>,
-    /// The words one after another, as first met.
-    text: Vec<u8>,
-    /// The numbers of the words of each row, as [`push_number`] writes them.
-    log: Vec<u16>,
-    /// Where each row's part of the log ends.
-    row_ends: Offsets,
+    whole: Collector,
+    /// The pieces of words that are cut, by [`Rule`].
+    cut: [PieceCollector; Rule::ALL.len()],
     /// The row being read, folded; kept for its room.
     folded: String,
-}
-
-/// One word, in the order of first meeting.
-#[derive(Debug)]
-struct Entry {
-    /// The first bytes, so that few look-ups have to read the text.
-    head: u64,
-    start: usize,
-    length: u32,
-    rows: Gauge,
-}
-
-impl Entry {
-    fn range(&self) -> Range<usize> {
-        self.start..self.start + self.length as usize
-    }
 }
 
 impl WordsBuilder {
@@ -72,16 +53,16 @@ impl WordsBuilder {
 
     /// Takes the words of the next row, whose texts are parted by white space; folds in place.
     ///
-    /// Cost: O(text), one table look-up a word.
+    /// Cost: O(text), one table look-up a word or piece.
     pub(crate) fn insert_row(&mut self, text: &mut str) {
         if text.is_ascii() {
             text.make_ascii_lowercase();
-            let text = text.as_bytes();
             // The same split as below, without decoding chars.
             let mut start = 0;
             while start < text.len() {
-                let word = text[start..].iter().position(|&byte| is_ascii_space(byte));
-                let length = word.unwrap_or(text.len() - start);
+                let bytes = &text.as_bytes()[start..];
+                let word = bytes.iter().position(|&byte| is_ascii_space(byte));
+                let length = word.unwrap_or(bytes.len());
                 self.insert_word(&text[start..], length);
                 start += length + 1;
             }
@@ -90,80 +71,36 @@ impl WordsBuilder {
             folded.clear();
             fold_into(text, &mut folded);
             for word in folded.split(char::is_whitespace) {
-                self.insert_word(word.as_bytes(), word.len());
+                self.insert_word(word, word.len());
             }
             self.folded = folded;
         }
-        self.row_ends.push(self.log.len());
+        self.whole.end_row();
+        self.cut.iter_mut().for_each(PieceCollector::end_row);
     }
 
     /// Returns how many rows have ended.
     pub(crate) fn rows_count(&self) -> u32 {
-        self.row_ends.count() as u32
+        self.whole.row_ends.count() as u32
     }
 
     /// Takes the word that is the first `length` bytes of a text, if any.
     ///
     /// The text goes on past the word where it can, so that its head is one load.
     #[inline]
-    fn insert_word(&mut self, text: &[u8], length: usize) {
+    fn insert_word(&mut self, text: &str, length: usize) {
         if length == 0 {
             return;
         }
-        let row = self.rows_count();
-        let (word, head) = (&text[..length], head_of(text, length));
-        let half = hash(&self.hasher, head, word) as u32;
-        let recent = half as usize % RECENT_COUNT;
-        let (entries, text) = (&self.entries, &self.text);
-        let is_word = |number: u32| {
-            let entry = &entries[number as usize];
-            entry.head == head
-                && entry.length as usize == length
-                && (length <= HEAD_BYTES || &text[entry.range()] == word)
-        };
-        let known = match self.recent.get(recent) {
-            Some(&number) if is_word(number) => Some(number),
-            _ => {
-                let is_same = |&(other, number): &(u32, u32)| other == half && is_word(number);
-                let found = self.table.find(spread(half), is_same);
-                found.map(|&(_, number)| number)
-            }
-        };
-        let Some(number) = known else {
-            self.insert_new(word, head, half);
-            return;
-        };
-        if let Some(place) = self.recent.get_mut(recent) {
-            *place = number;
+        let rule = Rule::of(&text[..length]);
+        if let Some(rule) = rule
+            && self.cut[rule as usize].has_room(length)
+        {
+            self.cut[rule as usize].insert_word(rule, text, length);
+        } else {
+            let row = self.rows_count();
+            self.whole.insert(row, text.as_bytes(), length);
         }
-        if self.entries[number as usize].rows.add(row) {
-            push_number(number, &mut self.log);
-        }
-    }
-
-    /// Takes a word that no row held before.
-    #[cold]
-    fn insert_new(&mut self, word: &[u8], head: u64, half: u32) {
-        let number = u32::try_from(self.entries.len())
-            .ok()
-            .filter(|&number| number <= NUMBER_MAX)
-            .expect("2^31 distinct words and their entries take more than 100 GB");
-        let mut rows = Gauge::default();
-        rows.add(self.rows_count());
-        self.entries.push(Entry {
-            head,
-            start: self.text.len(),
-            length: u32::try_from(word.len()).expect("a text is at most 16 MiB"),
-            rows,
-        });
-        if self.entries.len() == RECENT_COUNT {
-            self.recent = vec![0; RECENT_COUNT];
-        }
-        self.text.extend_from_slice(word);
-        push_number(number, &mut self.log);
-        let hash_of = |&(half, _): &(u32, u32)| spread(half);
-        self.table
-            .insert_unique(spread(half), (half, number), hash_of);
     }
 
     /// Makes the index: row i of it is the inserted row `order[i]`, or i without an order.
@@ -172,16 +109,186 @@ impl WordsBuilder {
     /// they held. No row may be named twice.
     ///
     /// Cost: O(w log w + postings + bytes of the words) for w words.
-    pub(crate) fn seal(mut self, order: Option<&[u32]>) -> Words {
-        self.table = HashTable::new();
-        let rows_count = match order {
-            None => self.rows_count(),
-            Some(order) => {
-                self.measure(order);
-                order.len() as u32
+    pub(crate) fn seal(self, order: Option<&[u32]>) -> Words {
+        let rows_count = order.map_or(self.rows_count(), |order| order.len() as u32);
+        let whole = self.whole.seal(Ids::Rows(rows_count), order, None);
+        let [coarse, fine] = self.cut;
+        let cut = [(Rule::Coarse, coarse), (Rule::Fine, fine)];
+        let cut = cut.map(|(rule, pieces)| pieces.seal(rule, rows_count, order));
+        Words::finish(rows_count, whole, cut)
+    }
+}
+
+/// The pieces of the words that a rule cuts, and their places.
+#[derive(Debug)]
+struct PieceCollector {
+    pieces: Collector,
+    /// How many places the pieces of each row take.
+    places_counts: Vec<u32>,
+    /// The first place of the row, and the place of the next piece, while rows stay in this order.
+    row_start: u32,
+    next_place: u32,
+}
+
+impl Default for PieceCollector {
+    fn default() -> PieceCollector {
+        let mut pieces = Collector::default();
+        // That of the gaps: no text has its number.
+        pieces.entries.push(Entry::default());
+        PieceCollector {
+            pieces,
+            places_counts: Vec::new(),
+            row_start: 0,
+            next_place: 0,
+        }
+    }
+}
+
+impl PieceCollector {
+    /// Returns whether there are places for a word: one a byte and one after it, at most.
+    fn has_room(&self, length: usize) -> bool {
+        (PLACES_MAX - self.next_place) as usize > length + 1
+    }
+
+    #[inline]
+    fn insert_word(&mut self, rule: Rule, text: &str, length: usize) {
+        rule.for_each_piece(&text[..length], |piece| {
+            let bytes = &text.as_bytes()[piece.start..];
+            self.pieces.insert(self.next_place, bytes, piece.len());
+            self.next_place += 1;
+        });
+        push_number(GAP, &mut self.pieces.log);
+        self.next_place += 1;
+    }
+
+    fn end_row(&mut self) {
+        self.pieces.end_row();
+        self.places_counts.push(self.next_place - self.row_start);
+        self.next_place = first_of(blocks_of(self.next_place));
+        self.row_start = self.next_place;
+    }
+
+    fn seal(self, rule: Rule, rows_count: u32, order: Option<&[u32]>) -> CutWords {
+        let mut block_rows = Vec::new();
+        let mut starts = Vec::with_capacity(rows_count as usize);
+        for row in 0..rows_count {
+            let inserted = order.map_or(row, |order| order[row as usize]);
+            starts.push(first_of(block_rows.len() as u32));
+            let blocks_count = blocks_of(self.places_counts[inserted as usize]);
+            block_rows.extend((0..blocks_count).map(|_| row));
+        }
+        block_rows.shrink_to_fit();
+        let pieces = self.pieces.seal(Ids::Places, order, Some(&starts));
+        CutWords::new(rule, pieces, block_rows, rows_count)
+    }
+}
+
+/// Texts, with the rows or the places that each is met at.
+#[derive(Debug, Default)]
+struct Collector {
+    hasher: DefaultHashBuilder,
+    /// Half of each text's hash, and its number.
+    table: HashTable<(u32, u32)>,
+    /// Numbers of texts met lately, by parts of their hashes: the frequent ones stay in
+    /// the processor's cache here, when the table has outgrown it. Empty until then.
+    recent: Vec<u32>,
+    entries: Vec<Entry>,
+    /// The texts one after another, as first met.
+    text: Vec<u8>,
+    /// The numbers of the texts of each row, as [`push_number`] writes them.
+    log: Vec<u16>,
+    /// Where each row's part of the log ends.
+    row_ends: Offsets,
+}
+
+/// One text, in the order of first meeting.
+#[derive(Debug, Default)]
+struct Entry {
+    /// The first bytes, so that few look-ups have to read the text.
+    head: u64,
+    start: usize,
+    length: u32,
+    ids: Gauge,
+}
+
+impl Entry {
+    fn range(&self) -> Range<usize> {
+        self.start..self.start + self.length as usize
+    }
+}
+
+impl Collector {
+    fn end_row(&mut self) {
+        self.row_ends.push(self.log.len());
+    }
+
+    /// Takes the text that is the first `length` bytes of a longer one, at an id no less than
+    /// those before.
+    #[inline]
+    fn insert(&mut self, id: u32, text: &[u8], length: usize) {
+        let (own, head) = (&text[..length], head_of(text, length));
+        let half = hash(&self.hasher, head, own) as u32;
+        let recent = half as usize % RECENT_COUNT;
+        let (entries, text) = (&self.entries, &self.text);
+        let is_own = |number: u32| {
+            let entry = &entries[number as usize];
+            entry.head == head
+                && entry.length as usize == length
+                && (length <= HEAD_BYTES || &text[entry.range()] == own)
+        };
+        let known = match self.recent.get(recent) {
+            Some(&number) if is_own(number) => Some(number),
+            _ => {
+                let is_same = |&(other, number): &(u32, u32)| other == half && is_own(number);
+                let found = self.table.find(spread(half), is_same);
+                found.map(|&(_, number)| number)
             }
         };
-        let numbers = self.sort_words(rows_count);
+        let Some(number) = known else {
+            self.insert_new(id, own, head, half);
+            return;
+        };
+        if let Some(place) = self.recent.get_mut(recent) {
+            *place = number;
+        }
+        if self.entries[number as usize].ids.add(id) {
+            push_number(number, &mut self.log);
+        }
+    }
+
+    /// Takes a text that was not met before.
+    #[cold]
+    fn insert_new(&mut self, id: u32, own: &[u8], head: u64, half: u32) {
+        let number = u32::try_from(self.entries.len())
+            .ok()
+            .filter(|&number| number <= NUMBER_MAX)
+            .expect("2^31 distinct words and their entries take more than 100 GB");
+        let mut ids = Gauge::default();
+        ids.add(id);
+        self.entries.push(Entry {
+            head,
+            start: self.text.len(),
+            length: u32::try_from(own.len()).expect("a text is at most 16 MiB"),
+            ids,
+        });
+        if self.entries.len() == RECENT_COUNT {
+            self.recent = vec![0; RECENT_COUNT];
+        }
+        self.text.extend_from_slice(own);
+        push_number(number, &mut self.log);
+        let hash_of = |&(half, _): &(u32, u32)| spread(half);
+        self.table
+            .insert_unique(spread(half), (half, number), hash_of);
+    }
+
+    /// Makes the lexicon: of rows, or of places where the first place of each row is given.
+    fn seal(mut self, ids: Ids, order: Option<&[u32]>, starts: Option<&[u32]>) -> Lexicon {
+        self.table = HashTable::new();
+        self.recent = Vec::new();
+        if order.is_some() {
+            self.measure(order, starts);
+        }
+        let numbers = self.sort_texts(ids);
         let mut text = Vec::with_capacity(self.text.len());
         let mut ends = Offsets::default();
         for &number in numbers.iter().flatten() {
@@ -191,29 +298,29 @@ impl WordsBuilder {
         text.shrink_to_fit();
         ends.shrink();
         self.text = Vec::new();
-        let postings = self.write_postings(rows_count, order, &numbers);
+        let postings = self.write_postings(ids, order, starts, &numbers);
         drop(self);
-        Words::finish(rows_count, text, ends, postings)
+        Lexicon::finish(ids, text, ends, postings)
     }
 
-    /// Measures the rows of each word again, since they are others now.
-    fn measure(&mut self, order: &[u32]) {
+    /// Measures the ids of each text again, since they are others now.
+    fn measure(&mut self, order: Option<&[u32]>, starts: Option<&[u32]>) {
         let mut entries = std::mem::take(&mut self.entries);
         for entry in &mut entries {
-            entry.rows = Gauge::default();
+            entry.ids = Gauge::default();
         }
-        self.for_each_posting(Some(order), |row, number| {
-            entries[number as usize].rows.add(row);
+        self.for_each_posting(order, starts, |id, number| {
+            entries[number as usize].ids.add(id);
         });
         self.entries = entries;
     }
 
-    /// Returns the words of each kind that some row holds, in byte order.
-    fn sort_words(&self, rows_count: u32) -> [Vec<u32>; Kind::ALL.len()] {
+    /// Returns the texts of each kind that are left, in byte order.
+    fn sort_texts(&self, ids: Ids) -> [Vec<u32>; Kind::ALL.len()] {
         Kind::ALL.map(|kind| {
             let mut sorted: Vec<(u64, u32)> = Vec::new();
             for (number, entry) in self.entries.iter().enumerate() {
-                if Kind::of(entry.rows.count, rows_count) == Some(kind) {
+                if Kind::of(entry.ids.count, ids) == Some(kind) {
                     sorted.push((entry.head, number as u32));
                 }
             }
@@ -224,18 +331,19 @@ impl WordsBuilder {
         })
     }
 
-    /// Transposes the log: from the words of each row to the rows of each word.
+    /// Transposes the log: from the texts of each row to the ids of each text.
     fn write_postings(
         &self,
-        rows_count: u32,
+        ids: Ids,
         order: Option<&[u32]>,
+        starts: Option<&[u32]>,
         numbers: &[Vec<u32>; Kind::ALL.len()],
     ) -> Postings {
         let [dense, several, single] = numbers;
         let entry = |&number: &u32| &self.entries[number as usize];
-        let counts = |numbers: &[u32]| numbers.iter().map(|n| entry(n).rows.count).collect();
-        let sizes = several.iter().map(|number| entry(number).rows.bytes());
-        let stride = stride(rows_count);
+        let counts = |numbers: &[u32]| numbers.iter().map(|n| entry(n).ids.count).collect();
+        let sizes = several.iter().map(|number| entry(number).ids.bytes());
+        let stride = ids.stride();
         let mut postings = Postings {
             dense_counts: counts(dense),
             dense: vec![0; dense.len() * stride],
@@ -253,53 +361,63 @@ impl WordsBuilder {
         for (rank, &number) in single.iter().enumerate() {
             slots[number as usize] = Slot::Single(rank);
         }
-        self.for_each_posting(order, |row, number| match &mut slots[number as usize] {
-            Slot::Dense(start) => set_bit(&mut postings.dense[*start..], row),
-            Slot::Several(cursor) => postings.several.write(cursor, row),
-            Slot::Single(rank) => postings.single[*rank] = row,
-            Slot::Absent => {}
+        self.for_each_posting(order, starts, |id, number| {
+            match &mut slots[number as usize] {
+                Slot::Dense(start) => set_bit(&mut postings.dense[*start..], id),
+                Slot::Several(cursor) => postings.several.write(cursor, id),
+                Slot::Single(rank) => postings.single[*rank] = id,
+                Slot::Absent => {}
+            }
         });
         postings
     }
 
-    /// Visits every row and number of a word that it holds, rows ascending as ordered.
+    /// Visits every id and number of a text that it has, ids ascending as ordered.
     #[inline]
-    fn for_each_posting(&self, order: Option<&[u32]>, mut visit: impl FnMut(u32, u32)) {
-        let mut visit_row = |row: u32, inserted: usize| {
+    fn for_each_posting(
+        &self,
+        order: Option<&[u32]>,
+        starts: Option<&[u32]>,
+        mut visit: impl FnMut(u32, u32),
+    ) {
+        let rows_count = order.map_or(self.row_ends.count(), <[u32]>::len);
+        for row in 0..rows_count {
+            let inserted = order.map_or(row, |order| order[row] as usize);
             let mut rest = &self.log[self.row_ends.before(inserted)];
+            let mut id = starts.map_or(row as u32, |starts| starts[row]);
             while let Some(number) = take_number(&mut rest) {
-                visit(row, number);
-            }
-        };
-        match order {
-            None => (0..self.rows_count()).for_each(|row| visit_row(row, row as usize)),
-            Some(order) => {
-                for (row, &inserted) in order.iter().enumerate() {
-                    visit_row(row as u32, inserted as usize);
+                // A place that is left out has a number too, of no text.
+                if starts.is_none() {
+                    visit(id, number);
+                } else {
+                    if number != GAP {
+                        visit(id, number);
+                    }
+                    id += 1;
                 }
             }
         }
     }
 }
 
-/// Where the next row of a word goes.
+/// Where the next id of a text goes.
 #[derive(Clone, Copy)]
 enum Slot {
-    /// Only dropped rows hold the word.
+    /// Only dropped rows have the text.
     Absent,
     /// A bit of the bitmap that starts at that block.
     Dense(usize),
     Several(Cursor),
-    /// That place among the single rows.
+    /// That place among the single ids.
     Single(usize),
 }
 
-/// Returns the hash of a word whose head is known.
+/// Returns the hash of a text whose head is known.
 #[inline]
-fn hash(hasher: &DefaultHashBuilder, head: u64, word: &[u8]) -> u64 {
+fn hash(hasher: &DefaultHashBuilder, head: u64, text: &[u8]) -> u64 {
     let mut hasher = hasher.build_hasher();
     hasher.write_u64(head);
-    if let Some((_, rest)) = word.split_at_checked(HEAD_BYTES) {
+    if let Some((_, rest)) = text.split_at_checked(HEAD_BYTES) {
         hasher.write(rest);
     }
     hasher.finish()
@@ -317,7 +435,7 @@ pub(super) fn head_of(text: &[u8], length: usize) -> u64 {
     head_at(&text[..length], 0)
 }
 
-/// Appends the number of a word: 15 bits, or 31 in two parts, the upper part marked.
+/// Appends the number of a text: 15 bits, or 31 in two parts, the upper part marked.
 #[inline]
 fn push_number(number: u32, log: &mut Vec<u16>) {
     if number >= NUMBER_MARK {

@@ -62,7 +62,7 @@ pub(crate) struct WordsFeed {
 
 #[derive(Debug)]
 enum Target {
-    Here(WordsBuilder),
+    Here(Box<WordsBuilder>),
     Thread(Lane),
 }
 
@@ -74,7 +74,7 @@ impl WordsFeed {
         let lane = if has_thread { Lane::start() } else { None };
         WordsFeed {
             block: RowTexts::default(),
-            target: lane.map_or_else(|| Target::Here(WordsBuilder::new()), Target::Thread),
+            target: lane.map_or_else(|| Target::Here(Box::default()), Target::Thread),
         }
     }
 
@@ -120,7 +120,7 @@ impl WordsFeed {
 #[derive(Debug)]
 pub(crate) enum Sealing {
     /// Or rather one that will be.
-    Here(WordsBuilder, Option<Arc<[u32]>>),
+    Here(Box<WordsBuilder>, Option<Arc<[u32]>>),
     Thread(Lane),
 }
 

@@ -25,7 +25,7 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 pub(super) const GRAM_BYTES: usize = 3;
 
 /// What follows the last byte of a word in its keys; never part of UTF-8.
-const END: u8 = 0xFF;
+pub(super) const END: u8 = 0xFF;
 
 /// Keys in ascending order, and the words of each.
 #[derive(Clone, Debug, Default)]

@@ -3,30 +3,41 @@
 //! A letter or a pair of letters is in thousands of words, each in some thousands of
 //! rows: a union reads most postings there are, and cannot end early while a few rows
 //! hold none. Yet all such unions together cost little more
-//! than one: a pass over the postings collects, for each row, a bit for each of the
-//! [`KEPT_MAX`] most expensive terms.
+//! than one: a pass over the postings collects, for each row, a bit for each of
+//! [`PASS_TERMS`] terms, the most expensive ones first.
 //!
 //! # Cost
 //!
-//! A bitmap a term: 16 bytes a row at most, and the same again while they are made.
+//! A bitmap a term: 16 bytes a row and pass at most, and 16 bytes a row more while they are made.
 //! What is left out costs less to unite than anything kept, or than half a posting
-//! a row.
+//! a row. Prose has terms for one pass; where random text is, most pairs of its characters are
+//! in very many pieces, and cost more than [`COST_OF_MORE`] postings a row.
 
+use std::collections::HashMap;
 #[cfg(feature = "durable")]
 use std::io;
 
+use super::Words;
+use super::bits::{count_bits, for_each_bit, set_bit, stride, unite_blocks};
+use super::cut::Rule;
 use super::grams::GRAM_BYTES;
-use super::{Words, count_bits, for_each_bit, set_bit, stride, unite_blocks};
+use super::lexicon::Lexicon;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
-/// How many terms are kept at most: the bits of a [`Mask`].
-const KEPT_MAX: usize = Mask::BITS as usize;
+/// How many terms a pass collects: the bits of a [`Mask`].
+const PASS_TERMS: usize = Mask::BITS as usize;
+
+/// The postings a row that a term costs which is kept beyond the first pass.
+const COST_OF_MORE: u64 = 2;
+
+/// How many terms are kept at most.
+const KEPT_MAX: usize = 4 * PASS_TERMS;
 
 /// The rows below which no union is expensive.
 const ROWS_MIN: u32 = 16_384;
 
-/// A bit for each kept term.
+/// A bit for each term of a pass.
 type Mask = u128;
 
 /// The kept terms, the most expensive first, and their rows.
@@ -39,13 +50,6 @@ pub(super) struct Kept {
     blocks: Vec<u64>,
 }
 
-/// A short term, and what its union would cost in postings.
-struct Expensive {
-    cost: u64,
-    term: Box<[u8]>,
-    grams: std::ops::Range<usize>,
-}
-
 impl Kept {
     /// Chooses the most expensive terms of finished words, and unites their rows.
     ///
@@ -55,18 +59,18 @@ impl Kept {
         if rows_count < ROWS_MIN {
             return Kept::default();
         }
-        let chosen = choose(words);
-        let masks = mark_words(words, &chosen);
-        let mut blocks = transpose(&collect_rows(words, &masks), chosen.len());
-        let [dense, ..] = words.kinds();
-        for word in dense {
-            for_each_term(masks[word as usize], |rank| {
-                unite_blocks(bitmap_mut(&mut blocks, rank, rows_count), words.dense(word));
-            });
+        let terms = choose(words);
+        let mut blocks = Vec::with_capacity(terms.len() * stride(rows_count));
+        for terms in terms.chunks(PASS_TERMS) {
+            let mut of_pass = transpose(&collect_rows(words, terms), terms.len());
+            for (rank, term) in terms.iter().enumerate() {
+                unite_others(words, term, bitmap_mut(&mut of_pass, rank, rows_count));
+            }
+            blocks.extend_from_slice(&of_pass);
         }
         let rows_counts = blocks.chunks(stride(rows_count)).map(count_bits).collect();
         Kept {
-            terms: chosen.into_iter().map(|term| term.term).collect(),
+            terms,
             rows_counts,
             blocks,
         }
@@ -101,56 +105,95 @@ impl Kept {
 }
 
 /// Returns the most expensive short terms, the most expensive first.
-fn choose(words: &Words) -> Vec<Expensive> {
-    let mut costs: Vec<u64> = Vec::new();
-    for gram in words.grams.starting_with(b"") {
-        let mut cost = 0;
-        words
-            .grams
-            .for_each_word(gram, |word| cost += words.word_cost(word));
-        costs.push(cost);
+fn choose(words: &Words) -> Vec<Box<[u8]>> {
+    let mut costs: HashMap<Box<[u8]>, u64> = HashMap::new();
+    add_costs(&words.whole, |word| words.whole.cost(word), &mut costs);
+    for cut in &words.cut {
+        add_costs(&cut.pieces, |piece| cut.piece_cost(piece), &mut costs);
     }
-    let mut chosen = Vec::new();
-    words.grams.for_each_run(|term, grams| {
-        let cost = costs[grams.clone()].iter().sum();
-        if cost > u64::from(words.rows_count / 2) {
-            let term = term.into();
-            chosen.push(Expensive { cost, term, grams });
-        }
-    });
-    chosen.sort_by(|a, b| b.cost.cmp(&a.cost).then_with(|| a.term.cmp(&b.term)));
-    chosen.truncate(KEPT_MAX);
-    chosen
+    let cost_min = u64::from(words.rows_count / 2);
+    let expensive = costs.into_iter().filter(|(_, cost)| *cost > cost_min);
+    let mut chosen: Vec<(Box<[u8]>, u64)> = expensive.collect();
+    chosen.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let more_min = u64::from(words.rows_count) * COST_OF_MORE;
+    let more = chosen.iter().take_while(|(_, cost)| *cost > more_min);
+    let count = more.count().clamp(PASS_TERMS, KEPT_MAX);
+    chosen.truncate(count);
+    chosen.into_iter().map(|(term, _)| term).collect()
 }
 
-/// Returns, for each word, which of the terms it holds.
-fn mark_words(words: &Words, chosen: &[Expensive]) -> Vec<Mask> {
-    let mut masks = vec![0; words.words_count() as usize];
-    for (rank, term) in chosen.iter().enumerate() {
-        for gram in term.grams.clone() {
-            words
-                .grams
-                .for_each_word(gram, |word| masks[word as usize] |= 1 << rank);
+/// Adds what uniting the ids of each short term costs in a lexicon.
+fn add_costs(lexicon: &Lexicon, cost_of: impl Fn(u32) -> u64, costs: &mut HashMap<Box<[u8]>, u64>) {
+    let mut of_grams: Vec<u64> = Vec::new();
+    for gram in lexicon.grams.starting_with(b"") {
+        let mut cost = 0;
+        let add = |number| cost += cost_of(number);
+        lexicon.grams.for_each_word(gram, add);
+        of_grams.push(cost);
+    }
+    lexicon.grams.for_each_run(|term, grams| {
+        let cost: u64 = of_grams[grams].iter().sum();
+        if cost > 0 {
+            *costs.entry(term.into()).or_default() += cost;
         }
+    });
+}
+
+/// Returns, for each text of a lexicon, which of the terms it holds.
+fn mark_texts(lexicon: &Lexicon, terms: &[Box<[u8]>]) -> Vec<Mask> {
+    let mut masks = vec![0; lexicon.count() as usize];
+    for (rank, term) in terms.iter().enumerate() {
+        let mark = |number: u32| masks[number as usize] |= 1 << rank;
+        lexicon.find(term).for_each_in(0..lexicon.count(), mark);
     }
     masks
 }
 
 /// Returns, for each row, the terms of its words but the frequent ones.
-fn collect_rows(words: &Words, masks: &[Mask]) -> Vec<Mask> {
+fn collect_rows(words: &Words, terms: &[Box<[u8]>]) -> Vec<Mask> {
     let mut rows: Vec<Mask> = vec![0; words.rows_count as usize];
-    let [_, several, single] = words.kinds();
-    for (list, word) in several.enumerate() {
+    let whole = &words.whole;
+    let [dense, several, single] = whole.kinds();
+    let masks = mark_texts(whole, terms);
+    for word in several.start..single.end {
         let mask = masks[word as usize];
         if mask != 0 {
-            let visit = |row: u32| rows[row as usize] |= mask;
-            words.postings.several.for_each(list, visit);
+            whole.for_each_id(word, |row| rows[row as usize] |= mask);
         }
     }
-    for (&row, word) in words.postings.single.iter().zip(single) {
-        rows[row as usize] |= masks[word as usize];
+    debug_assert_eq!(dense.end, several.start);
+    for cut in &words.cut {
+        let masks = mark_texts(&cut.pieces, terms);
+        for (piece, &mask) in (0..).zip(&masks) {
+            if mask != 0 && cut.frequent(piece).is_none() {
+                cut.for_each_row_of(piece, |row| rows[row as usize] |= mask);
+            }
+        }
     }
     rows
+}
+
+/// Adds the rows of the frequent words and pieces that hold a term, and those where it is cut.
+fn unite_others(words: &Words, term: &[u8], blocks: &mut [u64]) {
+    let [dense, ..] = words.whole.kinds();
+    let held_by = words.whole.find(term);
+    held_by.for_each_in(dense, |word| {
+        unite_blocks(blocks, words.whole.dense(word));
+    });
+    // A run that a term can be is text.
+    let term = std::str::from_utf8(term).unwrap_or_default();
+    for (rule, cut) in Rule::ALL.into_iter().zip(&words.cut) {
+        let held = cut.find(rule, term);
+        held.pieces.for_each_in(0..cut.pieces.count(), |piece| {
+            if let Some(others) = cut.frequent(piece) {
+                unite_blocks(blocks, others);
+            }
+        });
+        for chain in &held.chains {
+            let add = |row| set_bit(blocks, row);
+            chain.for_each_row(&cut.pieces, &cut.places, None, add);
+        }
+    }
 }
 
 /// Turns a mask of terms for each row into a bitmap of rows for each term.

@@ -2,7 +2,8 @@
 //!
 //! Each input lists its words in byte order and their rows ascending, and rows move
 //! without passing one another. So words are merged and never sorted or hashed; only
-//! the rows of a word that several inputs hold have to be put in order.
+//! the rows of a word that several inputs hold have to be put in order. Pieces and their
+//! places are merged the same way: a block of places moves with its row.
 //!
 //! # Cost
 //!
@@ -14,9 +15,13 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::ops::Range;
 
+use super::bits::set_bit;
 use super::builder::head_of;
+use super::cut::Rule;
+use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::Offsets;
-use super::{Kind, Postings, Words, set_bit, stride};
+use super::places::{first_of, split};
+use super::{CutWords, Words};
 
 /// The move of a row that is not taken over.
 pub(crate) const MOVE_DROPPED: u32 = u32::MAX;
@@ -34,69 +39,158 @@ impl Words {
     ///
     /// No two rows may move to one place. Words that only dropped rows held are gone.
     pub(crate) fn merge(inputs: &[MergeInput<'_>], rows_count: u32) -> Words {
-        let mut assembly = Assembly::new(rows_count);
-        let runs = inputs.iter().flat_map(|input| {
-            let runs = input.words.kinds().into_iter();
-            runs.filter_map(move |words| Head::new(input, words))
+        let sources = inputs.iter().map(|input| Source {
+            lexicon: &input.words.whole,
+            moves: Moves::Rows(input.moves),
         });
-        let mut heads: BinaryHeap<Reverse<Head>> = runs.map(Reverse).collect();
-        let mut rows = Vec::new();
-        while let Some(Reverse(first)) = heads.peek() {
-            let text = first.text;
-            rows.clear();
-            let mut holders_count = 0;
-            while let Some(mut head) = heads.peek_mut()
-                && head.0.text == text
-            {
-                holders_count += 1;
-                head.0.add_rows(&mut rows);
-                match head.0.next() {
-                    Some(next) => head.0 = next,
-                    None => _ = PeekMut::pop(head),
-                }
-            }
-            if holders_count > 1 {
-                #[expect(clippy::stable_sort_primitive, reason = "it merges ascending runs")]
-                rows.sort();
-            }
-            assembly.push(text, &rows);
-        }
-        assembly.finish()
+        let whole = merge(&sources.collect::<Vec<_>>(), Ids::Rows(rows_count));
+        let cut = Rule::ALL.map(|rule| merge_cut(inputs, rule, rows_count));
+        Words::finish(rows_count, whole, cut)
     }
 }
 
-/// The next word of one kind of one input; heads are in the order of their words.
+/// Merges the words that a rule cuts.
+fn merge_cut(inputs: &[MergeInput<'_>], rule: Rule, rows_count: u32) -> CutWords {
+    let (block_rows, moves) = move_blocks(inputs, rule, rows_count);
+    let sources = inputs.iter().zip(&moves).map(|(input, moves)| Source {
+        lexicon: &input.words.cut[rule as usize].pieces,
+        moves: Moves::Blocks(moves),
+    });
+    let pieces = merge(&sources.collect::<Vec<_>>(), Ids::Places);
+    CutWords::new(rule, pieces, block_rows, rows_count)
+}
+
+/// Returns the row of each block of places of the result, and where each input's blocks go.
+fn move_blocks(
+    inputs: &[MergeInput<'_>],
+    rule: Rule,
+    rows_count: u32,
+) -> (Vec<u32>, Vec<Vec<u32>>) {
+    let mut nexts = vec![0; rows_count as usize];
+    for input in inputs {
+        for &row in input.words.cut[rule as usize].places.block_rows() {
+            let to = input.moves[row as usize];
+            if to != MOVE_DROPPED {
+                nexts[to as usize] += 1;
+            }
+        }
+    }
+    let mut block_rows = Vec::new();
+    for (row, next) in (0..).zip(&mut nexts) {
+        let start = block_rows.len() as u32;
+        block_rows.extend((0..*next).map(|_| row));
+        *next = start;
+    }
+    block_rows.shrink_to_fit();
+    let mut move_of = |to: u32| {
+        if to != MOVE_DROPPED {
+            nexts[to as usize] += 1;
+            return nexts[to as usize] - 1;
+        }
+        to
+    };
+    let mut moves = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let rows = input.words.cut[rule as usize].places.block_rows().iter();
+        let to = rows.map(|&row| move_of(input.moves[row as usize]));
+        moves.push(to.collect());
+    }
+    (block_rows, moves)
+}
+
+/// A lexicon to be merged, and where its ids go.
+#[derive(Clone, Copy, Debug)]
+struct Source<'a> {
+    lexicon: &'a Lexicon,
+    moves: Moves<'a>,
+}
+
+/// Where ids go, by row or by block of places.
+#[derive(Clone, Copy, Debug)]
+enum Moves<'a> {
+    Rows(&'a [u32]),
+    Blocks(&'a [u32]),
+}
+
+impl Moves<'_> {
+    /// Returns where an id goes; none if it is dropped.
+    #[inline]
+    fn of(self, id: u32) -> Option<u32> {
+        match self {
+            Moves::Rows(moves) => Some(moves[id as usize]).filter(|&to| to != MOVE_DROPPED),
+            Moves::Blocks(moves) => {
+                let (block, within) = split(id);
+                let to = Some(moves[block as usize]).filter(|&to| to != MOVE_DROPPED);
+                to.map(|to| first_of(to) + within)
+            }
+        }
+    }
+}
+
+/// Merges lexicons into one.
+fn merge(sources: &[Source<'_>], ids: Ids) -> Lexicon {
+    let mut assembly = Assembly::new(ids);
+    let runs = sources.iter().flat_map(|source| {
+        let runs = source.lexicon.kinds().into_iter();
+        runs.filter_map(move |numbers| Head::new(source, numbers))
+    });
+    let mut heads: BinaryHeap<Reverse<Head>> = runs.map(Reverse).collect();
+    let mut moved = Vec::new();
+    while let Some(Reverse(first)) = heads.peek() {
+        let text = first.text;
+        moved.clear();
+        let mut holders_count = 0;
+        while let Some(mut head) = heads.peek_mut()
+            && head.0.text == text
+        {
+            holders_count += 1;
+            head.0.add_ids(&mut moved);
+            match head.0.next() {
+                Some(next) => head.0 = next,
+                None => _ = PeekMut::pop(head),
+            }
+        }
+        if holders_count > 1 {
+            #[expect(clippy::stable_sort_primitive, reason = "it merges ascending runs")]
+            moved.sort();
+        }
+        assembly.push(text, &moved);
+    }
+    assembly.finish()
+}
+
+/// The next text of one kind of one source; heads are in the order of their texts.
 #[derive(Clone, Debug)]
 struct Head<'a> {
-    /// The first bytes of the word, which decide most comparisons.
+    /// The first bytes of the text, which decide most comparisons.
     prefix: u64,
     text: &'a [u8],
-    input: &'a MergeInput<'a>,
-    /// The words after this one too.
+    source: &'a Source<'a>,
+    /// The texts after this one too.
     left: Range<u32>,
 }
 
 impl<'a> Head<'a> {
-    fn new(input: &'a MergeInput<'a>, left: Range<u32>) -> Option<Head<'a>> {
-        let text = input.words.word((!left.is_empty()).then_some(left.start)?);
+    fn new(source: &'a Source<'a>, left: Range<u32>) -> Option<Head<'a>> {
+        let text = source
+            .lexicon
+            .text_of((!left.is_empty()).then_some(left.start)?);
         Some(Head {
             prefix: head_of(text, text.len()),
             text,
-            input,
+            source,
             left,
         })
     }
 
     fn next(&self) -> Option<Head<'a>> {
-        Head::new(self.input, self.left.start + 1..self.left.end)
+        Head::new(self.source, self.left.start + 1..self.left.end)
     }
 
-    /// Appends the word's rows, moved.
-    fn add_rows(&self, rows: &mut Vec<u32>) {
-        let moves = self.input.moves;
-        self.input.words.for_each_row(self.left.start, |row| {
-            rows.extend(Some(moves[row as usize]).filter(|&to| to != MOVE_DROPPED));
-        });
+    /// Appends the text's ids, moved.
+    fn add_ids(&self, ids: &mut Vec<u32>) {
+        let Source { lexicon, moves } = self.source;
+        lexicon.for_each_id(self.left.start, |id| ids.extend(moves.of(id)));
     }
 }
 
@@ -121,58 +215,58 @@ impl PartialEq for Head<'_> {
 
 impl Eq for Head<'_> {}
 
-/// An index in the making, whose words come in byte order.
+/// A lexicon in the making, whose texts come in byte order.
 struct Assembly {
-    rows_count: u32,
-    /// The words of each kind and their ends.
+    ids: Ids,
+    /// The texts of each kind and their ends.
     texts: [(Vec<u8>, Offsets); Kind::ALL.len()],
     postings: Postings,
 }
 
 impl Assembly {
-    fn new(rows_count: u32) -> Assembly {
+    fn new(ids: Ids) -> Assembly {
         Assembly {
-            rows_count,
+            ids,
             texts: Default::default(),
             postings: Postings::default(),
         }
     }
 
-    /// Takes a word and its rows, ascending; nothing where there are none.
-    fn push(&mut self, word: &[u8], rows: &[u32]) {
+    /// Takes a text and its ids, ascending; nothing where there are none.
+    fn push(&mut self, text: &[u8], ids: &[u32]) {
         let postings = &mut self.postings;
-        let count = rows.len() as u32;
-        let Some(kind) = Kind::of(count, self.rows_count) else {
+        let count = ids.len() as u32;
+        let Some(kind) = Kind::of(count, self.ids) else {
             return;
         };
         match kind {
             Kind::Dense => {
                 let start = postings.dense.len();
-                postings.dense.resize(start + stride(self.rows_count), 0);
+                postings.dense.resize(start + self.ids.stride(), 0);
                 let bitmap = &mut postings.dense[start..];
-                for &row in rows {
-                    set_bit(bitmap, row);
+                for &id in ids {
+                    set_bit(bitmap, id);
                 }
                 postings.dense_counts.push(count);
             }
             Kind::Several => {
-                postings.several.push(rows);
+                postings.several.push(ids);
                 postings.several_counts.push(count);
             }
-            Kind::Single => postings.single.extend_from_slice(rows),
+            Kind::Single => postings.single.extend_from_slice(ids),
         }
-        let (text, ends) = &mut self.texts[kind as usize];
-        text.extend_from_slice(word);
-        ends.push(text.len());
+        let (all, ends) = &mut self.texts[kind as usize];
+        all.extend_from_slice(text);
+        ends.push(all.len());
     }
 
-    fn finish(self) -> Words {
+    fn finish(self) -> Lexicon {
         let bytes = self.texts.iter().map(|(text, _)| text.len()).sum();
         let mut all = Vec::with_capacity(bytes);
         let mut all_ends = Offsets::default();
         for (text, ends) in self.texts {
-            for word in 0..ends.count() {
-                all_ends.push(all.len() + ends.get(word));
+            for number in 0..ends.count() {
+                all_ends.push(all.len() + ends.get(number));
             }
             all.extend_from_slice(&text);
         }
@@ -183,6 +277,6 @@ impl Assembly {
         postings.several_counts.shrink_to_fit();
         postings.several.shrink();
         postings.single.shrink_to_fit();
-        Words::finish(self.rows_count, all, all_ends, postings)
+        Lexicon::finish(self.ids, all, all_ends, postings)
     }
 }

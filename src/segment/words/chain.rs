@@ -1,0 +1,185 @@
+//! A term that was cut, found by its pieces at places that follow each other.
+//!
+//! # Cost
+//!
+//! The places of the rarest part are collected, and each other part, the rarer first, is read
+//! once to see which of them it follows. A part that is in most words of a log, as a single
+//! digit is, may be more expensive to read than the texts of the few rows that are left by then:
+//! these are read instead.
+
+use super::cut;
+use super::lexicon::{LIST_COST, Lexicon};
+use super::places::Places;
+
+/// The postings of a list that cost about as much as reading the texts of a row for a term. A
+/// row of a long log costs more, one of prose far less.
+const CHECK_COST: u64 = 32_768;
+
+/// The bits for each candidate in the set that tells most others from them: one in so many of
+/// the others is mistaken for one.
+const SIEVE_BITS: usize = 16;
+
+/// The most bits of that set: beyond what stays in the processor's cache it is of no use.
+const SIEVE_BITS_MAX: usize = 1 << 22;
+
+/// Whether the texts of a row hold the term.
+pub(super) type Holds<'a> = &'a dyn Fn(u32) -> bool;
+
+/// The pieces that a term is cut into by one rule, all of them known.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    /// The rarest first.
+    parts: Vec<Part>,
+}
+
+/// A part of a term, and the pieces that it is, ends or starts.
+#[derive(Clone, Debug)]
+struct Part {
+    pieces: Vec<u32>,
+    /// How many parts of the term are before it.
+    offset: u32,
+    places_count: u64,
+}
+
+impl Part {
+    fn new(offset: usize, pieces: Vec<u32>, lexicon: &Lexicon) -> Part {
+        let counts = pieces.iter().map(|&piece| lexicon.ids_count(piece));
+        Part {
+            places_count: counts.map(u64::from).sum(),
+            offset: offset as u32,
+            pieces,
+        }
+    }
+
+    /// Returns what reading the places costs, in steps from posting to posting.
+    fn cost(&self) -> u64 {
+        self.places_count + LIST_COST * self.pieces.len() as u64
+    }
+
+    /// Visits the places at which a term that holds the part here would start.
+    fn for_each_start(&self, piece: u32, lexicon: &Lexicon, mut visit: impl FnMut(u32)) {
+        lexicon.for_each_id(piece, |place| {
+            // There is none where the first pieces of a segment are in the way.
+            if let Some(start) = place.checked_sub(self.offset) {
+                visit(start);
+            }
+        });
+    }
+}
+
+impl Chain {
+    /// Looks up the parts of a term; none if no piece is what one of them has to be.
+    pub(super) fn find(lexicon: &Lexicon, term: &[cut::Part<'_>]) -> Option<Chain> {
+        let mut parts = Vec::with_capacity(term.len());
+        // The end of a piece is the most expensive to look up, and the first if it is there.
+        for (offset, part) in term.iter().enumerate().rev() {
+            let pieces = match part {
+                cut::Part::Whole(text) => lexicon.equal_to(text.as_bytes()),
+                cut::Part::Start(text) => lexicon.starting_with(text.as_bytes()),
+                cut::Part::End(text) => lexicon.ending_with(text.as_bytes()),
+            };
+            if pieces.is_empty() {
+                return None;
+            }
+            parts.push(Part::new(offset, pieces, lexicon));
+        }
+        parts.sort_by_key(Part::cost);
+        Some(Chain { parts })
+    }
+
+    /// Returns at how many places the term is at most.
+    pub(super) fn places_count(&self) -> u64 {
+        let counts = self.parts.iter().map(|part| part.places_count);
+        counts.min().unwrap_or(0)
+    }
+
+    /// Returns what finding the rows costs at most, in steps from posting to posting.
+    pub(super) fn cost(&self) -> u64 {
+        let [rarest, others @ ..] = &self.parts[..] else {
+            return 0;
+        };
+        let checks_cost = self.places_count().saturating_mul(CHECK_COST);
+        let others = others.iter().map(|part| part.cost().min(checks_cost));
+        rarest.cost() + others.sum::<u64>()
+    }
+
+    /// Visits the rows of the places at which the parts follow each other, ascending; a row may
+    /// come again.
+    ///
+    /// Whether the texts of a row hold the term is asked where that is cheaper than to look, if
+    /// it can be asked.
+    pub(super) fn for_each_row(
+        &self,
+        lexicon: &Lexicon,
+        places: &Places,
+        holds: Option<Holds<'_>>,
+        mut visit: impl FnMut(u32),
+    ) {
+        let Some((rarest, others)) = self.parts.split_first() else {
+            return;
+        };
+        let mut starts = Vec::with_capacity(rarest.places_count as usize);
+        for &piece in &rarest.pieces {
+            rarest.for_each_start(piece, lexicon, |start| starts.push(start));
+        }
+        if rarest.pieces.len() > 1 {
+            starts.sort_unstable();
+        }
+        let mut asks = None;
+        for part in others {
+            if starts.is_empty() {
+                return;
+            }
+            asks = holds.filter(|_| part.cost() > starts.len() as u64 * CHECK_COST);
+            if asks.is_some() {
+                break;
+            }
+            retain_starts(&mut starts, part, lexicon);
+        }
+        let mut before = None;
+        for start in starts {
+            let row = places.row(start);
+            if before.replace(row) != Some(row) && asks.is_none_or(|holds| holds(row)) {
+                visit(row);
+            }
+        }
+    }
+}
+
+/// Keeps those of some ascending starts of a term that have a part where it has to be.
+fn retain_starts(starts: &mut Vec<u32>, part: &Part, lexicon: &Lexicon) {
+    let sieve_bits = (starts.len() * SIEVE_BITS).next_power_of_two();
+    let mask = sieve_bits.clamp(64, SIEVE_BITS_MAX) - 1;
+    let mut sieve = vec![0u64; mask / 64 + 1];
+    for &start in &*starts {
+        let bit = start as usize & mask;
+        sieve[bit / 64] |= 1 << (bit % 64);
+    }
+    let mut is_kept = vec![false; starts.len()];
+    for &piece in &part.pieces {
+        let mut from = 0;
+        part.for_each_start(piece, lexicon, |start| {
+            let bit = start as usize & mask;
+            if sieve[bit / 64] >> (bit % 64) & 1 == 1 {
+                from = gallop(starts, from, start);
+                if starts.get(from) == Some(&start) {
+                    is_kept[from] = true;
+                }
+            }
+        });
+    }
+    let mut is_kept = is_kept.into_iter();
+    starts.retain(|_| is_kept.next().unwrap_or(false));
+}
+
+/// Returns the first index from one on whose value is no less than another.
+fn gallop(values: &[u32], from: usize, least: u32) -> usize {
+    let rest = &values[from..];
+    let mut step = 1;
+    while rest.get(step - 1).is_some_and(|&value| value < least) {
+        step *= 2;
+    }
+    let start = step / 2;
+    let end = step.min(rest.len());
+    from + start + rest[start..end].partition_point(|&value| value < least)
+}

@@ -1,0 +1,410 @@
+//! Where long words are cut into pieces.
+//!
+//! The words of prose are few and come again; logs, keys, and scripts without blanks have words
+//! without end that hardly ever do. Their pieces come again.
+//!
+//! Two rules tell how to cut, since what is best for one kind of word spoils the other. The
+//! [`Coarse`](Rule::Coarse) one leaves together what prose, names and paths are made of, and cuts
+//! where those rarely go on: before digits, between some of the digits, within pairs of letters
+//! that hardly a language has, and at some pairs of characters of scripts without blanks. So
+//! wherever a term occurs in such a word, the word is cut inside of it at just the places where
+//! the term itself is. The [`Fine`](Rule::Fine) one is for keys, digests and encoded bytes: any two
+//! of their characters are followed by any third, so only the shortest pieces come again. Each
+//! is three bytes and starts two after the one before; a term may start at either.
+//!
+//! Which rule cuts a word, if any, is told by the whole word; a term is sought as it would be in
+//! a word that each cuts.
+
+use std::ops::Range;
+
+/// Words of more bytes are cut, where all are ASCII and where not: characters beyond ASCII are
+/// up to four bytes, and in scripts without blanks a word of ten is rarely met again.
+const WHOLE_ASCII_BYTES_MAX: usize = 40;
+const WHOLE_BYTES_MAX: usize = 24;
+
+/// Words of fewer bytes are kept whole however random they look: numbers, times, short codes.
+const RANDOM_BYTES_MIN: usize = 8;
+
+/// The share of its pairs that are odd from which a word is taken for random, in quarters: a word
+/// that is cut anyway, and one that might be kept whole.
+const ODD_QUARTERS_OF_LONG: usize = 2;
+const ODD_QUARTERS: usize = 3;
+
+/// The share of the pairs that the coarse rule cuts, in thousandths: of digits, or a letter and a
+/// digit; of characters in scripts without blanks; of others beyond ASCII.
+const CUT_DIGITS: u64 = 333;
+const CUT_WITHOUT_BLANKS: u64 = 333;
+const CUT_OTHERS: u64 = 250;
+
+/// The bytes of a piece that the fine rule cuts, and from one's start to the next: any two bytes
+/// of a word are in one piece.
+const FINE_BYTES: usize = 3;
+const FINE_STEP: usize = 2;
+
+/// For each letter those that hardly follow it within a word.
+const UNLIKELY: [&[u8]; 26] = [
+    b"ejoq",
+    b"bdfghkmnpqvwxz",
+    b"gjnqwxz",
+    b"jkqwz",
+    b"jz",
+    b"bhjkpqvwxz",
+    b"bcdfjkpqvwxz",
+    b"cdfghjkpqvwxz",
+    b"hjquwy",
+    b"bcdfghijklmnpqrtvwxyz",
+    b"bcdfghjklmopqrtuvwxyz",
+    b"ghjkmqxz",
+    b"cfhjkqrvwxyz",
+    b"hjqx",
+    b"hqyz",
+    b"bgjkmnqwxz",
+    b"abcdefghijkmnopqrstvwxyz",
+    b"jqxz",
+    b"jxz",
+    b"gjkqv",
+    b"hjkqvwyz",
+    b"bcdfghjklmnpqrstuvwxyz",
+    b"bcdfgjkmpquvxyz",
+    b"bdgjklnoqrsvwyz",
+    b"acdfghjkquvwxyz",
+    b"bcdfghjklmnpqruvxyz",
+];
+
+/// [`UNLIKELY`], a bit a letter.
+const UNLIKELY_BITS: [u32; 26] = {
+    let mut bits = [0; 26];
+    let mut first = 0;
+    while first < 26 {
+        let mut at = 0;
+        while at < UNLIKELY[first].len() {
+            bits[first] |= 1 << (UNLIKELY[first][at] - b'a');
+            at += 1;
+        }
+        first += 1;
+    }
+    bits
+};
+
+/// How a word is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    Coarse,
+    Fine,
+}
+
+impl Rule {
+    pub(super) const ALL: [Rule; 2] = [Rule::Coarse, Rule::Fine];
+
+    /// Returns the rule that cuts a word; none where it is kept whole.
+    pub(super) fn of(word: &str) -> Option<Rule> {
+        if word.len() < RANDOM_BYTES_MIN {
+            return None;
+        }
+        if !word.is_ascii() {
+            return (word.len() > WHOLE_BYTES_MAX).then_some(Rule::Coarse);
+        }
+        let is_long = word.len() > WHOLE_ASCII_BYTES_MAX;
+        let pairs = word.as_bytes().array_windows::<2>();
+        let odd = pairs.filter(|&&[a, b]| is_odd(a, b)).count() * 4;
+        let pairs_count = word.len() - 1;
+        if is_long && odd < pairs_count * ODD_QUARTERS_OF_LONG {
+            return Some(Rule::Coarse);
+        }
+        (is_long || odd >= pairs_count * ODD_QUARTERS).then_some(Rule::Fine)
+    }
+
+    /// Visits the pieces of a folded word that the rule cuts, in their order.
+    #[inline]
+    pub(super) fn for_each_piece(self, word: &str, visit: impl FnMut(Range<usize>)) {
+        match self {
+            Rule::Coarse => for_each_coarse(word, visit),
+            Rule::Fine => for_each_fine(word, visit),
+        }
+    }
+
+    /// Returns whether a term may be inside a piece.
+    pub(super) fn is_inside(self, term: &str) -> bool {
+        match self {
+            Rule::Coarse => coarse_pieces(term).len() == 1,
+            Rule::Fine => term.len() <= FINE_BYTES && term.is_ascii(),
+        }
+    }
+
+    /// Returns the parts that a term may have in pieces that follow each other, two at least: once
+    /// for each way that it may be cut.
+    pub(super) fn chains(self, term: &str) -> Vec<Vec<Part<'_>>> {
+        let chains = match self {
+            Rule::Coarse => vec![coarse_parts(term)],
+            Rule::Fine if term.is_ascii() => vec![fine_parts(term, 0), fine_parts(term, 1)],
+            Rule::Fine => Vec::new(),
+        };
+        let are_several = |chain: &Vec<Part<'_>>| chain.len() > 1;
+        chains.into_iter().filter(are_several).collect()
+    }
+}
+
+/// A part of a term, and what it is of the piece that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    Whole(&'a str),
+    Start(&'a str),
+    End(&'a str),
+}
+
+/// Visits the pieces of a word, or of a term, as the coarse rule cuts it.
+#[inline]
+fn for_each_coarse(word: &str, mut visit: impl FnMut(Range<usize>)) {
+    let mut start = 0;
+    let mut before = None;
+    for (at, char) in word.char_indices() {
+        if before.is_some_and(|before| is_cut(before, char)) {
+            visit(start..at);
+            start = at;
+        }
+        before = Some(char);
+    }
+    if start < word.len() {
+        visit(start..word.len());
+    }
+}
+
+fn coarse_pieces(term: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    for_each_coarse(term, |piece| pieces.push(&term[piece]));
+    pieces
+}
+
+fn coarse_parts(term: &str) -> Vec<Part<'_>> {
+    let pieces = coarse_pieces(term);
+    let last = pieces.len().saturating_sub(1);
+    let part = |(index, piece)| match index {
+        0 => Part::End(piece),
+        _ if index == last => Part::Start(piece),
+        _ => Part::Whole(piece),
+    };
+    pieces.into_iter().enumerate().map(part).collect()
+}
+
+/// Visits the pieces of a word of ASCII as the fine rule cuts it.
+#[inline]
+fn for_each_fine(word: &str, mut visit: impl FnMut(Range<usize>)) {
+    let mut start = 0;
+    loop {
+        let end = (start + FINE_BYTES).min(word.len());
+        if start < end {
+            visit(start..end);
+        }
+        if end == word.len() {
+            return;
+        }
+        start += FINE_STEP;
+    }
+}
+
+/// Returns the parts of a term of ASCII that starts with a piece, or `before` bytes after it does.
+fn fine_parts(term: &str, before: usize) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    if before > 0 {
+        let end = FINE_BYTES - before;
+        if term.len() <= end {
+            return parts;
+        }
+        parts.push(Part::End(&term[..end]));
+        start = FINE_STEP - before;
+    }
+    for_each_fine(&term[start..], |piece| {
+        let text = &term[start..][piece];
+        let is_whole = text.len() == FINE_BYTES;
+        parts.push(if is_whole {
+            Part::Whole(text)
+        } else {
+            Part::Start(text)
+        });
+    });
+    parts
+}
+
+/// Returns whether the coarse rule cuts between two characters.
+#[inline]
+fn is_cut(a: char, b: char) -> bool {
+    if !(a.is_ascii() && b.is_ascii()) {
+        let share = if is_without_blanks(a) || is_without_blanks(b) {
+            CUT_WITHOUT_BLANKS
+        } else {
+            CUT_OTHERS
+        };
+        return is_within(a, b, share);
+    }
+    if !a.is_ascii_alphanumeric() {
+        return b.is_ascii_digit();
+    }
+    if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() {
+        return is_unlikely(a as u8, b as u8);
+    }
+    b.is_ascii_alphanumeric() && is_within(a, b, CUT_DIGITS)
+}
+
+/// Returns whether two ASCII characters next to each other are a mark of random text: a digit and
+/// another or a letter, or letters that hardly follow each other.
+#[inline]
+fn is_odd(a: u8, b: u8) -> bool {
+    match (a.is_ascii_digit(), b.is_ascii_digit()) {
+        (true, _) => b.is_ascii_alphanumeric(),
+        (_, true) => a.is_ascii_alphanumeric(),
+        _ => is_unlikely(a, b),
+    }
+}
+
+/// Returns whether two letters hardly follow each other; no where they are not both letters.
+#[inline]
+fn is_unlikely(a: u8, b: u8) -> bool {
+    let bits = UNLIKELY_BITS.get(usize::from(a.wrapping_sub(b'a')));
+    b.is_ascii_lowercase() && bits.is_some_and(|bits| bits >> (b - b'a') & 1 == 1)
+}
+
+/// Returns whether a pair of characters is in a share of all pairs, in thousandths.
+#[inline]
+fn is_within(a: char, b: char, share: u64) -> bool {
+    const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let pair = (u64::from(u32::from(a)) << 32 | u64::from(u32::from(b))).wrapping_mul(SPREAD) >> 32;
+    (pair ^ pair >> 15).wrapping_mul(SPREAD) >> 40 & 0xFFFF < share * 0x1_0000 / 1000
+}
+
+/// Returns whether a character is of a script that is written without blanks, or nearly.
+fn is_without_blanks(char: char) -> bool {
+    matches!(
+        u32::from(char),
+        // Thai, Lao, Tibetan, Burmese; Jamo; Khmer; Han, Kana, Hangul, Yi and their
+        // compatible forms; the planes of rarer Han.
+        0x0E00..=0x109F
+            | 0x1100..=0x11FF
+            | 0x1780..=0x17FF
+            | 0x2E80..=0xD7AF
+            | 0xF900..=0xFAFF
+            | 0xFF00..=0xFFEF
+            | 0x2_0000..=0x3_FFFF
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words of every kind that is cut.
+    const WORDS: [&str; 8] = [
+        "https://api.example.com/v2/light/3922132?session=9fa9257b71bb6edd&page=47",
+        "com.example.baseline.jobrunner.read(jobrunner.java:908)",
+        "mh/yroiksggwmkaj0ztkijibvnnk6a9x8anbxut6eekkbhcmwgbabgaxklzwlsvcqerqtcxfvgiui7bv",
+        "733988a9577e6de9903743eb475ca6dbf0f4a8debc5d3ea8a9f93b405237bd11",
+        "的过期处理登录声音请我们电脑之后错误财务服务器的系统系统显示许可证",
+        "は回線ログインがパスワードプリンターｕｓｂ。e-0168eエラー",
+        "ไฟล์โฟลเดอร์ด่วนหลังจากระบบเชื่อมต่อได้",
+        "aaaaaaaaaa.aaaaaaaaaa1111111111aaaaaaaaaae\u{301}e\u{301}ßßßßß",
+    ];
+
+    /// Returns whether parts are found in pieces from one on.
+    fn fits(parts: &[Part<'_>], pieces: &[&str]) -> bool {
+        let fits = |(part, piece): (&Part<'_>, &&str)| match part {
+            Part::Whole(text) => piece == text,
+            Part::Start(text) => piece.starts_with(text),
+            Part::End(text) => piece.ends_with(text),
+        };
+        parts.len() <= pieces.len() && parts.iter().zip(pieces).all(fits)
+    }
+
+    /// Every part of a word is found as a term, and nothing else is.
+    #[test]
+    fn a_term_is_in_a_word_where_its_parts_are_in_the_pieces() {
+        for (rule, word) in Rule::ALL
+            .into_iter()
+            .flat_map(|rule| WORDS.map(|it| (rule, it)))
+        {
+            if rule == Rule::Fine && !word.is_ascii() {
+                continue;
+            }
+            let mut pieces = Vec::new();
+            rule.for_each_piece(word, |piece| pieces.push(&word[piece]));
+            let ends: Vec<usize> = (0..=word.len())
+                .filter(|&at| word.is_char_boundary(at))
+                .collect();
+            for (index, &start) in ends.iter().enumerate() {
+                for &end in &ends[index + 1..] {
+                    let own = word[start..end].to_owned();
+                    // The term with its last character twice is hardly in the word.
+                    let other: String = own.chars().chain(own.chars().last()).collect();
+                    for term in [own, other] {
+                        let is_inside = rule.is_inside(&term);
+                        let is_found = is_inside && pieces.iter().any(|it| it.contains(&term))
+                            || rule.chains(&term).iter().any(|parts| {
+                                (0..pieces.len()).any(|from| fits(parts, &pieces[from..]))
+                            });
+                        assert_eq!(
+                            is_found,
+                            word.contains(&term),
+                            "{rule:?}: {term:?} in {word:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_fine_rule_cuts_a_term_in_two_ways() {
+        let chains = Rule::Fine.chains("abcdef");
+        let even = vec![Part::Whole("abc"), Part::Whole("cde"), Part::Start("ef")];
+        let odd = vec![Part::End("ab"), Part::Whole("bcd"), Part::Whole("def")];
+        assert_eq!(chains, [even, odd]);
+        assert_eq!(
+            Rule::Fine.chains("abc"),
+            [[Part::End("ab"), Part::Start("bc")]]
+        );
+        for short in ["", "a", "ab"] {
+            assert!(Rule::Fine.chains(short).is_empty(), "{short:?}");
+        }
+        assert!(Rule::Fine.chains("größer").is_empty() && !Rule::Fine.is_inside("é"));
+    }
+
+    #[test]
+    fn the_rule_is_told_by_the_word() {
+        let cases = [
+            ("documentation", None),
+            ("ivan.andersson@alpine-timber748.example", None),
+            ("[16:59:18]", None),
+            ("10.0.50.233", None),
+            ("1234567", None),
+            (WORDS[0], Some(Rule::Coarse)),
+            (WORDS[1], Some(Rule::Coarse)),
+            (WORDS[2], Some(Rule::Fine)),
+            (WORDS[3], Some(Rule::Fine)),
+            ("9fa9257b", Some(Rule::Fine)),
+            (WORDS[4], Some(Rule::Coarse)),
+            ("系统系统显示", None),
+            ("größer", None),
+        ];
+        for (word, rule) in cases {
+            assert_eq!(Rule::of(word), rule, "{word}");
+        }
+    }
+
+    #[test]
+    fn prose_and_paths_stay_together() {
+        for whole in [
+            "https://api.example.com/",
+            "com.example.invoicemapper.read(",
+        ] {
+            assert_eq!(coarse_pieces(whole), [whole]);
+        }
+    }
+
+    /// Text without blanks is neither chopped to characters nor left too long to come again.
+    #[test]
+    fn pieces_are_a_few_characters_long() {
+        for word in [WORDS[4], WORDS[6]] {
+            let mean = word.chars().count() / coarse_pieces(word).len();
+            assert!((2..=5).contains(&mean), "{mean} in {word:?}");
+        }
+    }
+}

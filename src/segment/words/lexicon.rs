@@ -1,0 +1,481 @@
+//! A dictionary of texts: a substring index over them, and the ids of each.
+//!
+//! The ids are rows where the texts are whole words, and places where they are pieces of
+//! words that were cut. [`Lexicon::find`] names the texts that hold a term; three other
+//! look-ups name those that equal, start or end with one.
+//!
+//! # Invariants
+//!
+//! * Texts are numbered by kind, and within a kind in byte order: first those of many
+//!   ids (a bitmap each), then those of several (a packed list each), then those of
+//!   one (that id). So the largest postings come first in any union, and the
+//!   longest tail is one vector of ids.
+//! * Every text has at least one id, and every id is below the universe.
+//! * A bitmap has bit i % 64 of block i / 64 set for id i, `universe / 64` blocks
+//!   rounded up, and no bit past the last id. Only rows have bitmaps: a bit a place would
+//!   cost more than the list for every piece there is.
+//!
+//! # Cost
+//!
+//! A text of one id weighs four bytes for the id, four for its place, its own bytes
+//! once and one to two bytes of grams for each of these. A posting in a list is one to
+//! two bytes as a rule, and a bitmap is at most four times the list it replaces.
+
+#[cfg(feature = "durable")]
+use std::io;
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::bits::{for_each_bit, set_bit, stride};
+use super::grams::{END, GRAM_BYTES, Grams};
+use super::packed::{Lists, Offsets};
+#[cfg(feature = "durable")]
+use crate::segment::stored::{Stored, StoredReader, StoredWriter};
+
+/// A bitmap takes the place of a list from one row in this many.
+pub(super) const DENSE_ROWS_SHARE: u32 = 32;
+
+/// Texts of so few bytes are searched one after the other; grams would cost more than they
+/// save, most of all where each commit makes and merges them.
+const SCANNED_BYTES_MAX: usize = 8 << 10;
+
+/// How many grams of a long term are looked into at most.
+const GRAMS_READ_MAX: usize = 3;
+
+/// The postings of a gram that cost about as much as looking at a text.
+const VERIFY_COST: u64 = 8;
+
+/// The postings of a list that cost about as much as coming to it.
+pub(super) const LIST_COST: u64 = 48;
+
+/// What the texts of a lexicon are found at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ids {
+    /// That many rows.
+    Rows(u32),
+    /// Places of pieces.
+    Places,
+}
+
+impl Ids {
+    /// Returns how many ids a text has at most to be kept as a list.
+    fn listed_max(self) -> u32 {
+        match self {
+            Ids::Rows(rows_count) => rows_count / DENSE_ROWS_SHARE,
+            Ids::Places => u32::MAX,
+        }
+    }
+
+    /// Returns the blocks of 64 bits in a bitmap; none where there are no bitmaps.
+    pub(super) fn stride(self) -> usize {
+        match self {
+            Ids::Rows(rows_count) => stride(rows_count),
+            Ids::Places => 0,
+        }
+    }
+}
+
+/// The kind of a text, by how many ids it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Dense,
+    Several,
+    Single,
+}
+
+impl Kind {
+    /// Every kind, in the order in which texts are numbered.
+    pub(super) const ALL: [Kind; 3] = [Kind::Dense, Kind::Several, Kind::Single];
+
+    /// Returns the kind of a text that has `count` of the ids; none where it has none.
+    pub(super) fn of(count: u32, ids: Ids) -> Option<Kind> {
+        match count {
+            0 => None,
+            1 => Some(Kind::Single),
+            _ if count > ids.listed_max() => Some(Kind::Dense),
+            _ => Some(Kind::Several),
+        }
+    }
+}
+
+/// The ids of every text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Postings {
+    pub(super) dense_counts: Vec<u32>,
+    /// The bitmaps one after another.
+    pub(super) dense: Vec<u64>,
+    pub(super) several_counts: Vec<u32>,
+    pub(super) several: Lists,
+    pub(super) single: Vec<u32>,
+}
+
+/// Texts, each with the ids that it is found at.
+#[derive(Clone, Debug)]
+pub(super) struct Lexicon {
+    pub(super) ids: Ids,
+    /// The texts one after another.
+    text: Vec<u8>,
+    ends: Offsets,
+    /// The length of the longest text, in bytes.
+    text_bytes_max: usize,
+    pub(super) postings: Postings,
+    pub(super) grams: Grams,
+}
+
+/// Some of the texts, by number.
+#[derive(Clone, Debug)]
+pub(super) enum Numbers {
+    /// Few, ascending.
+    Sorted(Vec<u32>),
+    /// Many: a bit each.
+    Set(Vec<u64>),
+}
+
+impl Numbers {
+    pub(super) fn none() -> Numbers {
+        Numbers::Sorted(Vec::new())
+    }
+
+    /// Visits the numbers within a range, ascending.
+    pub(super) fn for_each_in(&self, range: Range<u32>, mut visit: impl FnMut(u32)) {
+        match self {
+            Numbers::Sorted(numbers) => {
+                let start = numbers.partition_point(|&number| number < range.start);
+                let inside = numbers[start..].iter();
+                inside
+                    .take_while(|&&number| number < range.end)
+                    .for_each(|&number| visit(number));
+            }
+            Numbers::Set(blocks) => for_each_bit(blocks, range, visit),
+        }
+    }
+}
+
+impl Lexicon {
+    /// Joins the parts, and makes what derives from them.
+    pub(super) fn finish(ids: Ids, text: Vec<u8>, ends: Offsets, postings: Postings) -> Lexicon {
+        let lengths = (0..ends.count()).map(|number| ends.before(number).len());
+        let mut lexicon = Lexicon {
+            text_bytes_max: lengths.max().unwrap_or(0),
+            ids,
+            text,
+            ends,
+            postings,
+            grams: Grams::default(),
+        };
+        if lexicon.text.len() > SCANNED_BYTES_MAX {
+            lexicon.index_grams();
+        }
+        lexicon
+    }
+
+    pub(super) fn index_grams(&mut self) {
+        self.grams = Grams::build((0..self.count()).map(|number| self.text_of(number)));
+    }
+
+    /// Returns how many texts there are.
+    pub(super) fn count(&self) -> u32 {
+        self.ends.count() as u32
+    }
+
+    /// Returns the bytes of heap that the lexicon holds.
+    pub(super) fn bytes(&self) -> usize {
+        let postings = &self.postings;
+        let counts = postings.dense_counts.capacity() + postings.several_counts.capacity();
+        self.text.capacity()
+            + self.ends.bytes()
+            + postings.dense.capacity() * size_of::<u64>()
+            + (counts + postings.single.capacity()) * size_of::<u32>()
+            + postings.several.bytes()
+            + self.grams.bytes()
+    }
+
+    /// Returns the texts that hold a non-empty term.
+    ///
+    /// Cost: for a term of up to three bytes the postings of its grams; for a longer
+    /// one those of its rarest gram or grams, and a look at each text that is left; where
+    /// the texts are few, a pass over them.
+    pub(super) fn find(&self, term: &[u8]) -> Numbers {
+        if self.grams.is_empty() {
+            self.scan(term)
+        } else if term.len() <= GRAM_BYTES {
+            self.find_short(term)
+        } else {
+            self.find_long(term)
+        }
+    }
+
+    /// Finds a term in few texts, by a look at all of them.
+    fn scan(&self, term: &[u8]) -> Numbers {
+        let finder = memmem::Finder::new(term);
+        let mut numbers = Vec::new();
+        let (mut start, mut number) = (0, 0);
+        while let Some(at) = finder.find(&self.text[start..]).map(|at| start + at) {
+            while self.ends.get(number) <= at {
+                number += 1;
+            }
+            let end = self.ends.get(number);
+            // What crosses the end of a text is in none.
+            let is_held = at + term.len() <= end;
+            numbers.extend(is_held.then_some(number as u32));
+            start = if is_held { end } else { at + 1 };
+        }
+        Numbers::Sorted(numbers)
+    }
+
+    /// Finds a term of up to three bytes: whatever its grams list.
+    fn find_short(&self, term: &[u8]) -> Numbers {
+        let grams = self.grams.starting_with(term);
+        let listed: u64 = grams
+            .clone()
+            .map(|gram| u64::from(self.grams.words_count(gram)))
+            .sum();
+        // Below this a vector is smaller than a bit for every text.
+        if listed < u64::from(self.count()) / 32 {
+            return Numbers::Sorted(self.listed_in(grams, listed));
+        }
+        let mut blocks = vec![0; stride(self.count())];
+        for gram in grams {
+            self.grams
+                .for_each_word(gram, |number| set_bit(&mut blocks, number));
+        }
+        Numbers::Set(blocks)
+    }
+
+    /// Returns the texts that some grams list, ascending, each once.
+    fn listed_in(&self, grams: Range<usize>, listed: u64) -> Vec<u32> {
+        let mut numbers = Vec::with_capacity(listed as usize);
+        let several_grams = grams.len() > 1;
+        for gram in grams {
+            self.grams
+                .for_each_word(gram, |number| numbers.push(number));
+        }
+        if several_grams {
+            numbers.sort_unstable();
+            numbers.dedup();
+        }
+        numbers
+    }
+
+    /// Finds a longer term: the texts of its rarest grams, then a look at each.
+    fn find_long(&self, term: &[u8]) -> Numbers {
+        if term.len() > self.text_bytes_max {
+            return Numbers::none();
+        }
+        let mut numbers = self.listed_by_all(term);
+        let finder = memmem::Finder::new(term);
+        numbers.retain(|&number| finder.find(self.text_of(number)).is_some());
+        Numbers::Sorted(numbers)
+    }
+
+    /// Returns the texts that the rarest of the grams of a run list, ascending.
+    ///
+    /// Every text that holds the run is among them; the run may go on past the end of a
+    /// text as grams do.
+    fn listed_by_all(&self, run: &[u8]) -> Vec<u32> {
+        let mut rarest: Vec<(u32, usize)> = Vec::with_capacity(GRAMS_READ_MAX + 1);
+        for run in run.windows(GRAM_BYTES) {
+            let Some(gram) = self.grams.starting_with(run).next() else {
+                return Vec::new();
+            };
+            let candidate = (self.grams.words_count(gram), gram);
+            if !rarest.contains(&candidate) {
+                rarest.push(candidate);
+                rarest.sort_unstable();
+                rarest.truncate(GRAMS_READ_MAX);
+            }
+        }
+        let Some((&(first_count, first), others)) = rarest.split_first() else {
+            return Vec::new();
+        };
+        let mut numbers = Vec::with_capacity(first_count as usize);
+        self.grams
+            .for_each_word(first, |number| numbers.push(number));
+        for &(count, gram) in others {
+            if u64::from(count) > numbers.len() as u64 * VERIFY_COST {
+                break;
+            }
+            self.retain_listed(&mut numbers, gram);
+        }
+        numbers
+    }
+
+    /// Keeps those of some ascending texts that a gram lists too.
+    fn retain_listed(&self, numbers: &mut Vec<u32>, gram: usize) {
+        let (mut read, mut kept) = (0, 0);
+        self.grams.for_each_word(gram, |number| {
+            while numbers.get(read).is_some_and(|&other| other < number) {
+                read += 1;
+            }
+            if numbers.get(read) == Some(&number) {
+                numbers[kept] = number;
+                kept += 1;
+            }
+        });
+        numbers.truncate(kept);
+    }
+
+    /// Returns the texts that start with a prefix, ascending.
+    ///
+    /// Cost: a search in the texts of each kind, and what is found.
+    pub(super) fn starting_with(&self, prefix: &[u8]) -> Vec<u32> {
+        let head = |number: u32| {
+            let text = self.text_of(number);
+            &text[..text.len().min(prefix.len())]
+        };
+        let mut numbers = Vec::new();
+        for run in self.kinds() {
+            let start = partition_point(run.clone(), |number| head(number) < prefix);
+            let end = partition_point(start..run.end, |number| head(number) == prefix);
+            numbers.extend(start..end);
+        }
+        numbers
+    }
+
+    /// Returns the texts that are a text: it may be there once in each kind at most.
+    pub(super) fn equal_to(&self, text: &[u8]) -> Vec<u32> {
+        let starts = self.kinds().map(|run| {
+            let start = partition_point(run.clone(), |number| self.text_of(number) < text);
+            (start < run.end && self.text_of(start) == text).then_some(start)
+        });
+        starts.into_iter().flatten().collect()
+    }
+
+    /// Returns the texts that end with a suffix, ascending.
+    ///
+    /// Cost: as of [`find`](Lexicon::find), with the end of a text as one byte more.
+    pub(super) fn ending_with(&self, suffix: &[u8]) -> Vec<u32> {
+        let ends = |number: &u32| self.text_of(*number).ends_with(suffix);
+        if self.grams.is_empty() {
+            return (0..self.count()).filter(ends).collect();
+        }
+        let mut run = suffix.to_vec();
+        run.push(END);
+        if run.len() < GRAM_BYTES {
+            let grams = self.grams.starting_with(&run);
+            return self.listed_in(grams, 0);
+        }
+        let mut numbers = self.listed_by_all(&run);
+        numbers.retain(ends);
+        numbers
+    }
+
+    /// Returns the numbers of each kind.
+    pub(super) fn kinds(&self) -> [Range<u32>; Kind::ALL.len()] {
+        let dense = self.postings.dense_counts.len() as u32;
+        let several = dense + self.postings.several_counts.len() as u32;
+        [0..dense, dense..several, several..self.count()]
+    }
+
+    pub(super) fn text_of(&self, number: u32) -> &[u8] {
+        &self.text[self.ends.before(number as usize)]
+    }
+
+    /// Returns how many ids a text has.
+    pub(super) fn ids_count(&self, number: u32) -> u32 {
+        let Postings {
+            dense_counts,
+            several_counts,
+            ..
+        } = &self.postings;
+        let number = number as usize;
+        let counts = dense_counts.get(number);
+        let counts = counts.or_else(|| several_counts.get(number - dense_counts.len()));
+        counts.copied().unwrap_or(1)
+    }
+
+    /// Returns what reading a text's ids costs, in steps from posting to posting.
+    pub(super) fn cost(&self, number: u32) -> u64 {
+        let [dense, several, _] = self.kinds();
+        if dense.contains(&number) {
+            bitmap_cost(self.ids.stride())
+        } else if several.contains(&number) {
+            LIST_COST + u64::from(self.ids_count(number))
+        } else {
+            1
+        }
+    }
+
+    /// Returns the bitmap of a text of many ids.
+    pub(super) fn dense(&self, number: u32) -> &[u64] {
+        let stride = self.ids.stride();
+        &self.postings.dense[number as usize * stride..][..stride]
+    }
+
+    /// Visits the ids of a text, ascending.
+    pub(super) fn for_each_id(&self, number: u32, mut visit: impl FnMut(u32)) {
+        let [dense, several, single] = self.kinds();
+        if dense.contains(&number) {
+            let blocks = self.dense(number);
+            for_each_bit(blocks, 0..blocks.len() as u32 * u64::BITS, visit);
+        } else if several.contains(&number) {
+            let list = (number - several.start) as usize;
+            self.postings.several.for_each(list, visit);
+        } else {
+            visit(self.postings.single[(number - single.start) as usize]);
+        }
+    }
+}
+
+/// Returns what reading a bitmap costs: 64 rows a step, and a quarter of a list's step.
+pub(super) fn bitmap_cost(stride: usize) -> u64 {
+    stride as u64 / 4
+}
+
+/// Returns the first number of a range that is not below some bound.
+fn partition_point(range: Range<u32>, is_below: impl Fn(u32) -> bool) -> u32 {
+    let (mut start, mut end) = (range.start, range.end);
+    while start < end {
+        let middle = start + (end - start) / 2;
+        if is_below(middle) {
+            start = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    start
+}
+
+#[cfg(feature = "durable")]
+impl Stored for Postings {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.dense_counts)?;
+        out.slice(&self.dense)?;
+        out.slice(&self.several_counts)?;
+        self.several.write_to(out)?;
+        out.slice(&self.single)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Postings> {
+        Ok(Postings {
+            dense_counts: input.vec()?,
+            dense: input.vec()?,
+            several_counts: input.vec()?,
+            several: Lists::read_from(input)?,
+            single: input.vec()?,
+        })
+    }
+}
+
+#[cfg(feature = "durable")]
+impl Lexicon {
+    pub(super) fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.text)?;
+        self.ends.write_to(out)?;
+        out.count(self.text_bytes_max)?;
+        self.postings.write_to(out)?;
+        self.grams.write_to(out)
+    }
+
+    pub(super) fn read_from(ids: Ids, input: &mut StoredReader<'_>) -> io::Result<Lexicon> {
+        Ok(Lexicon {
+            ids,
+            text: input.vec()?,
+            ends: Offsets::read_from(input)?,
+            text_bytes_max: input.number()?,
+            postings: Postings::read_from(input)?,
+            grams: Grams::read_from(input)?,
+        })
+    }
+}
