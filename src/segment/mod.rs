@@ -677,6 +677,11 @@ impl Segment {
             .map_or(0, |words| size_of::<Words>() + words.bytes())
     }
 
+    /// Returns how much of the room for words that are cut is taken, of [`Words::BLOCKS_MAX`].
+    pub(crate) fn word_blocks(&self) -> u64 {
+        self.words().map_or(0, Words::blocks_count)
+    }
+
     /// Returns the heap bytes of the numbers of commits; a revision's count among its own.
     pub(crate) fn versions_bytes(&self) -> usize {
         match &self.texts {

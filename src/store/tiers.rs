@@ -48,6 +48,7 @@
 
 use std::sync::Arc;
 
+use crate::segment::words::Words;
 use crate::segment::{ROWS_MAX, Segment};
 use crate::snapshot::LiveSegment;
 
@@ -72,6 +73,8 @@ struct Candidate {
     index: usize,
     live: u64,
     rows: u64,
+    /// The part that it takes of the room that a segment has for words that are cut.
+    word_blocks: u64,
     is_mostly_dead: bool,
 }
 
@@ -134,6 +137,7 @@ fn candidates(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) 
             index,
             live: live.live_count().into(),
             rows: live.segment.rows_count().into(),
+            word_blocks: live.segment.word_blocks(),
             is_mostly_dead: is_mostly_dead(live, 0),
         })
         .collect();
@@ -157,10 +161,21 @@ fn families(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) ->
     families
 }
 
+/// Returns as many of the smallest as one segment has room for.
+fn fitting(candidates: &[Candidate]) -> &[Candidate] {
+    let (mut live, mut word_blocks) = (0, 0);
+    let are_fitting = candidates.iter().take_while(|candidate| {
+        live += candidate.live;
+        word_blocks += candidate.word_blocks;
+        live <= u64::from(ROWS_MAX) && word_blocks <= Words::BLOCKS_MAX
+    });
+    &candidates[..are_fitting.count()]
+}
+
 /// Returns how many of the smallest come to [`GROWTH`] times the greatest of them, at most.
 fn growing_count(candidates: &[Candidate]) -> usize {
     let (mut total, mut count) = (0, 0);
-    for (at, candidate) in candidates.iter().enumerate() {
+    for (at, candidate) in fitting(candidates).iter().enumerate() {
         total += candidate.live;
         if at > 0 && total >= candidate.live * GROWTH {
             count = at + 1;
@@ -269,7 +284,7 @@ pub(super) fn choose_small(
 pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize> {
     let is_large = |live: &LiveSegment| is_of_jobs(segments, live, rows_max);
     let large = families(segments, is_large);
-    let count = growing_count(&large[..one_segment_count(&large)]);
+    let count = growing_count(&large);
     if count > 0 {
         return family_places(segments, &large, count);
     }
@@ -292,18 +307,8 @@ pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize
 /// Returns the places of as many segments as become one, ascending; none where they are.
 pub(super) fn choose_all(segments: &[LiveSegment]) -> Vec<usize> {
     let all = families(segments, |_| true);
-    match one_segment_count(&all) {
+    match fitting(&all).len() {
         1 if all[0].live == all[0].rows => Vec::new(),
         count => family_places(segments, &all, count),
     }
-}
-
-/// Returns how many of the smallest have no more live rows than a segment can.
-fn one_segment_count(candidates: &[Candidate]) -> usize {
-    let mut live = 0;
-    let fitting = candidates.iter().take_while(|candidate| {
-        live += candidate.live;
-        live <= u64::from(ROWS_MAX)
-    });
-    fitting.count()
 }

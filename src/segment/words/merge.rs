@@ -37,7 +37,8 @@ pub(crate) struct MergeInput<'a> {
 impl Words {
     /// Merges indexes into one of a number of rows.
     ///
-    /// No two rows may move to one place. Words that only dropped rows held are gone.
+    /// No two rows may move to one place, and the inputs' [`blocks_count`](Words::blocks_count) must
+    /// add up to no more than there is room for. Words that only dropped rows held are gone.
     pub(crate) fn merge(inputs: &[MergeInput<'_>], rows_count: u32) -> Words {
         let sources = inputs.iter().map(|input| Source {
             lexicon: &input.words.whole,

@@ -2,14 +2,13 @@
 //!
 //! A word is a run without white space of a row's searchable texts, folded. A term of
 //! a keyword has no white space either, so the texts that hold it are the texts with a
-//! word that holds it. A request
-//! goes two steps: [`Words::find`] names what holds a term, and
+//! word that holds it. A request goes two steps: [`Words::find`] names what holds a term, and
 //! [`Words::rows`] unites the rows.
 //!
-//! Words that hardly ever come again would make the index larger than the texts: those of
-//! logs, and of scripts without blanks. They are cut into pieces that do come again, by one of
-//! two rules, and all pieces of a segment are numbered through. A term is inside a piece, or it
-//! is cut as the word about it is, and then its pieces are at places that follow each other.
+//! Words that occur in one row alone would make the index larger than the texts: those of
+//! logs, and of scripts without blanks. They are cut into pieces that occur in many rows, by one
+//! of two rules, and all pieces of a segment are numbered in order. A term is inside a piece, or
+//! it is cut as the word about it is, and then its pieces are at places that follow each other.
 //! Either way the rows are known without a look at the texts, but for a few rows where that is
 //! cheaper.
 //!
@@ -53,6 +52,7 @@ use kept::Kept;
 use lexicon::Ids;
 use lexicon::{Lexicon, Numbers, bitmap_cost};
 pub(crate) use merge::{MOVE_DROPPED, MergeInput};
+use places::BLOCKS_MAX;
 
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
@@ -130,6 +130,17 @@ impl Words {
     pub(crate) fn rows_count(&self) -> u32 {
         self.rows_count
     }
+
+    /// Returns how much of the room for words that are cut is taken, in blocks of places.
+    ///
+    /// Of indexes that become one it adds up, and must be at most [`Words::BLOCKS_MAX`].
+    pub(crate) fn blocks_count(&self) -> u64 {
+        let counts = self.cut.iter().map(|cut| cut.places.block_rows().len());
+        counts.max().unwrap_or(0) as u64
+    }
+
+    /// The most that [`blocks_count`](Words::blocks_count) may come to.
+    pub(crate) const BLOCKS_MAX: u64 = BLOCKS_MAX as u64;
 
     /// Returns the bytes of heap that the index holds.
     pub(crate) fn bytes(&self) -> usize {

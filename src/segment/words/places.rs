@@ -21,8 +21,11 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 /// The places that are of one row; more would leave more of them empty, fewer take more memory.
 const BLOCK_PLACES: u32 = 32;
 
-/// The most places that there are room for. More than 10 GB of text in one segment.
-pub(super) const PLACES_MAX: u32 = u32::MAX / BLOCK_PLACES * BLOCK_PLACES;
+/// The most blocks of places that a segment has room for: more than 10 GB of words that are cut.
+pub(super) const BLOCKS_MAX: u32 = u32::MAX / BLOCK_PLACES;
+
+/// The most places likewise.
+pub(super) const PLACES_MAX: u32 = BLOCKS_MAX * BLOCK_PLACES;
 
 /// The rows of the places.
 #[derive(Clone, Debug, Default)]
