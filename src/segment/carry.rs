@@ -131,9 +131,9 @@ impl Segment {
             return;
         };
         let asked = if self.is_scanned() {
-            &base.asked.keys
+            &base.findings.asked.keys
         } else {
-            &base.asked.columns
+            &base.findings.asked.columns
         };
         for field in asked.fields() {
             if let FieldColumn::Coded(of_base) = base.field(field)
@@ -147,11 +147,11 @@ impl Segment {
             }
         }
         if !self.is_scanned() {
-            for field in base.asked.postings.fields() {
+            for field in base.findings.asked.postings.fields() {
                 self.posting_sets(field);
             }
         }
-        for field in base.asked.orders.fields() {
+        for field in base.findings.asked.orders.fields() {
             if let Some(column) = self.column(Slot::Field(field)) {
                 let order = &self.orders[field.index()];
                 order.make(|| SortedRows::by_class_of_runs(column, &sources.ordered(field)));

@@ -231,7 +231,7 @@ impl Segment {
             return None;
         }
         let find = |sealed: &Sealed| sealed.fields.iter().position(|(own, _)| *own == field);
-        let counts = self.dead_counts.of(dead, |sealed| {
+        let counts = self.findings.dead_counts.of(dead, |sealed| {
             if find(sealed).is_some() {
                 return None;
             }
@@ -258,7 +258,7 @@ impl Segment {
                 .iter()
                 .position(|(own, _)| Arc::ptr_eq(own, set))
         };
-        let counts = self.dead_counts.of(dead, |sealed| {
+        let counts = self.findings.dead_counts.of(dead, |sealed| {
             if find(sealed).is_some() {
                 return None;
             }
@@ -288,7 +288,7 @@ impl Segment {
         }
         let index = self.cubes.iter().position(|own| std::ptr::eq(own, cube))?;
         let find = |sealed: &Sealed| sealed.cubes.iter().position(|(own, _)| *own == index);
-        let counts = self.dead_counts.of(dead, |sealed| {
+        let counts = self.findings.dead_counts.of(dead, |sealed| {
             if find(sealed).is_some() {
                 return None;
             }
@@ -307,7 +307,7 @@ impl Segment {
     ///
     /// Cost: that of the rows in which they differ, for each thing that is kept.
     pub(crate) fn carry_dead(&self, dead: &Arc<Tombstones>) {
-        if let Some(kept) = self.dead_counts.0.load_full()
+        if let Some(kept) = self.findings.dead_counts.0.load_full()
             && !Arc::ptr_eq(&kept.of, dead)
         {
             let moved = kept
@@ -316,9 +316,9 @@ impl Segment {
                     0..=RECENT_MAX => moved,
                     _ => moved.seal(self),
                 });
-            self.dead_counts.0.store(moved.map(Arc::new));
+            self.findings.dead_counts.0.store(moved.map(Arc::new));
         }
-        let fields = self.dead_orders.fields().map(Slot::Field);
+        let fields = self.findings.dead_orders.fields().map(Slot::Field);
         for slot in fields.chain([Slot::Version]) {
             if let Some(order) = self.order_there(slot) {
                 order.carry_dead_positions(self.column(slot), dead, &self.budget);

@@ -15,21 +15,17 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use super::asked::{Asked, FieldSet};
 use super::budget::Budget;
 use super::column::Column;
 use super::cube::Cube;
-use super::dead_counts::KeptDead;
 use super::revision::Revision;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
-use super::tally::KeptCounts;
-use super::terms::TermSets;
 use super::text_column::TextColumn;
 use super::versions::Versions;
 use super::words::Words;
-use super::{CustomColumn, FieldColumn, Segment, Slot, Texts};
+use super::{CustomColumn, FieldColumn, Findings, Segment, Slot, Texts};
 use crate::model::Field;
 
 /// The kinds of a [`FieldColumn`].
@@ -140,11 +136,7 @@ impl Segment {
             orders,
             versions_order: LazyRows::default(),
             texts: Texts::Own(words, versions),
-            terms: TermSets::default(),
-            counts: KeptCounts::default(),
-            asked: Asked::default(),
-            dead_counts: KeptDead::default(),
-            dead_orders: FieldSet::default(),
+            findings: Findings::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
             text_bytes: 0,

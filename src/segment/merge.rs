@@ -66,7 +66,7 @@ pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
             segment.order(slot);
         }
         for source in &merge.sources {
-            source.terms.for_each(|term| {
+            source.findings.terms.for_each(|term| {
                 let matches = segment.find_term(term);
                 segment.term_rows(term, &matches, true);
             });

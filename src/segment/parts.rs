@@ -14,19 +14,16 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::asked::{Asked, FieldSet};
 use super::budget::Budget;
 use super::column::Column;
 use super::cube::Cube;
-use super::dead_counts::KeptDead;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
-use super::tally::KeptCounts;
-use super::terms::TermSets;
 use super::versions::Versions;
 use super::words::Words;
 use super::{
-    CustomColumn, FRAME_BYTES, FieldColumn, LONG_FIELDS, Segment, Slot, Texts, has_postings,
+    CustomColumn, FRAME_BYTES, FieldColumn, Findings, LONG_FIELDS, Segment, Slot, Texts,
+    has_postings,
 };
 use crate::model::Field;
 
@@ -70,11 +67,7 @@ impl SegmentParts {
             postings: postings.map(OnceLock::from).into(),
             cubes,
             texts: Texts::Own(Box::new(words), versions),
-            terms: TermSets::default(),
-            counts: KeptCounts::default(),
-            asked: Asked::default(),
-            dead_counts: KeptDead::default(),
-            dead_orders: FieldSet::default(),
+            findings: Findings::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
             text_bytes: 0,

@@ -245,14 +245,16 @@ impl Segment {
         let rows = Arc::new(test.find_rows(self));
         let cost = test.rows_cost(self);
         if keeps && terms::is_expensive(cost) {
-            self.terms.insert(&test.key(), &rows, cost, &self.budget);
+            self.findings
+                .terms
+                .insert(&test.key(), &rows, cost, &self.budget);
         }
         rows
     }
 
     /// Returns the rows that pass a test that was asked before, if they were kept.
     pub(crate) fn kept_test(&self, test: &RowTest) -> Option<Arc<RowSet>> {
-        self.terms.get(&test.key())
+        self.findings.terms.get(&test.key())
     }
 }
 

@@ -240,7 +240,7 @@ impl Segment {
         if column.codes_count() > codes_max {
             return None;
         }
-        if let Some(counts) = self.counts.get(slot).filter(|_| keeps) {
+        if let Some(counts) = self.findings.counts.get(slot).filter(|_| keeps) {
             return Some(counts);
         }
         if let Some(sets) = self.postings_by_code(slot, column) {
@@ -251,7 +251,7 @@ impl Segment {
         column.tally_range(0..self.rows_count, &mut counts);
         let counts: Arc<[u32]> = counts.into();
         if keeps {
-            self.counts.insert(slot, &counts, &self.budget);
+            self.findings.counts.insert(slot, &counts, &self.budget);
         }
         Some(counts)
     }
@@ -266,7 +266,7 @@ impl Segment {
 
     /// Returns the heap bytes of the kept counts of rows by code, and of the dead ones.
     pub(crate) fn counts_bytes(&self) -> usize {
-        self.counts.bytes() + self.dead_counts.bytes()
+        self.findings.counts.bytes() + self.findings.dead_counts.bytes()
     }
 }
 

@@ -1,0 +1,125 @@
+//! The orders of a segment's rows: by a field, a custom field or the commits.
+//!
+//! Some are made at seal, since requests range over their fields; any other by the first reader who needs it,
+//! if the store's budget has room. Plans decide whether an order is worth making: answers that would have been
+//! faster with one note what they [missed](Segment::miss_order).
+
+use std::sync::Arc;
+
+use super::sorted::{LazyRows, SortedRows};
+use super::tombstones::Tombstones;
+use super::{Segment, Slot, Texts, has_postings};
+use crate::model::Field;
+
+impl Segment {
+    /// Returns the rows in the order of a slot, made on first use; none where the
+    /// segment has no column for it, so that all rows tie, and where there is no order yet
+    /// and the memory budget has no room for one.
+    pub(crate) fn order(&self, slot: Slot) -> Option<&SortedRows> {
+        let order = self.order_cell(slot)?;
+        if order.get().is_none() {
+            let Some(reservation) = self.budget.reserve(self.order_bytes(slot)) else {
+                // Another reader may have made it meanwhile, in what was the room.
+                return order.get();
+            };
+            // Who asks first keeps the room; others give it back before they wait for the order.
+            let reservation = order.claim().then_some(reservation);
+            if self.make_order(slot)
+                && let Some(reservation) = reservation
+            {
+                reservation.keep();
+            }
+        }
+        order.get()
+    }
+
+    fn order_cell(&self, slot: Slot) -> Option<&LazyRows> {
+        match slot {
+            Slot::Field(Field::CustomFields) => None,
+            Slot::Field(field) => Some(&self.orders[field.index()]),
+            Slot::Custom(name_index) => Some(&self.custom_column(name_index)?.order),
+            Slot::Version => Some(&self.versions_order),
+        }
+    }
+
+    /// Returns the order of a slot, if it is there.
+    pub(super) fn order_there(&self, slot: Slot) -> Option<&SortedRows> {
+        self.order_cell(slot)?.get()
+    }
+
+    /// Makes the order of a slot unless it is there; returns whether it is now.
+    pub(super) fn make_order(&self, slot: Slot) -> bool {
+        let Some(order) = self.order_cell(slot) else {
+            return false;
+        };
+        if let (Texts::Base(revision), Slot::Field(field)) = (&self.texts, slot) {
+            revision.base().findings.asked.orders.insert(field);
+            revision.base().findings.asked.keys.insert(field);
+        }
+        match (self.column(slot), self.text_column(slot)) {
+            (Some(column), _) => order.make(|| SortedRows::by_class(column)),
+            (None, Some(column)) => order.make(|| SortedRows::by_text(column, self.rows_count)),
+            (None, None) => return false,
+        }
+        true
+    }
+
+    /// Returns the heap bytes that the order of a slot takes once it is there.
+    fn order_bytes(&self, slot: Slot) -> usize {
+        match self.column(slot) {
+            Some(column) => SortedRows::bytes_by_class(column),
+            None => SortedRows::bytes_by_text(self.rows_count),
+        }
+    }
+
+    /// Returns the positions at which the order of a slot has the dead rows.
+    pub(crate) fn dead_positions(
+        &self,
+        slot: Slot,
+        order: &SortedRows,
+        dead: &Arc<Tombstones>,
+    ) -> Arc<Tombstones> {
+        if let Slot::Field(field) = slot {
+            // Those by the commits are carried in any case, those of custom fields in none.
+            self.findings.dead_orders.insert(field);
+        }
+        order.dead_positions(self.column(slot), dead, &self.budget)
+    }
+
+    /// Returns whether the order of a slot is there already.
+    ///
+    /// What other segments make at seal, a revision makes here.
+    pub(crate) fn has_order(&self, slot: Slot) -> bool {
+        let is_there = self.order_cell(slot).is_some_and(|it| it.get().is_some());
+        is_there || self.revision().is_some() && self.seals_order(slot) && self.make_order(slot)
+    }
+
+    /// Returns how many nanoseconds answers would have saved so far with the order of a slot.
+    pub(crate) fn missed_order(&self, slot: Slot) -> u64 {
+        self.order_cell(slot).map_or(0, LazyRows::missed)
+    }
+
+    /// Notes that an answer would have saved a number of nanoseconds with the order of a slot.
+    pub(crate) fn miss_order(&self, slot: Slot, nanoseconds: u64) {
+        if let Some(order) = self.order_cell(slot) {
+            order.miss(nanoseconds);
+        }
+    }
+
+    /// Notes that rows are compared by a slot, where they revise those of another segment.
+    pub(crate) fn note_key(&self, slot: Slot) {
+        if let (Texts::Base(revision), Slot::Field(field)) = (&self.texts, slot) {
+            revision.base().findings.asked.keys.insert(field);
+        }
+    }
+
+    /// Returns whether the order of a slot is made at seal: requests range over the field, or
+    /// it is filtered and has too many values for a set each.
+    pub(super) fn seals_order(&self, slot: Slot) -> bool {
+        match slot {
+            Slot::Field(Field::Cid | Field::DateOpened) => true,
+            Slot::Field(field) => has_postings(field) && self.posting_sets(field).is_none(),
+            Slot::Custom(_) | Slot::Version => false,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The rows that hold a keyword's term: found by the words of the texts, and kept where that was expensive.
+//!
+//! A revision has the words of its base, and the rows of a term are those of the base that it revises.
+
+use std::sync::Arc;
+
+use super::rowset::RowSet;
+use super::words::{Matches, TermRows, Words};
+use super::{FieldColumn, Segment, Texts, terms};
+use crate::model::Field;
+use crate::model::value::fold;
+
+impl Segment {
+    /// Returns the words of the searchable texts; none where they are a base's.
+    pub(super) fn words(&self) -> Option<&Words> {
+        match &self.texts {
+            Texts::Own(words, _) => Some(words),
+            Texts::Base(_) => None,
+        }
+    }
+
+    /// Returns how much of the room for words that are cut is taken, of [`Words::BLOCKS_MAX`].
+    pub(crate) fn word_blocks(&self) -> u64 {
+        self.words().map_or(0, Words::blocks_count)
+    }
+
+    /// Returns whether a searchable text of a row holds a folded term.
+    ///
+    /// Cost: folding the row's texts; for few rows, or to check what the words say.
+    pub(crate) fn holds_term(&self, row: u32, term: &str) -> bool {
+        if let Some(revision) = self.revision() {
+            return revision
+                .base()
+                .holds_term(revision.rows()[row as usize], term);
+        }
+        let holds = |text: &str| fold(text).contains(term);
+        let in_field = |field: Field| match self.field(field) {
+            FieldColumn::Coded(column) => holds(column.text(row)),
+            FieldColumn::Text(column) => holds(&column.text(row)),
+            FieldColumn::Custom => false,
+        };
+        Field::ALL
+            .into_iter()
+            .filter(|field| field.is_searchable())
+            .any(in_field)
+            || self
+                .custom()
+                .iter()
+                .any(|custom| holds(custom.column.text(row)))
+    }
+
+    /// Returns the words that hold a folded, non-empty term without white space.
+    ///
+    /// Of a revision they are the base's, and so are their estimates.
+    pub(crate) fn find_term(&self, term: &str) -> Matches {
+        match &self.texts {
+            Texts::Own(words, _) => words.find(term),
+            Texts::Base(revision) => revision.base().find_term(term),
+        }
+    }
+
+    /// Returns the rows of the words that were found for a term, and keeps them if they are
+    /// worth it, there is room, and the caller wishes it.
+    pub(crate) fn term_rows(&self, term: &str, matches: &Matches, keeps: bool) -> Arc<RowSet> {
+        let rows_count = self.rows_count;
+        let (rows, cost) = match &self.texts {
+            Texts::Own(words, _) => {
+                let holds = |row| self.holds_term(row, term);
+                let rows = match words.rows(matches, &holds) {
+                    TermRows::Sorted(rows) => RowSet::from_sorted(&rows, rows_count),
+                    TermRows::Bitmap(words, _) => {
+                        RowSet::from_words(words.into_owned(), rows_count)
+                    }
+                };
+                (rows, matches.rows_cost())
+            }
+            Texts::Base(revision) => {
+                let of_base = revision.base().term_rows(term, matches, keeps);
+                (revision.project(&of_base), rows_count.into())
+            }
+        };
+        let rows = Arc::new(rows);
+        if keeps {
+            self.keep_term(term, &rows, cost);
+        }
+        rows
+    }
+
+    /// Keeps the rows of a term, which took `cost` steps from posting to posting to find, if
+    /// they are worth it and there is room.
+    fn keep_term(&self, term: &str, rows: &Arc<RowSet>, cost: u64) {
+        if terms::is_expensive(cost) {
+            self.findings.terms.insert(term, rows, cost, &self.budget);
+        }
+    }
+
+    /// Returns the rows of a term that was asked for before, if they were kept.
+    pub(crate) fn kept_term(&self, term: &str) -> Option<Arc<RowSet>> {
+        if let Some(rows) = self.findings.terms.get(term) {
+            return Some(rows);
+        }
+        let revision = self.revision()?;
+        let rows = Arc::new(revision.project(&*revision.base().kept_term(term)?));
+        self.keep_term(term, &rows, self.rows_count.into());
+        Some(rows)
+    }
+}
