@@ -45,8 +45,9 @@ mod changes;
 mod committer;
 mod group;
 mod job;
-mod loaded;
+mod load;
 mod maintainer;
+mod options;
 mod publisher;
 mod replay;
 #[cfg(feature = "durable")]
@@ -55,171 +56,29 @@ mod tiers;
 mod written;
 
 use std::fmt;
-use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::import::{Import, ImportBlock, Imported};
-use crate::journal::{Change, Journal};
+#[cfg(doc)]
+use crate::import::Import;
+use crate::journal::Journal;
+use crate::model::Ticket;
 use crate::model::batch::Batch;
 use crate::model::error::{Error, ErrorKind};
 use crate::model::sync::ArcSwap;
-use crate::model::{Texts, Ticket};
-use crate::segment::builder::SegmentBuilder;
-use crate::segment::packed_texts::PACKED_BYTES_MIN;
 #[cfg(doc)]
 use crate::segment::revision::Revision;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
-use changes::{Changes, enter_names};
+use changes::Changes;
 use job::merge_live;
-use loaded::what_is_left;
 use publisher::Publisher;
 use replay::Replay;
-use tiers::COMMIT_ROWS_MAX;
-use written::{append_forgotten, append_names, begin, write_changes};
+use written::write_changes;
 
 pub use committer::Committer;
 pub use job::{MergeJob, Merged};
+pub use load::Loaded;
 pub use maintainer::Maintainer;
-
-/// How a store behaves.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::{Batch, Options, Store, Ticket};
-///
-/// let mut store = Store::new(Options::default().memory_bytes_max(1 << 20));
-/// let mut batch = Batch::new();
-/// batch.put(Ticket { tid: 1, summary: "word ".repeat(1 << 20), ..Ticket::default() });
-/// let error = store.commit(batch).unwrap_err();
-/// assert_eq!((error.code(), error.is_request()), ("too_much_memory", false));
-/// assert_eq!(store.snapshot().tickets_count(), 0);
-/// ```
-#[derive(Clone, Debug)]
-pub struct Options {
-    memory_bytes_max: Option<usize>,
-    texts: Texts,
-    packed_bytes_min: usize,
-    threads: usize,
-    commit_rows_max: u32,
-    removals_max: usize,
-}
-
-/// The removals that a store tells of unless that is set.
-const REMOVALS_MAX: usize = 1_000_000;
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            memory_bytes_max: None,
-            texts: Texts::default(),
-            packed_bytes_min: PACKED_BYTES_MIN,
-            threads: 1,
-            commit_rows_max: COMMIT_ROWS_MAX,
-            removals_max: REMOVALS_MAX,
-        }
-    }
-}
-
-impl Options {
-    /// Sets the most heap bytes that the published snapshot may take, as
-    /// [`Snapshot::memory`] counts them; without this there is no limit.
-    ///
-    /// A commit or a load that would exceed it fails, and no ticket changes. What readers keep
-    /// for the next request counts too: past the limit the rows of a term are found, used and
-    /// dropped, and orders that are not there yet are not made, so that requests are answered
-    /// in slower ways. A commit, a load or a merge that has room without what they keep, and
-    /// not with it, drops all of it but the orders, and what a merge makes has none of it: readers
-    /// ask again. Outside of the limit are a batch or a load until
-    /// it is sealed, a merge until it is installed (at most the size of its inputs again), and
-    /// what held snapshots keep alive. A patch costs what putting the whole ticket does, as
-    /// everything is made by the commit that counts it.
-    #[must_use]
-    pub fn memory_bytes_max(mut self, bytes: usize) -> Options {
-        self.memory_bytes_max = Some(bytes);
-        self
-    }
-
-    /// Sets how long texts are kept: [fast](Texts::Fast) unless set.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ticketdex::{Options, Store, Texts};
-    ///
-    /// let store = Store::new(Options::default().texts(Texts::Compact));
-    /// assert_eq!(store.snapshot().tickets_count(), 0);
-    /// ```
-    #[must_use]
-    pub fn texts(mut self, texts: Texts) -> Options {
-        self.texts = texts;
-        self
-    }
-
-    /// Sets how many removals [`Snapshot::removed_since`] can tell of; a million unless set.
-    ///
-    /// Past that whole commits are forgotten, the oldest first, so the removals of a commit that
-    /// alone has more are forgotten at once. Each takes 16 bytes, which count as
-    /// [`Memory::removals`](crate::Memory::removals), and about as many in the file of a durable store.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ticketdex::{Batch, Options, Store, Ticket};
-    ///
-    /// let mut store = Store::new(Options::default().removals_max(1));
-    /// store.commit((1..=9).map(|tid| Ticket { tid, ..Ticket::default() }).collect())?;
-    /// for tid in [4, 7] {
-    ///     let mut batch = Batch::new();
-    ///     batch.remove(tid);
-    ///     store.commit(batch)?;
-    /// }
-    /// let snapshot = store.snapshot();
-    /// assert_eq!(snapshot.removed_since(2)?.next().unwrap().tid, 7);
-    /// let error = snapshot.removed_since(1).unwrap_err();
-    /// assert_eq!(error.code(), "version_too_old");
-    /// # Ok::<(), ticketdex::Error>(())
-    /// ```
-    #[must_use]
-    pub fn removals_max(mut self, count: usize) -> Options {
-        self.removals_max = count;
-        self
-    }
-
-    /// Sets how many threads [`Store::open`] may use, with the caller's own; two are of use.
-    ///
-    /// A load goes by [`Import::threads`] instead; commits start none.
-    #[must_use]
-    pub fn threads(mut self, count: usize) -> Options {
-        self.threads = count;
-        self
-    }
-
-    /// Sets from how many bytes on a segment's subjects or summaries are packed, so that small stores
-    /// pack too.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn packed_bytes_min(mut self, bytes: usize) -> Options {
-        self.packed_bytes_min = bytes;
-        self
-    }
-
-    /// Returns from how many bytes on long texts are packed; the greatest number is never.
-    fn packed_from(&self) -> usize {
-        match self.texts {
-            Texts::Fast => usize::MAX,
-            Texts::Compact => self.packed_bytes_min,
-        }
-    }
-
-    /// Sets how many rows a commit may merge, so that small stores merge too, or never.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn commit_rows_max(mut self, rows: u32) -> Options {
-        self.commit_rows_max = rows;
-        self
-    }
-}
+pub use options::Options;
 
 /// What a commit came to.
 ///
@@ -240,27 +99,6 @@ pub struct Commit {
     pub version: u64,
     /// The tickets of that snapshot.
     pub tickets_count: u64,
-}
-
-/// What a load came to.
-///
-/// ```
-/// use ticketdex::{Import, ImportFormat, Options, Store};
-///
-/// let mut store = Store::new(Options::default());
-/// let import = Import::new(ImportFormat::JsonLines, "{\"tid\":7}\nno\n".as_bytes());
-/// let loaded = store.load(import.skip_bad(true))?;
-/// assert_eq!((loaded.imported.tickets, loaded.imported.skipped), (1, 1));
-/// assert_eq!(loaded.commit.tickets_count, 1);
-/// # Ok::<(), ticketdex::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Loaded {
-    /// The tickets, records skipped, and bytes read.
-    pub imported: Imported,
-    /// The commit that published them.
-    pub commit: Commit,
 }
 
 /// Tickets, and the one right to change them.
@@ -528,105 +366,6 @@ impl Store {
                     .collect()
             }
         }
-    }
-
-    /// Adds the tickets of an import, replacing those whose tids are there already.
-    ///
-    /// All of them become one segment and visible at once, when the whole input has been
-    /// read. Where the import skips bad records, a ticket with one custom name too many
-    /// is skipped too.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Import::for_each_block`], [`ErrorKind::TooManyTickets`] past the 2^32 − 2
-    /// rows of a segment, [`ErrorKind::TooMuchMemory`], and those of the store's [`Journal`];
-    /// the store is then as it was.
-    ///
-    /// # Cost
-    ///
-    /// Linear in the input; at most a few blocks of tickets are held as such. With
-    /// [`Import::threads`] above 1, one of the threads indexes words, which is about half of
-    /// the work, and the others read and parse.
-    pub fn load<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
-        self.load_onto(import, true)
-    }
-
-    /// Puts the tickets of an import in the place of all that the store holds.
-    ///
-    /// The custom names stay: a name never leaves a store. Errors and cost are those of
-    /// [`load`](Store::load).
-    ///
-    /// ```
-    /// use ticketdex::{Import, ImportFormat, Options, Store};
-    ///
-    /// let mut store = Store::new(Options::default());
-    /// store.load(Import::new(ImportFormat::JsonLines, "{\"tid\":1}".as_bytes()))?;
-    /// store.replace(Import::new(ImportFormat::JsonLines, "{\"tid\":2}".as_bytes()))?;
-    /// let snapshot = store.snapshot();
-    /// assert!(snapshot.get(1).is_none() && snapshot.get(2).is_some());
-    /// # Ok::<(), ticketdex::Error>(())
-    /// ```
-    pub fn replace<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
-        self.load_onto(import, false)
-    }
-
-    fn load_onto<R: BufRead>(
-        &mut self,
-        import: Import<R>,
-        keeps_others: bool,
-    ) -> Result<Loaded, Error> {
-        let (publisher, snapshot) = (&self.publisher, self.publisher.snapshot());
-        let skips_bad = import.skips_bad();
-        let version = snapshot.next_version();
-        let mut transaction = begin(&mut self.journal);
-        transaction.append(Change::Commit(version))?;
-        if !keeps_others {
-            transaction.append(Change::RemoveAll)?;
-        }
-        let mut names = Arc::clone(&snapshot.parts().names);
-        let threads = import.threads_count();
-        let mut builder = SegmentBuilder::with_threads(threads);
-        builder.enter_commit(version);
-        // One of the threads is the builder's.
-        let import = import.threads(threads.saturating_sub(1));
-        let imported = import.for_each_located(|block| {
-            let ImportBlock {
-                tickets,
-                positions,
-                refused,
-            } = block;
-            let mut taken = 0;
-            let names_before = names.as_slice().len();
-            for (at, position) in positions.iter().enumerate() {
-                match enter_names(&mut names, &tickets[at]) {
-                    Ok(()) => {
-                        tickets.swap(taken, at);
-                        taken += 1;
-                    }
-                    Err(error) if skips_bad => refused.push(error.at(*position)),
-                    Err(error) => return Err(error.at(*position)),
-                }
-            }
-            publisher.check_room(&builder, taken)?;
-            append_names(&mut transaction, &names.as_slice()[names_before..])?;
-            transaction.append(Change::Put(&tickets[..taken]))?;
-            builder.insert(&tickets[..taken], &names);
-            Ok(())
-        })?;
-        let (mut segments, removed) = what_is_left(&snapshot, builder.tids(), keeps_others);
-        segments.extend(publisher.seal(builder));
-        let parts = publisher.next(&snapshot, segments, names, removed.iter().copied());
-        let forgotten = parts.forgotten_since(&snapshot);
-        let prepared = publisher.prepare(parts)?;
-        if transaction.is_journaled() {
-            // Those of a commit that alone has too many are forgotten at once.
-            let mut told = removed.iter().filter(|_| forgotten != Some(version));
-            told.try_for_each(|&tid| transaction.append(Change::Remove(tid)))?;
-            append_forgotten(&mut transaction, forgotten)?;
-        }
-        transaction.commit()?;
-        let commit = prepared.publish();
-        Ok(Loaded { imported, commit })
     }
 
     /// Returns the most urgent merge that is too large for a commit, if one is due.

@@ -1,0 +1,184 @@
+//! Loads: all tickets of an import as one segment, visible at once.
+//!
+//! A load goes around the batches of commits, as it would not fit into one: tickets go from the
+//! parser to the columns a block at a time, and what they replace is found when all are in.
+
+use std::io::BufRead;
+use std::sync::Arc;
+
+use super::changes::enter_names;
+use super::written::{append_forgotten, append_names, begin, bury};
+use super::{Commit, Store};
+use crate::import::{Import, ImportBlock, Imported};
+use crate::journal::Change;
+#[cfg(doc)]
+use crate::journal::Journal;
+use crate::model::error::Error;
+#[cfg(doc)]
+use crate::model::error::ErrorKind;
+use crate::segment::builder::SegmentBuilder;
+use crate::snapshot::{LiveSegment, Snapshot};
+
+/// What a load came to.
+///
+/// ```
+/// use ticketdex::{Import, ImportFormat, Options, Store};
+///
+/// let mut store = Store::new(Options::default());
+/// let import = Import::new(ImportFormat::JsonLines, "{\"tid\":7}\nno\n".as_bytes());
+/// let loaded = store.load(import.skip_bad(true))?;
+/// assert_eq!((loaded.imported.tickets, loaded.imported.skipped), (1, 1));
+/// assert_eq!(loaded.commit.tickets_count, 1);
+/// # Ok::<(), ticketdex::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The tickets, records skipped, and bytes read.
+    pub imported: Imported,
+    /// The commit that published them.
+    pub commit: Commit,
+}
+
+impl Store {
+    /// Adds the tickets of an import, replacing those whose tids are there already.
+    ///
+    /// All of them become one segment and visible at once, when the whole input has been
+    /// read. Where the import skips bad records, a ticket with one custom name too many
+    /// is skipped too.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Import::for_each_block`], [`ErrorKind::TooManyTickets`] past the 2^32 − 2
+    /// rows of a segment, [`ErrorKind::TooMuchMemory`], and those of the store's [`Journal`];
+    /// the store is then as it was.
+    ///
+    /// # Cost
+    ///
+    /// Linear in the input; at most a few blocks of tickets are held as such. With
+    /// [`Import::threads`] above 1, one of the threads indexes words, which is about half of
+    /// the work, and the others read and parse.
+    pub fn load<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
+        self.load_onto(import, true)
+    }
+
+    /// Puts the tickets of an import in the place of all that the store holds.
+    ///
+    /// The custom names stay: a name never leaves a store. Errors and cost are those of
+    /// [`load`](Store::load).
+    ///
+    /// ```
+    /// use ticketdex::{Import, ImportFormat, Options, Store};
+    ///
+    /// let mut store = Store::new(Options::default());
+    /// store.load(Import::new(ImportFormat::JsonLines, "{\"tid\":1}".as_bytes()))?;
+    /// store.replace(Import::new(ImportFormat::JsonLines, "{\"tid\":2}".as_bytes()))?;
+    /// let snapshot = store.snapshot();
+    /// assert!(snapshot.get(1).is_none() && snapshot.get(2).is_some());
+    /// # Ok::<(), ticketdex::Error>(())
+    /// ```
+    pub fn replace<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
+        self.load_onto(import, false)
+    }
+
+    fn load_onto<R: BufRead>(
+        &mut self,
+        import: Import<R>,
+        keeps_others: bool,
+    ) -> Result<Loaded, Error> {
+        let (publisher, snapshot) = (&self.publisher, self.publisher.snapshot());
+        let skips_bad = import.skips_bad();
+        let version = snapshot.next_version();
+        let mut transaction = begin(&mut self.journal);
+        transaction.append(Change::Commit(version))?;
+        if !keeps_others {
+            transaction.append(Change::RemoveAll)?;
+        }
+        let mut names = Arc::clone(&snapshot.parts().names);
+        let threads = import.threads_count();
+        let mut builder = SegmentBuilder::with_threads(threads);
+        builder.enter_commit(version);
+        // One of the threads is the builder's.
+        let import = import.threads(threads.saturating_sub(1));
+        let imported = import.for_each_located(|block| {
+            let ImportBlock {
+                tickets,
+                positions,
+                refused,
+            } = block;
+            let mut taken = 0;
+            let names_before = names.as_slice().len();
+            for (at, position) in positions.iter().enumerate() {
+                match enter_names(&mut names, &tickets[at]) {
+                    Ok(()) => {
+                        tickets.swap(taken, at);
+                        taken += 1;
+                    }
+                    Err(error) if skips_bad => refused.push(error.at(*position)),
+                    Err(error) => return Err(error.at(*position)),
+                }
+            }
+            publisher.check_room(&builder, taken)?;
+            append_names(&mut transaction, &names.as_slice()[names_before..])?;
+            transaction.append(Change::Put(&tickets[..taken]))?;
+            builder.insert(&tickets[..taken], &names);
+            Ok(())
+        })?;
+        let (mut segments, removed) = what_is_left(&snapshot, builder.tids(), keeps_others);
+        segments.extend(publisher.seal(builder));
+        let parts = publisher.next(&snapshot, segments, names, removed.iter().copied());
+        let forgotten = parts.forgotten_since(&snapshot);
+        let prepared = publisher.prepare(parts)?;
+        if transaction.is_journaled() {
+            // Those of a commit that alone has too many are forgotten at once.
+            let mut told = removed.iter().filter(|_| forgotten != Some(version));
+            told.try_for_each(|&tid| transaction.append(Change::Remove(tid)))?;
+            append_forgotten(&mut transaction, forgotten)?;
+        }
+        transaction.commit()?;
+        let commit = prepared.publish();
+        Ok(Loaded { imported, commit })
+    }
+}
+
+/// Returns the segments of a snapshot with the tickets that a load replaces marked dead; where it
+/// keeps no others, none, and the tickets that go and do not come again, ascending.
+fn what_is_left(
+    snapshot: &Snapshot,
+    loaded: &[u64],
+    keeps_others: bool,
+) -> (Vec<LiveSegment>, Vec<u64>) {
+    if snapshot.segments().is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let mut tids = loaded.to_vec();
+    tids.sort_unstable();
+    tids.dedup();
+    if !keeps_others {
+        return (Vec::new(), tids_without(snapshot, &tids));
+    }
+    let mut segments = snapshot.segments().to_vec();
+    let live = tids.into_iter().filter_map(|tid| snapshot.find(tid));
+    bury(&mut segments, live);
+    (segments, Vec::new())
+}
+
+/// Returns the tickets of a snapshot that are not among some, which ascend; ascending too.
+///
+/// Cost: a step a ticket, and a sort where there are several segments.
+fn tids_without(snapshot: &Snapshot, others: &[u64]) -> Vec<u64> {
+    let mut left = Vec::new();
+    for live in snapshot.segments() {
+        let mut others = others.iter().copied().peekable();
+        let rows = 0..live.segment.rows_count();
+        for row in rows.filter(|&row| !live.dead.contains(row)) {
+            let tid = live.segment.tid(row);
+            while others.next_if(|&other| other < tid).is_some() {}
+            if others.peek() != Some(&tid) {
+                left.push(tid);
+            }
+        }
+    }
+    left.sort_unstable();
+    left
+}
