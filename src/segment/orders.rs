@@ -33,7 +33,7 @@ impl Segment {
         order.get()
     }
 
-    fn order_cell(&self, slot: Slot) -> Option<&LazyRows> {
+    pub(super) fn order_cell(&self, slot: Slot) -> Option<&LazyRows> {
         match slot {
             Slot::Field(Field::CustomFields) => None,
             Slot::Field(field) => Some(&self.orders[field.index()]),

@@ -1,7 +1,7 @@
 //! What a store promises, one sentence of its documentation at a time.
 
 use super::*;
-use crate::import::ImportFormat;
+use crate::import::{Import, ImportFormat};
 use crate::model::batch::Patch;
 use crate::model::{Field, Ticket};
 
