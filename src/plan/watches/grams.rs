@@ -181,7 +181,7 @@ mod tests {
             grams.insert(term, at, place);
             keys.push(at);
         }
-        assert_eq!(grams.rarest("abc"), Some((1, 0)));
+        assert_eq!(grams.rarest("abc"), Some((2, 0)));
         assert_eq!(grams.rarest("abce"), Some((0, 1)));
         for text in [
             "",
