@@ -31,7 +31,7 @@ pub fn measure_row(
     row: Row,
     first: f64,
     snapshot: &Snapshot,
-    peers: &[&dyn Peer; 3],
+    peers: &[&dyn Peer],
 ) -> Result<Measured, Failure> {
     let answer = snapshot.answer(&row.query);
     let total = answer.total();

@@ -68,7 +68,7 @@ impl Worlds {
         writeln!(
             out,
             "\nAs in the table of the world `desk`, with values of each world's own tickets; peers are \
-            SQLite, Tantivy and a linear scan. *Ratio* is the fastest peer to the answer; *over aim* are \
+            SQLite (not in `wide`, whose numbers it cannot hold), Tantivy and a linear scan. *Ratio* is the fastest peer to the answer; *over aim* are \
             rows whose aim, which is for a million tickets of `desk`, is missed. The mix are {MIX_COUNT} \
             requests at random, each answered {MIX_RUNS} times here and once by each peer. Memory is what \
             the engine accounts for right after the load, and its part of the JSON Lines.\n"
@@ -99,10 +99,12 @@ fn measure_world(data: &Data) -> Result<Run, Failure> {
     let rows = rows(scan.tickets(), data.world())?;
     let (snapshot, firsts) = ask_first(data, &rows)?;
     let (sqlite, tantivy) = (data.sqlite()?, data.tantivy()?);
-    let peers: [&dyn Peer; 3] = [&sqlite, &tantivy, &scan];
+    let all: [&dyn Peer; 3] = [&sqlite, &tantivy, &scan];
+    // The integers of SQLite end at 2^63 - 1, and this world has numbers past that.
+    let peers = &all[usize::from(data.world() == World::Wide)..];
     let measured = rows.into_iter().zip(firsts).map(|(row, first)| {
         eprintln!("  {} …", row.name);
-        let mut measured = measure_row(row, first, &snapshot, &peers)?;
+        let mut measured = measure_row(row, first, &snapshot, peers)?;
         // Only what was run here is compared.
         measured.row.published = None;
         Ok(measured)
@@ -110,7 +112,7 @@ fn measure_world(data: &Data) -> Result<Run, Failure> {
     let rows = measured.collect::<Result<_, Failure>>()?;
     let requests = data.world().requests(SEED, data.tickets_count() as u64);
     let mix = requests.take(MIX_COUNT);
-    let mix = mix.map(|request| measure_mixed(request, &snapshot, &peers));
+    let mix = mix.map(|request| measure_mixed(request, &snapshot, peers));
     Ok(Run {
         world: data.world(),
         json_bytes: std::fs::metadata(data.jsonl())?.len(),
@@ -124,7 +126,7 @@ fn measure_world(data: &Data) -> Result<Run, Failure> {
 fn measure_mixed(
     request: String,
     snapshot: &Snapshot,
-    peers: &[&dyn Peer; 3],
+    peers: &[&dyn Peer],
 ) -> Result<(String, f64, f64), Failure> {
     let query: Query = request.parse()?;
     let answer = snapshot.answer(&query);
