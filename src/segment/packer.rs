@@ -36,7 +36,7 @@ const TABLES_MAX: usize = 8;
 /// How small one more table has to make a sample to be worth it, in hundredths.
 const PARTED_MOST: usize = 97;
 
-/// How often the pieces of a sample are dealt out anew to the tables that pack them best.
+/// How often the pieces of a sample are dealt out again to the tables that pack them best.
 const DEALS: usize = 2;
 
 /// The bytes of a text that are tried on each table.
