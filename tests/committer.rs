@@ -278,7 +278,7 @@ fn what_is_too_much_together_is_committed_one_by_one() {
         });
         batch
     };
-    let mut store = Store::new(Options::default().memory_bytes_max(150_000));
+    let mut store = Store::new(Options::default().memory_bytes_max(170_000));
     let batches = vec![
         numbered(1, 1),
         large(2),
