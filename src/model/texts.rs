@@ -4,7 +4,8 @@
 
 /// How a store keeps its long texts, the subjects and summaries of tickets.
 ///
-/// No answer depends on it, and a durable store may be opened with another choice at any time.
+/// No answer depends on it, and a durable store may be opened with another choice at any time: what comes
+/// from its image stays in the form that it has there until it is merged.
 ///
 /// # Examples
 ///
@@ -36,7 +37,7 @@ pub enum Texts {
     /// Packed to about half of that, and unpacked while a response is written: a page takes up to
     /// twice as long, and a commit or a merge as long as packing its texts takes.
     ///
-    /// Segments with little text stay as they are until they merge: what is won would not pay for
-    /// finding out how to pack it.
+    /// A segment packs its subjects, or its summaries, from 1 MiB of them on, and until then keeps them as
+    /// `Fast` does: what is won would not pay for finding out how to pack it.
     Compact,
 }

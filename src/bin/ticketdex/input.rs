@@ -51,7 +51,8 @@ pub(crate) struct Keeping {
     /// Keep subjects and summaries packed in memory
     ///
     /// They take about half as much, and writing them takes up to twice as long. No answer depends
-    /// on it.
+    /// on it. Subjects, and summaries, are packed from 1 MiB on. A store that has an image keeps them as
+    /// the image does until it merges.
     #[arg(long)]
     compact: bool,
 }
