@@ -328,7 +328,8 @@ pub(crate) fn encode_byte(byte: u8) -> (Unit, usize) {
 pub(crate) fn encode_some(text: &[u8], out: &mut [u8]) -> (usize, usize) {
     let (mut read, mut written) = (0, 0);
     loop {
-        // So many have room whatever they are, with the end of the last unit.
+        // This many bytes have room even if each of them is escaped, and so has the end of the last
+        // unit, which is written past what counts.
         let room = (out.len() - written).saturating_sub(1) / (UNIT_BYTES - 1);
         let piece = &text[read..text.len().min(read + room)];
         if piece.is_empty() {

@@ -92,7 +92,7 @@ impl PackedTexts {
         Some((number, self.table(number)?, codes))
     }
 
-    /// Returns the first bytes of a text, at least so many unless it is shorter.
+    /// Returns the start of a text: at least this number of bytes, or all of a text that is shorter.
     pub(super) fn start(&self, index: usize, bytes: usize) -> KeptText<'static> {
         let mut out = Vec::new();
         if let Some((_, symbols, mut codes)) = self.codes(&self.packed[self.range(index)]) {

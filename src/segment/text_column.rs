@@ -1,9 +1,9 @@
 //! Columns of long texts, which nobody filters by value.
 //!
-//! The texts (subject, summary) are kept [ready](ReadyTexts) to be written, or [packed](PackedTexts)
-//! where there are so many of them that it pays and the store is to keep them small. Few are equal, so they have no
-//! dictionary. Whoever reads asks for the [form](Texts), writes what is ready as it is and unpacks
-//! the rest, or takes a single text as a [`KeptText`].
+//! The texts (subject, summary) are kept [ready](ReadyTexts) to be written. Where the store is to keep
+//! texts small, a column with enough of them is [packed](PackedTexts) instead. Few texts are equal, so
+//! they have no dictionary. Whoever reads asks for the [form](Texts), writes what is ready as it is and
+//! unpacks the rest, or takes a single text as a [`KeptText`].
 //!
 //! # Invariants
 //!

@@ -209,7 +209,7 @@ impl Model {
     }
 
     /// Checks that what was refused for want of so many bytes would not have taken much less: it
-    /// tells of no more than what is there, with other tombstones, and all tickets put anew.
+    /// tells of no more than what is there, with other tombstones, and all tickets put again.
     fn check_refusal(&self, batch: &Batch, bytes: u64) {
         let mut after = self.reference.clone();
         if after.commit(batch).is_err() {
@@ -219,13 +219,13 @@ impl Model {
         for ticket in after.tickets() {
             all.put(ticket.clone());
         }
-        let mut anew = Store::new(self.keeping.clone());
-        anew.commit(all).unwrap();
+        let mut rebuilt = Store::new(self.keeping.clone());
+        rebuilt.commit(all).unwrap();
         let snapshot = self.store.snapshot();
         let tombstones = snapshot.segments_count() * TOMBSTONES_BYTES_MAX;
         // Names stay, also those of a ticket that the same batch replaces.
         let names = after.custom_names().len() * NAME_BYTES_MAX;
-        let there = snapshot.memory().total() + anew.snapshot().memory().total();
+        let there = snapshot.memory().total() + rebuilt.snapshot().memory().total();
         let removals = self.reference.tickets().count() * REMOVAL_BYTES_MAX + REMOVALS_BYTES_MAX;
         let ample = there + tombstones + names + removals;
         assert!(bytes <= ample as u64, "{bytes} > {ample}");

@@ -10,6 +10,9 @@ use crate::decompress::Compression;
 /// The bytes of one zstd frame before they are packed; the encoder finds nothing farther back.
 const FRAME_BYTES: usize = 1 << 20;
 
+/// More than the encoder of gzip takes, which is a third of a MiB.
+const GZIP_BYTES: usize = 1 << 20;
+
 /// Packs what is written to it.
 ///
 /// # Invariants
@@ -23,10 +26,13 @@ pub(crate) enum Packer<W: Write> {
 }
 
 impl<W: Write> Packer<W> {
-    pub(crate) fn new(writer: W, compression: Option<Compression>) -> Packer<W> {
-        match compression {
+    /// Starts a file; an error where there is no memory for the encoder.
+    pub(crate) fn new(writer: W, compression: Option<Compression>) -> io::Result<Packer<W>> {
+        Ok(match compression {
             None => Packer::Plain(writer),
             Some(Compression::Gzip) => {
+                // The encoder of gzip panics where it gets no memory, so the room is asked for before.
+                Vec::<u8>::new().try_reserve_exact(GZIP_BYTES)?;
                 let level = flate2::Compression::default();
                 Packer::Gzip(Box::new(GzEncoder::new(writer, level)))
             }
@@ -34,7 +40,7 @@ impl<W: Write> Packer<W> {
                 frame: Vec::new(),
                 writer,
             },
-        }
+        })
     }
 
     /// Writes what is left, and returns the writer.
@@ -93,7 +99,7 @@ mod tests {
         assert!(text.len() > 2 * FRAME_BYTES);
         for compression in [None, Some(Compression::Gzip), Some(Compression::Zstd)] {
             for length in [0, 1, FRAME_BYTES, FRAME_BYTES + 1, text.len()] {
-                let mut packer = Packer::new(Vec::new(), compression);
+                let mut packer = Packer::new(Vec::new(), compression).unwrap();
                 for part in text.as_bytes()[..length].chunks(70_000) {
                     packer.write_all(part).unwrap();
                 }

@@ -122,7 +122,7 @@ fn fill(
         interrupt,
     };
     let buffer = BufWriter::with_capacity(BUFFER_BYTES, counting);
-    let mut packer = Packer::new(buffer, compression);
+    let mut packer = Packer::new(buffer, compression)?;
     write(&mut packer)?;
     let counting = packer.finish()?.into_inner();
     let Counting { bytes, .. } = counting.map_err(io::IntoInnerError::into_error)?;

@@ -15,11 +15,11 @@ use super::places::Places;
 /// row of a long log costs more, one of prose far less.
 const CHECK_COST: u64 = 32_768;
 
-/// The bits for each candidate in the set that tells most others from them: one in so many of
-/// the others is mistaken for one.
+/// The bits of the sieve for each candidate. The sieve lets all candidates through, and one in sixteen
+/// of the other places.
 const SIEVE_BITS: usize = 16;
 
-/// The most bits of that set: beyond what stays in the processor's cache it is of no use.
+/// The most bits of the sieve: a larger one would leave the processor's cache.
 const SIEVE_BITS_MAX: usize = 1 << 22;
 
 /// Whether the texts of a row hold the term.

@@ -36,7 +36,7 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 /// A bitmap takes the place of a list from one row in this many.
 pub(super) const DENSE_ROWS_SHARE: u32 = 32;
 
-/// Texts of so few bytes are searched one after the other; grams would cost more than they
+/// Up to this number of bytes, texts are searched one after the other: grams would cost more than they
 /// save, most of all where each commit makes and merges them.
 const SCANNED_BYTES_MAX: usize = 8 << 10;
 

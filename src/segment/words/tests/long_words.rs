@@ -129,8 +129,8 @@ fn words_that_are_cut_match_the_twin() {
     }
 }
 
-/// So many rows that short terms are kept, pieces are frequent, and the texts of few rows are
-/// cheaper to read than the places of a part.
+/// With this number of rows short terms are kept, some pieces are frequent, and reading the texts of a few
+/// rows is cheaper than reading the places of a part.
 #[test]
 fn cut_words_of_many_rows_are_found() {
     let seed = 78;
