@@ -3,12 +3,17 @@
 //! # Cost
 //!
 //! The places of the rarest part are collected, and each other part, the rarer first, is read
-//! once to see which of them it follows. A part that is in most words of a log, as a single
+//! once to see which of them it follows. Where the rarest part is many pieces with many places, which would
+//! have to be sorted, the next part is read beside it, one window of places after the other. A part that is in most words of a log, as a single
 //! digit is, may be more expensive to read than the texts of the few rows that are left by then:
 //! these are read instead.
 
+use std::ops::Range;
+
+use super::bits::{for_each_bit, set_bit, stride};
 use super::cut;
 use super::lexicon::{LIST_COST, Lexicon};
+use super::packed::ListReader;
 use super::places::Places;
 
 /// The postings of a list that cost about as much as reading the texts of a row for a term. A
@@ -21,6 +26,15 @@ const SIEVE_BITS: usize = 16;
 
 /// The most bits of the sieve: a larger one would leave the processor's cache.
 const SIEVE_BITS_MAX: usize = 1 << 22;
+
+/// The places of a part of several pieces from which on windows are cheaper than sorting.
+const JOINED_PLACES_MIN: u64 = 4_096;
+
+/// The least places of a window: their bitmap stays in the processor's nearest cache.
+const WINDOW_PLACES_MIN: u64 = 1 << 18;
+
+/// The postings that cost about as much as coming to a list in a window.
+const VISIT_COST: u64 = 4;
 
 /// Whether the texts of a row hold the term.
 pub(super) type Holds<'a> = &'a dyn Fn(u32) -> bool;
@@ -54,6 +68,20 @@ impl Part {
     /// Returns what reading the places costs, in steps from posting to posting.
     fn cost(&self) -> u64 {
         self.places_count + LIST_COST * self.pieces.len() as u64
+    }
+
+    /// Returns whether the places are too many to be sorted.
+    fn is_joined(&self) -> bool {
+        self.pieces.len() > 1 && self.places_count >= JOINED_PLACES_MIN
+    }
+
+    /// Begins to read the places of all pieces.
+    fn read<'a>(&self, lexicon: &'a Lexicon) -> PartReader<'a> {
+        let pieces = self.pieces.iter();
+        PartReader {
+            offset: self.offset,
+            lists: pieces.map(|&piece| lexicon.read_places(piece)).collect(),
+        }
     }
 
     /// Visits the places at which a term that holds the part here would start.
@@ -115,15 +143,22 @@ impl Chain {
         holds: Option<Holds<'_>>,
         mut visit: impl FnMut(u32),
     ) {
-        let Some((rarest, others)) = self.parts.split_first() else {
+        let Some((rarest, mut others)) = self.parts.split_first() else {
             return;
         };
-        let mut starts = Vec::with_capacity(rarest.places_count as usize);
-        for &piece in &rarest.pieces {
-            rarest.for_each_start(piece, lexicon, |start| starts.push(start));
-        }
-        if rarest.pieces.len() > 1 {
-            starts.sort_unstable();
+        let mut starts = Vec::new();
+        match others.split_first() {
+            Some((second, rest)) if rarest.is_joined() => {
+                starts = join([rarest, second], lexicon, places.count());
+                others = rest;
+            }
+            _ => {
+                starts.reserve_exact(rarest.places_count as usize);
+                for &piece in &rarest.pieces {
+                    rarest.for_each_start(piece, lexicon, |start| starts.push(start));
+                }
+                starts.sort_unstable();
+            }
         }
         let mut asks = None;
         for part in others {
@@ -143,6 +178,63 @@ impl Chain {
                 visit(row);
             }
         }
+    }
+}
+
+/// Returns the places at which a term that holds both parts would start, ascending.
+///
+/// Cost: all places of both parts, each a bit that is set in the bitmap of a window.
+fn join(parts: [&Part; 2], lexicon: &Lexicon, places_count: u32) -> Vec<u32> {
+    let window = window_places(parts, places_count);
+    let [mut first, mut second] = parts.map(|part| part.read(lexicon));
+    let [mut blocks, mut others] = [0, 1].map(|_| vec![0; stride(window)]);
+    let mut starts = Vec::new();
+    for window_start in (0..places_count).step_by(window as usize) {
+        let places = window_start..window_start.saturating_add(window);
+        blocks.fill(0);
+        if first.mark_starts(places.clone(), &mut blocks) {
+            others.fill(0);
+            second.mark_starts(places, &mut others);
+            let both = blocks.iter_mut().zip(&others);
+            both.for_each(|(block, other)| *block &= other);
+            for_each_bit(&blocks, 0..window, |bit| starts.push(window_start + bit));
+        }
+    }
+    starts
+}
+
+/// Returns how many places a window has: enough that reading takes longer than coming to each list.
+fn window_places(parts: [&Part; 2], places_count: u32) -> u32 {
+    let lists = parts
+        .map(|part| part.pieces.len() as u64)
+        .iter()
+        .sum::<u64>();
+    let postings: u64 = parts.iter().map(|part| part.places_count).sum();
+    let least = u64::from(places_count) * lists * VISIT_COST / postings.max(1);
+    least.max(WINDOW_PLACES_MIN).min(places_count.into()) as u32
+}
+
+/// The pieces of a part, read window by window.
+struct PartReader<'a> {
+    offset: u32,
+    lists: Vec<ListReader<'a>>,
+}
+
+impl PartReader<'_> {
+    /// Marks the places of a window at which a term that holds the part would start; returns whether
+    /// there is one.
+    fn mark_starts(&mut self, window: Range<u32>, blocks: &mut [u64]) -> bool {
+        let (offset, mut is_any) = (self.offset, false);
+        for list in &mut self.lists {
+            list.for_each_below(window.end.saturating_add(offset), |place| {
+                // What an earlier window had no need of is passed over.
+                if let Some(bit) = place.checked_sub(window.start + offset) {
+                    set_bit(blocks, bit);
+                    is_any = true;
+                }
+            });
+        }
+        is_any
     }
 }
 

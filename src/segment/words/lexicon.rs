@@ -29,7 +29,7 @@ use memchr::memmem;
 
 use super::bits::{for_each_bit, set_bit, stride};
 use super::grams::{END, GRAM_BYTES, Grams};
-use super::packed::{Lists, Offsets};
+use super::packed::{ListReader, Lists, Offsets};
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
@@ -414,6 +414,21 @@ impl Lexicon {
             self.postings.several.for_each(list, visit);
         } else {
             visit(self.postings.single[(number - single.start) as usize]);
+        }
+    }
+}
+
+impl Lexicon {
+    /// Begins to read the places of a piece, in steps.
+    pub(super) fn read_places(&self, number: u32) -> ListReader<'_> {
+        let [dense, several, single] = self.kinds();
+        debug_assert!(dense.is_empty(), "only rows have bitmaps");
+        if several.contains(&number) {
+            self.postings
+                .several
+                .read((number - several.start) as usize)
+        } else {
+            ListReader::single(self.postings.single[(number - single.start) as usize])
         }
     }
 }

@@ -150,6 +150,13 @@ impl Lists {
         }
     }
 
+    /// Begins to read a list, in steps.
+    pub(super) fn read(&self, index: usize) -> ListReader<'_> {
+        let mut rest = &self.bytes[self.ends.before(index)];
+        let value = take_varint(&mut rest);
+        ListReader { value, rest }
+    }
+
     pub(super) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
         self.ends.shrink();
@@ -157,6 +164,32 @@ impl Lists {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes.capacity() + self.ends.bytes()
+    }
+}
+
+/// A list that is read in steps.
+pub(super) struct ListReader<'a> {
+    /// The next value; none at the end.
+    value: Option<u32>,
+    rest: &'a [u8],
+}
+
+impl ListReader<'_> {
+    /// Makes the reader of a list of one value.
+    pub(super) fn single(value: u32) -> ListReader<'static> {
+        ListReader {
+            value: Some(value),
+            rest: &[],
+        }
+    }
+
+    /// Visits the values that were not visited yet and are below an end.
+    #[inline]
+    pub(super) fn for_each_below(&mut self, end: u32, mut visit: impl FnMut(u32)) {
+        while let Some(value) = self.value.filter(|&value| value < end) {
+            visit(value);
+            self.value = take_varint(&mut self.rest).map(|gap| value + 1 + gap);
+        }
     }
 }
 

@@ -87,6 +87,11 @@ impl Places {
         self.rows[(place / BLOCK_PLACES) as usize]
     }
 
+    /// Returns how many places there are, with those that are left out.
+    pub(super) fn count(&self) -> u32 {
+        first_of(self.rows.len() as u32)
+    }
+
     /// Returns the row of each block of places.
     pub(super) fn block_rows(&self) -> &[u32] {
         &self.rows

@@ -214,3 +214,25 @@ fn cut_words_of_many_rows_are_found() {
     assert!(matches!(words.find("系").held_by, HeldBy::Kept(_)));
     assert!(asked.get() < 1_000, "{} texts", asked.get());
 }
+
+/// Words as keys have, with so few characters that each pair of them is at thousands of places, and so
+/// many words that these are in several windows.
+#[test]
+fn parts_at_many_places_are_joined() {
+    const CHARS: [&str; 8] = ["0", "3", "7", "9", "f", "q", "x", "z"];
+    let mut random = Random(0x7015);
+    let key = |random: &mut Random, length: usize| -> String {
+        (0..length).map(|_| random.pick(&CHARS)).collect()
+    };
+    let rows: Vec<Vec<String>> = (0..3_000).map(|_| vec![key(&mut random, 200)]).collect();
+    let words = build(&rows, None);
+    let [_, fine] = &words.cut;
+    assert!(fine.places.count() > 300_000);
+    let naive = Naive::new(&rows);
+    for length in [3, 4, 5, 7] {
+        for _ in 0..30 {
+            let term = key(&mut random, length);
+            assert_eq!(found(&words, &term), naive.rows(&term), "{term}");
+        }
+    }
+}
