@@ -132,14 +132,30 @@ impl Data {
 
     /// Makes a durable store of the tickets in the place of the one of an earlier run, which writes to it.
     pub fn durable(&self) -> Result<Store, Failure> {
-        let path = self.folder.join("tickets.redb");
+        let path = self.durable_path();
         let _ = std::fs::remove_file(&path);
+        let _ = std::fs::remove_dir_all(self.image_path());
         let mut store = ticketdex::durable::Options::new()
             .create(true)
             .threads(2)
             .open(&path)?;
         store.load(self.import()?.threads(2))?;
         Ok(store)
+    }
+
+    /// Returns where [`durable`](Data::durable) makes its store.
+    pub fn durable_path(&self) -> PathBuf {
+        self.folder.join("tickets.redb")
+    }
+
+    /// Returns the folder of that store's image.
+    pub fn image_path(&self) -> PathBuf {
+        self.folder.join("tickets.redb.image")
+    }
+
+    /// Returns where redb alone keeps the tickets.
+    pub fn redb_path(&self) -> PathBuf {
+        self.folder.join("records.redb")
     }
 
     /// Opens the Tantivy index that [`load`](Data::load) built.

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod http_client;
 pub mod http_server;
 pub mod measure;
+pub mod openings;
 pub mod peer;
 pub mod places;
 pub mod plot;

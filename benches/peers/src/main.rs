@@ -1,10 +1,11 @@
 //! Asks the engine and its peers the same requests over the same tickets, and tells.
 //!
-//! `cargo run --release -- [--worlds | --counts | --places | --writes | --commits | --http] [--record]`
+//! `cargo run --release -- [--worlds | --counts | --places | --writes | --commits | --openings | --http] [--record]`
 //! prints the comparison as Markdown and, with `--record`, writes it to `benches/record`: requests, with a
 //! picture, with `--worlds` the requests over the tickets of every world, with `--counts` counts by value,
 //! with `--places` pages that follow a place, with `--writes` what it is to change tickets, with `--commits`
-//! durable commits of many threads, or with `--http` the requests over HTTP. `TICKETDEX_TICKETS` is the
+//! durable commits of many threads, with `--openings` how long it is from a stop to the first answers, or with
+//! `--http` the requests over HTTP. `TICKETDEX_TICKETS` is the
 //! number of tickets (100,000 unless given), `TICKETDEX_WORLD` the world that they are of (`desk` unless
 //! given; `--worlds` takes only that one where it is given), `TICKETDEX_PEERS` the folder for what was built
 //! of them (one in the system's temporary folder unless given; at a million tickets it takes 10 GB a world).
@@ -18,6 +19,7 @@ use ticketdex_peers::compare::{ask_first, measure_row};
 use ticketdex_peers::counts::Counts;
 use ticketdex_peers::data::{Data, LOADS, SEED};
 use ticketdex_peers::engine;
+use ticketdex_peers::openings::Openings;
 use ticketdex_peers::peer::{Failure, Peer};
 use ticketdex_peers::places::Places;
 use ticketdex_peers::readers;
@@ -55,10 +57,12 @@ fn main() -> Result<(), Failure> {
         ["--load", name] => return data.load_here(name),
         ["--serve", name] => return http_server::serve(&data, name),
         [] => "",
-        [kind @ ("--counts" | "--places" | "--writes" | "--commits" | "--http")] => &kind[1..],
+        [kind @ ("--counts" | "--places" | "--writes" | "--commits" | "--openings" | "--http")] => {
+            &kind[1..]
+        }
         _ => {
             return Err(
-                "usage: ticketdex-peers [--worlds | --counts | --places | --writes | --commits | --http] [--record]"
+                "usage: ticketdex-peers [--worlds | --counts | --places | --writes | --commits | --openings | --http] [--record]"
                     .into(),
             );
         }
@@ -70,6 +74,7 @@ fn main() -> Result<(), Failure> {
         }
         "-http" => (load(&data)?.to_markdown()?, None),
         "-counts" => (count(&data)?.to_markdown()?, None),
+        "-openings" => (Openings::measure(&data)?.to_markdown()?, None),
         "-places" => (place(&data)?.to_markdown()?, None),
         "-commits" => (
             record_commits::to_markdown(tickets_count, &commits::compare(&folder)?)?,
