@@ -523,6 +523,39 @@ fn exit_statuses_tell_bad_data_from_wrong_usage() {
 }
 
 #[test]
+fn get_tells_how_to_ask_for_what_follows_and_precedes() {
+    let path = file("follow.jsonl", TICKETS);
+    let ask = |request: &str| {
+        let request = format!("{request}&order=tid DESC&fields=tid&format=csv");
+        let output = run(&["get", &request, "--data", &path], b"");
+        assert!(output.status.success(), "{output:?}");
+        let place = |told: &str| {
+            let told = format!("ticketdex: more {told}: ");
+            let mut lines = stderr(&output).lines();
+            lines.find_map(|line| line.strip_prefix(&*told).map(str::to_owned))
+        };
+        let (next, previous) = (place("follow"), place("precede"));
+        (String::from_utf8(output.stdout).unwrap(), next, previous)
+    };
+    let (all, next, previous) = ask("");
+    assert_eq!((next, previous), (None, None));
+    let (mut pages, mut next, previous) = ask("count=1");
+    assert_eq!(previous, None);
+    let mut lasts = vec![pages.clone()];
+    while let Some(after) = next {
+        let (page, later, previous) = ask(&format!("count=1&{after}"));
+        // The page before is what precedes this one.
+        let (before, ..) = ask(&format!("count=1&{}", previous.unwrap()));
+        assert_eq!(Some(&before), lasts.last());
+        pages += page.strip_prefix("tid\r\n").unwrap();
+        lasts.push(page);
+        next = later;
+    }
+    assert_eq!(pages, all);
+    assert!(lasts.len() > 2);
+}
+
+#[test]
 fn bad_records_are_skipped_and_counted_on_demand() {
     let path = file(
         "skip.jsonl",

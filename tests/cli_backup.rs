@@ -200,6 +200,36 @@ fn a_check_compares_the_image_with_the_database() {
 }
 
 #[test]
+fn a_check_of_a_damaged_store_tells_how_its_image_saves_it() {
+    let own = store("check_saved.redb", "3000");
+    let expected = everything(&own);
+    let mut bytes = fs::read(&own).unwrap();
+    // Within the records, which no opening from the image reads.
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&own, &bytes).unwrap();
+    let output = run(&["check", "--store", &own], b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let lines: Vec<&str> = stderr(&output).lines().collect();
+    let [damage, saved] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    assert!(damage.contains("invalid_store: ") && damage.contains("is damaged"));
+    let told = format!(
+        "is whole, with 3000 tickets of version 1: `ticketdex backup --store {own} --to FILE` makes"
+    );
+    assert!(saved.contains(&told), "{saved}");
+    let copy = missing("check_saved_copy.redb");
+    run_well(&["backup", "--store", &own, "--to", &copy], b"");
+    assert!(everything(&copy) == expected);
+    run_well(&["check", "--store", &copy], b"");
+
+    fs::remove_dir_all(format!("{own}.image")).unwrap();
+    let output = run(&["check", "--store", &own], b"");
+    assert_eq!(stderr(&output).lines().count(), 1, "{output:?}");
+}
+
+#[test]
 fn a_check_tells_what_a_store_holds_or_what_is_wrong() {
     let own = store("check_own.redb", "50");
     pipe(&["--store", &own], b"del 7\n");

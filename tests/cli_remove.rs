@@ -7,6 +7,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use common::command::{file, run, run_well, stderr};
+use ticketdex::durable;
 
 const TICKETS: &str = r#"{"tid":1,"status":"Open"}
 {"tid":2,"status":"Closed","custom_fields":{"Serial":"X"}}
@@ -49,6 +50,8 @@ fn what_matches_is_removed_and_nothing_else() {
         "{told}"
     );
     assert!(told.ends_with("; the store has 1 ticket\n"), "{told}");
+    let opened = durable::Options::new().open_told(&store).unwrap().1;
+    assert!(opened.from_image && opened.replayed == 0, "{opened:?}");
     assert_eq!(tids(&store), "1 ");
     let output = remove(&["status=closed", "--store", &store, "--yes"], b"");
     let expected = "ticketdex: none of 1 ticket matches, so none was removed\n";

@@ -39,6 +39,14 @@ fn assert_counts(message: &str, put: u64, there: u64, skipped: u64, all: u64) {
         1 => format!("1 {thing}"),
         count => format!("{count} {thing}s"),
     };
+    // What was replaced is told between them.
+    let message = match (
+        message.split_once(" put ("),
+        message.split_once("number), "),
+    ) {
+        (Some((before, _)), Some((_, after))) => format!("{before} put, {after}"),
+        _ => message.to_owned(),
+    };
     let (put, skipped) = (counted(put, "ticket"), counted(skipped, "bad record"));
     let counts = format!("{put} put, {there} there already, {skipped} skipped, in ");
     assert!(message.contains(&counts), "{message}");
@@ -65,6 +73,24 @@ fn a_store_holds_what_any_form_brought() {
     assert_eq!(json_of(&store), expected);
     let output = run(&["get", "tid=7", "--store", &store], b"");
     assert!(stderr(&output).starts_with("ticketdex: 3 tickets, loaded in "));
+}
+
+#[test]
+fn tickets_of_equal_numbers_are_told() {
+    let store = store("store_equal.redb");
+    let lines = |status: &str| format!("{{\"tid\":7,\"status\":\"{status}\"}}\n");
+    let twice = file("store_equal.jsonl", [lines("a"), lines("b")].concat());
+    let (status, message) = import(&[&twice, "--store", &store], b"");
+    let told = "2 tickets put (1 in the place of another of its number), 0 there already, ";
+    assert!(status == 0 && message.contains(told), "{message}");
+    let other = file("store_equal_other.jsonl", lines("c"));
+    let (status, message) = import(&[&other, "--store", &store, "--batch", "1"], b"");
+    let told = "1 ticket put (1 in the place of another of its number), 0 there already, ";
+    assert!(status == 0 && message.contains(told), "{message}");
+    // The same ticket again, and then another of its number.
+    let (status, message) = import(&[&other, &twice, "--store", &store], b"");
+    let told = "2 tickets put (2 in the place of another of its number), 1 there already, ";
+    assert!(status == 0 && message.contains(told), "{message}");
 }
 
 #[test]

@@ -73,7 +73,11 @@ fn explain(text: &str, draft: &Draft, trace: Trace, stopped: &serde_json::Error)
         None => {
             let detail = stopped.to_string();
             let place = format!(" at line {} column {}", stopped.line(), stopped.column());
-            let detail = detail.strip_suffix(&place).unwrap_or(&detail);
+            let detail = match detail.strip_suffix(&place).unwrap_or(&detail) {
+                // What begins with t, f or n.
+                "expected ident" => "neither true, false nor null",
+                detail => detail,
+            };
             syntax_found("a JSON object", detail, &text.as_bytes()[before.len()..])
         }
     };

@@ -80,8 +80,11 @@ pub fn assert_unknown_to_counts(error: &Error, name: &str, value: &str) {
 
 fn assert_unknown_among(error: &Error, name: &str, value: &str, known: &str) {
     let (name, value, hint) = (shown(name), shown(value), hint(error));
-    let message =
-        format!("unknown variable \"{name}\" with value \"{value}\"{hint}; known are {known}");
+    let list = match &*hint {
+        "" => format!("; known are {known}"),
+        _ => String::new(),
+    };
+    let message = format!("unknown variable \"{name}\" with value \"{value}\"{hint}{list}");
     assert_eq!(
         (error.code(), error.to_string()),
         ("unknown_variable", message)

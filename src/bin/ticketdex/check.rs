@@ -1,11 +1,12 @@
 //! `ticketdex check`: whether a store is sound, and what is wrong with it.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use ticketdex::durable::Checked;
+use ticketdex::{Error, ErrorKind};
 
 use crate::input::store_options;
 use crate::source::shown_opening;
@@ -30,7 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let bar = shown_opening(&arguments.store);
     let checked = store_options().check(&arguments.store);
     bar.finish_and_clear();
-    let checked = checked.map_err(|error| Failure::bad("--store", error))?;
+    let checked = checked.map_err(|error| not_sound(&arguments.store, error))?;
     write(&checked, io::stdout().lock()).map_err(Failure::output)?;
     let name = arguments.store.display();
     let time = start.elapsed();
@@ -42,6 +43,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     say(&format!("{name}: nothing wrong found in {time:.2?}"));
     Ok(())
+}
+
+/// Returns why a store is not sound, and tells how its tickets can be saved where its image still has them.
+fn not_sound(path: &Path, error: Error) -> Failure {
+    let is_damaged = matches!(error.kind(), ErrorKind::InvalidStore { .. });
+    // An opening to read takes the tickets from the image, where that is whole and of this store.
+    let saved = is_damaged.then(|| store_options().open_read_only(path).ok());
+    let failure = Failure::bad("--store", error);
+    let Some(snapshot) = saved.flatten() else {
+        return failure;
+    };
+    failure.report("check");
+    let name = path.display();
+    let tickets = counted(snapshot.tickets_count(), "ticket");
+    let version = snapshot.version();
+    Failure::Refused(format!(
+        "the image of {name} is whole, with {tickets} of version {version}: `ticketdex backup --store {name} --to \
+         FILE` makes a store of them"
+    ))
 }
 
 fn write(checked: &Checked, mut writer: impl Write) -> io::Result<()> {

@@ -18,7 +18,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// How many tickets
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", value_parser = parse_count)]
     count: u64,
 
     /// Which of the many possible sets of tickets
@@ -34,6 +34,11 @@ pub(crate) struct Arguments {
     /// texts; churn is a desk after many changes.
     #[arg(long, value_name = "NAME", default_value_t = World::Desk)]
     world: World,
+}
+
+fn parse_count(text: &str) -> Result<u64, String> {
+    let expected = |_| "it is a number of tickets, such as 1000".to_owned();
+    text.parse().map_err(expected)
 }
 
 /// Runs the command.

@@ -14,7 +14,8 @@ use crate::{Failure, parse_format, parse_request, people, say};
 /// Answers one request
 ///
 /// The response goes to standard output. Standard error tells how many tickets there are, how
-/// long they took to load, how many matched, and how long it took to find them.
+/// long they took to load, how many matched, and how long it took to find them; also, where more
+/// tickets follow those of the response or precede them, the variable that a request for them has.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A get_tickets request like 'status=Open&order=date_opened DESC&count=5', or a count_tickets
@@ -80,6 +81,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         loaded.describe(snapshot.tickets_count()),
         found.total()
     ));
+    if let Some(next) = found.next() {
+        say(&format!("more follow: after={next}"));
+    }
+    if let Some(previous) = found.previous() {
+        say(&format!("more precede: before={previous}"));
+    }
     if arguments.explain {
         match found.explain() {
             // Whether anyone hears it is no concern of the command's.

@@ -79,10 +79,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let _ = fs::remove_file(&arguments.store);
     }
     let skipped = filled?;
-    writer.merge();
-    image::write(&writer.store);
+    image::settle(&mut writer.store);
+    let replaced = match writer.replaced {
+        0 => String::new(),
+        count => format!(" ({count} in the place of another of its number)"),
+    };
     say(&format!(
-        "{} put, {} there already, {} skipped, in {:.2?}; the store has {}",
+        "{} put{replaced}, {} there already, {} skipped, in {:.2?}; the store has {}",
         counted(writer.put, "ticket"),
         writer.there,
         counted(skipped, "bad record"),
@@ -169,9 +172,14 @@ struct Writer {
     batch: Batch,
     /// The tids of the batch.
     tids: HashSet<u64>,
+    /// How many tickets of the batch take the place of others.
+    batch_replaced: u64,
     /// How many records of the current input are in the store.
     source_in: u64,
     put: u64,
+    /// How many of those that were put took the place of a ticket of the same number, of the store or of
+    /// an input.
+    replaced: u64,
     there: u64,
 }
 
@@ -185,8 +193,10 @@ impl Writer {
             batch_tickets: arguments.batch.get(),
             batch: Batch::new(),
             tids: HashSet::new(),
+            batch_replaced: 0,
             source_in: 0,
             put: 0,
+            replaced: 0,
             there: 0,
         }
     }
@@ -213,11 +223,15 @@ impl Writer {
     /// Adds a ticket to the batch, unless the store has it as it is.
     fn add(&mut self, ticket: Ticket) {
         // An earlier record of the batch may be about to replace what is there.
-        if !self.tids.contains(&ticket.tid) && is_there(&self.snapshot, &ticket) {
+        let is_of_batch = !self.tids.insert(ticket.tid);
+        if !is_of_batch && is_there(&self.snapshot, &ticket) {
+            self.tids.remove(&ticket.tid);
             self.there += 1;
             return;
         }
-        self.tids.insert(ticket.tid);
+        if is_of_batch || self.snapshot.get(ticket.tid).is_some() {
+            self.batch_replaced += 1;
+        }
         self.batch.put(ticket);
     }
 
@@ -230,15 +244,8 @@ impl Writer {
             self.snapshot = self.store.snapshot();
         }
         self.put += count;
+        self.replaced += std::mem::take(&mut self.batch_replaced);
         Ok(())
-    }
-
-    /// Runs the merges that the batches left due: they would be the same after the next opening.
-    fn merge(&mut self) {
-        while let Some(job) = self.store.merge_job() {
-            self.store.install(job.run());
-            self.snapshot = self.store.snapshot();
-        }
     }
 
     /// Returns whether nothing is in the store, nor has been.

@@ -28,7 +28,7 @@ pub(crate) struct Input {
     /// .jsonl or .ndjson is JSON Lines; .xml, .json and .txt (delimited) are get_tickets
     /// responses; .csv is CSV under a header; each may have .gz or .zst behind. Standard input needs
     /// --input. The files load in turn, and a later ticket replaces an earlier one of the same tid.
-    /// Without --data and --store, the commands that only answer make up 100,000 tickets, and say so.
+    /// Without --data and --store, get, count, pipe and serve make up 100,000 tickets, and say so.
     #[arg(long = "data", value_name = "FILE")]
     files: Vec<PathBuf>,
 

@@ -69,6 +69,10 @@ struct Arguments {
 const EXIT_HELP: &str = "Exit status: 0; 1 for bad data or a bad request, with its error code and \
                          message on standard error, and for what was refused; 2 for wrong usage.";
 
+#[cfg(not(feature = "http"))]
+const SERVE_NEEDS: &str = "this command was built without the feature http, which serve needs: \
+                           cargo install --path . --features cli,http";
+
 #[derive(Subcommand)]
 enum Command {
     Get(get::Arguments),
@@ -83,6 +87,14 @@ enum Command {
     Stats(stats::Arguments),
     #[cfg(feature = "http")]
     Serve(serve::Arguments),
+    /// Says how a command that serves over HTTP is built
+    #[cfg(not(feature = "http"))]
+    #[command(hide = true)]
+    Serve {
+        /// Whatever the other command takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _arguments: Vec<std::ffi::OsString>,
+    },
     Generate(generate::Arguments),
 }
 
@@ -225,6 +237,8 @@ fn main() -> ExitCode {
         Command::Stats(arguments) => ("stats", stats::run(&arguments)),
         #[cfg(feature = "http")]
         Command::Serve(arguments) => ("serve", serve::run(&arguments)),
+        #[cfg(not(feature = "http"))]
+        Command::Serve { .. } => ("serve", Err(Failure::Usage(SERVE_NEEDS.to_owned()))),
         Command::Generate(arguments) => ("generate", generate::run(&arguments)),
     };
     match outcome {

@@ -14,6 +14,7 @@ use std::time::Instant;
 use clap::Args;
 use ticketdex::{Batch, Query};
 
+use crate::image;
 use crate::input::{Keeping, open_store};
 use crate::{Failure, counted, parse_request, say};
 
@@ -81,6 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         start.elapsed(),
         counted(store.snapshot().tickets_count(), "ticket")
     ));
+    image::settle(&mut store);
     Ok(())
 }
 

@@ -181,11 +181,16 @@ pub(crate) fn form_of_name(path: &Path) -> (Option<ImportFormat>, Option<Compres
 
 /// Shows on a terminal that a store is being opened, which may take a while.
 pub(crate) fn shown_opening(path: &Path) -> ProgressBar {
+    shown_phase(&format!("opening {}", path.display()))
+}
+
+/// Shows on a terminal what is being done, of which nothing tells how far it has come.
+pub(crate) fn shown_phase(doing: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner().with_style(style("{msg}"));
-    bar.set_message(format!("opening {}", path.display()));
+    bar.set_message(doing.to_owned());
     bar.tick();
     bar
 }

@@ -84,12 +84,14 @@ impl ErrorKind {
                 if let Some(value) = value {
                     write!(f, " with value \"{}\"", Shown(value))?;
                 }
-                if let Some(name) = self.suggestion() {
-                    write!(f, " (did you mean \"{name}\"?)")?;
-                }
-                match value {
-                    Some(_) => write!(f, "; known are {expected}"),
-                    None => write!(f, "; expected {expected}"),
+                match (self.suggestion(), value) {
+                    // The variables of a request are a long list, of which the one that was meant is enough.
+                    (Some(name), Some(_)) => write!(f, " (did you mean \"{name}\"?)"),
+                    (Some(name), None) => {
+                        write!(f, " (did you mean \"{name}\"?); expected {expected}")
+                    }
+                    (None, Some(_)) => write!(f, "; known are {expected}"),
+                    (None, None) => write!(f, "; expected {expected}"),
                 }
             }
             ErrorKind::InvalidValue {
