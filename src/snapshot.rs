@@ -27,9 +27,7 @@ use crate::model::error::Error;
 use crate::model::error::ErrorKind;
 use crate::model::memory::ARC_BYTES;
 use crate::model::names::CustomNames;
-use crate::segment::revision::Revision;
-use crate::segment::tombstones::Tombstones;
-use crate::segment::{FRAME_BYTES, Segment};
+use crate::segment::{FRAME_BYTES, Revision, Segment, Tombstones};
 
 pub(crate) use delta::Touched;
 pub use memory::Memory;

@@ -14,6 +14,7 @@
 
 pub(crate) mod batch;
 mod cell;
+pub(crate) mod compare;
 pub(crate) mod date_part;
 pub(crate) mod digits;
 pub(crate) mod draft;

@@ -18,11 +18,9 @@ use super::part::MIXED_BLOCK_COST;
 use super::segment_filter::{SegmentFilter, sorted};
 use super::{FilterMode, PlanMode};
 use crate::model::Field;
-use crate::segment::block::BLOCK_ROWS;
-use crate::segment::column::Column;
-use crate::segment::dictionary::Dictionary;
-use crate::segment::scan::RowTest;
-use crate::segment::{Segment, Slot, has_postings};
+use crate::segment::{
+    BLOCK_ROWS, Column, Dictionary, RowTest, Segment, Slot, SlotColumn, has_postings,
+};
 
 /// Fields with more classes do not have those that a complement leaves listed.
 const KEPT_CLASSES_MAX: u32 = 256;
@@ -118,20 +116,16 @@ fn row_test(of: &FieldTestOf, segment: &Segment) -> Option<(RowTest, bool)> {
         Slot::Field(field) if field.is_list() => Some(field),
         _ => None,
     };
+    let is_long = matches!(segment.slot_column(slot), SlotColumn::Long(_));
     match (&of.test, list) {
         (ValueTest::Texts(texts), Some(field)) => Some((RowTest::elements(field, texts), false)),
         (ValueTest::Empty, Some(field)) => Some((RowTest::AnyElement(field), true)),
         (ValueTest::Empty, None) if slot == Slot::Field(Field::CustomFields) => {
             Some((RowTest::AnyCustom, true))
         }
-        (ValueTest::Empty, None) => {
-            segment.text_column(slot)?;
-            Some((RowTest::AnyText(slot), true))
-        }
-        (ValueTest::Texts(texts), None) => {
-            segment.text_column(slot)?;
-            Some((RowTest::texts(slot, texts), false))
-        }
+        (ValueTest::Empty, None) if is_long => Some((RowTest::AnyText(slot), true)),
+        (ValueTest::Texts(texts), None) if is_long => Some((RowTest::texts(slot, texts), false)),
+        (ValueTest::Empty | ValueTest::Texts(_), None) => None,
         (ValueTest::Numbers(_), _) => None,
     }
 }
@@ -203,8 +197,8 @@ fn bind_classes(
             .flat_map(|range| range.start as u32..range.end as u32);
         return bind_postings(field, classes.collect(), segment);
     }
-    let may_sort = mode.filters != FilterMode::Scan && segment.has_order(slot)
-        || mode.may_build() && is_order_due(slot, segment, rows_left);
+    let may_sort = mode.filters != FilterMode::Scan && segment.ensure_sealed_order(slot)
+        || mode.may_build() && note_miss(slot, segment, rows_left);
     let order = may_sort.then(|| sorted(segment, slot)).flatten();
     let is_sorted = order.is_some();
     let estimate = match order {
@@ -285,7 +279,7 @@ fn bind_range(field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMo
         }
         return scan(slot, &[classes], segment);
     }
-    let may_use = mode.filters != FilterMode::Scan && segment.has_order(slot);
+    let may_use = mode.filters != FilterMode::Scan && segment.ensure_sealed_order(slot);
     let may_sort = mode.may_build() || may_use;
     let sorted = may_sort.then(|| sorted(segment, slot)).flatten();
     let is_sorted = sorted.is_some();
@@ -329,9 +323,9 @@ fn bind_changed(number: u64, segment: &Segment, mode: PlanMode, rows_left: u64) 
     }
 }
 
-/// Notes that a filter has to look at codes for want of an order; returns whether it has cost as
-/// much by now as the order does.
-fn is_order_due(slot: Slot, segment: &Segment, rows_left: u64) -> bool {
+/// Notes what a filter loses by looking at ordinals for want of an order; returns whether filters
+/// have lost enough by now for the order to be made.
+fn note_miss(slot: Slot, segment: &Segment, rows_left: u64) -> bool {
     let nanoseconds = rows_left * MIXED_BLOCK_COST / u64::from(BLOCK_ROWS);
     segment.miss_order(slot, nanoseconds);
     let missed = segment.missed_order(slot);

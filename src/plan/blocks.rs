@@ -12,8 +12,7 @@ use super::explain::Work;
 use super::found::Found;
 use super::task::Need;
 use crate::model::Field;
-use crate::segment::block::{BLOCK_ROWS, Block, for_each_row, rank_in_block, select_in_block};
-use crate::segment::rowset::RowSet;
+use crate::segment::{BLOCK_ROWS, Block, RowSet, for_each_row, rank_in_block, select_in_block};
 
 /// The matches of a segment, or those of one class, in row order.
 #[derive(Clone, Debug)]

@@ -29,12 +29,10 @@ use super::filter::Filters;
 use super::part::{BLOCK_COST, MIXED_BLOCK_COST, Part, SORT_COST, VISIT_COST, WRITTEN_BLOCK_COST};
 use super::segment_filter::SegmentFilter;
 use super::{FilterMode, PlanMode};
-use crate::segment::block::{
-    BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, block_of, blocks_count, count_common, has_block,
-    intersect_all, range_block,
+use crate::segment::{
+    BLOCK_ROWS, Bitmap, Block, EMPTY_BLOCK, RowSet, Segment, Slot, block_count, blocks_count,
+    count_common, has_block, intersect_all, range_block,
 };
-use crate::segment::rowset::RowSet;
-use crate::segment::{Segment, Slot};
 use crate::snapshot::LiveSegment;
 
 pub(super) use super::probe::Probes;
@@ -348,10 +346,10 @@ impl Conjunction {
     }
 
     /// Returns the matches as one bit a row, where a filter has them so.
-    pub(super) fn words<'a>(&'a self, live: &'a LiveSegment) -> Option<&'a [u64]> {
+    pub(super) fn bitmap<'a>(&'a self, live: &'a LiveSegment) -> Option<&'a Bitmap> {
         match self.active() {
             [only] if live.dead.count() == 0 && !self.is_part(&live.segment) => {
-                only.filter.row_set(&live.segment)?.words()
+                only.filter.row_set(&live.segment)?.bitmap()
             }
             _ => None,
         }
@@ -429,7 +427,7 @@ impl Conjunction {
     /// Hands blocks to `act` whose common rows match, but for filters that are expensive; none
     /// where no row can match.
     ///
-    /// What is kept as words is handed on as it is; all else is combined in one block.
+    /// Blocks of bitmaps are handed on as they are; all else is combined in one block.
     fn with_common<T>(
         &self,
         scope: Scope<'_>,
@@ -446,9 +444,9 @@ impl Conjunction {
         let mut blocks = [&EMPTY_BLOCK; COMMON_MAX];
         let mut count = 1;
         for part in self.active() {
-            let words = part.filter.row_set(segment).and_then(RowSet::words);
-            if let (Some(words), Some(block)) = (words, blocks.get_mut(count)) {
-                *block = block_of(words, index);
+            let bits = part.filter.row_set(segment).and_then(RowSet::bitmap);
+            if let (Some(bits), Some(block)) = (bits, blocks.get_mut(count)) {
+                *block = bits.block(index);
                 count += 1;
             } else if part.filter.intersect_into(segment, index, &mut own, work) {
                 is_own_needed |= !part.filter.is_expensive();
@@ -457,8 +455,8 @@ impl Conjunction {
             }
         }
         if let Some(set) = set {
-            if let (Some(words), Some(block)) = (set.words(), blocks.get_mut(count)) {
-                *block = block_of(words, index);
+            if let (Some(bits), Some(block)) = (set.bitmap(), blocks.get_mut(count)) {
+                *block = bits.block(index);
                 count += 1;
             } else {
                 set.intersect_into(index, &mut own);

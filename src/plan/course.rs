@@ -21,10 +21,7 @@ use super::conjunction::Scope;
 use super::explain::Work;
 use super::matcher::Matcher;
 use super::order::Key;
-use crate::segment::block::is_set;
-use crate::segment::column::Column;
-use crate::segment::sorted::SortedRows;
-use crate::segment::tombstones::Tombstones;
+use crate::segment::{Bitmap, Column, SortedRows, Tombstones};
 
 /// The positions between two up to which the matches are counted.
 const SAMPLE_POSITIONS: usize = 256;
@@ -63,11 +60,11 @@ impl Course {
         self.sorted(scope).map_or(&[], SortedRows::rows)
     }
 
-    /// Returns the matches as one bit a row, where they are known so.
-    pub(super) fn words<'a>(&'a self, scope: Scope<'a>) -> Option<&'a [u64]> {
+    /// Returns the matches as a bitmap, where they are known as one.
+    pub(super) fn bitmap<'a>(&'a self, scope: Scope<'a>) -> Option<&'a Bitmap> {
         match &self.matcher {
-            Matcher::Bits(words) => Some(words),
-            Matcher::Set => scope.conjunction.words(scope.live),
+            Matcher::Bits(bits) => Some(bits),
+            Matcher::Set => scope.conjunction.bitmap(scope.live),
             Matcher::Live | Matcher::Asked(_) => None,
         }
     }
@@ -144,13 +141,13 @@ impl Samples {
     }
 
     /// Counts the matches through some hundred offsets more; false at the end of the course.
-    fn extend(&mut self, course: &Course, words: &[u64], rows: &[u32], work: &mut Work) -> bool {
+    fn extend(&mut self, course: &Course, bits: &Bitmap, rows: &[u32], work: &mut Work) -> bool {
         let offsets = Samples::offsets(self.0.len(), course);
         if offsets.is_empty() {
             return false;
         }
         work.rows_touched += offsets.len() as u64;
-        let count = count_where_set(words, &rows[course.positions(&offsets)]);
+        let count = count_where_set(bits, &rows[course.positions(&offsets)]);
         self.0.push(self.before(self.0.len()) + count);
         true
     }
@@ -162,7 +159,7 @@ impl Samples {
         offsets_count: usize,
         work: &mut Work,
     ) -> u64 {
-        let Some(words) = course.words(scope) else {
+        let Some(bits) = course.bitmap(scope) else {
             let Some(dead) = course.dead_positions(scope) else {
                 return offsets_count as u64;
             };
@@ -172,10 +169,10 @@ impl Samples {
         };
         let rows = course.rows(scope);
         let samples_count = offsets_count / SAMPLE_POSITIONS;
-        while self.0.len() < samples_count && self.extend(course, words, rows, work) {}
+        while self.0.len() < samples_count && self.extend(course, bits, rows, work) {}
         let rest = samples_count * SAMPLE_POSITIONS..offsets_count;
         work.rows_touched += rest.len() as u64;
-        self.before(samples_count) + count_where_set(words, &rows[course.positions(&rest)])
+        self.before(samples_count) + count_where_set(bits, &rows[course.positions(&rest)])
     }
 
     /// Returns the offset of the nth match; past the last match, the end of the span.
@@ -186,12 +183,12 @@ impl Samples {
         nth: u64,
         work: &mut Work,
     ) -> usize {
-        let Some(words) = course.words(scope) else {
+        let Some(bits) = course.bitmap(scope) else {
             return course.offset_of_live(scope, nth);
         };
         let rows = course.rows(scope);
         while self.0.last().is_none_or(|&matches| matches <= nth) {
-            if !self.extend(course, words, rows, work) {
+            if !self.extend(course, bits, rows, work) {
                 return course.span.len();
             }
         }
@@ -200,7 +197,7 @@ impl Samples {
         let rows = &rows[course.positions(&offsets)];
         let mut left = nth - self.before(at);
         let mut is_nth = |&row: &u32| {
-            let is_match = is_set(words, row);
+            let is_match = bits.contains(row);
             let is_found = is_match && left == 0;
             left -= u64::from(is_match && !is_found);
             is_found
@@ -215,6 +212,6 @@ impl Samples {
 }
 
 /// Returns how many of some rows have their bit set.
-fn count_where_set(words: &[u64], rows: &[u32]) -> u64 {
-    rows.iter().map(|&row| u64::from(is_set(words, row))).sum()
+fn count_where_set(bits: &Bitmap, rows: &[u32]) -> u64 {
+    rows.iter().map(|&row| u64::from(bits.contains(row))).sum()
 }

@@ -15,9 +15,7 @@ use crate::model::value::{Moment, date_to_seconds, fold, fold_short};
 use crate::model::{Field, FieldKind};
 use crate::query::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
 use crate::query::{Query, TidFilter};
-use crate::segment::Slot;
-use crate::segment::digit_pattern::DigitPattern;
-use crate::segment::rowset::RowSet;
+use crate::segment::{DigitPattern, RowSet, Slot};
 
 /// One filter of a request.
 #[derive(Clone, Debug)]

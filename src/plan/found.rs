@@ -10,8 +10,7 @@ use super::explain::{Access, Counted, Work};
 use super::order::Key;
 use super::sample::Sample;
 use super::{FilterMode, PlanMode};
-use crate::segment::block::{blocks_count, for_each_row};
-use crate::segment::{Segment, Slot};
+use crate::segment::{Segment, Slot, blocks_count, for_each_row};
 use crate::snapshot::LiveSegment;
 
 /// The matches of a conjunction in one segment: counted, and listed if that was the way.

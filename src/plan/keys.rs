@@ -8,24 +8,17 @@ use std::cmp::Ordering;
 use std::ops::{Range, RangeInclusive};
 
 use super::order::{Key, Order, Value, directed, is_constant};
-use crate::segment::Segment;
-use crate::segment::column::Column;
-use crate::segment::kept_text::KeptText;
-use crate::segment::text_column::TextColumn;
-use crate::segment::ties::{self, KeyKind, TiedRow, order_ties};
+use crate::segment::{
+    Column, KeptText, KeyKind, Segment, SlotColumn, TieKeys, TiedRow, order_ties,
+};
 
 /// A row with what its first keys pack to.
 pub(super) type KeyedRow = (u64, u32);
 
-/// What one key compares in one segment.
-enum KeyColumn<'a> {
-    Coded(&'a Column),
-    Long(&'a TextColumn),
-}
-
 /// The keys of an order in one segment.
 pub(super) struct RowKeys<'a> {
-    keys: Vec<(KeyColumn<'a>, Key)>,
+    /// None of the columns is absent.
+    keys: Vec<(SlotColumn<'a>, Key)>,
     /// The bits of each packed key's classes.
     packed_bits: Vec<u32>,
     tid_descends: bool,
@@ -74,19 +67,16 @@ impl Bound {
 impl<'a> RowKeys<'a> {
     /// Packs the keys of an order, none of which is constant in the segment.
     pub(super) fn new(segment: &'a Segment, order: &Order) -> RowKeys<'a> {
-        let column = |key: &Key| {
-            let column = match segment.column(key.slot) {
-                Some(column) => KeyColumn::Coded(column),
-                // A custom name that the segment lacks is empty in every row.
-                None => KeyColumn::Long(segment.text_column(key.slot)?),
-            };
-            Some((column, *key))
+        // A custom name that the segment lacks is empty in every row.
+        let column = |key: &Key| match segment.slot_column(key.slot) {
+            SlotColumn::Absent => None,
+            column => Some((column, *key)),
         };
         let keys: Vec<_> = order.keys.iter().filter_map(column).collect();
         let mut left = u64::BITS;
         let mut packed_bits = Vec::new();
         for (key, _) in &keys {
-            let KeyColumn::Coded(column) = key else {
+            let SlotColumn::Ordinals(column) = key else {
                 break;
             };
             let bits = u64::BITS - (column.classes_count().max(1) - 1).leading_zeros();
@@ -108,14 +98,14 @@ impl<'a> RowKeys<'a> {
         match self.keys.first() {
             None if self.tid_descends => !u64::from(row),
             None => u64::from(row),
-            Some((KeyColumn::Long(column), key)) => {
+            Some((SlotColumn::Long(column), key)) => {
                 let prefix = column.prefix(row);
                 if key.descends { !prefix } else { prefix }
             }
             Some(_) => {
                 let mut packed = 0u64;
                 for ((column, key), &bits) in self.keys.iter().zip(&self.packed_bits) {
-                    let KeyColumn::Coded(column) = column else {
+                    let SlotColumn::Ordinals(column) = column else {
                         break;
                     };
                     let class = column.class(row);
@@ -149,7 +139,7 @@ impl<'a> RowKeys<'a> {
     /// Asks for the texts of some rows at once, where the first key is a long text: each of them is
     /// elsewhere in memory, and one by one they would be waited for.
     pub(super) fn touch(&self, rows: &[u32]) {
-        if let Some((KeyColumn::Long(column), _)) = self.keys.first() {
+        if let Some((SlotColumn::Long(column), _)) = self.keys.first() {
             let first = |row: &u32| column.first_byte(*row);
             std::hint::black_box(rows.iter().fold(0, |all, row| all | first(row)));
         }
@@ -162,7 +152,7 @@ impl<'a> RowKeys<'a> {
 
     /// Returns where rows with a value in the first key fall; none where packing does not tell.
     pub(super) fn bound_of_first(&self, value: &Value<'_>) -> Option<Bound> {
-        let (KeyColumn::Coded(column), key) = self.keys.first()? else {
+        let (SlotColumn::Ordinals(column), key) = self.keys.first()? else {
             return None;
         };
         let digits = digits(value, column, *key, *self.packed_bits.first()?);
@@ -198,7 +188,7 @@ impl<'a> RowKeys<'a> {
             let Some((index, (column, _))) = columns.next() else {
                 break;
             };
-            let (KeyColumn::Coded(column), Some(&bits)) = (column, self.packed_bits.get(index))
+            let (SlotColumn::Ordinals(column), Some(&bits)) = (column, self.packed_bits.get(index))
             else {
                 is_open = true;
                 if index == 0 {
@@ -307,26 +297,26 @@ impl<'a> RowKeys<'a> {
     }
 }
 
-impl ties::Keys for RowKeys<'_> {
+impl TieKeys for RowKeys<'_> {
     fn key(&self, index: usize) -> Option<KeyKind> {
         let (column, key) = self.keys.get(index)?;
         Some(KeyKind {
-            is_text: matches!(column, KeyColumn::Long(_)),
+            is_text: matches!(column, SlotColumn::Long(_)),
             descends: key.descends,
         })
     }
 
     fn class(&self, index: usize, row: u32) -> u64 {
         match &self.keys[index].0 {
-            KeyColumn::Coded(column) => column.class(row),
-            KeyColumn::Long(_) => 0,
+            SlotColumn::Ordinals(column) => column.class(row),
+            SlotColumn::Long(_) | SlotColumn::Absent => 0,
         }
     }
 
     fn text(&self, index: usize, row: u32) -> KeptText<'_> {
         match &self.keys[index].0 {
-            KeyColumn::Coded(_) => KeptText::plain(""),
-            KeyColumn::Long(column) => column.kept(row),
+            SlotColumn::Ordinals(_) | SlotColumn::Absent => KeptText::plain(""),
+            SlotColumn::Long(column) => column.kept(row),
         }
     }
 

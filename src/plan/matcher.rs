@@ -7,7 +7,7 @@
 use super::conjunction::{Probes, Scope};
 use super::explain::{WalkMatching, Work};
 use super::found::Found;
-use crate::segment::block::{BLOCK_ROWS, BLOCK_WORDS, Block, blocks_count, empty_words, is_set};
+use crate::segment::{BLOCK_ROWS, Bitmap, Block, blocks_count, is_set};
 use crate::snapshot::LiveSegment;
 
 /// Makes what a walk takes to know which rows match.
@@ -37,29 +37,28 @@ pub(super) enum Matcher {
     Live,
     /// The only filter's set of rows says so.
     Set,
-    /// One bit a row says so.
-    Bits(Vec<u64>),
+    /// A bitmap of the matches says so.
+    Bits(Bitmap),
     /// The filters say so, or bits of some blocks.
     Asked(Asked),
 }
 
-/// Returns one bit a row, set for those that are listed.
-fn bits_of_rows(rows_count: u32, rows: &[u32]) -> Vec<u64> {
-    let mut words = empty_words(rows_count);
-    for row in rows {
-        words[(row / 64) as usize] |= 1 << (row % 64);
+/// Makes a bitmap of listed rows.
+fn bits_of_rows(rows_count: u32, rows: &[u32]) -> Bitmap {
+    let mut bits = Bitmap::new(rows_count);
+    for &row in rows {
+        bits.insert(row);
     }
-    words
+    bits
 }
 
-/// Returns one bit a row, set for the matches.
-fn bits_of_matches(scope: Scope<'_>, work: &mut Work) -> Vec<u64> {
-    let mut words = empty_words(scope.live.segment.rows_count());
+/// Makes a bitmap of the matches.
+fn bits_of_matches(scope: Scope<'_>, work: &mut Work) -> Bitmap {
+    let mut bits = Bitmap::new(scope.live.segment.rows_count());
     for index in scope.conjunction.block_indexes() {
-        let start = index as usize * BLOCK_WORDS;
-        words[start..start + BLOCK_WORDS].copy_from_slice(&scope.block(index, work));
+        bits.set_block(index, &scope.block(index, work));
     }
-    words
+    bits
 }
 
 /// What is known of the matches in each block.

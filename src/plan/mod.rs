@@ -482,9 +482,7 @@ mod tests {
     use crate::model::names::CustomNames;
     use crate::model::{Field, Ticket};
     use crate::plan::task::Need;
-    use crate::segment::Slot;
-    use crate::segment::budget::Budget;
-    use crate::segment::builder::SegmentBuilder;
+    use crate::segment::{Budget, SegmentBuilder, Slot};
 
     /// Makes a segment of tickets whose tids ascend.
     pub(super) fn live_of(tickets: &[Ticket]) -> LiveSegment {

@@ -14,12 +14,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::model::Field;
+use crate::model::compare::cmp_folds;
 use crate::model::value::{fold, text_prefix};
 use crate::query::{Direction, OrderKey, Query, SortKey};
-use crate::segment::column::Column;
-use crate::segment::dictionary::cmp_folds;
-use crate::segment::kept_text::KeptText;
-use crate::segment::{Segment, Slot, folded};
+use crate::segment::{Column, KeptText, Segment, Slot, SlotColumn};
 use crate::snapshot::{RowId, Snapshot};
 
 /// One key of an order.
@@ -82,7 +80,10 @@ impl Order {
     }
 
     /// Returns the order of a segment's rows: without the keys in which all of them tie.
+    ///
+    /// The segment notes that its rows are compared by the keys.
     pub(super) fn within(&self, segment: &Segment) -> Order {
+        self.keys.iter().for_each(|key| segment.note_key(key.slot));
         let decides = |key: &&Key| !is_constant(segment, key.slot);
         if self.keys.iter().all(|key| decides(&key)) {
             return self.clone();
@@ -148,12 +149,11 @@ fn segment_of(snapshot: &Snapshot, id: RowId) -> &Segment {
 
 /// Returns whether all rows of a segment tie in a slot.
 pub(super) fn is_constant(segment: &Segment, slot: Slot) -> bool {
-    segment.note_key(slot);
     segment.rows_count() <= 1
-        || match segment.column(slot) {
-            Some(column) => column.is_constant(),
-            // A custom name that the segment lacks is empty in every row.
-            None => segment.text_column(slot).is_none(),
+        || match segment.slot_column(slot) {
+            SlotColumn::Ordinals(column) => column.is_constant(),
+            SlotColumn::Long(_) => false,
+            SlotColumn::Absent => true,
         }
 }
 
@@ -169,13 +169,13 @@ pub(super) enum Value<'a> {
 impl<'a> Value<'a> {
     /// Returns the value of a row; that of a custom name that the segment lacks is empty.
     pub(super) fn of(segment: &'a Segment, slot: Slot, row: u32) -> Value<'a> {
-        match segment.column(slot) {
-            Some(column) if column.dictionary().is_none() => Value::Number(column.number(row)),
-            Some(column) => Value::Text(column.text(row)),
-            None => match segment.text_column(slot) {
-                Some(column) => Value::Long(column.kept(row)),
-                None => Value::Text(""),
-            },
+        match segment.slot_column(slot) {
+            SlotColumn::Ordinals(column) if column.dictionary().is_none() => {
+                Value::Number(column.number(row))
+            }
+            SlotColumn::Ordinals(column) => Value::Text(column.text(row)),
+            SlotColumn::Long(column) => Value::Long(column.kept(row)),
+            SlotColumn::Absent => Value::Text(""),
         }
     }
 
@@ -190,7 +190,7 @@ impl<'a> Value<'a> {
                 u64::from_be_bytes(bytes.map(|byte| byte.to_ascii_lowercase()))
             }
             Value::Text(text) => text_prefix(&fold(text)),
-            Value::Long(text) => folded::prefix(text),
+            Value::Long(text) => text.prefix(),
         }
     }
 
@@ -199,7 +199,7 @@ impl<'a> Value<'a> {
         match (self, other) {
             (Value::Number(own), Value::Number(other)) => own.cmp(other),
             (Value::Text(own), Value::Text(other)) => cmp_folds(own, other),
-            (Value::Long(own), Value::Long(other)) => folded::compare(own, other),
+            (Value::Long(own), Value::Long(other)) => own.cmp_folded(other),
             // A slot is of one kind in every segment.
             _ => Ordering::Equal,
         }

@@ -6,9 +6,7 @@ use super::PlanMode;
 use super::explain::FilterSketch;
 use super::segment_filter::{SegmentFilter, sorted};
 use crate::model::Field;
-use crate::segment::block::blocks_count;
-use crate::segment::rowset::RowSet;
-use crate::segment::{Posting, Segment, Slot};
+use crate::segment::{Posting, RowSet, Segment, Slot, blocks_count};
 use crate::snapshot::LiveSegment;
 
 /// A filter with how many rows it lets through.
@@ -109,7 +107,7 @@ impl Part {
         }
         match self.filter.inner().row_set(segment) {
             _ if self.filter.reads_texts() => TEXT_PROBE_COST * 2,
-            Some(set) if set.words().is_some() => BIT_PROBE_COST,
+            Some(set) if set.bitmap().is_some() => BIT_PROBE_COST,
             _ => PROBE_COST,
         }
     }

@@ -19,8 +19,7 @@ use super::order::{Order, Value, directed, is_constant};
 use crate::model::value::fold;
 use crate::model::{Field, FieldKind};
 use crate::query::{Cursor, CursorValue, OrderKey, SortKey};
-use crate::segment::kept_text::KeptText;
-use crate::segment::{LONG_FIELDS, Segment};
+use crate::segment::{KeptText, LONG_FIELDS, Segment};
 use crate::snapshot::{RowId, Snapshot};
 
 /// A point in an order.

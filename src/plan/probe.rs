@@ -6,19 +6,14 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::segment::Segment;
-use crate::segment::block::is_set;
-use crate::segment::column::Column;
-use crate::segment::rowset::RowSet;
-use crate::segment::scan::RowTest;
-use crate::segment::tombstones::Tombstones;
+use crate::segment::{Bitmap, Column, RowSet, RowTest, Segment, Tombstones};
 
 /// A filter as a question to many rows: what it looks at is found once.
 pub(super) enum Probe<'a> {
     /// No row satisfies it.
     Nothing,
-    /// The bit of the row is set.
-    Words(&'a [u64]),
+    /// The row is in a bitmap.
+    Bits(&'a Bitmap),
     /// The row is in the set.
     Rows(&'a RowSet),
     /// The row's class is in a range.
@@ -41,7 +36,7 @@ impl Probe<'_> {
     pub(super) fn holds(&self, row: u32) -> bool {
         match self {
             Probe::Nothing => false,
-            Probe::Words(words) => is_set(words, row),
+            Probe::Bits(bits) => bits.contains(row),
             Probe::Rows(rows) => rows.contains(row),
             Probe::Classes(column, classes) => classes.contains(&column.class(row)),
             Probe::AnyOf(column, classes) => {

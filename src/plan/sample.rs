@@ -13,7 +13,7 @@
 use super::conjunction::Scope;
 use super::explain::Work;
 use super::order::Key;
-use crate::segment::block::{block_count, for_each_row};
+use crate::segment::{block_count, for_each_row};
 use crate::snapshot::LiveSegment;
 
 /// The most blocks that are looked into, and the most matches that are taken of each.

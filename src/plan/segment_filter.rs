@@ -11,16 +11,10 @@ use std::sync::Arc;
 use super::explain::Work;
 use super::probe::{Probe, is_in};
 use crate::model::Field;
-use crate::segment::block::{
-    BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, blocks_count, for_each_row, intersect_blocks,
-    range_block,
+use crate::segment::{
+    BLOCK_ROWS, Block, Column, EMPTY_BLOCK, Posting, RowSet, RowTest, Segment, Selected, Slot,
+    SortedRows, Zone, block_count, blocks_count, for_each_row, intersect_blocks, range_block,
 };
-use crate::segment::column::{Column, Zone};
-use crate::segment::cube::Selected;
-use crate::segment::rowset::RowSet;
-use crate::segment::scan::RowTest;
-use crate::segment::sorted::SortedRows;
-use crate::segment::{Posting, Segment, Slot};
 
 /// Up to this many ranges of classes are looked for in a block's codes one after the other, 64 rows
 /// at a time; more are looked up row by row.
@@ -156,8 +150,8 @@ impl SegmentFilter {
     /// Returns the filter as a question to many rows.
     pub(super) fn probe<'a>(&'a self, segment: &'a Segment) -> Probe<'a> {
         if let Some(set) = self.row_set(segment) {
-            if let Some(words) = set.words() {
-                return Probe::Words(words);
+            if let Some(bits) = set.bitmap() {
+                return Probe::Bits(bits);
             }
             if let SegmentFilter::Rows(_) = self {
                 return Probe::Rows(set);

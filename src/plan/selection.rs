@@ -22,8 +22,7 @@ use super::keys::{KeyedRow, RowKeys};
 use super::order::{Key, Order, Value, directed, is_constant};
 use super::path_rows::PathRows;
 use super::steps::{Steps, Ties, partition_window};
-use crate::segment::Segment;
-use crate::segment::column::Column;
+use crate::segment::{Column, Segment};
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
 
 /// Rows in order, of which it can be told how many come before a pivot.

@@ -14,8 +14,7 @@ use super::filter::Filters;
 use super::found::Found;
 use super::{Answer, PlanMode};
 use crate::query::Query;
-use crate::segment::Segment;
-use crate::segment::rowset::RowSet;
+use crate::segment::{RowSet, Segment};
 use crate::snapshot::Snapshot;
 
 impl Snapshot {

@@ -24,7 +24,7 @@ use super::keys::{KeyedRow, RowKeys};
 use super::order::Key;
 use super::place::PackedPlace;
 use super::task::Task;
-use crate::segment::block::{BLOCK_ROWS, for_each_row};
+use crate::segment::{BLOCK_ROWS, SlotColumn, for_each_row};
 
 /// The least rows that the buffer has room for.
 const ROOM_MIN: usize = 64;
@@ -252,11 +252,16 @@ fn list_cost(found: &Found) -> u64 {
     }
 }
 
+/// Returns whether a key is a long text.
+fn is_long(task: Task<'_>, key: Key) -> bool {
+    matches!(task.live.segment.slot_column(key.slot), SlotColumn::Long(_))
+}
+
 /// Returns the estimated cost of packing the keys of a row.
 fn key_cost(task: Task<'_>, first: Option<&Key>) -> u64 {
     match first {
         None => 0,
-        Some(key) if task.live.segment.text_column(key.slot).is_some() => TEXT_KEY_COST,
+        Some(key) if is_long(task, *key) => TEXT_KEY_COST,
         Some(_) => {
             let rows_count = u64::from(task.live.segment.rows_count());
             let keys_count = task.order.keys.len() as u64;

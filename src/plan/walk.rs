@@ -15,7 +15,7 @@ use super::explain::Work;
 use super::matcher::Matcher;
 use super::order::{Key, Value};
 use super::place::Place;
-use crate::segment::block::is_set;
+use crate::segment::SlotColumn;
 
 /// A course, and how far it is passed.
 #[derive(Clone, Debug)]
@@ -119,8 +119,8 @@ impl Walk {
     fn next_match(&mut self, scope: Scope<'_>, work: &mut Work) -> Option<usize> {
         let rows = &self.course.rows(scope)[self.left.clone()];
         let (dead, descends) = (&scope.live.dead, self.course.key.descends);
-        let found = if let Some(words) = self.course.words(scope) {
-            position_where(rows, descends, |row| is_set(words, row))
+        let found = if let Some(bits) = self.course.bitmap(scope) {
+            position_where(rows, descends, |row| bits.contains(row))
         } else if let Matcher::Asked(asked) = &mut self.course.matcher {
             let probes = scope.conjunction.probes(scope.live);
             position_where(rows, descends, |row| asked.holds(scope, &probes, row, work))
@@ -151,8 +151,8 @@ impl Walk {
         let rows = &self.course.rows(scope)[positions];
         let rows = (rows, self.course.ties_descend);
         let dead = &scope.live.dead;
-        let passed = if let Some(words) = self.course.words(scope) {
-            collect_where(rows, wanted, out, |row| is_set(words, row))
+        let passed = if let Some(bits) = self.course.bitmap(scope) {
+            collect_where(rows, wanted, out, |row| bits.contains(row))
         } else if let Matcher::Asked(asked) = &mut self.course.matcher {
             let probes = scope.conjunction.probes(scope.live);
             collect_where(rows, wanted, out, |row| {
@@ -269,18 +269,18 @@ impl Walk {
         let Some(sorted) = self.course.sorted(scope) else {
             return 0..0;
         };
-        let texts = scope.live.segment.text_column(self.course.key.slot);
+        let column = scope.live.segment.slot_column(self.course.key.slot);
         let within = |position: usize| position.clamp(self.course.span.start, self.course.span.end);
-        let group = match (self.course.column(scope), texts) {
-            (Some(column), _) => sorted.positions(column, classes),
-            (None, Some(texts)) => {
+        let group = match column {
+            SlotColumn::Ordinals(column) => sorted.positions(column, classes),
+            SlotColumn::Long(texts) => {
                 let compare = |row: u32| Value::Long(texts.kept(row)).cmp(value);
                 let rows = sorted.rows();
                 let start = rows.partition_point(|&row| compare(row) == Ordering::Less);
                 let ties = &rows[start..];
                 start..start + ties.partition_point(|&row| compare(row) == Ordering::Equal)
             }
-            (None, None) => 0..0,
+            SlotColumn::Absent => 0..0,
         };
         within(group.start)..within(group.end)
     }

@@ -9,6 +9,7 @@ use super::found::Found;
 use super::order::Key;
 use super::task::Task;
 use super::top::top_cost;
+use crate::segment::SlotColumn;
 
 /// A walk, decided and not begun.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ fn matching(found: &Found, task: Task<'_>, key: Key, positions: u64) -> WalkMatc
     {
         return WalkMatching::Live;
     }
-    if found.mode != FilterMode::Scan && conjunction.words(live).is_some() {
+    if found.mode != FilterMode::Scan && conjunction.bitmap(live).is_some() {
         return WalkMatching::Set;
     }
     if found.rows.is_some() {
@@ -57,7 +58,7 @@ struct Extent {
 pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath, u64)> {
     let segment = &*task.live.segment;
     let rows = u64::from(segment.rows_count());
-    let has_order = segment.has_order(key.slot);
+    let has_order = segment.ensure_sealed_order(key.slot);
     if !has_order && !task.mode.may_build() {
         return None;
     }
@@ -112,10 +113,10 @@ fn extent(
 ) -> Option<Extent> {
     let segment = &*task.live.segment;
     let rows = u64::from(segment.rows_count());
-    let classes = match (segment.column(key.slot), segment.text_column(key.slot)) {
-        (Some(column), _) => column.classes_count().clamp(1, rows.max(1)),
-        (None, Some(_)) => rows.max(1),
-        (None, None) => return None,
+    let classes = match segment.slot_column(key.slot) {
+        SlotColumn::Ordinals(column) => column.classes_count().clamp(1, rows.max(1)),
+        SlotColumn::Long(_) => rows.max(1),
+        SlotColumn::Absent => return None,
     };
     let (conjunction, need) = (&found.conjunction, task.need);
     let even = |matches: u64| span.len() as u64 * matches / found.count().max(1);

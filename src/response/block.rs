@@ -32,9 +32,7 @@ use std::ops::Range;
 use super::csv::{Frame, RECORD_END};
 use super::template::{GLUE_BYTES_MAX, Piece, Template, Writing, put_number};
 use super::{Escapes, Style, Window};
-use crate::segment::blob::Blob;
-use crate::segment::column::Column;
-use crate::segment::{Segment, Slot};
+use crate::segment::{Blob, Column, Segment, Slot, SlotColumn};
 use long::LongWriting;
 
 /// The most rows of a block.
@@ -226,11 +224,10 @@ impl Block {
             return self.append(glue, |_, _| 0);
         };
         let mut codes = [0; BLOCK_ROWS_MAX];
-        if let Some(column) = segment.text_column(slot) {
-            return self.gather_long(glue, slot, column, style);
-        }
-        let Some(column) = segment.column(slot) else {
-            return;
+        let column = match segment.slot_column(slot) {
+            SlotColumn::Ordinals(column) => column,
+            SlotColumn::Long(column) => return self.gather_long(glue, slot, column, style),
+            SlotColumn::Absent => return,
         };
         column.gather_codes(&self.rows, &mut codes);
         match writing {
@@ -492,14 +489,13 @@ impl Rest {
         style: &Style,
         window: &mut Window<'_>,
     ) -> Option<usize> {
-        let column = segment.column(self.slot);
-        let texts = match self.writing {
-            RestWriting::Long(writing) => {
-                let texts = segment.text_column(self.slot)?.texts();
-                return writing.write(texts, &self.range, offset, style, window);
+        let texts = match (self.writing, segment.slot_column(self.slot)) {
+            (RestWriting::Long(writing), SlotColumn::Long(column)) => {
+                return writing.write(column.texts(), &self.range, offset, style, window);
             }
-            RestWriting::Encoded => column?.encoded_texts()?,
-            RestWriting::Plain | RestWriting::Escaped => column?.texts()?,
+            (RestWriting::Encoded, SlotColumn::Ordinals(column)) => column.encoded_texts()?,
+            (_, SlotColumn::Ordinals(column)) => column.texts()?,
+            (_, SlotColumn::Long(_) | SlotColumn::Absent) => return None,
         };
         let text = &texts.bytes_from(self.range.start)[..self.range.len()];
         match self.writing {

@@ -15,8 +15,7 @@ use super::counts::CountsStyle;
 use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
-use crate::segment::Slot;
-use crate::segment::symbols::Symbols;
+use crate::segment::{Slot, Symbols};
 
 /// The bytes of a packed text that are looked at at once.
 const PIECE_BYTES: usize = 256;

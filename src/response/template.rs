@@ -16,9 +16,7 @@ use crate::model::FieldKind;
 use crate::model::digits::{
     DIGITS_BYTES, write_date_seconds, write_iso_date_seconds, write_number,
 };
-use crate::segment::column::Column;
-use crate::segment::dictionary::Dictionary;
-use crate::segment::{Segment, Slot};
+use crate::segment::{Column, Dictionary, Segment, Slot, SlotColumn};
 
 /// The most bytes of glue in one piece.
 pub(super) const GLUE_BYTES_MAX: usize = 64;
@@ -146,16 +144,16 @@ impl Layout<'_> {
 
     /// Appends the value of a slot.
     pub(super) fn value(&mut self, slot: Slot) {
-        if self.segment.text_column(slot).is_some() {
-            let writing = match self.style.quoting {
-                Some(_) => Writing::LongQuoted,
-                None => Writing::Long,
-            };
-            return self.end_run(Some((slot, writing)));
-        }
-        // A name that no ticket of the segment has is empty throughout.
-        let Some(column) = self.segment.column(slot) else {
-            return;
+        let column = match self.segment.slot_column(slot) {
+            SlotColumn::Ordinals(column) => column,
+            SlotColumn::Long(_) => {
+                let writing = match self.style.quoting {
+                    Some(_) => Writing::LongQuoted,
+                    None => Writing::Long,
+                };
+                return self.end_run(Some((slot, writing)));
+            }
+            SlotColumn::Absent => return,
         };
         let writing = writing_of(slot, column, self.style);
         if !column.is_constant() || !self.fuse(column, writing) {

@@ -15,8 +15,7 @@ use crate::model::names::CustomNames;
 use crate::model::value::Moment;
 use crate::model::{CellMut, Field, FieldKind, Ticket};
 use crate::query::Query;
-use crate::segment::budget::Budget;
-use crate::segment::builder::SegmentBuilder;
+use crate::segment::{Budget, SegmentBuilder};
 use crate::snapshot::{LiveSegment, Parts, Removals, Snapshot, StoreMark};
 
 /// Makes a snapshot of tickets dealt in turn to some segments.

@@ -4,15 +4,20 @@
 //! and stays in cache. What is not about one set or another is here: ranges, counts, the
 //! place of the nth row.
 
+#[cfg(feature = "durable")]
+use std::io;
 use std::ops::Range;
 
 use fearless_simd::{Level, Simd, dispatch};
+
+#[cfg(feature = "durable")]
+use super::stored::{Stored, StoredReader, StoredWriter};
 
 /// The rows that one [`Block`] covers.
 pub(crate) const BLOCK_ROWS: u32 = 4096;
 
 /// The words of one [`Block`].
-pub(crate) const BLOCK_WORDS: usize = (BLOCK_ROWS / 64) as usize;
+pub(super) const BLOCK_WORDS: usize = (BLOCK_ROWS / 64) as usize;
 
 /// A bitmap of the 4,096 rows from a multiple of 4,096 on.
 pub(crate) type Block = [u64; BLOCK_WORDS];
@@ -167,22 +172,93 @@ pub(crate) fn unite_blocks(block: &mut Block, other: &Block) {
     }
 }
 
-/// Returns the words of one block of a bitmap, which has a multiple of [`BLOCK_WORDS`].
+/// Returns whether a bit of a block is set.
 #[inline]
-pub(crate) fn block_of(words: &[u64], block_index: u32) -> &Block {
-    let from = block_index as usize * BLOCK_WORDS;
-    words[from..].first_chunk().unwrap_or(&EMPTY_BLOCK)
+pub(crate) fn is_set(block: &Block, bit: u32) -> bool {
+    block[(bit / 64) as usize] >> (bit % 64) & 1 == 1
 }
 
-/// Makes a bitmap without rows, as long as a segment of a number of rows needs.
-pub(crate) fn empty_words(rows_count: u32) -> Vec<u64> {
-    vec![0; blocks_count(rows_count) as usize * BLOCK_WORDS]
+/// One bit for each row of a segment, in whole blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Bitmap(Box<[u64]>);
+
+impl Bitmap {
+    /// Makes a bitmap without rows for a segment of a number of rows.
+    pub(crate) fn new(rows_count: u32) -> Bitmap {
+        Bitmap::from_bits(Vec::new(), rows_count)
+    }
+
+    /// Takes the bits of a segment's rows, which may end early.
+    pub(super) fn from_bits(mut bits: Vec<u64>, rows_count: u32) -> Bitmap {
+        let length = blocks_count(rows_count) as usize * BLOCK_WORDS;
+        if bits.is_empty() {
+            return Bitmap(vec![0; length].into());
+        }
+        bits.resize(length, 0);
+        Bitmap(bits.into())
+    }
+
+    /// Adds a row.
+    #[inline]
+    pub(crate) fn insert(&mut self, row: u32) {
+        self.0[(row / 64) as usize] |= 1 << (row % 64);
+    }
+
+    /// Returns whether a row is in the bitmap.
+    #[inline]
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        self.0[(row / 64) as usize] >> (row % 64) & 1 == 1
+    }
+
+    /// Returns one block of the bitmap.
+    #[inline]
+    pub(crate) fn block(&self, block_index: u32) -> &Block {
+        let from = block_index as usize * BLOCK_WORDS;
+        self.0[from..].first_chunk().unwrap_or(&EMPTY_BLOCK)
+    }
+
+    /// Replaces one block of the bitmap.
+    pub(crate) fn set_block(&mut self, block_index: u32, block: &Block) {
+        let from = block_index as usize * BLOCK_WORDS;
+        self.0[from..from + BLOCK_WORDS].copy_from_slice(block);
+    }
+
+    /// Returns the bits of all rows, 64 in each integer.
+    pub(super) fn bits(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// Returns the bits likewise, to be changed.
+    pub(super) fn bits_mut(&mut self) -> &mut [u64] {
+        &mut self.0
+    }
+
+    /// Returns how many rows there are.
+    pub(super) fn count(&self) -> u32 {
+        self.0.iter().map(|bits| bits.count_ones()).sum()
+    }
+
+    /// Calls `each` with every row, ascending.
+    pub(super) fn for_each(&self, mut each: impl FnMut(u32)) {
+        for (index, &bits) in self.0.iter().enumerate() {
+            let mut rest = bits;
+            while rest != 0 {
+                each(index as u32 * 64 + rest.trailing_zeros());
+                rest &= rest - 1;
+            }
+        }
+    }
 }
 
-/// Returns whether the bit of a row is set.
-#[inline]
-pub(crate) fn is_set(words: &[u64], row: u32) -> bool {
-    words[(row / 64) as usize] >> (row % 64) & 1 == 1
+#[cfg(feature = "durable")]
+impl Stored for Bitmap {
+    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
+        out.slice(&self.0)
+    }
+
+    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Bitmap> {
+        Ok(Bitmap(input.boxed()?))
+    }
 }
 
 #[cfg(test)]

@@ -260,18 +260,21 @@ impl SegmentBuilder {
         for (field, builder) in Field::ALL.into_iter().zip(self.fields) {
             columns.push(match builder {
                 FieldBuilder::Texts(texts) => {
-                    FieldColumn::Coded(texts.seal(&rows, field.is_url_encoded()))
+                    FieldColumn::Ordinals(texts.seal(&rows, field.is_url_encoded()))
                 }
                 FieldBuilder::Numbers(numbers) => {
                     let number = |row: u32| numbers.get(row as usize).copied().flatten();
                     let is_date = field.kind() == FieldKind::Date;
-                    FieldColumn::Coded(Column::of_numbers(&rows.map(number), is_date && with_zones))
+                    FieldColumn::Ordinals(Column::of_numbers(
+                        &rows.map(number),
+                        is_date && with_zones,
+                    ))
                 }
                 FieldBuilder::Long(mut texts) => {
                     if let Some(order) = &rows.order {
                         texts = texts.reordered(order);
                     }
-                    FieldColumn::Text(TextColumn::seal(texts, budget.packed_bytes_min()))
+                    FieldColumn::Long(TextColumn::seal(texts, budget.packed_bytes_min()))
                 }
                 FieldBuilder::Custom => FieldColumn::Custom,
             });

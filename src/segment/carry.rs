@@ -136,10 +136,10 @@ impl Segment {
             &base.findings.asked.columns
         };
         for field in asked.fields() {
-            if let FieldColumn::Coded(of_base) = base.field(field)
+            if let FieldColumn::Ordinals(of_base) = base.field(field)
                 && field != Field::Tid
             {
-                let column = sources.column(field, of_base).map(FieldColumn::Coded);
+                let column = sources.column(field, of_base).map(FieldColumn::Ordinals);
                 self.columns[field.index()].get_or_init(|| {
                     let made = || self.revision().map(|revision| revision.column(field));
                     column.or_else(made).unwrap_or(FieldColumn::Custom)

@@ -1,6 +1,6 @@
 //! What must be true of any segment, looked at cell by cell: for tests, and for who doubts a store.
 
-use super::{FieldColumn, Segment, Slot, Texts};
+use super::{FieldColumn, Origin, Segment, Slot};
 use crate::model::Field;
 
 impl Segment {
@@ -13,12 +13,12 @@ impl Segment {
         {
             return Err("tids do not ascend".to_owned());
         }
-        match &self.texts {
-            Texts::Own(words, _) if words.rows_count() != self.rows_count => {
+        match &self.origin {
+            Origin::Own(words, _) if words.rows_count() != self.rows_count => {
                 return Err("the words have another number of rows".to_owned());
             }
-            Texts::Own(..) => {}
-            Texts::Base(revision) => revision.check_invariants()?,
+            Origin::Own(..) => {}
+            Origin::Base(revision) => revision.check_invariants()?,
         }
         if self.versions().column().rows_count() != self.rows_count {
             return Err("the versions have another number of rows".to_owned());
@@ -33,8 +33,8 @@ impl Segment {
         }
         for field in Field::ALL {
             let rows_count = match self.field(field) {
-                FieldColumn::Coded(column) => column.rows_count(),
-                FieldColumn::Text(column) => column.rows_count(),
+                FieldColumn::Ordinals(column) => column.rows_count(),
+                FieldColumn::Long(column) => column.rows_count(),
                 FieldColumn::Custom => self.rows_count,
             };
             if rows_count != self.rows_count {

@@ -56,7 +56,7 @@ impl Cube {
     /// Makes the cubes of a segment from its columns, which are by field.
     pub(super) fn make_all(columns: &[FieldColumn], rows_count: u32) -> Vec<Cube> {
         let column = |field: Field| match &columns[field.index()] {
-            FieldColumn::Coded(column) if !column.is_constant() => Some((field, column)),
+            FieldColumn::Ordinals(column) if !column.is_constant() => Some((field, column)),
             _ => None,
         };
         let fields = Field::FILTERS.into_iter().filter(|&it| has_postings(it));

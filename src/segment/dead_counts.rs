@@ -226,7 +226,7 @@ impl Segment {
     ) -> Option<u64> {
         let column = self.column(Slot::Field(field))?;
         let set = self.posting_sets(field)?.get(class as usize)?;
-        let is_worth = set.count() > KEPT_ROWS_MIN && set.words().is_some();
+        let is_worth = set.count() > KEPT_ROWS_MIN && set.bitmap().is_some();
         if !self.keeps_dead(dead) || !is_worth || column.classes_count() > KEPT_CLASSES_MAX {
             return None;
         }
@@ -249,7 +249,7 @@ impl Segment {
 
     /// Returns how many dead rows a kept set has; none where looking at its rows is as well.
     pub(crate) fn dead_in_set(&self, set: &Arc<RowSet>, dead: &Arc<Tombstones>) -> Option<u64> {
-        if !self.keeps_dead(dead) || set.count() <= KEPT_ROWS_MIN || set.words().is_none() {
+        if !self.keeps_dead(dead) || set.count() <= KEPT_ROWS_MIN || set.bitmap().is_none() {
             return None;
         }
         let find = |sealed: &Sealed| {

@@ -25,7 +25,8 @@ use super::codes::Codes;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_order::sort_texts;
-use crate::model::value::{fold, fold_into, folded_chars};
+use crate::model::compare::{cmp_folded, cmp_folds, starts_with_folded};
+use crate::model::value::{fold, fold_into};
 
 /// Distinct texts, numbered in (folded, raw) order.
 #[derive(Clone, Debug)]
@@ -326,40 +327,6 @@ impl<'a> MergeHead<'a> {
 /// Whether no format escapes a byte of an identifier.
 fn is_plain_byte(byte: u8) -> bool {
     !byte.is_ascii_control() && !b"&<>\"\\%=+#".contains(&byte)
-}
-
-/// Compares a text, folded, with a folded one, by code point.
-pub(crate) fn cmp_folded(text: &str, folded: &str) -> Ordering {
-    if text.is_ascii() {
-        // Bytes order as code points do, also against a non-ASCII folded text.
-        return text
-            .bytes()
-            .map(|byte| byte.to_ascii_lowercase())
-            .cmp(folded.bytes());
-    }
-    folded_chars(text).cmp(folded.chars())
-}
-
-/// Compares two texts, both folded, by code point.
-pub(crate) fn cmp_folds(a: &str, b: &str) -> Ordering {
-    for (own, other) in a.bytes().zip(b.bytes()) {
-        if !own.is_ascii() || !other.is_ascii() {
-            return folded_chars(a).cmp(folded_chars(b));
-        }
-        // What follows does not change how these fold.
-        let ordering = own.to_ascii_lowercase().cmp(&other.to_ascii_lowercase());
-        if ordering != Ordering::Equal {
-            return ordering;
-        }
-    }
-    // One is the start of the other, and no text folds to nothing.
-    a.len().cmp(&b.len())
-}
-
-/// Returns whether a text, folded, starts with a folded one.
-pub(crate) fn starts_with_folded(text: &str, folded: &str) -> bool {
-    let mut chars = folded_chars(text);
-    folded.chars().all(|c| chars.next() == Some(c))
 }
 
 #[cfg(feature = "durable")]

@@ -144,11 +144,18 @@ fn fill(text: Text<'_>, mut at: usize, out: &mut [u8]) -> usize {
     length
 }
 
-/// Returns the first eight folded bytes of a text as an integer that orders as they do.
-pub(crate) fn prefix(text: &KeptText<'_>) -> u64 {
-    let mut bytes = [0; 8];
-    fill(Text::of(text), 0, &mut bytes);
-    u64::from_be_bytes(bytes)
+impl KeptText<'_> {
+    /// Returns the first eight folded bytes of the text as an integer that orders as they do.
+    pub(crate) fn prefix(&self) -> u64 {
+        let mut bytes = [0; 8];
+        fill(Text::of(self), 0, &mut bytes);
+        u64::from_be_bytes(bytes)
+    }
+
+    /// Compares two texts as they fold.
+    pub(crate) fn cmp_folded(&self, other: &KeptText<'_>) -> Ordering {
+        compare_from((self, 0), (other, 0))
+    }
 }
 
 /// Returns an integer that orders texts as they fold from a place on, as far as it decides: 0 at
@@ -172,11 +179,6 @@ pub(super) fn next_two(text: &KeptText<'_>, at: usize) -> usize {
     let mut bytes = [0; 2];
     fill(Text::of(text), at, &mut bytes);
     1 + usize::from(u16::from_be_bytes(bytes))
-}
-
-/// Compares two texts as they fold.
-pub(crate) fn compare(a: &KeptText<'_>, b: &KeptText<'_>) -> Ordering {
-    compare_from((a, 0), (b, 0))
 }
 
 /// Compares two texts from places on.
@@ -294,14 +296,14 @@ mod tests {
 
     fn check(a: &str, own: &KeptText<'_>, b: &str, other: &KeptText<'_>) {
         let expected = fold(a).cmp(&fold(b));
-        assert_eq!(compare(own, other), expected, "{a:?} {b:?}");
+        assert_eq!(own.cmp_folded(other), expected, "{a:?} {b:?}");
         assert_eq!(own.is_same(other), a == b, "{a:?} {b:?}");
         let heads = head(own, 0).cmp(&head(other, 0));
         assert!(heads == expected || heads == Ordering::Equal, "{a:?} {b:?}");
         let (at, other_at) = skip_common((own, 0), (other, 0), own.bytes().len());
         let shared = KeptText::new(&own.bytes()[..at], own.form());
         let others = KeptText::new(&other.bytes()[..other_at], other.form());
-        assert_eq!(compare(&shared, &others), Ordering::Equal, "{a:?} {b:?}");
+        assert_eq!(shared.cmp_folded(&others), Ordering::Equal, "{a:?} {b:?}");
     }
 
     #[test]
@@ -315,7 +317,7 @@ mod tests {
                 let mut bytes = [0; 8];
                 let length = fold(a).len().min(8);
                 bytes[..length].copy_from_slice(&fold(a).as_bytes()[..length]);
-                assert_eq!(prefix(&own), u64::from_be_bytes(bytes), "{a:?}");
+                assert_eq!(own.prefix(), u64::from_be_bytes(bytes), "{a:?}");
                 assert_eq!(own.clone().into_text(), *a);
                 for b in &texts {
                     for other in forms(b) {

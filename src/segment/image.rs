@@ -25,7 +25,7 @@ use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use super::text_column::TextColumn;
 use super::versions::Versions;
 use super::words::Words;
-use super::{CustomColumn, FieldColumn, Findings, Segment, Slot, Texts};
+use super::{CustomColumn, FieldColumn, Findings, Origin, Segment, Slot};
 use crate::model::Field;
 
 /// The kinds of a [`FieldColumn`].
@@ -36,16 +36,16 @@ const CUSTOM: u64 = 2;
 impl Stored for FieldColumn {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
         match self {
-            FieldColumn::Coded(column) => out.number(CODED).and_then(|()| column.write_to(out)),
-            FieldColumn::Text(column) => out.number(TEXT).and_then(|()| column.write_to(out)),
+            FieldColumn::Ordinals(column) => out.number(CODED).and_then(|()| column.write_to(out)),
+            FieldColumn::Long(column) => out.number(TEXT).and_then(|()| column.write_to(out)),
             FieldColumn::Custom => out.number(CUSTOM),
         }
     }
 
     fn read_from(input: &mut StoredReader<'_>) -> io::Result<FieldColumn> {
         Ok(match input.number::<u64>()? {
-            CODED => FieldColumn::Coded(Column::read_from(input)?),
-            TEXT => FieldColumn::Text(TextColumn::read_from(input)?),
+            CODED => FieldColumn::Ordinals(Column::read_from(input)?),
+            TEXT => FieldColumn::Long(TextColumn::read_from(input)?),
             CUSTOM => FieldColumn::Custom,
             _ => return Err(malformed()),
         })
@@ -69,9 +69,9 @@ impl Stored for CustomColumn {
 impl Segment {
     /// Writes the segment; of a revision what is its own.
     pub(crate) fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
-        let (words, versions) = match &self.texts {
-            Texts::Base(revision) => return revision.write_to(out),
-            Texts::Own(words, versions) => (words, versions),
+        let (words, versions) = match &self.origin {
+            Origin::Base(revision) => return revision.write_to(out),
+            Origin::Own(words, versions) => (words, versions),
         };
         out.number(self.rows_count)?;
         for field in Field::ALL {
@@ -135,7 +135,7 @@ impl Segment {
             cubes,
             orders,
             versions_order: LazyRows::default(),
-            texts: Texts::Own(words, versions),
+            origin: Origin::Own(words, versions),
             findings: Findings::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,

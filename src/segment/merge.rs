@@ -175,13 +175,13 @@ impl<'a> Merge<'a> {
             FieldKind::CustomFields => FieldColumn::Custom,
             FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date => {
                 let with_zones = field.kind() == FieldKind::Date && zones_pay(self.rows_count);
-                FieldColumn::Coded(self.numbers(slot, with_zones))
+                FieldColumn::Ordinals(self.numbers(slot, with_zones))
             }
             FieldKind::Text | FieldKind::Identifier | FieldKind::Flag => {
                 let texts = self.sources.iter().map(|it| it.text_column(slot));
                 match texts.collect::<Option<Vec<&TextColumn>>>() {
-                    Some(columns) => FieldColumn::Text(self.long_texts(&columns)),
-                    None => FieldColumn::Coded(self.texts(slot, field.is_url_encoded())),
+                    Some(columns) => FieldColumn::Long(self.long_texts(&columns)),
+                    None => FieldColumn::Ordinals(self.texts(slot, field.is_url_encoded())),
                 }
             }
         }

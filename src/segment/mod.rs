@@ -19,65 +19,109 @@
 //! and the words with their rows.
 
 mod asked;
-pub(crate) mod blob;
-pub(crate) mod block;
-pub(crate) mod budget;
-pub(crate) mod builder;
+mod blob;
+mod block;
+mod budget;
+mod builder;
 mod carry;
 mod check;
 mod codes;
-pub(crate) mod column;
-pub(crate) mod cube;
+mod column;
+mod cube;
 mod dead_counts;
-pub(crate) mod dictionary;
-pub(crate) mod digit_pattern;
+mod dictionary;
+mod digit_pattern;
 mod distinct;
 mod ends;
-pub(crate) mod folded;
+mod folded;
 #[cfg(feature = "durable")]
-pub(crate) mod image;
-pub(crate) mod kept_text;
-pub(crate) mod merge;
+mod image;
+mod kept_text;
+mod merge;
 mod orders;
-pub(crate) mod packed_texts;
+mod packed_texts;
 mod packer;
 mod parts;
-pub(crate) mod ready_texts;
-pub(crate) mod revision;
-pub(crate) mod rowset;
-pub(crate) mod scan;
+mod ready_texts;
+mod revision;
+mod rowset;
+mod scan;
 mod sizes;
-pub(crate) mod sorted;
+mod sorted;
 #[cfg(feature = "durable")]
-pub(crate) mod stored;
-pub(crate) mod symbols;
-pub(crate) mod tally;
+mod stored;
+mod symbols;
+mod tally;
 mod term_rows;
-pub(crate) mod terms;
-pub(crate) mod text_column;
+mod terms;
+mod text_column;
 mod text_order;
 mod text_rows;
-pub(crate) mod ties;
-pub(crate) mod tombstones;
-pub(crate) mod versions;
-pub(crate) mod words;
+mod ties;
+mod tombstones;
+mod versions;
+mod words;
 
 use std::sync::{Arc, OnceLock};
+
+// What the layers above see of a segment besides the segment itself. All of it is here: they import
+// from this module and from none below it, which `tests/layering.rs` holds them to.
+
+// How a segment is made: of tickets, of other segments, of changes to one; and the memory for it.
+pub(crate) use budget::Budget;
+pub(crate) use builder::SegmentBuilder;
+pub(crate) use merge::merge;
+pub(crate) use packed_texts::PACKED_BYTES_MIN;
+pub(crate) use revision::{NewValue, NewValueRef, RevisedRow, Revision, is_revisable};
+
+// The values of rows: columns of ordinals with what these stand for, and columns of long texts in
+// the forms in which responses write them.
+pub(crate) use blob::Blob;
+pub(crate) use column::{Column, Zone};
+pub(crate) use dictionary::Dictionary;
+pub(crate) use kept_text::{Form, KeptText};
+pub(crate) use packed_texts::PackedTexts;
+pub(crate) use ready_texts::ReadyTexts;
+pub(crate) use symbols::Symbols;
+pub(crate) use text_column::{TextColumn, Texts};
+
+// Which rows: sets as the indexes keep them, rows that are dead, and the bits of rows, 4,096 at a
+// time, by which plans combine them.
+pub(crate) use block::{
+    BLOCK_ROWS, Bitmap, Block, EMPTY_BLOCK, block_count, blocks_count, count_common, for_each_row,
+    has_block, intersect_all, intersect_blocks, is_set, range_block, rank_in_block,
+    select_in_block,
+};
+pub(crate) use rowset::RowSet;
+pub(crate) use tombstones::Tombstones;
+
+// What no index answers: tests that are asked of rows.
+pub(crate) use digit_pattern::DigitPattern;
+pub(crate) use scan::RowTest;
+
+// Rows in order: by one column, and by further keys where rows tie in the first.
+pub(crate) use sorted::SortedRows;
+pub(crate) use ties::{KeyKind, TieKeys, TiedRow, order_ties};
+
+// How many rows have each value: classes selected from a cube, and rows that are counted.
+pub(crate) use cube::Selected;
+pub(crate) use tally::{Counted, Tally, Unit, by_class};
+
+// Segments in an image on disk.
+#[cfg(feature = "durable")]
+pub(crate) use image::ReadSegment;
+#[cfg(feature = "durable")]
+pub(crate) use stored::{Stored, StoredReader, StoredWriter, malformed};
 
 use crate::model::Field;
 use crate::model::memory::ARC_BYTES;
 use asked::{Asked, FieldSet};
-use budget::Budget;
-use column::Column;
-use cube::{Cube, Selected};
+use cube::Cube;
 use dead_counts::KeptDead;
 use parts::make_postings;
-use revision::Revision;
-use rowset::RowSet;
 use sorted::LazyRows;
 use tally::KeptCounts;
 use terms::TermSets;
-use text_column::TextColumn;
 use versions::Versions;
 use words::Words;
 
@@ -105,13 +149,24 @@ fn spread(half: u32) -> u64 {
 
 /// The column of one field.
 #[derive(Debug)]
-pub(crate) enum FieldColumn {
-    /// Codes and what they stand for.
-    Coded(Column),
+enum FieldColumn {
+    /// Ordinals and what they stand for.
+    Ordinals(Column),
     /// Long texts.
-    Text(TextColumn),
+    Long(TextColumn),
     /// The custom fields: a column for each name, kept apart.
     Custom,
+}
+
+/// The column of a slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SlotColumn<'a> {
+    /// Ordinals and what they stand for.
+    Ordinals(&'a Column),
+    /// Long texts.
+    Long(&'a TextColumn),
+    /// No row has a value, as no ticket of the segment has a custom field of that name.
+    Absent,
 }
 
 /// A custom field's column, by the index of its name in the store's list.
@@ -147,7 +202,7 @@ pub(crate) struct Segment {
     orders: Vec<LazyRows>,
     /// Rows in the order of the commits that put them.
     versions_order: LazyRows,
-    texts: Texts,
+    origin: Origin,
     findings: Findings,
     /// Of the store: what readers keep here counts too.
     budget: Arc<Budget>,
@@ -173,7 +228,7 @@ struct Findings {
 
 /// Where the searchable texts of a segment's rows are indexed, and of which commits the rows are.
 #[derive(Debug)]
-enum Texts {
+enum Origin {
     Own(Box<Words>, Versions),
     /// In the base, whose rows these are but for some fields.
     Base(Revision),
@@ -233,7 +288,7 @@ impl Segment {
             budget: Arc::clone(budget),
             fixed_bytes: FRAME_BYTES + revision.bytes(),
             text_bytes: 0,
-            texts: Texts::Base(revision),
+            origin: Origin::Base(revision),
         }
     }
 
@@ -244,49 +299,62 @@ impl Segment {
 
     /// Returns what the rows revise, if they do.
     pub(crate) fn revision(&self) -> Option<&Revision> {
-        match &self.texts {
-            Texts::Base(revision) => Some(revision),
-            Texts::Own(..) => None,
+        match &self.origin {
+            Origin::Base(revision) => Some(revision),
+            Origin::Own(..) => None,
         }
     }
 
     /// Returns the numbers of the commits that put or patched the rows last.
     pub(crate) fn versions(&self) -> &Versions {
-        match &self.texts {
-            Texts::Base(revision) => revision.versions(),
-            Texts::Own(_, versions) => versions,
+        match &self.origin {
+            Origin::Base(revision) => revision.versions(),
+            Origin::Own(_, versions) => versions,
         }
     }
 
     /// Returns the column of a field.
-    pub(crate) fn field(&self, field: Field) -> &FieldColumn {
+    fn field(&self, field: Field) -> &FieldColumn {
         let column = &self.columns[field.index()];
-        match &self.texts {
-            Texts::Base(revision) => column.get_or_init(|| {
+        match &self.origin {
+            Origin::Base(revision) => column.get_or_init(|| {
                 revision.base().findings.asked.columns.insert(field);
                 revision.column(field)
             }),
-            Texts::Own(..) => column.get().unwrap_or(&FieldColumn::Custom),
+            Origin::Own(..) => column.get().unwrap_or(&FieldColumn::Custom),
         }
     }
 
     fn custom(&self) -> &[CustomColumn] {
-        match &self.texts {
-            Texts::Base(revision) => self.custom.get_or_init(|| revision.custom_columns()),
-            Texts::Own(..) => self.custom.get().map_or(&[], Vec::as_slice),
+        match &self.origin {
+            Origin::Base(revision) => self.custom.get_or_init(|| revision.custom_columns()),
+            Origin::Own(..) => self.custom.get().map_or(&[], Vec::as_slice),
         }
     }
 
-    /// Returns the column of codes of a slot; none for long texts, and for custom
-    /// names that no ticket of the segment has.
-    pub(crate) fn column(&self, slot: Slot) -> Option<&Column> {
+    /// Returns the column of a slot.
+    pub(crate) fn slot_column(&self, slot: Slot) -> SlotColumn<'_> {
         match slot {
             Slot::Field(field) => match self.field(field) {
-                FieldColumn::Coded(column) => Some(column),
-                FieldColumn::Text(_) | FieldColumn::Custom => None,
+                FieldColumn::Ordinals(column) => SlotColumn::Ordinals(column),
+                FieldColumn::Long(column) => SlotColumn::Long(column),
+                FieldColumn::Custom => SlotColumn::Absent,
             },
-            Slot::Custom(name_index) => self.custom_column(name_index).map(|custom| &custom.column),
-            Slot::Version => Some(self.versions().column()),
+            Slot::Custom(name_index) => match self.custom_column(name_index) {
+                Some(custom) => SlotColumn::Ordinals(&custom.column),
+                None => SlotColumn::Absent,
+            },
+            Slot::Version => SlotColumn::Ordinals(self.versions().column()),
+        }
+    }
+
+    /// Returns the column of a slot where it is one of ordinals: not for long texts, nor for custom
+    /// names that no ticket of the segment has.
+    #[inline]
+    pub(crate) fn column(&self, slot: Slot) -> Option<&Column> {
+        match self.slot_column(slot) {
+            SlotColumn::Ordinals(column) => Some(column),
+            SlotColumn::Long(_) | SlotColumn::Absent => None,
         }
     }
 
@@ -297,13 +365,10 @@ impl Segment {
     }
 
     /// Returns the column of long texts of a slot, if it is one.
-    pub(crate) fn text_column(&self, slot: Slot) -> Option<&TextColumn> {
-        match slot {
-            Slot::Field(field) => match self.field(field) {
-                FieldColumn::Text(column) => Some(column),
-                FieldColumn::Coded(_) | FieldColumn::Custom => None,
-            },
-            Slot::Custom(_) | Slot::Version => None,
+    fn text_column(&self, slot: Slot) -> Option<&TextColumn> {
+        match self.slot_column(slot) {
+            SlotColumn::Long(column) => Some(column),
+            SlotColumn::Ordinals(_) | SlotColumn::Absent => None,
         }
     }
 
@@ -334,8 +399,8 @@ impl Segment {
     /// Returns the column of ticket numbers, whose codes ascend.
     pub(crate) fn tids(&self) -> &Column {
         match self.field(Field::Tid) {
-            FieldColumn::Coded(column) => column,
-            FieldColumn::Text(_) | FieldColumn::Custom => unreachable!("tid is made of codes"),
+            FieldColumn::Ordinals(column) => column,
+            FieldColumn::Long(_) | FieldColumn::Custom => unreachable!("tid is made of codes"),
         }
     }
 
@@ -384,7 +449,7 @@ impl Segment {
     pub(crate) fn posting_sets(&self, field: Field) -> Option<&[RowSet]> {
         let sets = &self.postings[field.index()];
         let sets = sets.get_or_init(|| {
-            if let Texts::Base(revision) = &self.texts {
+            if let Origin::Base(revision) = &self.origin {
                 revision.base().findings.asked.postings.insert(field);
                 revision.base().findings.asked.keys.insert(field);
             }

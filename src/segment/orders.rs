@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::sorted::{LazyRows, SortedRows};
 use super::tombstones::Tombstones;
-use super::{Segment, Slot, Texts, has_postings};
+use super::{Origin, Segment, Slot, SlotColumn, has_postings};
 use crate::model::Field;
 
 impl Segment {
@@ -52,14 +52,14 @@ impl Segment {
         let Some(order) = self.order_cell(slot) else {
             return false;
         };
-        if let (Texts::Base(revision), Slot::Field(field)) = (&self.texts, slot) {
+        if let (Origin::Base(revision), Slot::Field(field)) = (&self.origin, slot) {
             revision.base().findings.asked.orders.insert(field);
             revision.base().findings.asked.keys.insert(field);
         }
-        match (self.column(slot), self.text_column(slot)) {
-            (Some(column), _) => order.make(|| SortedRows::by_class(column)),
-            (None, Some(column)) => order.make(|| SortedRows::by_text(column, self.rows_count)),
-            (None, None) => return false,
+        match self.slot_column(slot) {
+            SlotColumn::Ordinals(column) => order.make(|| SortedRows::by_class(column)),
+            SlotColumn::Long(column) => order.make(|| SortedRows::by_text(column, self.rows_count)),
+            SlotColumn::Absent => return false,
         }
         true
     }
@@ -86,12 +86,18 @@ impl Segment {
         order.dead_positions(self.column(slot), dead, &self.budget)
     }
 
-    /// Returns whether the order of a slot is there already.
-    ///
-    /// What other segments make at seal, a revision makes here.
+    /// Returns whether the order of a slot is there.
     pub(crate) fn has_order(&self, slot: Slot) -> bool {
-        let is_there = self.order_cell(slot).is_some_and(|it| it.get().is_some());
-        is_there || self.revision().is_some() && self.seals_order(slot) && self.make_order(slot)
+        self.order_there(slot).is_some()
+    }
+
+    /// Makes the order of a slot in a revision, if any other segment has it from its seal on; returns
+    /// whether the order is there.
+    ///
+    /// Plans call it before they count on the orders of a seal, which a revision makes this late.
+    pub(crate) fn ensure_sealed_order(&self, slot: Slot) -> bool {
+        self.has_order(slot)
+            || self.revision().is_some() && self.seals_order(slot) && self.make_order(slot)
     }
 
     /// Returns how many nanoseconds answers would have saved so far with the order of a slot.
@@ -108,7 +114,7 @@ impl Segment {
 
     /// Notes that rows are compared by a slot, where they revise those of another segment.
     pub(crate) fn note_key(&self, slot: Slot) {
-        if let (Texts::Base(revision), Slot::Field(field)) = (&self.texts, slot) {
+        if let (Origin::Base(revision), Slot::Field(field)) = (&self.origin, slot) {
             revision.base().findings.asked.keys.insert(field);
         }
     }

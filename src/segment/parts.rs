@@ -22,7 +22,7 @@ use super::sorted::{LazyRows, SortedRows};
 use super::versions::Versions;
 use super::words::Words;
 use super::{
-    CustomColumn, FRAME_BYTES, FieldColumn, Findings, LONG_FIELDS, Segment, Slot, Texts,
+    CustomColumn, FRAME_BYTES, FieldColumn, Findings, LONG_FIELDS, Origin, Segment, Slot,
     has_postings,
 };
 use crate::model::Field;
@@ -66,7 +66,7 @@ impl SegmentParts {
             versions_order: LazyRows::default(),
             postings: postings.map(OnceLock::from).into(),
             cubes,
-            texts: Texts::Own(Box::new(words), versions),
+            origin: Origin::Own(Box::new(words), versions),
             findings: Findings::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,
@@ -94,7 +94,7 @@ impl Segment {
 
 /// Makes the row set of each class of a field, where it has few enough.
 pub(super) fn make_postings(field: Field, column: &FieldColumn) -> Option<Vec<RowSet>> {
-    let FieldColumn::Coded(column) = column else {
+    let FieldColumn::Ordinals(column) = column else {
         return None;
     };
     let rows_count = column.rows_count();

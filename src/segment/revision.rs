@@ -393,9 +393,9 @@ impl Revision {
     /// to the base, a look at each value.
     pub(super) fn column(&self, field: Field) -> FieldColumn {
         match self.base.field(field) {
-            FieldColumn::Text(column) => FieldColumn::Text(column.with_rows(&self.rows)),
+            FieldColumn::Long(column) => FieldColumn::Long(column.with_rows(&self.rows)),
             FieldColumn::Custom => FieldColumn::Custom,
-            FieldColumn::Coded(column) => FieldColumn::Coded(match self.changes(field) {
+            FieldColumn::Ordinals(column) => FieldColumn::Ordinals(match self.changes(field) {
                 None => column.with_codes(&self.codes(column)),
                 Some(changes) => self.changed(column, changes),
             }),

@@ -26,8 +26,8 @@ use std::ops::Range;
 use roaring::RoaringBitmap;
 
 use super::block::{
-    BLOCK_ROWS, BLOCK_WORDS, Block, EMPTY_BLOCK, block_of, blocks_count, empty_words,
-    intersect_blocks, is_set, range_block, subtract_block, unite_blocks,
+    BLOCK_ROWS, Bitmap, Block, EMPTY_BLOCK, blocks_count, intersect_blocks, range_block,
+    subtract_block, unite_blocks,
 };
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
@@ -39,8 +39,8 @@ pub(crate) enum RowSet {
     Range(Range<u32>),
     /// A few rows, ascending.
     Sorted(Box<[u32]>),
-    /// Many rows: one bit a row, a multiple of [`BLOCK_WORDS`] words.
-    Words { words: Box<[u64]>, count: u32 },
+    /// Many rows: one bit for each row of the segment.
+    Bitmap { bits: Bitmap, count: u32 },
     /// Rows too many for a list and too few for one bit a row.
     Roaring(RoaringBitmap),
 }
@@ -51,9 +51,9 @@ const SORTED_ROWS_MAX: usize = 64;
 /// The most rows a block that are kept as a list, which is then no larger than containers are.
 const SORTED_ROWS_A_BLOCK_MAX: usize = 2;
 
-/// A set that has at least one row in this many is kept as words. They take up to four times the memory
-/// of a container then, and combining a block of them a fifth of the time.
-const WORDS_SPARSITY: u32 = 64;
+/// A set that has at least one row in this many is kept as a bitmap: that takes up to four times the
+/// memory of a container then, but combining a block of it takes a fifth of the time.
+const BITMAP_SPARSITY: u32 = 64;
 
 /// What roaring keeps of a container beside its rows: its key, its form, and where the rows are.
 const CONTAINER_BYTES: usize = 40;
@@ -70,16 +70,14 @@ impl RowSet {
         {
             return RowSet::Range(first..last + 1);
         }
-        let is_dense = rows.len() as u64 * u64::from(WORDS_SPARSITY) >= u64::from(rows_count);
+        let is_dense = rows.len() as u64 * u64::from(BITMAP_SPARSITY) >= u64::from(rows_count);
         if is_dense && rows.len() > SORTED_ROWS_MAX {
-            let mut words = empty_words(rows_count);
+            let mut bits = Bitmap::new(rows_count);
             for &row in rows {
-                words[(row / 64) as usize] |= 1 << (row % 64);
+                bits.insert(row);
             }
-            return RowSet::Words {
-                words: words.into(),
-                count: rows.len() as u32,
-            };
+            let count = rows.len() as u32;
+            return RowSet::Bitmap { bits, count };
         }
         let listed = blocks_count(rows_count) as usize * SORTED_ROWS_A_BLOCK_MAX;
         if rows.len() <= listed.max(SORTED_ROWS_MAX) {
@@ -90,30 +88,20 @@ impl RowSet {
         RowSet::Roaring(set.clone())
     }
 
-    /// Makes a set of a bitmap, one bit a row, which may end early.
-    pub(crate) fn from_words(mut words: Vec<u64>, rows_count: u32) -> RowSet {
-        let count: u32 = words.iter().map(|word| word.count_ones()).sum();
+    /// Makes a set of a bitmap of a segment with `rows_count` rows.
+    pub(crate) fn from_bitmap(bits: Bitmap, rows_count: u32) -> RowSet {
+        let count = bits.count();
         if count == rows_count {
             return RowSet::Range(0..rows_count);
         }
-        if u64::from(count) * u64::from(WORDS_SPARSITY) < u64::from(rows_count)
+        if u64::from(count) * u64::from(BITMAP_SPARSITY) < u64::from(rows_count)
             || count as usize <= SORTED_ROWS_MAX
         {
             let mut rows = Vec::with_capacity(count as usize);
-            for (index, &word) in words.iter().enumerate() {
-                let mut rest = word;
-                while rest != 0 {
-                    rows.push(index as u32 * 64 + rest.trailing_zeros());
-                    rest &= rest - 1;
-                }
-            }
+            bits.for_each(|row| rows.push(row));
             return RowSet::from_sorted(&rows, rows_count);
         }
-        words.resize(blocks_count(rows_count) as usize * BLOCK_WORDS, 0);
-        RowSet::Words {
-            words: words.into(),
-            count,
-        }
+        RowSet::Bitmap { bits, count }
     }
 
     /// Returns how many rows the set has.
@@ -121,7 +109,7 @@ impl RowSet {
         match self {
             RowSet::Range(range) => range.len() as u32,
             RowSet::Sorted(rows) => rows.len() as u32,
-            RowSet::Words { count, .. } => *count,
+            RowSet::Bitmap { count, .. } => *count,
             RowSet::Roaring(rows) => rows.len() as u32,
         }
     }
@@ -131,20 +119,20 @@ impl RowSet {
         match self {
             RowSet::Range(_) => "a range of rows",
             RowSet::Sorted(_) => "a list of rows",
-            RowSet::Words { .. } => "a bitmap",
+            RowSet::Bitmap { .. } => "a bitmap",
             RowSet::Roaring(_) => "a roaring bitmap",
         }
     }
 
     /// Returns whether combining the set into a block costs words rather than rows.
     pub(crate) fn is_dense(&self) -> bool {
-        matches!(self, RowSet::Words { .. } | RowSet::Range(_))
+        matches!(self, RowSet::Bitmap { .. } | RowSet::Range(_))
     }
 
-    /// Returns the set as one bit a row, if it is kept so.
-    pub(crate) fn words(&self) -> Option<&[u64]> {
+    /// Returns the set as a bitmap, if it is kept as one.
+    pub(crate) fn bitmap(&self) -> Option<&Bitmap> {
         match self {
-            RowSet::Words { words, .. } => Some(words),
+            RowSet::Bitmap { bits, .. } => Some(bits),
             _ => None,
         }
     }
@@ -154,7 +142,7 @@ impl RowSet {
         match self {
             RowSet::Range(range) => range.contains(&row),
             RowSet::Sorted(rows) => rows.binary_search(&row).is_ok(),
-            RowSet::Words { words, .. } => is_set(words, row),
+            RowSet::Bitmap { bits, .. } => bits.contains(row),
             RowSet::Roaring(rows) => rows.contains(row),
         }
     }
@@ -189,7 +177,7 @@ impl RowSet {
                     }
                 }
             }
-            RowSet::Range(_) | RowSet::Words { .. } => {}
+            RowSet::Range(_) | RowSet::Bitmap { .. } => {}
         }
     }
 
@@ -197,7 +185,7 @@ impl RowSet {
     pub(crate) fn union_into(&self, block_index: u32, out: &mut Block) {
         match self {
             RowSet::Range(range) => unite_blocks(out, &range_block(range, block_index)),
-            RowSet::Words { words, .. } => unite_blocks(out, block_of(words, block_index)),
+            RowSet::Bitmap { bits, .. } => unite_blocks(out, bits.block(block_index)),
             RowSet::Sorted(_) | RowSet::Roaring(_) => self.for_each_place(block_index, |place| {
                 out[(place / 64) as usize] |= 1 << (place % 64);
             }),
@@ -208,7 +196,7 @@ impl RowSet {
     pub(crate) fn intersect_into(&self, block_index: u32, out: &mut Block) {
         match self {
             RowSet::Range(range) => intersect_blocks(out, &range_block(range, block_index)),
-            RowSet::Words { words, .. } => intersect_blocks(out, block_of(words, block_index)),
+            RowSet::Bitmap { bits, .. } => intersect_blocks(out, bits.block(block_index)),
             RowSet::Sorted(_) | RowSet::Roaring(_) => {
                 let mut both = EMPTY_BLOCK;
                 self.for_each_place(block_index, |place| {
@@ -224,7 +212,7 @@ impl RowSet {
     pub(crate) fn subtract_from(&self, block_index: u32, out: &mut Block) {
         match self {
             RowSet::Range(range) => subtract_block(out, &range_block(range, block_index)),
-            RowSet::Words { words, .. } => subtract_block(out, block_of(words, block_index)),
+            RowSet::Bitmap { bits, .. } => subtract_block(out, bits.block(block_index)),
             RowSet::Sorted(_) | RowSet::Roaring(_) => self.for_each_place(block_index, |place| {
                 out[(place / 64) as usize] &= !(1 << (place % 64));
             }),
@@ -247,15 +235,7 @@ impl RowSet {
                     read.iter().copied().for_each(&mut each);
                 }
             }
-            RowSet::Words { words, .. } => {
-                for (index, &word) in words.iter().enumerate() {
-                    let mut rest = word;
-                    while rest != 0 {
-                        each(index as u32 * 64 + rest.trailing_zeros());
-                        rest &= rest - 1;
-                    }
-                }
-            }
+            RowSet::Bitmap { bits, .. } => bits.for_each(each),
         }
     }
 
@@ -264,7 +244,7 @@ impl RowSet {
         match self {
             RowSet::Range(_) => 0,
             RowSet::Sorted(rows) => size_of_val::<[u32]>(rows),
-            RowSet::Words { words, .. } => size_of_val::<[u64]>(words),
+            RowSet::Bitmap { bits, .. } => size_of_val(bits.bits()),
             RowSet::Roaring(rows) => {
                 let own = rows.statistics();
                 let containers = own.n_containers as usize * CONTAINER_BYTES;
@@ -282,7 +262,7 @@ const RANGE: u64 = 0;
 #[cfg(feature = "durable")]
 const SORTED: u64 = 1;
 #[cfg(feature = "durable")]
-const WORDS: u64 = 2;
+const BITMAP: u64 = 2;
 #[cfg(feature = "durable")]
 const ROARING: u64 = 3;
 
@@ -296,9 +276,9 @@ impl Stored for RowSet {
                 out.number(range.end)
             }
             RowSet::Sorted(rows) => out.number(SORTED).and_then(|()| out.slice(rows)),
-            RowSet::Words { words, count } => {
-                out.number(WORDS)?;
-                out.slice(words)?;
+            RowSet::Bitmap { bits, count } => {
+                out.number(BITMAP)?;
+                bits.write_to(out)?;
                 out.number(*count)
             }
             RowSet::Roaring(rows) => {
@@ -312,8 +292,8 @@ impl Stored for RowSet {
         Ok(match input.number::<u64>()? {
             RANGE => RowSet::Range(input.number()?..input.number()?),
             SORTED => RowSet::Sorted(input.boxed()?),
-            WORDS => RowSet::Words {
-                words: input.boxed()?,
+            BITMAP => RowSet::Bitmap {
+                bits: Bitmap::read_from(input)?,
                 count: input.number()?,
             },
             ROARING => {
@@ -355,13 +335,13 @@ mod tests {
     fn every_form_holds_the_same_rows() {
         for rows_count in [1, 63, 64, 65, 4095, 4096, 4097, 100_000] {
             for rows in samples(rows_count) {
-                let mut words = vec![0u64; rows_count.div_ceil(64) as usize];
-                for row in &rows {
-                    words[(row / 64) as usize] |= 1 << (row % 64);
+                let mut bits = Bitmap::new(rows_count);
+                for &row in &rows {
+                    bits.insert(row);
                 }
                 for set in [
                     RowSet::from_sorted(&rows, rows_count),
-                    RowSet::from_words(words, rows_count),
+                    RowSet::from_bitmap(bits, rows_count),
                 ] {
                     assert_eq!(rows_of(&set), rows);
                     assert_eq!(set.count() as usize, rows.len());

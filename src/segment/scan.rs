@@ -13,14 +13,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::block::empty_words;
+use super::block::Bitmap;
 use super::column::Column;
-use super::dictionary::cmp_folded;
 use super::digit_pattern::DigitPattern;
 use super::rowset::RowSet;
 use super::text_column::TextColumn;
 use super::{Segment, Slot, terms};
 use crate::model::Field;
+use crate::model::compare::{elements, is_among};
 
 /// A test of a row, with what it compares folded and ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,20 +46,6 @@ const ROW_COST: u64 = 1;
 const TEXT_COST: u64 = 20;
 /// To compare a ticket number with a pattern.
 const TID_COST: u64 = 5;
-
-/// Returns the elements of a list: what is between its commas, without white space around it.
-pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
-    let parts = list
-        .split(',')
-        .map(|part| part.trim_matches(char::is_whitespace));
-    parts.filter(|part| !part.is_empty())
-}
-
-/// Returns whether a text, folded, is one of some that are folded and ascend.
-fn is_among(text: &str, folded: &[String]) -> bool {
-    let compare = |own: &String| cmp_folded(text, own).reverse();
-    folded.binary_search_by(compare).is_ok()
-}
 
 /// Returns whether a list of elements passes: with one of these, or with any.
 fn passes(list: &str, folded: Option<&[String]>) -> bool {
@@ -143,36 +129,38 @@ impl RowTest {
     /// Finds the rows that pass.
     fn find_rows(&self, segment: &Segment) -> RowSet {
         let rows_count = segment.rows_count();
-        let mut words = empty_words(rows_count);
+        let mut bits = Bitmap::new(rows_count);
         match self {
             RowTest::Elements(field, _) | RowTest::AnyElement(field) => {
                 if let Some(column) = segment.column(Slot::Field(*field)) {
-                    self.mark_lists(column, &mut words);
+                    self.mark_lists(column, &mut bits);
                 }
             }
             RowTest::AnyCustom => {
                 for slot in segment.custom_slots() {
                     match segment.column(slot) {
-                        Some(column) => mark_values(column, &mut words),
-                        None => RowTest::AnyText(slot).mark_rows(segment, &mut words),
+                        Some(column) => mark_values(column, &mut bits),
+                        None => RowTest::AnyText(slot).mark_rows(segment, &mut bits),
                     }
                 }
             }
-            RowTest::Texts(..) | RowTest::AnyText(_) => self.mark_rows(segment, &mut words),
-            RowTest::Tid(pattern) => mark_tids(pattern, segment, &mut words),
+            RowTest::Texts(..) | RowTest::AnyText(_) => self.mark_rows(segment, &mut bits),
+            RowTest::Tid(pattern) => mark_tids(pattern, segment, &mut bits),
         }
-        RowSet::from_words(words, rows_count)
+        RowSet::from_bitmap(bits, rows_count)
     }
 
     /// Sets the bits of rows by asking each.
-    fn mark_rows(&self, segment: &Segment, words: &mut [u64]) {
+    fn mark_rows(&self, segment: &Segment, bits: &mut Bitmap) {
         for row in 0..segment.rows_count() {
-            words[(row / 64) as usize] |= u64::from(self.holds(segment, row)) << (row % 64);
+            if self.holds(segment, row) {
+                bits.insert(row);
+            }
         }
     }
 
     /// Sets the bits of rows whose list passes, after a look at each distinct list.
-    fn mark_lists(&self, column: &Column, words: &mut [u64]) {
+    fn mark_lists(&self, column: &Column, bits: &mut Bitmap) {
         let Some(dictionary) = column.dictionary() else {
             return;
         };
@@ -186,8 +174,9 @@ impl RowTest {
             return;
         }
         for row in 0..column.rows_count() {
-            let passes = passing[column.code(row) as usize];
-            words[(row / 64) as usize] |= u64::from(passes) << (row % 64);
+            if passing[column.code(row) as usize] {
+                bits.insert(row);
+            }
         }
     }
 }
@@ -199,13 +188,13 @@ fn tid_ranges(pattern: &DigitPattern, segment: &Segment) -> impl Iterator<Item =
 }
 
 /// Sets the bits of rows whose ticket number matches a pattern.
-fn mark_tids(pattern: &DigitPattern, segment: &Segment, words: &mut [u64]) {
+fn mark_tids(pattern: &DigitPattern, segment: &Segment, bits: &mut Bitmap) {
     for rows in tid_ranges(pattern, segment) {
         let (mut start, end) = (rows.start, rows.end);
         while start < end {
             let word_end = (start / 64 + 1) * 64;
             let own = start..word_end.min(end);
-            words[(start / 64) as usize] |= if pattern.is_prefix() {
+            bits.bits_mut()[(start / 64) as usize] |= if pattern.is_prefix() {
                 u64::MAX >> (64 - own.len()) << (start % 64)
             } else {
                 own.fold(0, |word, row| {
@@ -218,9 +207,9 @@ fn mark_tids(pattern: &DigitPattern, segment: &Segment, words: &mut [u64]) {
 }
 
 /// Sets the bits of rows that have a value.
-fn mark_values(column: &Column, words: &mut [u64]) {
+fn mark_values(column: &Column, bits: &mut Bitmap) {
     let rows_count = column.rows_count();
-    for (word, start) in words.iter_mut().zip((0..rows_count).step_by(64)) {
+    for (word, start) in bits.bits_mut().iter_mut().zip((0..rows_count).step_by(64)) {
         *word |= column.word_in(start..(start + 64).min(rows_count), &(1..u64::MAX));
     }
 }

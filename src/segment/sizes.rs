@@ -10,7 +10,7 @@ use super::revision::Revision;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::words::Words;
-use super::{CustomColumn, FieldColumn, Segment, Texts};
+use super::{CustomColumn, FieldColumn, Origin, Segment};
 use crate::model::Field;
 
 impl Segment {
@@ -21,8 +21,8 @@ impl Segment {
             columns.sum::<usize>() + custom.capacity() * size_of::<CustomColumn>()
         };
         let own = match self.columns[field.index()].get() {
-            Some(FieldColumn::Coded(column)) => column.bytes(),
-            Some(FieldColumn::Text(column)) => column.bytes(),
+            Some(FieldColumn::Ordinals(column)) => column.bytes(),
+            Some(FieldColumn::Long(column)) => column.bytes(),
             Some(FieldColumn::Custom) | None => 0,
         };
         let is_custom = field == Field::CustomFields;
@@ -33,7 +33,7 @@ impl Segment {
     /// Returns how many bytes of UTF-8 are packed in a field's column.
     pub(crate) fn unpacked_bytes(&self, field: Field) -> usize {
         match self.columns[field.index()].get() {
-            Some(FieldColumn::Text(column)) => column.unpacked_bytes(),
+            Some(FieldColumn::Long(column)) => column.unpacked_bytes(),
             _ => 0,
         }
     }
@@ -97,9 +97,9 @@ impl Segment {
 
     /// Returns the heap bytes of the numbers of commits; a revision's count among its own.
     pub(crate) fn versions_bytes(&self) -> usize {
-        match &self.texts {
-            Texts::Own(_, versions) => versions.bytes(),
-            Texts::Base(_) => 0,
+        match &self.origin {
+            Origin::Own(_, versions) => versions.bytes(),
+            Origin::Base(_) => 0,
         }
     }
 

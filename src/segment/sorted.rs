@@ -29,7 +29,7 @@ use arc_swap::ArcSwapOption;
 
 use super::budget::Budget;
 use super::column::Column;
-use super::folded;
+use super::kept_text::KeptText;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_column::TextColumn;
@@ -212,7 +212,7 @@ impl SortedRows {
         let mut before = None;
         for (at, &row) in rows.iter().enumerate() {
             let text = column.kept(row);
-            let is_tie = |before| folded::compare(&before, &text) == Ordering::Equal;
+            let is_tie = |before: KeptText<'_>| before.cmp_folded(&text) == Ordering::Equal;
             if before.is_some_and(is_tie) {
                 ties[at / 64] |= 1 << (at % 64);
             }

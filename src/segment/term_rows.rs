@@ -4,18 +4,22 @@
 
 use std::sync::Arc;
 
+use super::block::Bitmap;
 use super::rowset::RowSet;
 use super::words::{Matches, TermRows, Words};
-use super::{FieldColumn, Segment, Texts, terms};
+use super::{FieldColumn, Origin, Segment, terms};
 use crate::model::Field;
 use crate::model::value::fold;
 
 impl Segment {
+    /// The most that [`word_blocks`](Segment::word_blocks) of a merged segment may come to.
+    pub(crate) const WORD_BLOCKS_MAX: u64 = Words::BLOCKS_MAX;
+
     /// Returns the words of the searchable texts; none where they are a base's.
     pub(super) fn words(&self) -> Option<&Words> {
-        match &self.texts {
-            Texts::Own(words, _) => Some(words),
-            Texts::Base(_) => None,
+        match &self.origin {
+            Origin::Own(words, _) => Some(words),
+            Origin::Base(_) => None,
         }
     }
 
@@ -35,8 +39,8 @@ impl Segment {
         }
         let holds = |text: &str| fold(text).contains(term);
         let in_field = |field: Field| match self.field(field) {
-            FieldColumn::Coded(column) => holds(column.text(row)),
-            FieldColumn::Text(column) => holds(&column.text(row)),
+            FieldColumn::Ordinals(column) => holds(column.text(row)),
+            FieldColumn::Long(column) => holds(&column.text(row)),
             FieldColumn::Custom => false,
         };
         Field::ALL
@@ -53,9 +57,9 @@ impl Segment {
     ///
     /// Of a revision they are the base's, and so are their estimates.
     pub(crate) fn find_term(&self, term: &str) -> Matches {
-        match &self.texts {
-            Texts::Own(words, _) => words.find(term),
-            Texts::Base(revision) => revision.base().find_term(term),
+        match &self.origin {
+            Origin::Own(words, _) => words.find(term),
+            Origin::Base(revision) => revision.base().find_term(term),
         }
     }
 
@@ -63,18 +67,19 @@ impl Segment {
     /// worth it, there is room, and the caller wishes it.
     pub(crate) fn term_rows(&self, term: &str, matches: &Matches, keeps: bool) -> Arc<RowSet> {
         let rows_count = self.rows_count;
-        let (rows, cost) = match &self.texts {
-            Texts::Own(words, _) => {
+        let (rows, cost) = match &self.origin {
+            Origin::Own(words, _) => {
                 let holds = |row| self.holds_term(row, term);
                 let rows = match words.rows(matches, &holds) {
                     TermRows::Sorted(rows) => RowSet::from_sorted(&rows, rows_count),
-                    TermRows::Bitmap(words, _) => {
-                        RowSet::from_words(words.into_owned(), rows_count)
+                    TermRows::Bitmap(bits, _) => {
+                        let bits = Bitmap::from_bits(bits.into_owned(), rows_count);
+                        RowSet::from_bitmap(bits, rows_count)
                     }
                 };
                 (rows, matches.rows_cost())
             }
-            Texts::Base(revision) => {
+            Origin::Base(revision) => {
                 let of_base = revision.base().term_rows(term, matches, keeps);
                 (revision.project(&of_base), rows_count.into())
             }

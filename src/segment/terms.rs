@@ -164,12 +164,16 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use super::super::block::Bitmap;
     use super::*;
 
     #[test]
     fn sets_are_kept_within_the_budget() {
         let terms = TermSets::default();
-        let large = Arc::new(RowSet::from_words(vec![0x5555; 1 << 21], 1 << 27));
+        let large = Arc::new(RowSet::from_bitmap(
+            Bitmap::from_bits(vec![0x5555; 1 << 21], 1 << 27),
+            1 << 27,
+        ));
         assert!(large.bytes() <= KEPT_BYTES_MAX / 2 + 64);
         let budget = Budget::new(None);
         for term in ["a", "b", "c"] {
@@ -184,7 +188,10 @@ mod tests {
         assert!(terms.get("d").is_some() && terms.get("a").is_none());
         assert!(terms.bytes() <= KEPT_BYTES_MAX);
         // Of what takes a little over a quarter of the room three are kept.
-        let quarter = Arc::new(RowSet::from_words(vec![0x5555; 1 << 20], 1 << 26));
+        let quarter = Arc::new(RowSet::from_bitmap(
+            Bitmap::from_bits(vec![0x5555; 1 << 20], 1 << 26),
+            1 << 26,
+        ));
         let quarters = TermSets::default();
         for term in ["a", "b", "c", "d"] {
             quarters.insert(term, &quarter, 1, &budget);
@@ -201,7 +208,7 @@ mod tests {
     #[test]
     fn a_table_that_grows_is_within_the_budget() {
         let terms = TermSets::default();
-        let rows = Arc::new(RowSet::from_words(vec![1], 64));
+        let rows = Arc::new(RowSet::from_bitmap(Bitmap::from_bits(vec![1], 64), 64));
         // A byte more for each of the term's.
         assert_eq!(set_bytes("abc", &rows), 2 + set_bytes("a", &rows));
         let of_rows = ARC_BYTES + size_of_val(&*rows) + rows.bytes();
@@ -226,7 +233,7 @@ mod tests {
     #[test]
     fn a_table_that_has_lost_sets_is_within_the_budget() {
         let terms = TermSets::default();
-        let rows = Arc::new(RowSet::from_words(vec![1], 64));
+        let rows = Arc::new(RowSet::from_bitmap(Bitmap::from_bits(vec![1], 64), 64));
         let ample = Budget::new(None);
         for count in 0..KEPT_TERMS_MAX {
             terms.insert(&format!("{count:04}"), &rows, 1, &ample);

@@ -15,7 +15,6 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::folded;
 use super::kept_text::{Form, KeptText};
 use super::packed_texts::PackedTexts;
 use super::packer::Input;
@@ -294,8 +293,8 @@ impl TextColumn {
         const PREFIX_BYTES: usize = 4 * size_of::<u64>();
         let index = self.index(row);
         match &*self.texts {
-            Texts::Ready(texts) => folded::prefix(&texts.get(index)),
-            Texts::Packed(texts) => folded::prefix(&texts.start(index, PREFIX_BYTES)),
+            Texts::Ready(texts) => texts.get(index).prefix(),
+            Texts::Packed(texts) => texts.start(index, PREFIX_BYTES).prefix(),
         }
     }
 
@@ -399,7 +398,7 @@ mod tests {
                 assert_eq!(column.text_bytes(row) == 0, text.is_empty());
                 let folded = fold(text);
                 let plain = KeptText::plain(&folded);
-                assert_eq!(column.prefix(row), folded::prefix(&plain));
+                assert_eq!(column.prefix(row), plain.prefix());
             }
             let rows = column.with_rows(&Arc::from([3, 2]));
             assert_eq!((&*rows.text(0), &*rows.text(1)), (&*texts[3], &*texts[2]));

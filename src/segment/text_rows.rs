@@ -17,7 +17,7 @@ use std::ops::Range;
 use super::folded::{next_two, skip_common};
 use super::kept_text::KeptText;
 use super::text_column::TextColumn;
-use super::ties::{KeyKind, Keys, TiedRow, order_ties};
+use super::ties::{KeyKind, TieKeys, TiedRow, order_ties};
 
 /// The end of a text, and any two bytes.
 const DIGITS: usize = 1 + (1 << 16);
@@ -106,7 +106,7 @@ fn deal(run: &mut [u32], column: &TextColumn, is_begun: bool) -> Option<Vec<Rang
 /// One key: the texts, ascending, ties by row.
 struct ByText<'a>(&'a TextColumn);
 
-impl Keys for ByText<'_> {
+impl TieKeys for ByText<'_> {
     fn key(&self, index: usize) -> Option<KeyKind> {
         (index == 0).then_some(KeyKind {
             is_text: true,

@@ -17,7 +17,7 @@ use super::folded::{compare_from, head, skip_common};
 use super::kept_text::KeptText;
 
 /// What rows that tie are told apart by: keys in turn, then the row itself.
-pub(crate) trait Keys {
+pub(crate) trait TieKeys {
     /// Returns what a key is; none after the last.
     fn key(&self, index: usize) -> Option<KeyKind>;
 
@@ -78,7 +78,7 @@ pub(crate) fn order_ties(
     rows: &mut [TiedRow],
     window: Range<usize>,
     first_key: usize,
-    keys: &impl Keys,
+    keys: &impl TieKeys,
 ) {
     // Runs within runs may be as many as rows, so they wait here and not on the stack.
     let mut runs = vec![Run {
@@ -93,7 +93,7 @@ pub(crate) fn order_ties(
 }
 
 /// Orders one run by the next key, and notes what still ties.
-fn order_run(all: &mut [TiedRow], run: &Run, keys: &impl Keys, runs: &mut Vec<Run>) {
+fn order_run(all: &mut [TiedRow], run: &Run, keys: &impl TieKeys, runs: &mut Vec<Run>) {
     let rows = &mut all[run.rows.clone()];
     let window = run.window.start - run.rows.start..run.window.end - run.rows.start;
     if rows.len() < 2 || window.is_empty() {
@@ -184,7 +184,7 @@ fn read_on<'a>(rows: &mut [TiedRow], is_begun: bool, text: &impl Fn(u32) -> Kept
 }
 
 /// Sorts rows by comparing them in all that is left.
-fn sort_compared(rows: &mut [TiedRow], run: &Run, keys: &impl Keys) {
+fn sort_compared(rows: &mut [TiedRow], run: &Run, keys: &impl TieKeys) {
     rows.sort_unstable_by(|a, b| {
         let mut index = run.key;
         while let Some(kind) = keys.key(index) {

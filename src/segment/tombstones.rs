@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::block::{
-    BLOCK_ROWS, BLOCK_WORDS, Block, EMPTY_BLOCK, block_count, count_common, for_each_row,
-    rank_in_block, select_in_block,
+    BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, count_common, for_each_row, rank_in_block,
+    select_in_block,
 };
 use super::rowset::RowSet;
 
@@ -165,13 +165,9 @@ impl Tombstones {
         }
         match set {
             RowSet::Range(range) => self.rank(range.end) - self.rank(range.start),
-            RowSet::Words { words, .. } => {
-                let blocks = words.chunks_exact(BLOCK_WORDS).enumerate();
-                let pairs = blocks.filter_map(|(index, own)| Some((self.block(index)?, own)));
-                let both = pairs.map(|(block, own)| {
-                    let own = own.first_chunk().unwrap_or(&EMPTY_BLOCK);
-                    count_common(&[block, own])
-                });
+            RowSet::Bitmap { bits, .. } => {
+                let blocks = (0..self.counts.len()).filter_map(|at| Some((at, self.block(at)?)));
+                let both = blocks.map(|(at, block)| count_common(&[block, bits.block(at as u32)]));
                 both.sum()
             }
             _ => {

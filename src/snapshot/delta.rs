@@ -22,8 +22,7 @@ use std::sync::Arc;
 
 use super::{LiveSegment, RowId, Snapshot};
 use crate::model::error::{Error, ErrorKind};
-use crate::segment::block::{BLOCK_ROWS, blocks_count};
-use crate::segment::column::Zone;
+use crate::segment::{BLOCK_ROWS, Zone, blocks_count};
 
 /// A ticket that was put, patched or removed between two snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::Snapshot;
 use crate::model::names::CustomNames;
 use crate::model::value::seconds_to_date;
 use crate::model::{CellMut, Field, FieldKind, Ticket};
-use crate::segment::{Segment, Slot};
+use crate::segment::{Segment, Slot, SlotColumn};
 
 /// A ticket of a snapshot, as a view: nothing is copied before it is asked for.
 ///
@@ -67,15 +67,11 @@ impl<'a> Record<'a> {
     ///
     /// Subject and summary may be kept URL-encoded or packed, so these two may be copied.
     pub fn text(&self, field: Field) -> Cow<'a, str> {
-        let slot = Slot::Field(field);
-        if let Some(column) = self.segment.text_column(slot) {
-            return column.text(self.row);
+        match self.segment.slot_column(Slot::Field(field)) {
+            SlotColumn::Ordinals(column) => Cow::Borrowed(column.text(self.row)),
+            SlotColumn::Long(column) => column.text(self.row),
+            SlotColumn::Absent => Cow::Borrowed(""),
         }
-        Cow::Borrowed(
-            self.segment
-                .column(slot)
-                .map_or("", |column| column.text(self.row)),
-        )
     }
 
     /// Returns an integer, 0 where 0 stands for none; none for none and for a field of another kind.

@@ -12,8 +12,7 @@ use super::{LiveSegment, Snapshot};
 use crate::model::value::fold;
 use crate::model::{Field, FieldKind};
 use crate::query::AnyField;
-use crate::segment::Slot;
-use crate::segment::column::Column;
+use crate::segment::{Column, Slot, SlotColumn};
 
 /// How many tickets have a value of a field, and how many different values there are.
 ///
@@ -90,12 +89,14 @@ impl Snapshot {
     fn stats_of(&self, slot: Slot, field: AnyField) -> FieldStats {
         let mut tally = Tally::default();
         for live in self.segments() {
-            if let Some(texts) = live.segment.text_column(slot) {
-                for row in live_rows(live) {
-                    tally.add_text(&texts.text(row), 1);
+            match live.segment.slot_column(slot) {
+                SlotColumn::Ordinals(column) => tally.add_column(live, column, &field),
+                SlotColumn::Long(texts) => {
+                    for row in live_rows(live) {
+                        tally.add_text(&texts.text(row), 1);
+                    }
                 }
-            } else if let Some(column) = live.segment.column(slot) {
-                tally.add_column(live, column, &field);
+                SlotColumn::Absent => {}
             }
         }
         FieldStats {

@@ -13,8 +13,7 @@ use crate::model::Ticket;
 use crate::model::batch::{Batch, BatchChange, Patch};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::names::CustomNames;
-use crate::segment::Segment;
-use crate::segment::revision::{NewValue, RevisedRow, is_revisable};
+use crate::segment::{NewValue, RevisedRow, Segment, is_revisable};
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
 
 /// What becomes of a ticket.

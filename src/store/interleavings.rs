@@ -13,8 +13,7 @@ use loom::thread;
 
 use super::*;
 use crate::model::{Field, Ticket};
-use crate::segment::Slot;
-use crate::segment::budget::Budget;
+use crate::segment::{Budget, Slot};
 
 fn check_orders(threads: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();

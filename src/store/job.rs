@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::segment::Segment;
-use crate::segment::budget::Budget;
-use crate::segment::merge::merge;
+use crate::segment::{Budget, Segment, merge};
 use crate::snapshot::{LiveSegment, Snapshot, drop_empty};
 
 /// A merge of segments that is too large for a commit to do.

@@ -16,7 +16,7 @@ use crate::journal::Journal;
 use crate::model::error::Error;
 #[cfg(doc)]
 use crate::model::error::ErrorKind;
-use crate::segment::builder::SegmentBuilder;
+use crate::segment::SegmentBuilder;
 use crate::snapshot::{LiveSegment, Snapshot};
 
 /// What a load came to.

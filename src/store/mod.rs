@@ -66,7 +66,7 @@ use crate::model::batch::Batch;
 use crate::model::error::{Error, ErrorKind};
 use crate::model::sync::ArcSwap;
 #[cfg(doc)]
-use crate::segment::revision::Revision;
+use crate::segment::Revision;
 use crate::snapshot::{LiveSegment, Parts, Snapshot};
 use changes::Changes;
 use job::merge_live;

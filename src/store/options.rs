@@ -6,7 +6,7 @@ use super::tiers::COMMIT_ROWS_MAX;
 #[cfg(doc)]
 use crate::import::Import;
 use crate::model::Texts;
-use crate::segment::packed_texts::PACKED_BYTES_MIN;
+use crate::segment::PACKED_BYTES_MIN;
 #[cfg(doc)]
 use crate::snapshot::Snapshot;
 

@@ -14,11 +14,7 @@ use super::{Commit, Options, Reader, merge_live, tiers};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::names::CustomNames;
 use crate::model::sync::ArcSwap;
-use crate::segment::ROWS_MAX;
-use crate::segment::Segment;
-use crate::segment::budget::Budget;
-use crate::segment::builder::SegmentBuilder;
-use crate::segment::revision::{RevisedRow, Revision};
+use crate::segment::{Budget, ROWS_MAX, RevisedRow, Revision, Segment, SegmentBuilder};
 use crate::snapshot::{LiveSegment, Parts, Removal, Snapshot, drop_empty};
 
 /// The pointer to the published snapshot, and what the writer needs to make the next.

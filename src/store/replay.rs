@@ -12,7 +12,7 @@ use crate::journal::Change;
 use crate::model::Ticket;
 use crate::model::error::Error;
 use crate::model::names::CustomNames;
-use crate::segment::builder::SegmentBuilder;
+use crate::segment::SegmentBuilder;
 use crate::snapshot::{Parts, Removal, Removals};
 
 /// The changes of a journal so far.

@@ -8,7 +8,7 @@ use super::replay::Replay;
 use super::written::bury;
 use crate::journal::{Change, Journal};
 use crate::model::error::Error;
-use crate::segment::budget::Budget;
+use crate::segment::Budget;
 use crate::snapshot::{Parts, Snapshot};
 
 impl Store {

@@ -48,7 +48,6 @@
 
 use std::sync::Arc;
 
-use crate::segment::words::Words;
 use crate::segment::{ROWS_MAX, Segment};
 use crate::snapshot::LiveSegment;
 
@@ -167,7 +166,7 @@ fn fitting(candidates: &[Candidate]) -> &[Candidate] {
     let are_fitting = candidates.iter().take_while(|candidate| {
         live += candidate.live;
         word_blocks += candidate.word_blocks;
-        live <= u64::from(ROWS_MAX) && word_blocks <= Words::BLOCKS_MAX
+        live <= u64::from(ROWS_MAX) && word_blocks <= Segment::WORD_BLOCKS_MAX
     });
     &candidates[..are_fitting.count()]
 }

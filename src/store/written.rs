@@ -12,7 +12,7 @@ use super::changes::Changes;
 use super::publisher::Publisher;
 use crate::journal::{Change, Journal, Transaction};
 use crate::model::error::Error;
-use crate::segment::builder::SegmentBuilder;
+use crate::segment::SegmentBuilder;
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
 
 /// Makes changes the next version of a snapshot: writes them down and publishes them.

@@ -14,11 +14,9 @@ use std::sync::{Arc, Weak};
 
 use super::part::{self, Unusable, Written};
 use crate::model::names::CustomNames;
-use crate::segment::Segment;
-use crate::segment::budget::Budget;
-use crate::segment::image::ReadSegment;
-use crate::segment::stored::{Stored, StoredReader, StoredWriter, malformed};
-use crate::segment::tombstones::Tombstones;
+use crate::segment::{
+    Budget, ReadSegment, Segment, Stored, StoredReader, StoredWriter, Tombstones, malformed,
+};
 use crate::snapshot::{LiveSegment, Parts, Removal, Removals, Snapshot, StoreMark};
 
 /// The names of the file that counts, and of the one that is about to.

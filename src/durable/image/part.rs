@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use crate::segment::stored::{StoredReader, StoredWriter, malformed};
+use crate::segment::{StoredReader, StoredWriter, malformed};
 
 /// The form of images; it changes with every change to what a part writes.
 const FORMAT: u32 = 2;

@@ -11,14 +11,12 @@
 
 use super::super::order::Value;
 use super::row::Subject;
+use crate::model::compare::{cmp_folded, elements, starts_with_folded};
 use crate::model::value::{date_to_seconds, fold};
 use crate::model::{Field, FieldKind};
 use crate::query::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
 use crate::query::{Query, TidFilter};
-use crate::segment::Slot;
-use crate::segment::dictionary::{cmp_folded, starts_with_folded};
-use crate::segment::digit_pattern::DigitPattern;
-use crate::segment::scan::elements;
+use crate::segment::{DigitPattern, Slot};
 
 /// What a value must satisfy.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,8 +15,7 @@ use crate::model::names::CustomNames;
 use crate::model::value::fold_into;
 use crate::model::{Field, FieldKind};
 use crate::query::AnyField;
-use crate::segment::revision::{NewValueRef, Revision};
-use crate::segment::{Segment, Slot};
+use crate::segment::{NewValueRef, Revision, Segment, Slot};
 use crate::snapshot::{RowId, Snapshot};
 
 /// A row, with where its values are.

@@ -8,8 +8,7 @@ use crate::plan::bind::complement;
 use crate::plan::part::TEXT_PROBE_COST;
 use crate::plan::segment_filter::SegmentFilter;
 use crate::plan::{FilterMode, PlanMode};
-use crate::segment::Segment;
-use crate::segment::scan::RowTest;
+use crate::segment::{RowTest, Segment};
 
 impl Conjunction {
     /// Adds a filter, or the complement of it; likewise.

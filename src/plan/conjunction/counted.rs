@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::Conjunction;
-use crate::segment::cube::Selected;
+use crate::segment::Selected;
 use crate::snapshot::LiveSegment;
 
 impl Conjunction {

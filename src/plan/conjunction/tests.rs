@@ -5,7 +5,7 @@ use crate::model::value::seconds_to_date;
 use crate::model::{Field, Ticket};
 use crate::plan::filter::Filter;
 use crate::plan::tests::live_of;
-use crate::segment::digit_pattern::DigitPattern;
+use crate::segment::DigitPattern;
 
 const BLOCKS: u32 = 8;
 const ROWS_COUNT: u32 = BLOCKS * BLOCK_ROWS;

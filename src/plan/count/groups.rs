@@ -11,12 +11,10 @@
 use std::cmp::{Ordering, Reverse};
 
 use super::data::{Group, KeyCounts};
+use crate::model::compare::{cmp_folds, elements};
 use crate::model::{DatePart, FieldKind};
 use crate::query::CountKey;
-use crate::segment::column::Column;
-use crate::segment::dictionary::cmp_folds;
-use crate::segment::scan::elements;
-use crate::segment::tally::Counted;
+use crate::segment::{Column, Counted};
 
 /// Groups in the order of their values: texts folded, by code point; numbers by value, none first.
 #[derive(Debug)]

@@ -10,13 +10,10 @@ use std::ops::Range;
 use crate::plan::FilterMode;
 use crate::plan::explain::{Access, Work};
 use crate::plan::found::Found;
-use crate::segment::block::{
-    BLOCK_ROWS, BLOCK_WORDS, EMPTY_BLOCK, block_of, count_common, empty_words, for_each_row,
-    intersect_blocks, is_set,
+use crate::segment::{
+    BLOCK_ROWS, Bitmap, Column, EMPTY_BLOCK, RowSet, Tally, count_common, for_each_row,
+    intersect_blocks,
 };
-use crate::segment::column::Column;
-use crate::segment::rowset::RowSet;
-use crate::segment::tally::Tally;
 use crate::snapshot::LiveSegment;
 
 /// What the filters of a request left of a segment.
@@ -31,8 +28,8 @@ enum Rows<'a> {
     Range(Range<u32>),
     /// Ascending.
     Listed(Cow<'a, [u32]>),
-    /// One bit a row.
-    Bits(Cow<'a, [u64]>),
+    /// Set in a bitmap.
+    Bits(Cow<'a, Bitmap>),
 }
 
 impl<'f, 's: 'f> Matches<'f, 's> {
@@ -57,20 +54,18 @@ impl<'f, 's: 'f> Matches<'f, 's> {
             return Rows::Listed(rows.into());
         }
         let is_scan = self.found.mode == FilterMode::Scan;
-        if let Some(words) = conjunction.words(live).filter(|_| !is_scan) {
-            return Rows::Bits(words.into());
+        if let Some(bits) = conjunction.bitmap(live).filter(|_| !is_scan) {
+            return Rows::Bits(Cow::Borrowed(bits));
         }
         let mut work = Work::default();
         if conjunction.access() == Access::Drive && !is_scan {
             return Rows::Listed(conjunction.drive(live, &mut work).into());
         }
-        let mut words = empty_words(live.segment.rows_count());
+        let mut bits = Bitmap::new(live.segment.rows_count());
         for index in conjunction.block_indexes() {
-            let start = index as usize * BLOCK_WORDS;
-            let block = self.found.scope(live).block(index, &mut work);
-            words[start..start + BLOCK_WORDS].copy_from_slice(&block);
+            bits.set_block(index, &self.found.scope(live).block(index, &mut work));
         }
-        Rows::Bits(words.into())
+        Rows::Bits(Cow::Owned(bits))
     }
 
     /// Returns whether the rows are found one by one, so that they are few.
@@ -88,11 +83,11 @@ impl<'f, 's: 'f> Matches<'f, 's> {
                 }
             }
             Rows::Listed(rows) => rows.chunks(BLOCK_ROWS as usize).for_each(add),
-            Rows::Bits(words) => {
+            Rows::Bits(bits) => {
                 let mut buffer = [0; BLOCK_ROWS as usize];
                 for index in self.found.conjunction.block_indexes() {
                     let mut count = 0;
-                    for_each_row(block_of(words, index), index, |row| {
+                    for_each_row(bits.block(index), index, |row| {
                         buffer[count] = row;
                         count += 1;
                     });
@@ -106,7 +101,7 @@ impl<'f, 's: 'f> Matches<'f, 's> {
 
     /// Returns how many of the rows a set has.
     pub(super) fn count_in(&self, set: &RowSet) -> u64 {
-        let words = match self.rows() {
+        let bits = match self.rows() {
             Rows::Range(rows) => {
                 let mut count = 0;
                 set.for_each(|row| count += u64::from(rows.contains(&row)));
@@ -115,15 +110,15 @@ impl<'f, 's: 'f> Matches<'f, 's> {
             Rows::Listed(rows) => {
                 return rows.iter().filter(|&&row| set.contains(row)).count() as u64;
             }
-            Rows::Bits(words) => words,
+            Rows::Bits(bits) => bits,
         };
-        if let Some(others) = set.words() {
+        if let Some(others) = set.bitmap() {
             let indexes = self.found.conjunction.block_indexes();
-            let common = |index| count_common(&[block_of(words, index), block_of(others, index)]);
+            let common = |index| count_common(&[bits.block(index), others.block(index)]);
             return indexes.map(|index| u64::from(common(index))).sum();
         }
         let mut count = 0;
-        set.for_each(|row| count += u64::from(is_set(words, row)));
+        set.for_each(|row| count += u64::from(bits.contains(row)));
         count
     }
 
@@ -137,7 +132,7 @@ impl<'f, 's: 'f> Matches<'f, 's> {
             let mut block = EMPTY_BLOCK;
             set.union_into(index, &mut block);
             match self.rows() {
-                Rows::Bits(words) => intersect_blocks(&mut block, block_of(words, index)),
+                Rows::Bits(bits) => intersect_blocks(&mut block, bits.block(index)),
                 Rows::Range(_) | Rows::Listed(_) => {}
             }
             for_each_row(&block, index, |row| {

@@ -14,11 +14,9 @@ use super::matches::Matches;
 use super::{CountMode, CountWay};
 use crate::model::date_part::{day_of, last_day_of, last_second_of};
 use crate::model::{DatePart, Field};
-use crate::segment::block::{BLOCK_ROWS, blocks_count};
-use crate::segment::column::Column;
-use crate::segment::rowset::RowSet;
-use crate::segment::tally::{Counted, Tally, Unit, by_class};
-use crate::segment::{Segment, Slot};
+use crate::segment::{
+    BLOCK_ROWS, Column, Counted, RowSet, Segment, Slot, Tally, Unit, blocks_count, by_class,
+};
 
 // Costs in nanoseconds, of the machine that the ways were measured on; only their ratios matter.
 /// Of a row by its code, and by the day of its date.
@@ -106,7 +104,7 @@ impl KeyColumn<'_> {
                 };
                 let can_serve = dead_count == 0
                     && conjunction.is_class_range(self.slot, &live.segment)
-                    && live.segment.has_order(self.slot);
+                    && live.segment.ensure_sealed_order(self.slot);
                 can_serve.then(|| (self.groups_max(part, matches) + 1) * SEARCH_COST)
             }
             CountWay::Cube => {
@@ -118,7 +116,7 @@ impl KeyColumn<'_> {
             CountWay::Postings => {
                 let sets = self.posting_sets(&live.segment)?;
                 let blocks = u64::from(blocks_count(live.segment.rows_count()));
-                let cost = |set: &RowSet| match set.words() {
+                let cost = |set: &RowSet| match set.bitmap() {
                     Some(_) => blocks * COMMON_BLOCK_COST,
                     None => u64::from(set.count()) * ROW_COST,
                 };

@@ -25,9 +25,9 @@ use super::grams::Grams;
 use super::places::{Places, remove_place};
 use super::ranges::Ranges;
 use crate::model::Field;
+use crate::model::compare::elements;
 use crate::model::value::fold_short;
 use crate::query::AnyField;
-use crate::segment::scan::elements;
 
 /// With as few watches under a value that it asks for, a watch is not kept under a term.
 const FEW_PLACES: usize = 16;

@@ -13,11 +13,7 @@ use super::{BLOCK_ROWS_MAX, Block, CELL_BYTES, Places, RestWriting, put_text, to
 use crate::model::value::encode_some;
 use crate::response::csv::{Frame, Quoting, decode_some, unpack_some};
 use crate::response::{Style, Window};
-use crate::segment::Slot;
-use crate::segment::kept_text::Form;
-use crate::segment::packed_texts::PackedTexts;
-use crate::segment::ready_texts::ReadyTexts;
-use crate::segment::text_column::{TextColumn, Texts};
+use crate::segment::{Form, PackedTexts, ReadyTexts, Slot, TextColumn, Texts};
 
 /// How the rest of a long text is made into bytes.
 #[derive(Clone, Copy, Debug)]

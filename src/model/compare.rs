@@ -1,0 +1,61 @@
+//! Texts compared as requests compare them, without a folded copy.
+//!
+//! A request folds its texts once ([`fold`](super::value::fold)); the texts of tickets are kept as
+//! they were given and folded character by character while they are compared. Segments do this for
+//! their dictionaries, plans for values of several segments and for tickets that just changed.
+//!
+//! # Invariants
+//!
+//! * Every function agrees with folding both texts and comparing the results by code point.
+
+use std::cmp::Ordering;
+
+use super::value::folded_chars;
+
+/// Compares a text, folded, with a folded one, by code point.
+pub(crate) fn cmp_folded(text: &str, folded: &str) -> Ordering {
+    if text.is_ascii() {
+        // Bytes order as code points do, also against a non-ASCII folded text.
+        return text
+            .bytes()
+            .map(|byte| byte.to_ascii_lowercase())
+            .cmp(folded.bytes());
+    }
+    folded_chars(text).cmp(folded.chars())
+}
+
+/// Compares two texts, both folded, by code point.
+pub(crate) fn cmp_folds(a: &str, b: &str) -> Ordering {
+    for (own, other) in a.bytes().zip(b.bytes()) {
+        if !own.is_ascii() || !other.is_ascii() {
+            return folded_chars(a).cmp(folded_chars(b));
+        }
+        // What follows does not change how these fold.
+        let ordering = own.to_ascii_lowercase().cmp(&other.to_ascii_lowercase());
+        if ordering != Ordering::Equal {
+            return ordering;
+        }
+    }
+    // One is the start of the other, and no text folds to nothing.
+    a.len().cmp(&b.len())
+}
+
+/// Returns whether a text, folded, starts with a folded one.
+pub(crate) fn starts_with_folded(text: &str, folded: &str) -> bool {
+    let mut chars = folded_chars(text);
+    folded.chars().all(|c| chars.next() == Some(c))
+}
+
+/// Returns whether a text, folded, is one of some that are folded and ascend.
+pub(crate) fn is_among(text: &str, folded: &[String]) -> bool {
+    let compare = |own: &String| cmp_folded(text, own).reverse();
+    folded.binary_search_by(compare).is_ok()
+}
+
+/// Returns the elements of a list: what is between its commas, without white space around it.
+pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
+    let parts = list
+        .split(',')
+        .map(|part| part.trim_matches(char::is_whitespace));
+    parts.filter(|part| !part.is_empty())
+}
