@@ -47,32 +47,34 @@ use crate::model::{Field, FieldKind};
 /// A segment to be merged, with the marks of its dead rows.
 pub(crate) type Source<'a> = (&'a Segment, &'a Tombstones);
 
-/// Merges the live rows of segments into one segment.
-pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
-    let merge = Merge::new(sources, budget.packed_bytes_min());
-    let columns = Field::ALL.map(|field| merge.field(field));
-    let parts = SegmentParts {
-        rows_count: merge.rows_count,
-        columns: columns.into(),
-        custom: merge.custom(),
-        words: merge.words(),
-        versions: merge.versions(),
-    };
-    let segment = parts.assemble(budget);
-    // Where there is a budget readers ask for room themselves, once the merge is published: what it
-    // made for them could be what it, or a commit beside it, has no room for.
-    if budget.is_unlimited() {
-        for slot in merge.orders() {
-            segment.order(slot);
+impl Segment {
+    /// Merges the live rows of segments into one segment.
+    pub(crate) fn merge(sources: &[Source<'_>], budget: &Arc<Budget>) -> Segment {
+        let merge = Merge::new(sources, budget.packed_bytes_min());
+        let columns = Field::ALL.map(|field| merge.field(field));
+        let parts = SegmentParts {
+            rows_count: merge.rows_count,
+            columns: columns.into(),
+            custom: merge.custom(),
+            words: merge.words(),
+            versions: merge.versions(),
+        };
+        let segment = parts.assemble(budget);
+        // Where there is a budget readers ask for room themselves, once the merge is published: what it
+        // made for them could be what it, or a commit beside it, has no room for.
+        if budget.is_unlimited() {
+            for slot in merge.orders() {
+                segment.order(slot);
+            }
+            for source in &merge.sources {
+                source.findings.terms.for_each(|term| {
+                    let matches = segment.find_term(term);
+                    segment.term_rows(term, &matches, true);
+                });
+            }
         }
-        for source in &merge.sources {
-            source.findings.terms.for_each(|term| {
-                let matches = segment.find_term(term);
-                segment.term_rows(term, &matches, true);
-            });
-        }
+        segment
     }
-    segment
 }
 
 /// Rows of one source that come one after the other in the result too.

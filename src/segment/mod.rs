@@ -70,7 +70,6 @@ use std::sync::{Arc, OnceLock};
 // How a segment is made: of tickets, of other segments, of changes to one; and the memory for it.
 pub(crate) use budget::Budget;
 pub(crate) use builder::SegmentBuilder;
-pub(crate) use merge::merge;
 pub(crate) use packed_texts::PACKED_BYTES_MIN;
 pub(crate) use revision::{NewValue, NewValueRef, RevisedRow, Revision, is_revisable};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::segment::{Budget, Segment, merge};
+use crate::segment::{Budget, Segment};
 use crate::snapshot::{LiveSegment, Snapshot, drop_empty};
 
 /// A merge of segments that is too large for a commit to do.
@@ -161,5 +161,5 @@ impl Merged {
 pub(super) fn merge_live(inputs: &[LiveSegment], budget: &Arc<Budget>) -> Arc<Segment> {
     let sources: Vec<_> = inputs.iter().map(|it| (&*it.segment, &*it.dead)).collect();
     let merged = Segment::of_revisions(&sources, budget);
-    Arc::new(merged.unwrap_or_else(|| merge(&sources, budget)))
+    Arc::new(merged.unwrap_or_else(|| Segment::merge(&sources, budget)))
 }

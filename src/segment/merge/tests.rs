@@ -141,7 +141,7 @@ fn revise(random: &mut Random, (base, dead): &mut OwnSource, live: &mut Live) ->
 
 fn merge_all(sources: &[OwnSource]) -> Segment {
     let sources: Vec<Source> = sources.iter().map(|(it, dead)| (&**it, dead)).collect();
-    merge(&sources, &Budget::new(None))
+    Segment::merge(&sources, &Budget::new(None))
 }
 
 /// Everything of both segments, as text; but the kept terms, which are in no order.
