@@ -98,9 +98,9 @@
 //!  0  model                         tickets, fields, values, errors
 //! ```
 //!
-//! A segment is immutable. It holds each field as a column of numbers: codes into a dictionary
+//! A segment is immutable. It holds each field as a column of numbers: ordinals into a dictionary
 //! whose texts stand in folded order, so that a value, a prefix and an order are a range of
-//! codes; the rows of every filtered value; rows sorted by date and, once asked for, by any
+//! ordinals; the rows of every filtered value; rows sorted by date and, once asked for, by any
 //! other field; and the words of the searchable texts with an index of their parts.
 //! [`Snapshot::explain`] shows which of them a request uses, and how many rows it touched.
 //!

@@ -1,8 +1,8 @@
-//! From a filter of a request to a filter in the codes of one segment.
+//! From a filter of a request to a filter in the ordinals of one segment.
 //!
 //! A test of a value becomes a set of classes of the field's column, where it has one, and that
 //! becomes the cheapest filter of its kind: a posting or a union of them, a range of classes, or
-//! several. What no column of codes answers is a [`RowTest`]: it is handed back, since whether to
+//! several. What no column of ordinals answers is a [`RowTest`]: it is handed back, since whether to
 //! ask rows or to find all that pass depends on how few rows other filters leave.
 //!
 //! A complement is the same filter turned around, and costs what the filter costs.
@@ -108,7 +108,7 @@ fn bind_test(
 
 const NOTHING: Bound = (SegmentFilter::Nothing, 0);
 
-/// Returns the test of rows that a test of a value is, if no column of codes answers it, and
+/// Returns the test of rows that a test of a value is, if no column of ordinals answers it, and
 /// whether it is turned around.
 fn row_test(of: &FieldTestOf, segment: &Segment) -> Option<(RowTest, bool)> {
     let slot = of.slot?;
@@ -211,7 +211,7 @@ fn bind_classes(
     (of_ranges(slot, ranges, is_sorted), estimate)
 }
 
-/// Returns whether a segment has so few rows that filters look at the codes of all of them.
+/// Returns whether a segment has so few rows that filters look at the ordinals of all of them.
 ///
 /// What a commit has just revised is asked once or twice before the next one takes its place, so
 /// that no index of it is worth making.
@@ -219,7 +219,7 @@ fn is_scanned(segment: &Segment, mode: PlanMode) -> bool {
     segment.is_scanned() && mode.filters != FilterMode::Reversed
 }
 
-/// Makes the filter of the rows whose class is in one of some ranges, by a look at all codes.
+/// Makes the filter of the rows whose class is in one of some ranges, by a look at all ordinals.
 fn scan(slot: Slot, ranges: &[Range<u64>], segment: &Segment) -> Bound {
     segment.note_key(slot);
     match ranges {

@@ -121,7 +121,7 @@ impl<'a> RowKeys<'a> {
         }
     }
 
-    /// Returns what rows can pack to that have a class in the first key, one of codes.
+    /// Returns what rows can pack to that have a class in the first key, one of ordinals.
     pub(super) fn packed_of_class(&self, class: u64) -> RangeInclusive<u64> {
         let (Some((_, key)), Some(&bits)) = (self.keys.first(), self.packed_bits.first()) else {
             return 0..=u64::MAX;
@@ -444,8 +444,11 @@ mod tests {
                             let value = Value::of(&other.segment, key.slot, row);
                             Some((*key, keys.bound_of_first(&value)?, value))
                         });
-                        let is_coded = |key: &Key| segment.column(key.slot).is_some();
-                        assert_eq!(first.is_some(), within.keys.first().is_some_and(is_coded));
+                        let has_ordinals = |key: &Key| segment.column(key.slot).is_some();
+                        assert_eq!(
+                            first.is_some(),
+                            within.keys.first().is_some_and(has_ordinals)
+                        );
                         for tried in 0..60 {
                             let packed = keys.packed(tried);
                             assert_eq!(

@@ -39,7 +39,7 @@ pub(super) const WRITTEN_BLOCK_COST: u64 = 40;
 /// Beside half a nanosecond a row. Measured: 30 ns a block with 16 rows, 56 with 49, 119 with
 /// 122; where rows are not parted by block, 71 to 82.
 pub(super) const LISTED_BLOCK_COST: u64 = 40;
-/// Of comparing each code of a block with a range. Measured: 3,200 to 3,700 ns by column, where
+/// Of comparing each ordinal of a block with a range. Measured: 3,200 to 3,700 ns by column, where
 /// a dense set takes 17.
 pub(super) const MIXED_BLOCK_COST: u64 = 2500;
 

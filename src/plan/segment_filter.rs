@@ -1,6 +1,6 @@
 //! What a filter of a request is in one segment.
 //!
-//! A [`SegmentFilter`] is a filter in the codes of a segment, and knows the two ways to apply it:
+//! A [`SegmentFilter`] is a filter in the ordinals of a segment, and knows the two ways to apply it:
 //! ask one row, or keep of a block of rows those that satisfy it. It holds numbers and shared parts
 //! only, never a borrow, so that an answer can own its snapshot; whoever uses it hands the segment
 //! in.
@@ -16,11 +16,11 @@ use crate::segment::{
     SortedRows, Zone, block_count, blocks_count, for_each_row, intersect_blocks, range_block,
 };
 
-/// Up to this many ranges of classes are looked for in a block's codes one after the other, 64 rows
+/// Up to this many ranges of classes are looked for in a block's ordinals one after the other, 64 rows
 /// at a time; more are looked up row by row.
 const RANGES_BY_WORD_MAX: usize = 4;
 
-/// A filter in the codes of one segment.
+/// A filter in the ordinals of one segment.
 #[derive(Clone, Debug)]
 pub(super) enum SegmentFilter {
     /// No row.

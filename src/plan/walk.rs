@@ -259,7 +259,7 @@ impl Walk {
         self.group_of_classes(scope, value, &classes)
     }
 
-    /// Returns the same, given the classes that the value is in a column of codes.
+    /// Returns the same, given the classes that the value is in a column of ordinals.
     pub(super) fn group_of_classes(
         &self,
         scope: Scope<'_>,

@@ -20,7 +20,7 @@ impl Snapshot {
     ///
     /// # Cost
     ///
-    /// About 50 ns a row for an order of codes, 1 µs for one of long texts; nothing for what is there.
+    /// About 50 ns a row for an order of ordinals, 1 µs for one of long texts; nothing for what is there.
     ///
     /// # Examples
     ///

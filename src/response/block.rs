@@ -1,10 +1,10 @@
 //! Some records at once: their values gathered column by column, then copied out row by row.
 //!
 //! The values of one row lie in forty places that are far from one another, and a value's
-//! place is known only once its code and the end of its text are read: row by row, each of
+//! place is known only once its ordinal and the end of its text are read: row by row, each of
 //! these is waited for. Column by column, the places of 32 rows are independent of
 //! one another, so the machine asks for all of them at once; and what is the same for the
-//! column (the glue before the value, the way to write it, the form of the codes) is looked
+//! column (the glue before the value, the way to write it, the form of the ordinals) is looked
 //! at once for all of them.
 //!
 //! So a [`Block`] has a *lane* for each of its rows, in which the record is put together:
@@ -167,13 +167,13 @@ impl Block {
     /// A store may have hundreds of custom fields of which a ticket has a few. Only these are looked
     /// at, as the other fields have values as a rule.
     fn find_empty(&mut self, template: &Template, segment: &Segment, rows: &[u32]) -> usize {
-        let mut codes = [0; BLOCK_ROWS_MAX];
+        let mut ordinals = [0; BLOCK_ROWS_MAX];
         let is_empty = |piece: &Piece| match piece.value {
             None => true,
             Some((slot @ Slot::Custom(_), _)) => segment.column(slot).is_some_and(|column| {
-                column.gather_codes(rows, &mut codes);
-                // The code of the empty text.
-                codes[..rows.len()].iter().all(|&code| code == 0)
+                column.gather_ordinals(rows, &mut ordinals);
+                // The ordinal of the empty text.
+                ordinals[..rows.len()].iter().all(|&ordinal| ordinal == 0)
             }),
             Some(_) => false,
         };
@@ -223,22 +223,22 @@ impl Block {
         let Some((slot, writing)) = piece.value else {
             return self.append(glue, |_, _| 0);
         };
-        let mut codes = [0; BLOCK_ROWS_MAX];
+        let mut ordinals = [0; BLOCK_ROWS_MAX];
         let column = match segment.slot_column(slot) {
             SlotColumn::Ordinals(column) => column,
             SlotColumn::Long(column) => return self.gather_long(glue, slot, column, style),
             SlotColumn::Absent => return,
         };
-        column.gather_codes(&self.rows, &mut codes);
+        column.gather_ordinals(&self.rows, &mut ordinals);
         match writing {
-            Writing::Date => self.append_numbers(glue, Writing::Date, column, &codes),
-            Writing::IsoDate => self.append_numbers(glue, Writing::IsoDate, column, &codes),
+            Writing::Date => self.append_numbers(glue, Writing::Date, column, &ordinals),
+            Writing::IsoDate => self.append_numbers(glue, Writing::IsoDate, column, &ordinals),
             Writing::Integer | Writing::OptionalInteger => {
-                self.append_numbers(glue, writing, column, &codes);
+                self.append_numbers(glue, writing, column, &ordinals);
             }
             Writing::Escaped | Writing::Quoted => {
                 let Some(texts) = column.texts() else { return };
-                let mut places = self.places(texts, &codes);
+                let mut places = self.places(texts, &ordinals);
                 let mut frames = [None; BLOCK_ROWS_MAX];
                 for (place, frame) in places.iter_mut().zip(&mut frames) {
                     let text = &texts.bytes_from(place.0)[..place.1];
@@ -249,7 +249,7 @@ impl Block {
                 self.append_places(glue, (slot, RestWriting::Plain), texts, &places);
                 for lane in 0..self.rows.len() {
                     if let Some(frame) = frames[lane] {
-                        let range = texts.range(codes[lane] as usize);
+                        let range = texts.range(ordinals[lane] as usize);
                         self.push_rest(lane, (slot, RestWriting::Escaped), range, frame);
                     }
                 }
@@ -259,13 +259,13 @@ impl Block {
                     return;
                 };
                 let value = (slot, RestWriting::Encoded);
-                self.append_places(glue, value, texts, &self.places(texts, &codes));
+                self.append_places(glue, value, texts, &self.places(texts, &ordinals));
             }
-            // Long texts are in no column of codes.
+            // Long texts are in no column of ordinals.
             Writing::Plain | Writing::Long | Writing::LongQuoted => {
                 let Some(texts) = column.texts() else { return };
                 let value = (slot, RestWriting::Plain);
-                self.append_places(glue, value, texts, &self.places(texts, &codes));
+                self.append_places(glue, value, texts, &self.places(texts, &ordinals));
             }
         }
     }
@@ -276,20 +276,20 @@ impl Block {
         glue: (&[u8; G], usize),
         writing: Writing,
         column: &Column,
-        codes: &[u64; BLOCK_ROWS_MAX],
+        ordinals: &[u64; BLOCK_ROWS_MAX],
     ) {
         self.append(glue, |lane, out| {
-            let number = column.number_of(codes[lane]);
+            let number = column.number_of(ordinals[lane]);
             let out = out.first_chunk_mut();
             out.map_or(0, |out| put_number(number, writing, out))
         });
     }
 
-    /// Returns where the texts of the rows' codes lie; nowhere past the last row.
-    fn places(&self, texts: &Blob, codes: &[u64; BLOCK_ROWS_MAX]) -> Places {
+    /// Returns where the texts of the rows' ordinals lie; nowhere past the last row.
+    fn places(&self, texts: &Blob, ordinals: &[u64; BLOCK_ROWS_MAX]) -> Places {
         let mut places = [(0, 0); BLOCK_ROWS_MAX];
-        for (place, &code) in places.iter_mut().zip(codes).take(self.rows.len()) {
-            let range = texts.range(code as usize);
+        for (place, &ordinal) in places.iter_mut().zip(ordinals).take(self.rows.len()) {
+            let range = texts.range(ordinal as usize);
             *place = (range.start, range.len());
         }
         places

@@ -170,7 +170,7 @@ impl Layout<'_> {
                     Writing::Encoded => column.encoded_texts(),
                     _ => column.texts(),
                 };
-                let text = texts.map_or("", |texts| texts.get(column.code(0) as usize));
+                let text = texts.map_or("", |texts| texts.get(column.ordinal(0) as usize));
                 if text.len() > FUSED_BYTES_MAX {
                     return false;
                 }
@@ -189,7 +189,7 @@ impl Layout<'_> {
                 let count = put_number(column.number(0), writing, &mut text);
                 out.extend_from_slice(&text[..count]);
             }
-            // Long texts are in no column of codes.
+            // Long texts are in no column of ordinals.
             Writing::Long | Writing::LongQuoted => {}
         }
         true

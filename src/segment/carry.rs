@@ -3,7 +3,7 @@
 //! A revision has no column, posting or order before a reader asks for it, and commits merge
 //! revisions all the time. What was asked for once is asked for again, so its base notes which fields
 //! those are, and what merges revisions makes for the result what they had, out of what they had:
-//! codes are moved, and orders merged. The smallest are merged by every commit and are left to
+//! ordinals are moved, and orders merged. The smallest are merged by every commit and are left to
 //! readers; of those of the next size only what plans ask for is carried, not what was read of single
 //! tickets.
 //!
@@ -26,7 +26,7 @@ use crate::model::{Field, FieldKind};
 /// Up to so many rows, what readers have made is not carried.
 const UNCARRIED_ROWS_MAX: u32 = 16;
 
-/// Up to so many rows, filters look at codes, and the columns are not carried that no plan has
+/// Up to so many rows, filters look at ordinals, and the columns are not carried that no plan has
 /// asked for.
 const SCANNED_ROWS_MAX: u32 = 512;
 
@@ -38,18 +38,18 @@ struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Calls `each` with every row of the result and its code in a field's column of its source.
-    fn for_each_code(&self, field: Field, mut each: impl FnMut(&Column, u32, u64)) {
-        let mut codes = Vec::new();
+    /// Calls `each` with every row of the result and its ordinal in a field's column of its source.
+    fn for_each_ordinal(&self, field: Field, mut each: impl FnMut(&Column, u32, u64)) {
+        let mut ordinals = Vec::new();
         for ((segment, _), moves) in self.segments.iter().zip(self.moves) {
             let Some(column) = segment.column(Slot::Field(field)) else {
                 continue;
             };
-            codes.clear();
-            column.append_codes_to(0..segment.rows_count(), &mut codes);
-            let moved = moves.iter().zip(&codes);
-            for (&to, &code) in moved.filter(|&(&to, _)| to != MOVE_DROPPED) {
-                each(column, to, code);
+            ordinals.clear();
+            column.append_ordinals_to(0..segment.rows_count(), &mut ordinals);
+            let moved = moves.iter().zip(&ordinals);
+            for (&to, &ordinal) in moved.filter(|&(&to, _)| to != MOVE_DROPPED) {
+                each(column, to, ordinal);
             }
         }
     }
@@ -64,16 +64,16 @@ impl Sources<'_> {
             column.is_some_and(|column| column.has_values_of(of_base))
         };
         if columns.all(is_of_base) {
-            let mut codes = vec![0; self.rows_count];
-            self.for_each_code(field, |_, to, code| codes[to as usize] = code);
-            return Some(of_base.with_codes(&codes));
+            let mut ordinals = vec![0; self.rows_count];
+            self.for_each_ordinal(field, |_, to, ordinal| ordinals[to as usize] = ordinal);
+            return Some(of_base.with_ordinals(&ordinals));
         }
         if of_base.dictionary().is_some() {
             return None;
         }
         let mut numbers = vec![None; self.rows_count];
-        self.for_each_code(field, |column, to, code| {
-            numbers[to as usize] = column.number_of(code);
+        self.for_each_ordinal(field, |column, to, ordinal| {
+            numbers[to as usize] = column.number_of(ordinal);
         });
         let with_zones = field.kind() == FieldKind::Date && zones_pay(self.rows_count as u32);
         Some(Column::of_close_numbers(&numbers, with_zones))

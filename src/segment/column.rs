@@ -1,19 +1,19 @@
 //! Typed columns: one field's values in one segment.
 //!
 //! Every column but the long texts, which are a [`TextColumn`](super::text_column::TextColumn), is
-//! a vector of *codes* whose order is the order of the values, and a way from codes to values: a
+//! a vector of *ordinals* whose order is the order of the values, and a way from ordinals to values: a
 //! dictionary for texts, a frame of reference or the distinct values for numbers and dates. So
 //! filters, orders and zone maps work on small integers and need not know what they stand for.
 //!
 //! # Invariants
 //!
-//! * Code order is value order; none and empty have the least code. Texts that fold
-//!   alike have different codes but one [`class`](Column::class).
-//! * A column of some rows of another shares what codes stand for, so some of it may be unused.
+//! * Ordinal order is value order; none and empty have the least ordinal. Texts that fold
+//!   alike have different ordinals but one [`class`](Column::class).
+//! * A column of some rows of another shares what ordinals stand for, so some of it may be unused.
 //!
 //! # Cost
 //!
-//! That of [`Codes`].
+//! That of [`Integers`].
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -22,30 +22,30 @@ use std::sync::Arc;
 
 use super::blob::Blob;
 use super::block::{BLOCK_ROWS, blocks_count};
-use super::codes::Codes;
 use super::dictionary::Dictionary;
+use super::integers::Integers;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use crate::model::memory::ARC_BYTES;
 
-/// What the codes of a column stand for.
+/// What the ordinals of a column stand for.
 #[derive(Clone, Debug)]
 pub(crate) enum Values {
-    /// Code = ordinal.
+    /// Ordinal = ordinal.
     Texts(Arc<Dictionary>),
-    /// Code 0 is none; else value = `base` + code − 1. No code is greater than `codes_max`.
-    Frame { base: u64, codes_max: u64 },
-    /// Code 0 is none; else value = `values[code − 1]`.
+    /// Ordinal 0 is none; else value = `base` + ordinal − 1. No ordinal is greater than `ordinals_max`.
+    Frame { base: u64, ordinals_max: u64 },
+    /// Ordinal 0 is none; else value = `values[ordinal − 1]`.
     Distinct(Arc<[u64]>),
 }
 
-/// One field's values in one segment, by code.
+/// One field's values in one segment, by ordinal.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    codes: Codes,
+    ordinals: Integers,
     values: Values,
     /// The class of each ordinal; none where they are the same numbers.
-    classes: Option<Arc<Codes>>,
+    classes: Option<Arc<Integers>>,
     /// Whether values and classes are another column's, whose bytes they count to.
     is_shared: bool,
     /// The least and the greatest class of each block; only where they can exclude blocks.
@@ -65,7 +65,7 @@ impl Column {
     /// Makes a column of texts from the ordinals of a dictionary, one a row.
     pub(crate) fn of_texts(ordinals: &[u64], dictionary: Dictionary) -> Column {
         Column {
-            codes: Codes::pack(ordinals),
+            ordinals: Integers::pack(ordinals),
             classes: dictionary.classes().map(Arc::new),
             values: Values::Texts(Arc::new(dictionary)),
             is_shared: false,
@@ -73,15 +73,15 @@ impl Column {
         }
     }
 
-    /// Makes a column of other rows with the values of this one, from a code a row.
-    pub(super) fn with_codes(&self, codes: &[u64]) -> Column {
-        let has_zones = self.zones.is_some() && zones_pay(codes.len() as u32);
+    /// Makes a column of other rows with the values of this one, from an ordinal a row.
+    pub(super) fn with_ordinals(&self, ordinals: &[u64]) -> Column {
+        let has_zones = self.zones.is_some() && zones_pay(ordinals.len() as u32);
         Column {
-            codes: Codes::pack(codes),
+            ordinals: Integers::pack(ordinals),
             values: self.values.clone(),
             classes: self.classes.clone(),
             is_shared: true,
-            zones: has_zones.then(|| zones_of(codes)),
+            zones: has_zones.then(|| zones_of(ordinals)),
         }
     }
 
@@ -92,7 +92,7 @@ impl Column {
         distinct.dedup();
         let first = distinct.first().copied().unwrap_or(0);
         let span = distinct.last().map_or(0, |last| last - first);
-        let width = |codes_max: u64| match codes_max {
+        let width = |ordinals_max: u64| match ordinals_max {
             0..=0xFF => 1,
             0x100..=0xFFFF => 2,
             0x1_0000..=0xFFFF_FFFF => 4,
@@ -100,26 +100,26 @@ impl Column {
         };
         let rows = numbers.len() as u64;
         let distinct_cost = distinct.len() as u64 * (8 + 1) + rows * width(distinct.len() as u64);
-        // Two codes are kept free: that of none, and the one past a range's end.
+        // Two ordinals are kept free: that of none, and the one past a range's end.
         let is_frame = span < u64::MAX - 1 && rows * width(span + 1) <= distinct_cost;
-        let code = |number: &Option<u64>| match *number {
+        let ordinal = |number: &Option<u64>| match *number {
             None => 0,
             Some(number) if is_frame => number - first + 1,
             // Every number was put into the list above.
             Some(number) => distinct.partition_point(|&own| own < number) as u64 + 1,
         };
-        let codes: Vec<u64> = numbers.iter().map(code).collect();
-        let zones = with_zones.then(|| zones_of(&codes));
+        let ordinals: Vec<u64> = numbers.iter().map(ordinal).collect();
+        let zones = with_zones.then(|| zones_of(&ordinals));
         let values = if is_frame {
             Values::Frame {
                 base: first,
-                codes_max: codes.iter().copied().max().unwrap_or(0),
+                ordinals_max: ordinals.iter().copied().max().unwrap_or(0),
             }
         } else {
             Values::Distinct(distinct.into())
         };
         Column {
-            codes: Codes::pack(&codes),
+            ordinals: Integers::pack(&ordinals),
             values,
             classes: None,
             is_shared: false,
@@ -136,23 +136,23 @@ impl Column {
         if span >= u64::from(u32::MAX) {
             return Column::of_numbers(numbers, with_zones);
         }
-        let code = |number: &Option<u64>| number.map_or(0, |number| number - least + 1);
-        let codes: Vec<u64> = numbers.iter().map(code).collect();
-        Column::of_frame(least, &codes, with_zones)
+        let ordinal = |number: &Option<u64>| number.map_or(0, |number| number - least + 1);
+        let ordinals: Vec<u64> = numbers.iter().map(ordinal).collect();
+        Column::of_frame(least, &ordinals, with_zones)
     }
 
-    /// Returns whether codes stand for the same values in both columns.
+    /// Returns whether ordinals stand for the same values in both columns.
     pub(super) fn has_values_of(&self, other: &Column) -> bool {
         match (&self.values, &other.values) {
             (Values::Texts(own), Values::Texts(other)) => Arc::ptr_eq(own, other),
             (Values::Distinct(own), Values::Distinct(other)) => Arc::ptr_eq(own, other),
             (
-                Values::Frame { base, codes_max },
+                Values::Frame { base, ordinals_max },
                 Values::Frame {
                     base: other_base,
-                    codes_max: other_max,
+                    ordinals_max: other_max,
                 },
-            ) => (base, codes_max) == (other_base, other_max),
+            ) => (base, ordinals_max) == (other_base, other_max),
             _ => false,
         }
     }
@@ -160,10 +160,10 @@ impl Column {
     /// Makes a column of numbers whose rows have none.
     pub(super) fn without_numbers(rows_count: u32) -> Column {
         Column {
-            codes: Codes::Constant(0, rows_count),
+            ordinals: Integers::Constant(0, rows_count),
             values: Values::Frame {
                 base: 0,
-                codes_max: 0,
+                ordinals_max: 0,
             },
             classes: None,
             is_shared: false,
@@ -171,45 +171,45 @@ impl Column {
         }
     }
 
-    /// Makes a column of numbers from the code of each row: 0 is none, 1 is `base`, 2 the next.
-    pub(super) fn of_frame(base: u64, codes: &[u64], with_zones: bool) -> Column {
+    /// Makes a column of numbers from the ordinal of each row: 0 is none, 1 is `base`, 2 the next.
+    pub(super) fn of_frame(base: u64, ordinals: &[u64], with_zones: bool) -> Column {
         Column {
-            codes: Codes::pack(codes),
+            ordinals: Integers::pack(ordinals),
             values: Values::Frame {
                 base,
-                codes_max: codes.iter().copied().max().unwrap_or(0),
+                ordinals_max: ordinals.iter().copied().max().unwrap_or(0),
             },
             classes: None,
             is_shared: false,
-            zones: with_zones.then(|| zones_of(codes)),
+            zones: with_zones.then(|| zones_of(ordinals)),
         }
     }
 
-    /// Appends the codes of some rows.
-    pub(super) fn append_codes_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
-        self.codes.append_to(rows, out);
+    /// Appends the ordinals of some rows.
+    pub(super) fn append_ordinals_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
+        self.ordinals.append_to(rows, out);
     }
 
-    /// Counts the codes of some ascending rows, each in the counter of its number; there must be
-    /// [`codes_count`](Column::codes_count) of them.
+    /// Counts the ordinals of some ascending rows, each in the counter of its number; there must be
+    /// [`ordinals_count`](Column::ordinals_count) of them.
     pub(super) fn tally(&self, rows: &[u32], counts: &mut [u32]) {
-        self.codes.tally(rows, counts);
+        self.ordinals.tally(rows, counts);
     }
 
-    /// Counts the codes of all rows of a range likewise.
+    /// Counts the ordinals of all rows of a range likewise.
     pub(super) fn tally_range(&self, rows: Range<u32>, counts: &mut [u32]) {
-        self.codes.tally_range(rows, counts);
+        self.ordinals.tally_range(rows, counts);
     }
 
-    /// Returns how many codes the column can have: one more than the greatest.
-    pub(crate) fn codes_count(&self) -> u64 {
+    /// Returns how many ordinals the column can have: one more than the greatest.
+    pub(crate) fn ordinals_count(&self) -> u64 {
         match &self.values {
             Values::Texts(dictionary) => u64::from(dictionary.count()),
             Values::Distinct(_) | Values::Frame { .. } => self.classes_count(),
         }
     }
 
-    /// Returns whether each code is the number of its class, as no two texts fold alike.
+    /// Returns whether each ordinal is the number of its class, as no two texts fold alike.
     pub(crate) fn has_class_each(&self) -> bool {
         self.classes.is_none()
     }
@@ -217,7 +217,9 @@ impl Column {
     /// Returns the least and the greatest number that a row can have, in a column of numbers.
     pub(super) fn numbers(&self) -> Option<RangeInclusive<u64>> {
         match &self.values {
-            Values::Frame { base, codes_max } => Some(*base..=base + codes_max.checked_sub(1)?),
+            Values::Frame { base, ordinals_max } => {
+                Some(*base..=base + ordinals_max.checked_sub(1)?)
+            }
             Values::Distinct(values) => Some(*values.first()?..=*values.last()?),
             Values::Texts(_) => None,
         }
@@ -226,15 +228,15 @@ impl Column {
     /// Returns the class of a row: its order among the values as requests compare them.
     #[inline]
     pub(crate) fn class(&self, row: u32) -> u64 {
-        self.class_of(self.codes.get(row))
+        self.class_of(self.ordinals.get(row))
     }
 
-    /// Returns the class of a code.
+    /// Returns the class of an ordinal.
     #[inline]
-    pub(super) fn class_of(&self, code: u64) -> u64 {
+    pub(super) fn class_of(&self, ordinal: u64) -> u64 {
         match &self.classes {
-            None => code,
-            Some(classes) => classes.get(code as u32),
+            None => ordinal,
+            Some(classes) => classes.get(ordinal as u32),
         }
     }
 
@@ -243,7 +245,7 @@ impl Column {
         match &self.values {
             Values::Texts(dictionary) => u64::from(dictionary.classes_count()),
             Values::Distinct(values) => values.len() as u64 + 1,
-            Values::Frame { codes_max, .. } => codes_max + 1,
+            Values::Frame { ordinals_max, .. } => ordinals_max + 1,
         }
     }
 
@@ -258,13 +260,13 @@ impl Column {
     /// Returns the number of a row, in a column of numbers.
     #[inline]
     pub(crate) fn number(&self, row: u32) -> Option<u64> {
-        self.number_of(self.codes.get(row))
+        self.number_of(self.ordinals.get(row))
     }
 
-    /// Returns the number of a code, in a column of numbers.
+    /// Returns the number of an ordinal, in a column of numbers.
     #[inline]
-    pub(crate) fn number_of(&self, code: u64) -> Option<u64> {
-        let index = code.checked_sub(1)?;
+    pub(crate) fn number_of(&self, ordinal: u64) -> Option<u64> {
+        let index = ordinal.checked_sub(1)?;
         match &self.values {
             Values::Frame { base, .. } => Some(base + index),
             Values::Distinct(values) => Some(values[index as usize]),
@@ -272,15 +274,15 @@ impl Column {
         }
     }
 
-    /// Returns the code of a number or none, if there is one, in a column of numbers.
-    pub(super) fn code_of_number(&self, number: Option<u64>) -> Option<u64> {
+    /// Returns the ordinal of a number or none, if there is one, in a column of numbers.
+    pub(super) fn ordinal_of_number(&self, number: Option<u64>) -> Option<u64> {
         let Some(number) = number else {
             return Some(0);
         };
         match &self.values {
-            Values::Frame { base, codes_max } => {
-                let code = number.checked_sub(*base)?.checked_add(1)?;
-                (code <= *codes_max).then_some(code)
+            Values::Frame { base, ordinals_max } => {
+                let ordinal = number.checked_sub(*base)?.checked_add(1)?;
+                (ordinal <= *ordinals_max).then_some(ordinal)
             }
             Values::Distinct(values) => Some(values.binary_search(&number).ok()? as u64 + 1),
             Values::Texts(_) => None,
@@ -289,42 +291,42 @@ impl Column {
 
     /// Returns the raw text of a row, in a column of texts; empty elsewhere.
     pub(crate) fn text(&self, row: u32) -> &str {
-        self.text_of(self.codes.get(row))
+        self.text_of(self.ordinals.get(row))
     }
 
-    /// Returns the raw text of a code likewise.
-    pub(crate) fn text_of(&self, code: u64) -> &str {
+    /// Returns the raw text of an ordinal likewise.
+    pub(crate) fn text_of(&self, ordinal: u64) -> &str {
         self.dictionary()
-            .map_or("", |dictionary| dictionary.text(code as u32))
+            .map_or("", |dictionary| dictionary.text(ordinal as u32))
     }
 
     /// Returns whether all rows have one value.
     pub(crate) fn is_constant(&self) -> bool {
-        matches!(self.codes, Codes::Constant(..))
+        matches!(self.ordinals, Integers::Constant(..))
     }
 
     /// Returns whether a row has a value: anything but none and empty.
     pub(crate) fn has_values(&self) -> bool {
-        !matches!(self.codes, Codes::Constant(0, _))
+        !matches!(self.ordinals, Integers::Constant(0, _))
     }
 
-    /// Returns the code of a row.
-    pub(crate) fn code(&self, row: u32) -> u64 {
-        self.codes.get(row)
+    /// Returns the ordinal of a row.
+    pub(crate) fn ordinal(&self, row: u32) -> u64 {
+        self.ordinals.get(row)
     }
 
-    /// Writes the codes of as many rows, in any order, as `out` has room for.
+    /// Writes the ordinals of as many rows, in any order, as `out` has room for.
     #[inline]
-    pub(crate) fn gather_codes(&self, rows: &[u32], out: &mut [u64]) {
-        self.codes.gather(rows, out);
+    pub(crate) fn gather_ordinals(&self, rows: &[u32], out: &mut [u64]) {
+        self.ordinals.gather(rows, out);
     }
 
-    /// Returns the texts by code, in a column of texts.
+    /// Returns the texts by ordinal, in a column of texts.
     pub(crate) fn texts(&self) -> Option<&Blob> {
         self.dictionary().map(Dictionary::texts)
     }
 
-    /// Returns the URL-encoded texts by code likewise.
+    /// Returns the URL-encoded texts by ordinal likewise.
     pub(crate) fn encoded_texts(&self) -> Option<&Blob> {
         self.dictionary().map(Dictionary::encoded_texts)
     }
@@ -333,7 +335,7 @@ impl Column {
     pub(crate) fn number_classes(&self, first: u64, last: u64) -> Range<u64> {
         let range = match &self.values {
             Values::Frame { base, .. } => {
-                // Codes start at 1 for `base`; what is below it has none.
+                // Ordinals start at 1 for `base`; what is below it has none.
                 let first = (first.max(*base) - base).saturating_add(1);
                 let last = last
                     .checked_sub(*base)
@@ -412,10 +414,10 @@ impl Column {
                         u64::from(dictionary.ordinals(class as u32).start)
                     }
                 };
-                self.codes
+                self.ordinals
                     .word_in(rows, &(first(classes.start)..first(classes.end)))
             }
-            _ => self.codes.word_in(rows, classes),
+            _ => self.ordinals.word_in(rows, classes),
         }
     }
 
@@ -429,18 +431,18 @@ impl Column {
         };
         let classes = self.classes.as_ref().filter(|_| !self.is_shared);
         let classes = classes.map_or(0, |classes| {
-            ARC_BYTES + size_of::<Codes>() + classes.bytes()
+            ARC_BYTES + size_of::<Integers>() + classes.bytes()
         });
         let zones = self
             .zones
             .as_ref()
             .map_or(0, |zones| size_of_val::<[(u64, u64)]>(&zones.spans));
-        self.codes.bytes() + values + zones + classes
+        self.ordinals.bytes() + values + zones + classes
     }
 
     /// Returns how many rows there are.
     pub(crate) fn rows_count(&self) -> u32 {
-        self.codes.rows_count()
+        self.ordinals.rows_count()
     }
 }
 
@@ -455,17 +457,17 @@ pub(crate) enum Zone {
     All,
 }
 
-/// Finds the zones of a column of codes that are classes.
-fn zones_of(codes: &[u64]) -> Zones {
+/// Finds the zones of a column of ordinals that are classes.
+fn zones_of(ordinals: &[u64]) -> Zones {
     let zone = |block: &[u64]| {
         let least = block.iter().copied().min().unwrap_or(0);
         (least, block.iter().copied().max().unwrap_or(0))
     };
-    let spans: Box<[(u64, u64)]> = codes.chunks(BLOCK_ROWS as usize).map(zone).collect();
+    let spans: Box<[(u64, u64)]> = ordinals.chunks(BLOCK_ROWS as usize).map(zone).collect();
     // None is the least everywhere that it stands, which says nothing of how the others lie.
-    let held = codes.chunks(BLOCK_ROWS as usize).zip(&spans);
+    let held = ordinals.chunks(BLOCK_ROWS as usize).zip(&spans);
     let held = held.filter_map(|(block, span)| {
-        let least = block.iter().copied().filter(|&code| code > 0).min()?;
+        let least = block.iter().copied().filter(|&ordinal| ordinal > 0).min()?;
         Some((least, span.1))
     });
     let (mut widths, mut least, mut greatest) = (0, u64::MAX, 0);
@@ -517,16 +519,16 @@ impl Stored for Zones {
 #[cfg(feature = "durable")]
 impl Stored for Column {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
-        self.codes.write_to(out)?;
+        self.ordinals.write_to(out)?;
         match &self.values {
             Values::Texts(dictionary) => {
                 out.number(TEXTS)?;
                 dictionary.write_to(out)?;
             }
-            Values::Frame { base, codes_max } => {
+            Values::Frame { base, ordinals_max } => {
                 out.number(FRAME)?;
                 out.number(*base)?;
-                out.number(*codes_max)?;
+                out.number(*ordinals_max)?;
             }
             Values::Distinct(values) => {
                 out.number(DISTINCT)?;
@@ -538,18 +540,18 @@ impl Stored for Column {
     }
 
     fn read_from(input: &mut StoredReader<'_>) -> io::Result<Column> {
-        let codes = Codes::read_from(input)?;
+        let ordinals = Integers::read_from(input)?;
         let values = match input.number::<u64>()? {
             TEXTS => Values::Texts(Arc::new(Dictionary::read_from(input)?)),
             FRAME => Values::Frame {
                 base: input.number()?,
-                codes_max: input.number()?,
+                ordinals_max: input.number()?,
             },
             DISTINCT => Values::Distinct(input.vec()?.into()),
             _ => return Err(malformed()),
         };
         Ok(Column {
-            codes,
+            ordinals,
             values,
             classes: input.option()?.map(Arc::new),
             is_shared: false,

@@ -21,7 +21,7 @@ use std::io;
 use std::ops::Range;
 
 use super::blob::Blob;
-use super::codes::Codes;
+use super::integers::Integers;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_order::sort_texts;
@@ -198,7 +198,7 @@ impl Dictionary {
     }
 
     /// Returns the class of each ordinal, or none where they are the same numbers.
-    pub(crate) fn classes(&self) -> Option<Codes> {
+    pub(crate) fn classes(&self) -> Option<Integers> {
         let starts = self.class_starts.as_ref()?;
         let mut class = 0u32;
         let classes = (0..self.count()).map(|ordinal| {
@@ -207,7 +207,7 @@ impl Dictionary {
             }
             u64::from(class)
         });
-        Some(Codes::pack(&classes.collect::<Vec<_>>()))
+        Some(Integers::pack(&classes.collect::<Vec<_>>()))
     }
 
     /// Returns the folded text's class, if a text has it.

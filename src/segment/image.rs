@@ -29,14 +29,16 @@ use super::{CustomColumn, FieldColumn, Findings, Origin, Segment, Slot};
 use crate::model::Field;
 
 /// The kinds of a [`FieldColumn`].
-const CODED: u64 = 0;
+const ORDINALS: u64 = 0;
 const TEXT: u64 = 1;
 const CUSTOM: u64 = 2;
 
 impl Stored for FieldColumn {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
         match self {
-            FieldColumn::Ordinals(column) => out.number(CODED).and_then(|()| column.write_to(out)),
+            FieldColumn::Ordinals(column) => {
+                out.number(ORDINALS).and_then(|()| column.write_to(out))
+            }
             FieldColumn::Long(column) => out.number(TEXT).and_then(|()| column.write_to(out)),
             FieldColumn::Custom => out.number(CUSTOM),
         }
@@ -44,7 +46,7 @@ impl Stored for FieldColumn {
 
     fn read_from(input: &mut StoredReader<'_>) -> io::Result<FieldColumn> {
         Ok(match input.number::<u64>()? {
-            CODED => FieldColumn::Ordinals(Column::read_from(input)?),
+            ORDINALS => FieldColumn::Ordinals(Column::read_from(input)?),
             TEXT => FieldColumn::Long(TextColumn::read_from(input)?),
             CUSTOM => FieldColumn::Custom,
             _ => return Err(malformed()),

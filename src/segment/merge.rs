@@ -6,7 +6,7 @@
 //! looked up, never hashed. Long texts are copied as they are kept, or packed again.
 //!
 //! The result is the segment that a builder would make of the live tickets, down to the
-//! codes: texts and words that only dead rows held are gone. Without a memory budget it has the
+//! ordinals: texts and words that only dead rows held are gone. Without a memory budget it has the
 //! orders and the kept term sets that an input had, so that no reader pays for a merge.
 //!
 //! A [`Revision`] among the inputs has no rows of its own to read in step: its live rows are
@@ -189,16 +189,16 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Returns the codes of a slot, as they are in the sources; 0 where one lacks it.
-    fn codes(&self, slot: Slot) -> Vec<u64> {
-        let mut codes = Vec::with_capacity(self.rows_count as usize);
+    /// Returns the ordinals of a slot, as they are in the sources; 0 where one lacks it.
+    fn ordinals(&self, slot: Slot) -> Vec<u64> {
+        let mut ordinals = Vec::with_capacity(self.rows_count as usize);
         for Run { source, rows } in &self.runs {
             match self.sources[*source].column(slot) {
-                Some(column) => column.append_codes_to(rows.clone(), &mut codes),
-                None => codes.resize(codes.len() + rows.len(), 0),
+                Some(column) => column.append_ordinals_to(rows.clone(), &mut ordinals),
+                None => ordinals.resize(ordinals.len() + rows.len(), 0),
             }
         }
-        codes
+        ordinals
     }
 
     /// Visits the parts of a vector of the result's rows with the source of each.
@@ -213,9 +213,9 @@ impl<'a> Merge<'a> {
     fn numbers(&self, slot: Slot, with_zones: bool) -> Column {
         let columns: Vec<_> = self.sources.iter().map(|it| it.column(slot)).collect();
         let mut numbers = Vec::with_capacity(self.rows_count as usize);
-        self.for_each_run(&mut self.codes(slot), |source, codes| {
+        self.for_each_run(&mut self.ordinals(slot), |source, ordinals| {
             let column = columns[source];
-            numbers.extend(codes.iter().map(|&code| column?.number_of(code)));
+            numbers.extend(ordinals.iter().map(|&ordinal| column?.number_of(ordinal)));
         });
         if let Slot::Field(field) = slot {
             self.for_each_change(field, |row, changes, at| numbers[row] = changes.number(at));
@@ -233,9 +233,9 @@ impl<'a> Merge<'a> {
         self.for_each_change(field, |row, changes, at| {
             changed.push((row, texts.insert(changes.text(at), &hasher)));
         });
-        let (dictionary, ordinals) = texts.sort(field.is_url_encoded());
+        let (dictionary, renumbered) = texts.sort(field.is_url_encoded());
         for (_, ordinal) in &mut changed {
-            *ordinal = ordinals[*ordinal as usize];
+            *ordinal = renumbered[*ordinal as usize];
         }
         (dictionary, changed)
     }
@@ -250,33 +250,33 @@ impl<'a> Merge<'a> {
         let mut inputs: Vec<(&Dictionary, Vec<bool>)> = dictionaries
             .map(|texts| (texts, vec![false; texts.count() as usize]))
             .collect();
-        let mut codes = self.codes(slot);
+        let mut ordinals = self.ordinals(slot);
         // What is changed takes the empty text for now, which every dictionary has.
         for &(row, _) in &changed {
-            codes[row] = 0;
+            ordinals[row] = 0;
         }
-        self.for_each_run(&mut codes, |source, codes| {
+        self.for_each_run(&mut ordinals, |source, ordinals| {
             let is_used = &mut inputs[source].1;
-            for &code in &*codes {
-                is_used[code as usize] = true;
+            for &ordinal in &*ordinals {
+                is_used[ordinal as usize] = true;
             }
         });
         if !changed.is_empty() {
             inputs.push((&changed_texts, vec![true; changed_texts.count() as usize]));
         }
-        let (dictionary, ordinals) = Dictionary::merge(&inputs, is_url_encoded);
-        self.for_each_run(&mut codes, |source, codes| {
-            let ordinals = &ordinals[source];
-            for code in codes {
-                *code = u64::from(ordinals[*code as usize]);
+        let (dictionary, renumbered) = Dictionary::merge(&inputs, is_url_encoded);
+        self.for_each_run(&mut ordinals, |source, ordinals| {
+            let renumbered = &renumbered[source];
+            for ordinal in ordinals {
+                *ordinal = u64::from(renumbered[*ordinal as usize]);
             }
         });
-        if let Some(ordinals) = ordinals.get(self.sources.len()) {
+        if let Some(renumbered) = renumbered.get(self.sources.len()) {
             for (row, ordinal) in changed {
-                codes[row] = u64::from(ordinals[ordinal as usize]);
+                ordinals[row] = u64::from(renumbered[ordinal as usize]);
             }
         }
-        Column::of_texts(&codes, dictionary)
+        Column::of_texts(&ordinals, dictionary)
     }
 
     fn long_texts(&self, columns: &[&TextColumn]) -> TextColumn {

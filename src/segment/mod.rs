@@ -25,7 +25,6 @@ mod budget;
 mod builder;
 mod carry;
 mod check;
-mod codes;
 mod column;
 mod cube;
 mod dead_counts;
@@ -36,6 +35,7 @@ mod ends;
 mod folded;
 #[cfg(feature = "durable")]
 mod image;
+mod integers;
 mod kept_text;
 mod merge;
 mod orders;
@@ -395,11 +395,11 @@ impl Segment {
         self.tids().number(row).unwrap_or(0)
     }
 
-    /// Returns the column of ticket numbers, whose codes ascend.
+    /// Returns the column of ticket numbers, whose ordinals ascend.
     pub(crate) fn tids(&self) -> &Column {
         match self.field(Field::Tid) {
             FieldColumn::Ordinals(column) => column,
-            FieldColumn::Long(_) | FieldColumn::Custom => unreachable!("tid is made of codes"),
+            FieldColumn::Long(_) | FieldColumn::Custom => unreachable!("tid is made of ordinals"),
         }
     }
 

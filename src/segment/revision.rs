@@ -4,7 +4,7 @@
 //! the ticket for that, and indexing its words again, takes a hundred times as long as
 //! the change. A [`Revision`] says instead which rows of a *base* segment its rows are,
 //! and what differs. The segment around it makes the column of a field when a reader first
-//! asks for it, by the codes of the base; the words are the base's for good, so no
+//! asks for it, by the ordinals of the base; the words are the base's for good, so no
 //! searchable field ever differs.
 //!
 //! # Invariants
@@ -16,7 +16,7 @@
 //! # Cost
 //!
 //! Making one is linear in rows and changes, and so is merging those of one base. Memory is
-//! four bytes a row and a few a change, and what readers ask for: for each field a code a
+//! four bytes a row and a few a change, and what readers ask for: for each field an ordinal a
 //! row. The base stays whole as long as rows of it are revised.
 
 #[cfg(feature = "durable")]
@@ -396,7 +396,7 @@ impl Revision {
             FieldColumn::Long(column) => FieldColumn::Long(column.with_rows(&self.rows)),
             FieldColumn::Custom => FieldColumn::Custom,
             FieldColumn::Ordinals(column) => FieldColumn::Ordinals(match self.changes(field) {
-                None => column.with_codes(&self.codes(column)),
+                None => column.with_ordinals(&self.ordinals(column)),
                 Some(changes) => self.changed(column, changes),
             }),
         }
@@ -408,7 +408,7 @@ impl Revision {
             .base
             .custom_columns()
             .filter_map(|(name_index, column)| {
-                let column = column.with_codes(&self.codes(column));
+                let column = column.with_ordinals(&self.ordinals(column));
                 column
                     .has_values()
                     .then(|| CustomColumn::new(name_index, column))
@@ -416,37 +416,37 @@ impl Revision {
         columns.collect()
     }
 
-    /// Returns the codes of the rows in a column of the base.
-    fn codes(&self, column: &Column) -> Vec<u64> {
-        let mut codes = vec![0; self.rows.len()];
-        column.gather_codes(&self.rows, &mut codes);
-        codes
+    /// Returns the ordinals of the rows in a column of the base.
+    fn ordinals(&self, column: &Column) -> Vec<u64> {
+        let mut ordinals = vec![0; self.rows.len()];
+        column.gather_ordinals(&self.rows, &mut ordinals);
+        ordinals
     }
 
     fn changed(&self, column: &Column, changes: &Changes) -> Column {
-        let mut codes = self.codes(column);
-        let code = |at: usize| match &changes.values {
-            Values::Numbers(numbers) => column.code_of_number(numbers[at]),
+        let mut ordinals = self.ordinals(column);
+        let ordinal = |at: usize| match &changes.values {
+            Values::Numbers(numbers) => column.ordinal_of_number(numbers[at]),
             Values::Texts(texts) => {
                 let ordinal = column.dictionary()?.ordinal_of(texts.get(at));
                 ordinal.map(u64::from)
             }
         };
         for (at, &row) in changes.rows.iter().enumerate() {
-            match code(at) {
-                Some(code) => codes[row as usize] = code,
-                None => return self.made_again(column, &codes, changes),
+            match ordinal(at) {
+                Some(ordinal) => ordinals[row as usize] = ordinal,
+                None => return self.made_again(column, &ordinals, changes),
             }
         }
-        column.with_codes(&codes)
+        column.with_ordinals(&ordinals)
     }
 
     /// Makes a changed column with a value that the base does not have.
-    fn made_again(&self, column: &Column, codes: &[u64], changes: &Changes) -> Column {
+    fn made_again(&self, column: &Column, ordinals: &[u64], changes: &Changes) -> Column {
         let field = changes.field;
         match &changes.values {
             Values::Numbers(new) => {
-                let numbers = codes.iter().map(|&code| column.number_of(code));
+                let numbers = ordinals.iter().map(|&ordinal| column.number_of(ordinal));
                 let mut numbers: Vec<Option<u64>> = numbers.collect();
                 for (&row, &number) in changes.rows.iter().zip(new) {
                     numbers[row as usize] = number;
@@ -455,7 +455,7 @@ impl Revision {
                 Column::of_close_numbers(&numbers, is_date && zones_pay(self.rows.len() as u32))
             }
             Values::Texts(new) => {
-                let texts = codes.iter().map(|&code| column.text_of(code));
+                let texts = ordinals.iter().map(|&ordinal| column.text_of(ordinal));
                 let mut texts: Vec<&str> = texts.collect();
                 for (at, &row) in changes.rows.iter().enumerate() {
                     texts[row as usize] = new.get(at);

@@ -6,8 +6,8 @@
 //!
 //! # Cost
 //!
-//! All rows of a list: a look at each distinct text and a pass over the codes. Of a long text: a
-//! pass over the texts, which are decoded and folded. Of custom fields: a pass over their codes.
+//! All rows of a list: a look at each distinct text and a pass over the ordinals. Of a long text: a
+//! pass over the texts, which are decoded and folded. Of custom fields: a pass over their ordinals.
 //! Of a pattern: a pass over the ticket numbers that begin as it does.
 
 use std::ops::Range;
@@ -83,8 +83,8 @@ impl RowTest {
                 .text_column(*slot)
                 .is_some_and(|column| column.text_bytes(row) > 0),
             RowTest::AnyCustom => segment.custom_slots().any(|slot| {
-                let is_coded = segment.column(slot).map(|column| column.code(row) != 0);
-                is_coded.unwrap_or_else(|| RowTest::AnyText(slot).holds(segment, row))
+                let has_ordinals = segment.column(slot).map(|column| column.ordinal(row) != 0);
+                has_ordinals.unwrap_or_else(|| RowTest::AnyText(slot).holds(segment, row))
             }),
             RowTest::Tid(pattern) => pattern.matches(segment.tid(row)),
         }
@@ -174,7 +174,7 @@ impl RowTest {
             return;
         }
         for row in 0..column.rows_count() {
-            if passing[column.code(row) as usize] {
+            if passing[column.ordinal(row) as usize] {
                 bits.insert(row);
             }
         }

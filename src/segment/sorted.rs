@@ -274,7 +274,7 @@ impl SortedRows {
 
     /// Returns whether the row at a position has the key of the one before it.
     ///
-    /// `column` is the column sorted by, where it is one of codes.
+    /// `column` is the column sorted by, where it is one of ordinals.
     pub(crate) fn is_tie(&self, column: Option<&Column>, position: usize) -> bool {
         if position == 0 {
             return false;
@@ -320,11 +320,11 @@ impl SortedRows {
 
     /// Returns the positions of dead rows, marked as the rows themselves are in `dead`.
     ///
-    /// `column` is the column sorted by, where it is one of codes. They are kept for the next
+    /// `column` is the column sorted by, where it is one of ordinals. They are kept for the next
     /// time, in the place of those of the last, if the budget has room for them.
     ///
     /// Cost: nothing for the tombstones of the last time; a search for each row by which few
-    /// differ from those, in an order of codes; else a pass over the rows.
+    /// differ from those, in an order of ordinals; else a pass over the rows.
     pub(super) fn dead_positions(
         &self,
         column: Option<&Column>,

@@ -1,7 +1,7 @@
-//! How many rows have each code of a column.
+//! How many rows have each ordinal of a column.
 //!
-//! A [`Tally`] is handed rows, some thousand at a time, and adds up how often each code comes, or of
-//! a column of dates each day. Where few codes can come it has a counter for each; where there are
+//! A [`Tally`] is handed rows, some thousand at a time, and adds up how often each ordinal comes, or of
+//! a column of dates each day. Where few ordinals can come it has a counter for each; where there are
 //! far more of them than rows to count, it takes them down and sorts them in the end, so that a
 //! handful of rows costs nothing that goes by the whole segment.
 //!
@@ -10,7 +10,7 @@
 //!
 //! # Cost
 //!
-//! A step a row; a counter a code, or a sort of the rows.
+//! A step a row; a counter an ordinal, or a sort of the rows.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -30,8 +30,8 @@ use crate::model::memory::{ARC_BYTES, table_bytes};
 const COUNTERS_A_ROW: u64 = 8;
 const COUNTERS_FREE: u64 = 1024;
 
-/// The counts of all rows are kept where at most one row in this many has a code of its own.
-const KEPT_ROWS_A_CODE: u32 = 2;
+/// The counts of all rows are kept where at most one row in this many has an ordinal of its own.
+const KEPT_ROWS_AN_ORDINAL: u32 = 2;
 
 /// How often something comes.
 pub(crate) type Counted<T> = (T, u64);
@@ -39,8 +39,8 @@ pub(crate) type Counted<T> = (T, u64);
 /// What of a column is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Each code; 0 is none.
-    Code,
+    /// Each ordinal; 0 is none.
+    Ordinal,
     /// Each day of a column of dates, as the number of the day and 1; 0 is none.
     Day,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Tally<'a> {
     unit: Unit,
     counters: Counters,
     /// Those of the rows that are being counted.
-    codes: Vec<u64>,
+    ordinals: Vec<u64>,
 }
 
 enum Counters {
@@ -65,7 +65,7 @@ impl<'a> Tally<'a> {
     /// Starts to count about so many rows of a column.
     pub(crate) fn new(column: &'a Column, unit: Unit, rows_count: u64) -> Tally<'a> {
         let (least, units_count) = match unit {
-            Unit::Code => (1, column.codes_count()),
+            Unit::Ordinal => (1, column.ordinals_count()),
             Unit::Day => column.numbers().map_or((1, 1), |numbers| {
                 let days = day_of(*numbers.start())..=day_of(*numbers.end());
                 (days.start() + 1, days.end() - days.start() + 2)
@@ -82,51 +82,51 @@ impl<'a> Tally<'a> {
             column,
             unit,
             counters,
-            codes: Vec::new(),
+            ordinals: Vec::new(),
         }
     }
 
     /// Counts some rows, at most a block of them.
     pub(crate) fn add(&mut self, rows: &[u32]) {
-        if let (Unit::Code, Counters::Each { counts, .. }) = (self.unit, &mut self.counters) {
+        if let (Unit::Ordinal, Counters::Each { counts, .. }) = (self.unit, &mut self.counters) {
             return self.column.tally(rows, counts);
         }
-        let mut codes = std::mem::take(&mut self.codes);
-        codes.resize(rows.len(), 0);
-        self.column.gather_codes(rows, &mut codes);
-        self.add_codes(&mut codes);
-        self.codes = codes;
+        let mut ordinals = std::mem::take(&mut self.ordinals);
+        ordinals.resize(rows.len(), 0);
+        self.column.gather_ordinals(rows, &mut ordinals);
+        self.add_ordinals(&mut ordinals);
+        self.ordinals = ordinals;
     }
 
     /// Counts all rows of a range.
     pub(crate) fn add_range(&mut self, rows: Range<u32>) {
-        if let (Unit::Code, Counters::Each { counts, .. }) = (self.unit, &mut self.counters) {
+        if let (Unit::Ordinal, Counters::Each { counts, .. }) = (self.unit, &mut self.counters) {
             return self.column.tally_range(rows, counts);
         }
-        let mut codes = std::mem::take(&mut self.codes);
+        let mut ordinals = std::mem::take(&mut self.ordinals);
         for start in rows.clone().step_by(BLOCK_ROWS as usize) {
-            codes.clear();
+            ordinals.clear();
             let end = rows.end.min(start.saturating_add(BLOCK_ROWS));
-            self.column.append_codes_to(start..end, &mut codes);
-            self.add_codes(&mut codes);
+            self.column.append_ordinals_to(start..end, &mut ordinals);
+            self.add_ordinals(&mut ordinals);
         }
     }
 
-    fn add_codes(&mut self, codes: &mut [u64]) {
+    fn add_ordinals(&mut self, ordinals: &mut [u64]) {
         if self.unit == Unit::Day {
-            for code in &mut *codes {
-                let second = self.column.number_of(*code);
-                *code = second.map_or(0, |second| day_of(second) + 1);
+            for ordinal in &mut *ordinals {
+                let second = self.column.number_of(*ordinal);
+                *ordinal = second.map_or(0, |second| day_of(second) + 1);
             }
         }
         match &mut self.counters {
             Counters::Each { least, counts } => {
-                for &unit in &*codes {
+                for &unit in &*ordinals {
                     let at = unit.saturating_sub(*least - 1);
                     counts[at as usize] += 1;
                 }
             }
-            Counters::Listed(units) => units.extend_from_slice(codes),
+            Counters::Listed(units) => units.extend_from_slice(ordinals),
         }
     }
 
@@ -148,25 +148,25 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Adds up counts of codes, which ascend, by class; returns the least code of each class.
+/// Adds up counts of ordinals, which ascend, by class; returns the least ordinal of each class.
 pub(crate) fn by_class(column: &Column, counted: Vec<Counted<u64>>) -> Vec<Counted<u64>> {
     if column.has_class_each() {
         return counted;
     }
     let mut classes: Vec<Counted<u64>> = Vec::with_capacity(counted.len());
     let mut last_class = None;
-    for (code, count) in counted {
-        let class = column.class_of(code);
+    for (ordinal, count) in counted {
+        let class = column.class_of(ordinal);
         match classes.last_mut() {
             Some((_, sum)) if last_class == Some(class) => *sum += count,
-            _ => classes.push((code, count)),
+            _ => classes.push((ordinal, count)),
         }
         last_class = Some(class);
     }
     classes
 }
 
-/// How many rows of a segment have each code, by the column's slot.
+/// How many rows of a segment have each ordinal, by the column's slot.
 ///
 /// They are made when tickets are first counted by a field without a filter, and kept within the
 /// store's budget.
@@ -229,25 +229,25 @@ fn heap_bytes(kept: &Table) -> usize {
 }
 
 impl Segment {
-    /// Returns how many rows, dead ones too, have each code of a slot's column; none where it has
-    /// so many codes that counting rows is cheaper.
+    /// Returns how many rows, dead ones too, have each ordinal of a slot's column; none where it has
+    /// so many ordinals that counting rows is cheaper.
     ///
-    /// Cost: a pass over the codes, unless each has a set of rows or the counts are kept; they are kept for the next time
+    /// Cost: a pass over the ordinals, unless each has a set of rows or the counts are kept; they are kept for the next time
     /// where the caller wishes it and there is room.
-    pub(crate) fn code_counts(&self, slot: Slot, keeps: bool) -> Option<Arc<[u32]>> {
+    pub(crate) fn ordinal_counts(&self, slot: Slot, keeps: bool) -> Option<Arc<[u32]>> {
         let column = self.column(slot)?;
-        let codes_max = u64::from(self.rows_count / KEPT_ROWS_A_CODE).max(COUNTERS_FREE);
-        if column.codes_count() > codes_max {
+        let ordinals_max = u64::from(self.rows_count / KEPT_ROWS_AN_ORDINAL).max(COUNTERS_FREE);
+        if column.ordinals_count() > ordinals_max {
             return None;
         }
         if let Some(counts) = self.findings.counts.get(slot).filter(|_| keeps) {
             return Some(counts);
         }
-        if let Some(sets) = self.postings_by_code(slot, column) {
+        if let Some(sets) = self.postings_by_ordinal(slot, column) {
             // These tell it as fast as what is kept would.
             return Some(sets.iter().map(RowSet::count).collect());
         }
-        let mut counts = vec![0; column.codes_count() as usize];
+        let mut counts = vec![0; column.ordinals_count() as usize];
         column.tally_range(0..self.rows_count, &mut counts);
         let counts: Arc<[u32]> = counts.into();
         if keeps {
@@ -256,15 +256,15 @@ impl Segment {
         Some(counts)
     }
 
-    /// Returns the set of the rows of each code, where a slot has them.
-    fn postings_by_code(&self, slot: Slot, column: &Column) -> Option<&[RowSet]> {
+    /// Returns the set of the rows of each ordinal, where a slot has them.
+    fn postings_by_ordinal(&self, slot: Slot, column: &Column) -> Option<&[RowSet]> {
         match slot {
             Slot::Field(field) if column.has_class_each() => self.posting_sets(field),
             _ => None,
         }
     }
 
-    /// Returns the heap bytes of the kept counts of rows by code, and of the dead ones.
+    /// Returns the heap bytes of the kept counts of rows by ordinal, and of the dead ones.
     pub(crate) fn counts_bytes(&self) -> usize {
         self.findings.counts.bytes() + self.findings.dead_counts.bytes()
     }
@@ -301,13 +301,13 @@ mod tests {
     #[test]
     fn rows_are_counted_as_they_are_one_by_one() {
         for column in columns() {
-            for unit in [Unit::Code, Unit::Day] {
+            for unit in [Unit::Ordinal, Unit::Day] {
                 for rows in [0..6_000, 100..101, 64..4_200, 0..0, 5_000..5_500] {
                     let mut expected = std::collections::BTreeMap::new();
                     for row in rows.clone() {
-                        let code = column.code(row);
+                        let ordinal = column.ordinal(row);
                         let day = column.number(row).map_or(0, |it| day_of(it) + 1);
-                        let own = if unit == Unit::Day { day } else { code };
+                        let own = if unit == Unit::Day { day } else { ordinal };
                         *expected.entry(own).or_insert(0) += 1;
                     }
                     let expected: Vec<Counted<u64>> = expected.into_iter().collect();

@@ -1,7 +1,7 @@
 //! Which commit put or patched each row last.
 //!
 //! A segment of one commit needs no more than that commit's number, which takes no memory a row. What
-//! merges bring together is a [`Column`] of codes over the least number, which is code 0: where most
+//! merges bring together is a [`Column`] of ordinals over the least number, which is ordinal 0: where most
 //! rows are of the oldest commit, as after a load and some updates, a row takes about a bit. It has
 //! zones like a column of dates, so a request for what changed reads the blocks that changed.
 //!
@@ -11,7 +11,7 @@
 //!
 //! # Cost
 //!
-//! That of [`Codes`](super::codes::Codes).
+//! That of [`Integers`](super::integers::Integers).
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -44,10 +44,10 @@ impl Versions {
         if numbers.iter().all(|&number| number == least) {
             return Versions::of_commit(least, numbers.len() as u32);
         }
-        let codes: Vec<u64> = numbers.iter().map(|number| number - least).collect();
+        let ordinals: Vec<u64> = numbers.iter().map(|number| number - least).collect();
         Versions {
             least,
-            column: Column::of_frame(least + 1, &codes, zones_pay(numbers.len() as u32)),
+            column: Column::of_frame(least + 1, &ordinals, zones_pay(numbers.len() as u32)),
         }
     }
 
@@ -64,7 +64,7 @@ impl Versions {
     /// Appends the numbers of some rows.
     pub(super) fn append_to(&self, rows: Range<u32>, out: &mut Vec<u64>) {
         let start = out.len();
-        self.column.append_codes_to(rows, out);
+        self.column.append_ordinals_to(rows, out);
         for number in &mut out[start..] {
             *number = self.column.number_of(*number).unwrap_or(self.least);
         }
@@ -94,7 +94,7 @@ impl Versions {
         self.column.word_in(rows, classes)
     }
 
-    /// Returns the codes of the numbers.
+    /// Returns the ordinals of the numbers.
     pub(super) fn column(&self) -> &Column {
         &self.column
     }

@@ -84,7 +84,7 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Returns the bytes of a field's column: codes, distinct values, long texts.
+    /// Returns the bytes of a field's column: ordinals, distinct values, long texts.
     pub fn column(&self, field: Field) -> usize {
         self.columns[field.index()]
     }

@@ -122,24 +122,24 @@ struct Tally {
 }
 
 impl Tally {
-    /// Adds the values of live rows; each code is looked up once.
+    /// Adds the values of live rows; each ordinal is looked up once.
     fn add_column(&mut self, live: &LiveSegment, column: &Column, field: &AnyField) {
         let mut counts: HashMap<u64, u64> = HashMap::new();
         for row in live_rows(live) {
-            *counts.entry(column.code(row)).or_default() += 1;
+            *counts.entry(column.ordinal(row)).or_default() += 1;
         }
         let own = field.field();
         let is_list = own.is_some_and(Field::is_list);
         let has_zero = own.is_some_and(|field| field.kind() != FieldKind::Integer);
-        for (code, count) in counts {
+        for (ordinal, count) in counts {
             match column.dictionary() {
                 Some(dictionary) => {
-                    let text = dictionary.text(code as u32);
+                    let text = dictionary.text(ordinal as u32);
                     if !is_list || text.split(',').any(|part| !part.trim().is_empty()) {
                         self.add_text(text, count);
                     }
                 }
-                None => match column.number_of(code) {
+                None => match column.number_of(ordinal) {
                     Some(number) if number > 0 || has_zero => {
                         self.filled += count;
                         self.values.insert(number.into());

@@ -1,6 +1,6 @@
 //! The filters of a query, read once to be asked of single tickets.
 //!
-//! A plan turns filters into codes and sets of each segment, which pays where many rows are asked.
+//! A plan turns filters into ordinals and sets of each segment, which pays where many rows are asked.
 //! Here few are, of segments that are there for one commit, so a filter is compared with the values
 //! themselves. Conditions depend on no snapshot: custom fields go by name.
 //!

@@ -1,6 +1,6 @@
 //! Groups of tickets by value, over all segments.
 //!
-//! A segment tells how many rows have each code. Here codes become values, lists their elements,
+//! A segment tells how many rows have each ordinal. Here ordinals become values, lists their elements,
 //! and the groups of several segments one list, in the order of their values; from that come the
 //! number of groups, the most frequent of them, and what is shown.
 //!
@@ -64,21 +64,23 @@ impl Kind {
         }
     }
 
-    /// Makes the groups of rows by code, which ascend; of a date by day and 1.
+    /// Makes the groups of rows by ordinal, which ascend; of a date by day and 1.
     ///
-    /// Of a text the codes are the least that are counted of each class.
+    /// Of a text the ordinals are the least that are counted of each class.
     pub(super) fn groups(self, column: &Column, counted: Vec<Counted<u64>>) -> Groups<'_> {
         let counted = counted.into_iter();
         match self {
             Kind::Text => Groups::Texts(
                 counted
-                    .map(|(code, count)| (column.text_of(code), count))
+                    .map(|(ordinal, count)| (column.text_of(ordinal), count))
                     .collect(),
             ),
-            Kind::List => elements_of(counted.map(|(code, count)| (column.text_of(code), count))),
+            Kind::List => {
+                elements_of(counted.map(|(ordinal, count)| (column.text_of(ordinal), count)))
+            }
             Kind::Integer { .. } => Groups::Numbers(
                 counted
-                    .map(|(code, count)| (column.number_of(code), count))
+                    .map(|(ordinal, count)| (column.number_of(ordinal), count))
                     .collect(),
             ),
             Kind::Date(part) => {

@@ -122,11 +122,11 @@ impl<'f, 's: 'f> Matches<'f, 's> {
         count
     }
 
-    /// Returns the least code that a row of a set has among the matches; `first` is the least that
+    /// Returns the least ordinal that a row of a set has among the matches; `first` is the least that
     /// any row of the set can have.
     ///
     /// Cost: a look at the rows up to one with `first`.
-    pub(super) fn least_code(&self, column: &Column, set: &RowSet, first: u64) -> Option<u64> {
+    pub(super) fn least_ordinal(&self, column: &Column, set: &RowSet, first: u64) -> Option<u64> {
         let mut least: Option<u64> = None;
         for index in self.found.conjunction.block_indexes() {
             let mut block = EMPTY_BLOCK;
@@ -142,8 +142,8 @@ impl<'f, 's: 'f> Matches<'f, 's> {
                     Rows::Bits(_) => true,
                 };
                 if is_match {
-                    let code = column.code(row);
-                    least = Some(least.map_or(code, |least| least.min(code)));
+                    let ordinal = column.ordinal(row);
+                    least = Some(least.map_or(ordinal, |least| least.min(ordinal)));
                 }
             });
             if least == Some(first) {

@@ -1,7 +1,7 @@
 //! Counts by value: how many of the matching tickets have each value of a key.
 //!
 //! No ticket is made for it. The filters of a request are compiled as those of any answer; what they
-//! leave of a segment is counted by codes, in one of several [`ways`], and what the codes stand for
+//! leave of a segment is counted by ordinals, in one of several [`ways`], and what the ordinals stand for
 //! is joined over the segments in [`groups`]. Where a key is counted without the filters on its own
 //! field, it has filters of its own; keys with the same filters share the rows that these leave.
 //!
@@ -46,7 +46,7 @@ pub enum CountWay {
     Cube,
     /// By what the set of each value has in common with the matches.
     Postings,
-    /// By the code of each row.
+    /// By the ordinal of each row.
     Rows,
 }
 

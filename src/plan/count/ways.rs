@@ -1,6 +1,6 @@
 //! The ways to count the rows of a segment by one key.
 //!
-//! The plain way looks at the code of each matching row. The others know the counts without it: those
+//! The plain way looks at the ordinal of each matching row. The others know the counts without it: those
 //! of all rows are kept, an order has the rows of a date's part side by side, a cube has the counts
 //! of combinations, and where values are few their sets have bits in common with the matches. Each
 //! has an estimated cost, and the cheapest is taken.
@@ -19,7 +19,7 @@ use crate::segment::{
 };
 
 // Costs in nanoseconds, of the machine that the ways were measured on; only their ratios matter.
-/// Of a row by its code, and by the day of its date.
+/// Of a row by its ordinal, and by the day of its date.
 const ROW_COST: u64 = 2;
 const DATED_ROW_COST: u64 = 6;
 /// Of finding where a part of a date ends in an order. Measured: 800 to 1,600 among a million rows.
@@ -44,7 +44,7 @@ impl KeyColumn<'_> {
     pub(super) fn unit(self) -> Unit {
         match self.kind {
             Kind::Date(_) => Unit::Day,
-            _ => Unit::Code,
+            _ => Unit::Ordinal,
         }
     }
 
@@ -79,7 +79,7 @@ impl KeyColumn<'_> {
     /// Returns the estimated cost of a look at each row.
     fn rows_cost(self, matches: &Matches<'_, '_>) -> u64 {
         let row_cost = match self.unit() {
-            Unit::Code => ROW_COST,
+            Unit::Ordinal => ROW_COST,
             Unit::Day => DATED_ROW_COST,
         };
         matches.found.count() * row_cost
@@ -92,10 +92,10 @@ impl KeyColumn<'_> {
         let dead_count = u64::from(live.dead.count());
         match way {
             CountWay::Kept => {
-                let can_serve = self.unit() == Unit::Code
+                let can_serve = self.unit() == Unit::Ordinal
                     && conjunction.is_everything(&live.segment)
                     && (!mode.is_cold || mode.way.is_some());
-                let counters = self.column.codes_count().saturating_mul(COUNTER_COST);
+                let counters = self.column.ordinals_count().saturating_mul(COUNTER_COST);
                 can_serve.then_some(counters.saturating_add(dead_count * ROW_COST))
             }
             CountWay::Order => {
@@ -143,9 +143,9 @@ impl KeyColumn<'_> {
     /// Counts all live rows by the counts of all rows.
     fn count_kept(self, matches: &Matches<'_, '_>, mode: CountMode) -> Option<Vec<Counted<u64>>> {
         let live = matches.live;
-        let counts = live.segment.code_counts(self.slot, !mode.is_cold)?;
+        let counts = live.segment.ordinal_counts(self.slot, !mode.is_cold)?;
         let mut counted: Vec<Counted<u64>> = Vec::with_capacity(counts.len());
-        let mut dead = Tally::new(self.column, Unit::Code, live.dead.count().into());
+        let mut dead = Tally::new(self.column, Unit::Ordinal, live.dead.count().into());
         let mut rows = Vec::with_capacity(BLOCK_ROWS as usize);
         live.dead.for_each(|row| {
             rows.push(row);
@@ -156,17 +156,19 @@ impl KeyColumn<'_> {
         });
         dead.add(&rows);
         let mut dead = dead.finish().into_iter().peekable();
-        for (code, &count) in (0_u64..).zip(&*counts) {
-            let dead_count = dead.next_if(|&(own, _)| own == code).map_or(0, |it| it.1);
+        for (ordinal, &count) in (0_u64..).zip(&*counts) {
+            let dead_count = dead
+                .next_if(|&(own, _)| own == ordinal)
+                .map_or(0, |it| it.1);
             let live_count = u64::from(count) - dead_count;
             if live_count > 0 {
-                counted.push((code, live_count));
+                counted.push((ordinal, live_count));
             }
         }
         Some(self.settle(counted))
     }
 
-    /// Brings counts by code to what groups are made of.
+    /// Brings counts by ordinal to what groups are made of.
     pub(super) fn settle(self, counted: Vec<Counted<u64>>) -> Vec<Counted<u64>> {
         match self.kind {
             Kind::Text => by_class(self.column, counted),
@@ -245,20 +247,20 @@ impl KeyColumn<'_> {
         Some(self.spell(matches, counts))
     }
 
-    /// Returns the counts by class with the least code that a match has of each class.
+    /// Returns the counts by class with the least ordinal that a match has of each class.
     fn spell(self, matches: &Matches<'_, '_>, counts: Vec<u64>) -> Vec<Counted<u64>> {
         let sets = self.posting_sets(&matches.live.segment).unwrap_or_default();
-        let code = |class: u32| {
+        let ordinal = |class: u32| {
             let ordinals = self.column.dictionary()?.ordinals(class);
             let first = u64::from(ordinals.start);
             if ordinals.len() == 1 {
                 return Some(first);
             }
-            matches.least_code(self.column, sets.get(class as usize)?, first)
+            matches.least_ordinal(self.column, sets.get(class as usize)?, first)
         };
         let counted = (0..).zip(counts).filter(|&(_, count)| count > 0);
         counted
-            .filter_map(|(class, count)| Some((code(class)?, count)))
+            .filter_map(|(class, count)| Some((ordinal(class)?, count)))
             .collect()
     }
 }
