@@ -64,7 +64,8 @@ fn collect(stream: TokenStream, prefix: &[String], found: &mut Vec<Module>) {
 fn imports(module: &Module, files: &Files) -> BTreeSet<Module> {
     let mut paths = Vec::new();
     collect(files[module].parse().unwrap(), &[], &mut paths);
-    let is_own = |first: &String| files.contains_key(&[&module[..], &[first.clone()]].concat());
+    let is_own =
+        |first: &String| files.contains_key(&[&module[..], std::slice::from_ref(first)].concat());
     let starts = |first: &String| ["crate", "super"].contains(&&**first) || is_own(first);
     paths.retain(|path| path.len() > 1 && starts(&path[0]));
     let target = |path: Module| {

@@ -125,8 +125,7 @@ fn row_test(of: &FieldTestOf, segment: &Segment) -> Option<(RowTest, bool)> {
         }
         (ValueTest::Empty, None) if is_long => Some((RowTest::AnyText(slot), true)),
         (ValueTest::Texts(texts), None) if is_long => Some((RowTest::texts(slot, texts), false)),
-        (ValueTest::Empty | ValueTest::Texts(_), None) => None,
-        (ValueTest::Numbers(_), _) => None,
+        (ValueTest::Empty | ValueTest::Texts(_), None) | (ValueTest::Numbers(_), _) => None,
     }
 }
 

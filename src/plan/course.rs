@@ -21,7 +21,7 @@ use super::conjunction::Scope;
 use super::explain::Work;
 use super::matcher::Matcher;
 use super::order::Key;
-use crate::segment::{Bitmap, Column, SortedRows, Tombstones};
+use crate::segment::{Bitmap, Column, Marks, SortedRows};
 
 /// The positions between two up to which the matches are counted.
 const SAMPLE_POSITIONS: usize = 256;
@@ -70,7 +70,7 @@ impl Course {
     }
 
     /// Returns the positions of dead rows, if there are any.
-    fn dead_positions(&self, scope: Scope<'_>) -> Option<Arc<Tombstones>> {
+    fn dead_positions(&self, scope: Scope<'_>) -> Option<Arc<Marks>> {
         let dead = &scope.live.dead;
         let sorted = self.sorted(scope).filter(|_| dead.count() > 0)?;
         let segment = &scope.live.segment;

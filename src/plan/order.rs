@@ -215,7 +215,7 @@ impl<'a> Value<'a> {
         match (self, column.dictionary()) {
             (Value::Text(text), Some(dictionary)) => {
                 let within = within.start as u32..within.end as u32;
-                let classes = dictionary.place_of(text, &within);
+                let classes = dictionary.classes_of(text, &within);
                 classes.start.into()..classes.end.into()
             }
             (Value::Number(Some(number)), _) => column.number_classes(*number, *number),

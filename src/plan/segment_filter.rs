@@ -18,7 +18,7 @@ use crate::segment::{
 
 /// Up to this many ranges of classes are looked for in a block's ordinals one after the other, 64 rows
 /// at a time; more are looked up row by row.
-const RANGES_BY_WORD_MAX: usize = 4;
+const RANGES_IN_TURN_MAX: usize = 4;
 
 /// A filter in the ordinals of one segment.
 #[derive(Clone, Debug)]
@@ -210,7 +210,7 @@ impl SegmentFilter {
         });
     }
 
-    /// Keeps of a block the rows that satisfy a filter with postings, a word or more at a
+    /// Keeps of a block the rows that satisfy a filter with postings, 64 rows or more at a
     /// time; of a range, says no more than whether the block can hold any.
     pub(super) fn intersect_into(
         &self,
@@ -269,8 +269,8 @@ impl SegmentFilter {
             work.rows_touched += u64::from(block_count(&union));
         }
         if self.is_complement() {
-            for word in &mut union {
-                *word = !*word;
+            for bits in &mut union {
+                *bits = !*bits;
             }
         }
         intersect_blocks(block, &union);
@@ -317,11 +317,11 @@ impl SegmentFilter {
         let first_row = block_index * BLOCK_ROWS;
         let turn = if self.is_complement() { u64::MAX } else { 0 };
         work.rows_touched += u64::from(block_count(block));
-        for (index, word) in (0u32..).zip(block.iter_mut()) {
-            if *word != 0 {
+        for (index, bits) in (0u32..).zip(block.iter_mut()) {
+            if *bits != 0 {
                 let start = first_row + index * 64;
                 let rows = start..(start + 64).min(column.rows_count());
-                *word &= word_in(column, rows, ranges) ^ turn;
+                *bits &= bits_in(column, rows, ranges) ^ turn;
             }
         }
     }
@@ -391,8 +391,8 @@ impl SegmentFilter {
             _ => return,
         };
         let union = unite_classes(segment, field, classes, block_index);
-        for (word, other) in block.iter_mut().zip(union) {
-            *word &= !other;
+        for (bits, other) in block.iter_mut().zip(union) {
+            *bits &= !other;
         }
     }
 }
@@ -413,16 +413,15 @@ fn for_each_sorted(
 }
 
 /// Returns the bits of up to 64 rows whose class is in one of some ranges.
-fn word_in(column: &Column, rows: Range<u32>, ranges: &[Range<u64>]) -> u64 {
-    if ranges.len() <= RANGES_BY_WORD_MAX {
-        let words = ranges
+fn bits_in(column: &Column, rows: Range<u32>, ranges: &[Range<u64>]) -> u64 {
+    if ranges.len() <= RANGES_IN_TURN_MAX {
+        let found = ranges
             .iter()
-            .map(|range| column.word_in(rows.clone(), range));
-        return words.fold(0, |word, other| word | other);
+            .map(|range| column.bits_in(rows.clone(), range));
+        return found.fold(0, |bits, other| bits | other);
     }
-    let bits = rows.enumerate();
-    bits.fold(0, |word, (at, row)| {
-        word | u64::from(is_in(ranges, column.class(row))) << at
+    rows.enumerate().fold(0, |bits, (at, row)| {
+        bits | u64::from(is_in(ranges, column.class(row))) << at
     })
 }
 

@@ -1,4 +1,4 @@
-//! Blocks: 4,096 rows of a segment as 64 words, the unit in which sets are combined.
+//! Blocks: 4,096 rows of a segment as 64 integers of 64 bits, the unit in which sets are combined.
 //!
 //! A [`Block`] lives on the stack, so that a conjunction of dense sets never materialises
 //! and stays in cache. What is not about one set or another is here: ranges, counts, the
@@ -16,14 +16,14 @@ use super::stored::{Stored, StoredReader, StoredWriter};
 /// The rows that one [`Block`] covers.
 pub(crate) const BLOCK_ROWS: u32 = 4096;
 
-/// The words of one [`Block`].
-pub(super) const BLOCK_WORDS: usize = (BLOCK_ROWS / 64) as usize;
+/// The integers of one [`Block`].
+pub(super) const BLOCK_STRIDE: usize = (BLOCK_ROWS / 64) as usize;
 
 /// A bitmap of the 4,096 rows from a multiple of 4,096 on.
-pub(crate) type Block = [u64; BLOCK_WORDS];
+pub(crate) type Block = [u64; BLOCK_STRIDE];
 
 /// The block without rows.
-pub(crate) const EMPTY_BLOCK: Block = [0; BLOCK_WORDS];
+pub(crate) const EMPTY_BLOCK: Block = [0; BLOCK_STRIDE];
 
 /// Returns how many blocks a segment of a number of rows has.
 pub(crate) fn blocks_count(rows_count: u32) -> u32 {
@@ -54,9 +54,9 @@ fn count_common_inline(blocks: &[&Block]) -> u32 {
         let common = |index: usize| {
             blocks
                 .iter()
-                .fold(u64::MAX, |word, block| word & block[index])
+                .fold(u64::MAX, |bits, block| bits & block[index])
         };
-        (0..BLOCK_WORDS)
+        (0..BLOCK_STRIDE)
             .map(|index| common(index).count_ones())
             .sum()
     }
@@ -75,7 +75,7 @@ fn count_common_inline(blocks: &[&Block]) -> u32 {
 /// Returns the rows that some blocks have in common; of no blocks, all.
 #[inline]
 pub(crate) fn intersect_all(blocks: &[&Block]) -> Block {
-    let mut common = [u64::MAX; BLOCK_WORDS];
+    let mut common = [u64::MAX; BLOCK_STRIDE];
     for block in blocks {
         intersect_blocks(&mut common, block);
     }
@@ -92,17 +92,17 @@ pub(crate) fn has_block(range: &Range<u32>, block_index: u32) -> bool {
 pub(crate) fn range_block(range: &Range<u32>, block_index: u32) -> Block {
     let base = block_index * BLOCK_ROWS;
     if has_block(range, block_index) {
-        return [u64::MAX; BLOCK_WORDS];
+        return [u64::MAX; BLOCK_STRIDE];
     }
     let from = range.start.saturating_sub(base).min(BLOCK_ROWS);
     let to = range.end.saturating_sub(base).min(BLOCK_ROWS);
     let mut block = EMPTY_BLOCK;
-    for (index, word) in block.iter_mut().enumerate() {
-        let word_base = index as u32 * 64;
-        let low = from.saturating_sub(word_base).min(64);
-        let high = to.saturating_sub(word_base).min(64);
+    for (index, bits) in block.iter_mut().enumerate() {
+        let first_bit = index as u32 * 64;
+        let low = from.saturating_sub(first_bit).min(64);
+        let high = to.saturating_sub(first_bit).min(64);
         if low < high {
-            *word = (u64::MAX << low) & (u64::MAX >> (64 - high));
+            *bits = (u64::MAX << low) & (u64::MAX >> (64 - high));
         }
     }
     block
@@ -111,8 +111,8 @@ pub(crate) fn range_block(range: &Range<u32>, block_index: u32) -> Block {
 /// Calls `each` with the rows of a block, ascending.
 pub(crate) fn for_each_row(block: &Block, block_index: u32, mut each: impl FnMut(u32)) {
     let mut base = block_index * BLOCK_ROWS;
-    for &word in block {
-        let mut rest = word;
+    for &bits in block {
+        let mut rest = bits;
         while rest != 0 {
             each(base + rest.trailing_zeros());
             rest &= rest - 1;
@@ -124,10 +124,10 @@ pub(crate) fn for_each_row(block: &Block, block_index: u32, mut each: impl FnMut
 /// Returns the row of the `nth` bit of a block, counted from 0; none past the last.
 pub(crate) fn select_in_block(block: &Block, block_index: u32, nth: u32) -> Option<u32> {
     let mut left = nth;
-    for (index, &word) in block.iter().enumerate() {
-        let ones = word.count_ones();
+    for (index, &bits) in block.iter().enumerate() {
+        let ones = bits.count_ones();
         if left < ones {
-            let mut rest = word;
+            let mut rest = bits;
             for _ in 0..left {
                 rest &= rest - 1;
             }
@@ -141,9 +141,9 @@ pub(crate) fn select_in_block(block: &Block, block_index: u32, nth: u32) -> Opti
 /// Returns how many of the first `bits_count` bits of a block are set.
 pub(crate) fn rank_in_block(block: &Block, bits_count: u32) -> u32 {
     let (whole, rest) = ((bits_count / 64) as usize, bits_count % 64);
-    let before: u32 = block[..whole].iter().map(|word| word.count_ones()).sum();
+    let before: u32 = block[..whole].iter().map(|bits| bits.count_ones()).sum();
     match block.get(whole) {
-        Some(word) if rest > 0 => before + (word & ((1 << rest) - 1)).count_ones(),
+        Some(bits) if rest > 0 => before + (bits & ((1 << rest) - 1)).count_ones(),
         _ => before,
     }
 }
@@ -151,24 +151,24 @@ pub(crate) fn rank_in_block(block: &Block, bits_count: u32) -> u32 {
 /// Keeps of a block the rows that another has too.
 #[inline]
 pub(crate) fn intersect_blocks(block: &mut Block, other: &Block) {
-    for (word, other) in block.iter_mut().zip(other) {
-        *word &= other;
+    for (bits, other) in block.iter_mut().zip(other) {
+        *bits &= other;
     }
 }
 
 /// Takes the rows of another block out of one.
 #[inline]
 pub(crate) fn subtract_block(block: &mut Block, other: &Block) {
-    for (word, other) in block.iter_mut().zip(other) {
-        *word &= !other;
+    for (bits, other) in block.iter_mut().zip(other) {
+        *bits &= !other;
     }
 }
 
 /// Adds the rows of another block to one.
 #[inline]
 pub(crate) fn unite_blocks(block: &mut Block, other: &Block) {
-    for (word, other) in block.iter_mut().zip(other) {
-        *word |= other;
+    for (bits, other) in block.iter_mut().zip(other) {
+        *bits |= other;
     }
 }
 
@@ -190,7 +190,7 @@ impl Bitmap {
 
     /// Takes the bits of a segment's rows, which may end early.
     pub(super) fn from_bits(mut bits: Vec<u64>, rows_count: u32) -> Bitmap {
-        let length = blocks_count(rows_count) as usize * BLOCK_WORDS;
+        let length = blocks_count(rows_count) as usize * BLOCK_STRIDE;
         if bits.is_empty() {
             return Bitmap(vec![0; length].into());
         }
@@ -213,14 +213,14 @@ impl Bitmap {
     /// Returns one block of the bitmap.
     #[inline]
     pub(crate) fn block(&self, block_index: u32) -> &Block {
-        let from = block_index as usize * BLOCK_WORDS;
+        let from = block_index as usize * BLOCK_STRIDE;
         self.0[from..].first_chunk().unwrap_or(&EMPTY_BLOCK)
     }
 
     /// Replaces one block of the bitmap.
     pub(crate) fn set_block(&mut self, block_index: u32, block: &Block) {
-        let from = block_index as usize * BLOCK_WORDS;
-        self.0[from..from + BLOCK_WORDS].copy_from_slice(block);
+        let from = block_index as usize * BLOCK_STRIDE;
+        self.0[from..from + BLOCK_STRIDE].copy_from_slice(block);
     }
 
     /// Returns the bits of all rows, 64 in each integer.

@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::column::{Column, zones_pay};
+use super::marks::Tombstones;
 use super::revision::Revision;
 use super::sorted::SortedRows;
-use super::tombstones::Tombstones;
 use super::words::MOVE_DROPPED;
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};

@@ -1,15 +1,16 @@
-//! Typed columns: one field's values in one segment.
+//! Columns of ordinals: one field's values in one segment.
 //!
-//! Every column but the long texts, which are a [`TextColumn`](super::text_column::TextColumn), is
-//! a vector of *ordinals* whose order is the order of the values, and a way from ordinals to values: a
-//! dictionary for texts, a frame of reference or the distinct values for numbers and dates. So
-//! filters, orders and zone maps work on small integers and need not know what they stand for.
+//! Each row has the *ordinal* of its value, the value's number among those of the column in order.
+//! What ordinals stand for is a dictionary for texts, and for numbers and dates a list of the distinct
+//! ones or the least, from which they are counted. So filters, orders and zones work on small integers
+//! and need not know the values. Only long texts are kept otherwise, in a
+//! [`TextColumn`](super::text_column::TextColumn).
 //!
 //! # Invariants
 //!
-//! * Ordinal order is value order; none and empty have the least ordinal. Texts that fold
-//!   alike have different ordinals but one [`class`](Column::class).
-//! * A column of some rows of another shares what ordinals stand for, so some of it may be unused.
+//! * Ordinals ascend as the values do; none and empty have the least, 0. Texts that fold alike have
+//!   different ordinals but one [`class`](Column::class).
+//! * A column of some rows of another shares the values of that one, so that some may be in no row.
 //!
 //! # Cost
 //!
@@ -31,7 +32,7 @@ use crate::model::memory::ARC_BYTES;
 /// What the ordinals of a column stand for.
 #[derive(Clone, Debug)]
 pub(crate) enum Values {
-    /// Ordinal = ordinal.
+    /// The dictionary's text of the ordinal.
     Texts(Arc<Dictionary>),
     /// Ordinal 0 is none; else value = `base` + ordinal − 1. No ordinal is greater than `ordinals_max`.
     Frame { base: u64, ordinals_max: u64 },
@@ -403,7 +404,7 @@ impl Column {
     }
 
     /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose class is in a range.
-    pub(crate) fn word_in(&self, rows: Range<u32>, classes: &Range<u64>) -> u64 {
+    pub(crate) fn bits_in(&self, rows: Range<u32>, classes: &Range<u64>) -> u64 {
         match &self.values {
             Values::Texts(dictionary) => {
                 // Classes are contiguous in ordinals, so a range of one is a range of the other.
@@ -415,9 +416,9 @@ impl Column {
                     }
                 };
                 self.ordinals
-                    .word_in(rows, &(first(classes.start)..first(classes.end)))
+                    .bits_in(rows, &(first(classes.start)..first(classes.end)))
             }
-            _ => self.ordinals.word_in(rows, classes),
+            _ => self.ordinals.bits_in(rows, classes),
         }
     }
 

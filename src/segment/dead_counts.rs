@@ -23,8 +23,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::cube::{Cube, Selected};
+use super::marks::Tombstones;
 use super::rowset::RowSet;
-use super::tombstones::Tombstones;
 use super::{Segment, Slot};
 use crate::model::Field;
 use crate::model::memory::ARC_BYTES;

@@ -212,7 +212,7 @@ impl Dictionary {
 
     /// Returns the folded text's class, if a text has it.
     pub(crate) fn find(&self, folded: &str) -> Option<u32> {
-        self.find_place(folded).next()
+        self.find_classes(folded).next()
     }
 
     /// Returns the ordinal of a text, spelled as it is.
@@ -221,17 +221,18 @@ impl Dictionary {
         self.ordinals(class).find(|&at| self.text(at) == text)
     }
 
-    /// Returns the folded text's class, or none at the place that it would have.
-    pub(crate) fn find_place(&self, folded: &str) -> Range<u32> {
+    /// Returns the folded text's class as a range, which is empty where the class would be if no text
+    /// has it.
+    pub(crate) fn find_classes(&self, folded: &str) -> Range<u32> {
         let class = self.first_class(|text| cmp_folded(text, folded) != Ordering::Less);
         let is_found = class < self.classes_count()
             && cmp_folded(self.class_text(class), folded) == Ordering::Equal;
         class..class + u32::from(is_found)
     }
 
-    /// Returns the same for a text that is not folded yet, without a copy of it, where all
-    /// classes before some come before it, and all after them after it.
-    pub(crate) fn place_of(&self, text: &str, within: &Range<u32>) -> Range<u32> {
+    /// Returns the same for a text that is not folded yet, without a folded copy of it, given classes
+    /// among which it is or right after which it would be.
+    pub(crate) fn classes_of(&self, text: &str, within: &Range<u32>) -> Range<u32> {
         let is_after = |own: &str| cmp_folds(own, text) != Ordering::Less;
         let class = self.first_class_within(within, is_after);
         let is_found = class < self.classes_count()
@@ -401,19 +402,19 @@ mod tests {
             for b in texts {
                 assert_eq!(cmp_folds(a, b), fold(a).cmp(&fold(b)), "{a} {b}");
             }
-            let place = dictionary.find_place(&fold(a));
+            let found = dictionary.find_classes(&fold(a));
             assert_eq!(
-                dictionary.place_of(a, &(0..dictionary.classes_count())),
-                place
+                dictionary.classes_of(a, &(0..dictionary.classes_count())),
+                found
             );
-            assert_eq!(dictionary.place_of(a, &(place.start..place.start)), place);
+            assert_eq!(dictionary.classes_of(a, &(found.start..found.start)), found);
             assert_eq!(
-                (place.len(), Some(place.start)),
+                (found.len(), Some(found.start)),
                 (1, dictionary.find(&fold(a)))
             );
         }
-        let place = dictionary.find_place("ac");
-        assert!(place.is_empty() && dictionary.class_text(place.start) > "ac");
+        let found = dictionary.find_classes("ac");
+        assert!(found.is_empty() && dictionary.class_text(found.start) > "ac");
     }
 
     #[test]

@@ -72,9 +72,9 @@ impl Integers {
         let mut bits = vec![0u64; values.len().div_ceil(64)];
         rows().for_each(|(row, _)| bits[(row / 64) as usize] |= 1 << (row % 64));
         let mut before = 0;
-        let ranks = bits.iter().map(|word| {
+        let ranks = bits.iter().map(|bits| {
             let rank = before;
-            before += word.count_ones();
+            before += bits.count_ones();
             rank
         });
         Integers::Ranked {
@@ -125,11 +125,11 @@ impl Integers {
                 nonzero,
                 ..
             } => {
-                let word = bits[index / 64];
-                if word >> (row % 64) & 1 == 0 {
+                let bits = bits[index / 64];
+                if bits >> (row % 64) & 1 == 0 {
                     return 0;
                 }
-                let below = (word & ((1 << (row % 64)) - 1)).count_ones();
+                let below = (bits & ((1 << (row % 64)) - 1)).count_ones();
                 nonzero.get(ranks[index / 64] + below)
             }
             Integers::Listed { rows, nonzero, .. } => rows
@@ -254,12 +254,12 @@ impl Integers {
             Integers::U64(values) => return count(&values[span], counts),
             Integers::Ranked { bits, ranks, .. } => {
                 let rank = |row: u32| {
-                    let Some(word) = bits.get(row as usize / 64) else {
+                    let Some(bits) = bits.get(row as usize / 64) else {
                         // Past the last row: all that are held come before.
-                        let last = bits.last().map_or(0, |word| word.count_ones());
+                        let last = bits.last().map_or(0, |bits| bits.count_ones());
                         return ranks.last().map_or(0, |before| before + last);
                     };
-                    let below = (word & ((1 << (row % 64)) - 1)).count_ones();
+                    let below = (bits & ((1 << (row % 64)) - 1)).count_ones();
                     ranks[row as usize / 64] + below
                 };
                 rank(rows.start)..rank(rows.end)
@@ -278,8 +278,8 @@ impl Integers {
     /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose integer is in a range.
     ///
     /// Written so that the compiler vectorises the narrow forms.
-    pub(super) fn word_in(&self, rows: Range<u32>, within: &Range<u64>) -> u64 {
-        fn word<T: Copy + Into<u64>>(values: &[T], within: &Range<u64>) -> u64 {
+    pub(super) fn bits_in(&self, rows: Range<u32>, within: &Range<u64>) -> u64 {
+        fn bits_of<T: Copy + Into<u64>>(values: &[T], within: &Range<u64>) -> u64 {
             let mut bits = 0;
             for (at, &value) in values.iter().enumerate() {
                 let value: u64 = value.into();
@@ -289,10 +289,10 @@ impl Integers {
         }
         let span = rows.start as usize..rows.end as usize;
         match self {
-            Integers::U8(values) => word(&values[span], within),
-            Integers::U16(values) => word(&values[span], within),
-            Integers::U32(values) => word(&values[span], within),
-            Integers::U64(values) => word(&values[span], within),
+            Integers::U8(values) => bits_of(&values[span], within),
+            Integers::U16(values) => bits_of(&values[span], within),
+            Integers::U32(values) => bits_of(&values[span], within),
+            Integers::U64(values) => bits_of(&values[span], within),
             _ => rows.enumerate().fold(0, |bits, (at, row)| {
                 bits | u64::from(within.contains(&self.get(row))) << at
             }),
@@ -439,10 +439,10 @@ mod tests {
                     }
                     for start in (0..rows_count).step_by(64) {
                         let end = rows_count.min(start + 64);
-                        let word = packed.word_in(start as u32..end as u32, &(1..scale * 2 + 1));
+                        let bits = packed.bits_in(start as u32..end as u32, &(1..scale * 2 + 1));
                         for (bit, value) in values[start..end].iter().enumerate() {
                             let expected = (1..scale * 2 + 1).contains(value);
-                            assert_eq!(word >> bit & 1 == 1, expected);
+                            assert_eq!(bits >> bit & 1 == 1, expected);
                         }
                     }
                 }

@@ -37,6 +37,7 @@ mod folded;
 mod image;
 mod integers;
 mod kept_text;
+mod marks;
 mod merge;
 mod orders;
 mod packed_texts;
@@ -58,7 +59,6 @@ mod text_column;
 mod text_order;
 mod text_rows;
 mod ties;
-mod tombstones;
 mod versions;
 mod words;
 
@@ -91,8 +91,8 @@ pub(crate) use block::{
     has_block, intersect_all, intersect_blocks, is_set, range_block, rank_in_block,
     select_in_block,
 };
+pub(crate) use marks::{Marks, Tombstones};
 pub(crate) use rowset::RowSet;
-pub(crate) use tombstones::Tombstones;
 
 // What no index answers: tests that are asked of rows.
 pub(crate) use digit_pattern::DigitPattern;

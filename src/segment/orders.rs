@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
+use super::marks::{Marks, Tombstones};
 use super::sorted::{LazyRows, SortedRows};
-use super::tombstones::Tombstones;
 use super::{Origin, Segment, Slot, SlotColumn, has_postings};
 use crate::model::Field;
 
@@ -78,7 +78,7 @@ impl Segment {
         slot: Slot,
         order: &SortedRows,
         dead: &Arc<Tombstones>,
-    ) -> Arc<Tombstones> {
+    ) -> Arc<Marks> {
         if let Slot::Field(field) = slot {
             // Those by the commits are carried in any case, those of custom fields in none.
             self.findings.dead_orders.insert(field);

@@ -42,7 +42,7 @@ impl ReadyTexts {
         self.scratch.clear();
         encode_into(text, &mut self.scratch);
         if self.scratch.len() * ENCODED_MOST.1 > text.len() * ENCODED_MOST.0 {
-            self.mark_plain(self.count());
+            self.note_plain(self.count());
             self.texts.push(text);
         } else {
             // Encoding writes ASCII only, so this never falls back.
@@ -51,7 +51,7 @@ impl ReadyTexts {
         }
     }
 
-    fn mark_plain(&mut self, index: usize) {
+    fn note_plain(&mut self, index: usize) {
         if self.plain.len() <= index / 64 {
             self.plain.resize(index / 64 + 1, 0);
         }
@@ -102,7 +102,7 @@ impl ReadyTexts {
         if other.has_plain() {
             let plain = (start..).zip(indexes);
             for (at, _) in plain.filter(|&(_, index)| other.form(index) == Form::Plain) {
-                self.mark_plain(at);
+                self.note_plain(at);
             }
         }
     }

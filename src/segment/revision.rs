@@ -29,10 +29,10 @@ use super::blob::Blob;
 use super::builder::number_of;
 use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
+use super::marks::Tombstones;
 use super::rowset::RowSet;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
-use super::tombstones::Tombstones;
 use super::versions::Versions;
 use super::words::MOVE_DROPPED;
 use super::{CustomColumn, FieldColumn, Segment};

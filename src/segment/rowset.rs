@@ -2,8 +2,8 @@
 //!
 //! A [`RowSet`] is what a filter with an index evaluates to: the rows of one segment that
 //! satisfy it. How a set is stored follows from how dense it is, and this is the only file
-//! that knows: few rows are a sorted list, many a plain bitmap of `u64` words, those
-//! between a [`RoaringBitmap`]. Dense sets stay plain words because a conjunction of them costs a tenth
+//! that knows: few rows are a sorted list, many a plain [`Bitmap`], those
+//! between a [`RoaringBitmap`]. Dense sets are plain bitmaps because a conjunction of them costs a tenth
 //! of what it does through roaring's containers. A plan combines sets a [`Block`] at a time.
 //!
 //! # Invariants
@@ -15,7 +15,7 @@
 //!
 //! # Cost
 //!
-//! Combining a dense set into a block is 64 word operations; a sparse one costs its
+//! Combining a dense set into a block is 64 operations on integers; a sparse one costs its
 //! rows inside the block. A probe is constant on dense sets and logarithmic elsewhere. A set takes
 //! a bit a row of the segment where one row in 64 or more is in it, else two bytes a row of its own.
 
@@ -124,7 +124,7 @@ impl RowSet {
         }
     }
 
-    /// Returns whether combining the set into a block costs words rather than rows.
+    /// Returns whether combining the set into a block costs the same however many rows it has there.
     pub(crate) fn is_dense(&self) -> bool {
         matches!(self, RowSet::Bitmap { .. } | RowSet::Range(_))
     }
@@ -147,15 +147,15 @@ impl RowSet {
         }
     }
 
-    /// Calls `each` with the places of the rows within one block, where rows are listed.
-    fn for_each_place(&self, block_index: u32, mut each: impl FnMut(u32)) {
+    /// Calls `each` with the bits of a block that the set has, where its rows are listed.
+    fn for_each_bit(&self, block_index: u32, mut each: impl FnMut(u32)) {
         let base = block_index * BLOCK_ROWS;
         match self {
             RowSet::Sorted(rows) => {
                 let from = rows.partition_point(|&row| row < base);
-                let places = rows[from..].iter().map(|row| row - base);
-                for place in places.take_while(|&place| place < BLOCK_ROWS) {
-                    each(place);
+                let bits = rows[from..].iter().map(|row| row - base);
+                for bit in bits.take_while(|&bit| bit < BLOCK_ROWS) {
+                    each(bit);
                 }
             }
             RowSet::Roaring(rows) => {
@@ -166,11 +166,11 @@ impl RowSet {
                     let read = iter.next_many(&mut buffer);
                     let is_end = read.len() < READ_ROWS;
                     for row in read {
-                        let place = *row - base;
-                        if place >= BLOCK_ROWS {
+                        let bit = *row - base;
+                        if bit >= BLOCK_ROWS {
                             return;
                         }
-                        each(place);
+                        each(bit);
                     }
                     if is_end {
                         return;
@@ -186,8 +186,8 @@ impl RowSet {
         match self {
             RowSet::Range(range) => unite_blocks(out, &range_block(range, block_index)),
             RowSet::Bitmap { bits, .. } => unite_blocks(out, bits.block(block_index)),
-            RowSet::Sorted(_) | RowSet::Roaring(_) => self.for_each_place(block_index, |place| {
-                out[(place / 64) as usize] |= 1 << (place % 64);
+            RowSet::Sorted(_) | RowSet::Roaring(_) => self.for_each_bit(block_index, |bit| {
+                out[(bit / 64) as usize] |= 1 << (bit % 64);
             }),
         }
     }
@@ -199,9 +199,9 @@ impl RowSet {
             RowSet::Bitmap { bits, .. } => intersect_blocks(out, bits.block(block_index)),
             RowSet::Sorted(_) | RowSet::Roaring(_) => {
                 let mut both = EMPTY_BLOCK;
-                self.for_each_place(block_index, |place| {
-                    let index = (place / 64) as usize;
-                    both[index] |= out[index] & 1 << (place % 64);
+                self.for_each_bit(block_index, |bit| {
+                    let index = (bit / 64) as usize;
+                    both[index] |= out[index] & 1 << (bit % 64);
                 });
                 *out = both;
             }
@@ -213,8 +213,8 @@ impl RowSet {
         match self {
             RowSet::Range(range) => subtract_block(out, &range_block(range, block_index)),
             RowSet::Bitmap { bits, .. } => subtract_block(out, bits.block(block_index)),
-            RowSet::Sorted(_) | RowSet::Roaring(_) => self.for_each_place(block_index, |place| {
-                out[(place / 64) as usize] &= !(1 << (place % 64));
+            RowSet::Sorted(_) | RowSet::Roaring(_) => self.for_each_bit(block_index, |bit| {
+                out[(bit / 64) as usize] &= !(1 << (bit % 64));
             }),
         }
     }

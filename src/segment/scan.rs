@@ -133,25 +133,25 @@ impl RowTest {
         match self {
             RowTest::Elements(field, _) | RowTest::AnyElement(field) => {
                 if let Some(column) = segment.column(Slot::Field(*field)) {
-                    self.mark_lists(column, &mut bits);
+                    self.add_lists(column, &mut bits);
                 }
             }
             RowTest::AnyCustom => {
                 for slot in segment.custom_slots() {
                     match segment.column(slot) {
-                        Some(column) => mark_values(column, &mut bits),
-                        None => RowTest::AnyText(slot).mark_rows(segment, &mut bits),
+                        Some(column) => add_values(column, &mut bits),
+                        None => RowTest::AnyText(slot).add_rows(segment, &mut bits),
                     }
                 }
             }
-            RowTest::Texts(..) | RowTest::AnyText(_) => self.mark_rows(segment, &mut bits),
-            RowTest::Tid(pattern) => mark_tids(pattern, segment, &mut bits),
+            RowTest::Texts(..) | RowTest::AnyText(_) => self.add_rows(segment, &mut bits),
+            RowTest::Tid(pattern) => add_tids(pattern, segment, &mut bits),
         }
         RowSet::from_bitmap(bits, rows_count)
     }
 
-    /// Sets the bits of rows by asking each.
-    fn mark_rows(&self, segment: &Segment, bits: &mut Bitmap) {
+    /// Adds the rows that pass, by asking each.
+    fn add_rows(&self, segment: &Segment, bits: &mut Bitmap) {
         for row in 0..segment.rows_count() {
             if self.holds(segment, row) {
                 bits.insert(row);
@@ -159,8 +159,8 @@ impl RowTest {
         }
     }
 
-    /// Sets the bits of rows whose list passes, after a look at each distinct list.
-    fn mark_lists(&self, column: &Column, bits: &mut Bitmap) {
+    /// Adds the rows whose list passes, after a look at each distinct list.
+    fn add_lists(&self, column: &Column, bits: &mut Bitmap) {
         let Some(dictionary) = column.dictionary() else {
             return;
         };
@@ -187,30 +187,30 @@ fn tid_ranges(pattern: &DigitPattern, segment: &Segment) -> impl Iterator<Item =
     ranges.map(|(first, last)| segment.tid_rows(first, last))
 }
 
-/// Sets the bits of rows whose ticket number matches a pattern.
-fn mark_tids(pattern: &DigitPattern, segment: &Segment, bits: &mut Bitmap) {
+/// Adds the rows whose ticket number matches a pattern.
+fn add_tids(pattern: &DigitPattern, segment: &Segment, bits: &mut Bitmap) {
     for rows in tid_ranges(pattern, segment) {
         let (mut start, end) = (rows.start, rows.end);
         while start < end {
-            let word_end = (start / 64 + 1) * 64;
-            let own = start..word_end.min(end);
+            let past = (start / 64 + 1) * 64;
+            let own = start..past.min(end);
             bits.bits_mut()[(start / 64) as usize] |= if pattern.is_prefix() {
                 u64::MAX >> (64 - own.len()) << (start % 64)
             } else {
-                own.fold(0, |word, row| {
-                    word | u64::from(pattern.matches(segment.tid(row))) << (row % 64)
+                own.fold(0, |bits, row| {
+                    bits | u64::from(pattern.matches(segment.tid(row))) << (row % 64)
                 })
             };
-            start = word_end;
+            start = past;
         }
     }
 }
 
-/// Sets the bits of rows that have a value.
-fn mark_values(column: &Column, bits: &mut Bitmap) {
+/// Adds the rows that have a value.
+fn add_values(column: &Column, bits: &mut Bitmap) {
     let rows_count = column.rows_count();
-    for (word, start) in bits.bits_mut().iter_mut().zip((0..rows_count).step_by(64)) {
-        *word |= column.word_in(start..(start + 64).min(rows_count), &(1..u64::MAX));
+    for (bits, start) in bits.bits_mut().iter_mut().zip((0..rows_count).step_by(64)) {
+        *bits |= column.bits_in(start..(start + 64).min(rows_count), &(1..u64::MAX));
     }
 }
 

@@ -30,11 +30,11 @@ use arc_swap::ArcSwapOption;
 use super::budget::Budget;
 use super::column::Column;
 use super::kept_text::KeptText;
+use super::marks::{Marks, Tombstones};
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_column::TextColumn;
 use super::text_rows::sort_rows;
-use super::tombstones::Tombstones;
 use crate::model::memory::ARC_BYTES;
 
 /// The ties that are passed one by one before the end of them is searched for.
@@ -56,13 +56,13 @@ const UNUSED_COMMITS_MAX: u64 = 4096;
 #[derive(Debug)]
 struct DeadPositions {
     of: Arc<Tombstones>,
-    positions: Arc<Tombstones>,
+    positions: Arc<Marks>,
 }
 
 impl DeadPositions {
     /// The tombstones may be another snapshot's, and held here alone.
     fn bytes(&self) -> usize {
-        let frame = size_of::<DeadPositions>() + 3 * ARC_BYTES + 2 * size_of::<Tombstones>();
+        let frame = size_of::<DeadPositions>() + 3 * ARC_BYTES + 2 * size_of::<Marks>();
         frame + self.of.bytes() + self.positions.bytes()
     }
 }
@@ -330,7 +330,7 @@ impl SortedRows {
         column: Option<&Column>,
         dead: &Arc<Tombstones>,
         budget: &Budget,
-    ) -> Arc<Tombstones> {
+    ) -> Arc<Marks> {
         self.unused_commits.store(0, atomic::Ordering::Relaxed);
         self.positions_of(column, dead, budget)
     }
@@ -359,7 +359,7 @@ impl SortedRows {
         column: Option<&Column>,
         dead: &Arc<Tombstones>,
         budget: &Budget,
-    ) -> Arc<Tombstones> {
+    ) -> Arc<Marks> {
         let last = self.dead.load();
         if let Some(last) = last.as_ref().filter(|last| Arc::ptr_eq(&last.of, dead)) {
             return Arc::clone(&last.positions);
@@ -369,7 +369,7 @@ impl SortedRows {
             .zip(column)
             .and_then(|(last, column)| self.moved_positions(column, last, dead));
         let positions = Arc::new(moved.unwrap_or_else(|| {
-            let mut positions = Tombstones::default();
+            let mut positions = Marks::default();
             for (position, &row) in (0u32..).zip(&self.rows) {
                 if dead.contains(row) {
                     positions.insert(position);
@@ -404,8 +404,8 @@ impl SortedRows {
         column: &Column,
         last: &DeadPositions,
         dead: &Tombstones,
-    ) -> Option<Tombstones> {
-        let mut positions = Tombstones::clone(&last.positions);
+    ) -> Option<Marks> {
+        let mut positions = Marks::clone(&last.positions);
         let rows_max = (column.rows_count() / ROWS_A_SEARCH).max(DIED_ROWS_MIN);
         let is_all = dead.for_each_difference(&last.of, rows_max, |row| {
             positions.toggle(self.position_of(column, row) as u32);

@@ -12,8 +12,8 @@ use crate::model::Field;
 use crate::model::value::fold;
 
 impl Segment {
-    /// The most that [`word_blocks`](Segment::word_blocks) of a merged segment may come to.
-    pub(crate) const WORD_BLOCKS_MAX: u64 = Words::BLOCKS_MAX;
+    /// The most that [`word_stretches`](Segment::word_stretches) of a merged segment may come to.
+    pub(crate) const WORD_STRETCHES_MAX: u64 = Words::STRETCHES_MAX;
 
     /// Returns the words of the searchable texts; none where they are a base's.
     pub(super) fn words(&self) -> Option<&Words> {
@@ -23,9 +23,9 @@ impl Segment {
         }
     }
 
-    /// Returns how much of the room for words that are cut is taken, of [`Words::BLOCKS_MAX`].
-    pub(crate) fn word_blocks(&self) -> u64 {
-        self.words().map_or(0, Words::blocks_count)
+    /// Returns how much of the room for words that are cut is taken, of [`Words::STRETCHES_MAX`].
+    pub(crate) fn word_stretches(&self) -> u64 {
+        self.words().map_or(0, Words::stretches_count)
     }
 
     /// Returns whether a searchable text of a row holds a folded term.

@@ -90,8 +90,8 @@ impl Versions {
     }
 
     /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose class is in a range.
-    pub(crate) fn word_in(&self, rows: Range<u32>, classes: &Range<u64>) -> u64 {
-        self.column.word_in(rows, classes)
+    pub(crate) fn bits_in(&self, rows: Range<u32>, classes: &Range<u64>) -> u64 {
+        self.column.bits_in(rows, classes)
     }
 
     /// Returns the ordinals of the numbers.

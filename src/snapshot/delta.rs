@@ -58,7 +58,7 @@ impl LiveSegment {
             let first = block_index * BLOCK_ROWS;
             let end = rows_count.min(first.saturating_add(BLOCK_ROWS));
             for start in (first..end).step_by(64) {
-                let mut left = versions.word_in(start..end.min(start + 64), &classes);
+                let mut left = versions.bits_in(start..end.min(start + 64), &classes);
                 while left != 0 {
                     each(start + left.trailing_zeros());
                     left &= left - 1;

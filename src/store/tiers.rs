@@ -73,7 +73,7 @@ struct Candidate {
     live: u64,
     rows: u64,
     /// The part that it takes of the room that a segment has for words that are cut.
-    word_blocks: u64,
+    word_stretches: u64,
     is_mostly_dead: bool,
 }
 
@@ -136,7 +136,7 @@ fn candidates(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) 
             index,
             live: live.live_count().into(),
             rows: live.segment.rows_count().into(),
-            word_blocks: live.segment.word_blocks(),
+            word_stretches: live.segment.word_stretches(),
             is_mostly_dead: is_mostly_dead(live, 0),
         })
         .collect();
@@ -162,11 +162,11 @@ fn families(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) ->
 
 /// Returns as many of the smallest as one segment has room for.
 fn fitting(candidates: &[Candidate]) -> &[Candidate] {
-    let (mut live, mut word_blocks) = (0, 0);
+    let (mut live, mut word_stretches) = (0, 0);
     let are_fitting = candidates.iter().take_while(|candidate| {
         live += candidate.live;
-        word_blocks += candidate.word_blocks;
-        live <= u64::from(ROWS_MAX) && word_blocks <= Segment::WORD_BLOCKS_MAX
+        word_stretches += candidate.word_stretches;
+        live <= u64::from(ROWS_MAX) && word_stretches <= Segment::WORD_STRETCHES_MAX
     });
     &candidates[..are_fitting.count()]
 }

@@ -19,7 +19,7 @@ use super::bits::set_bit;
 use super::cut::Rule;
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::{Cursor, Gauge, Lists, Offsets};
-use super::places::{PLACES_MAX, blocks_of, first_of};
+use super::spots::{SPOTS_MAX, first_of, stretches_of};
 use super::{CutWords, Words};
 use crate::model::value::fold_into;
 
@@ -32,7 +32,7 @@ const NUMBER_MARK: u32 = 1 << 15;
 /// The greatest number of a text that two parts hold.
 const NUMBER_MAX: u32 = (1 << 31) - 1;
 
-/// What the log of pieces has for a place that is left out: no piece has this number.
+/// What the log of pieces has for a spot that is left out: no piece has this number.
 const GAP: u32 = 0;
 
 /// The words of rows being inserted.
@@ -119,15 +119,15 @@ impl WordsBuilder {
     }
 }
 
-/// The pieces of the words that a rule cuts, and their places.
+/// The pieces of the words that a rule cuts, and their spots.
 #[derive(Debug)]
 struct PieceCollector {
     pieces: Collector,
-    /// How many places the pieces of each row take.
-    places_counts: Vec<u32>,
-    /// The first place of the row, and the place of the next piece, while rows stay in this order.
+    /// How many spots the pieces of each row take.
+    spots_counts: Vec<u32>,
+    /// The first spot of the row, and the spot of the next piece, while rows stay in this order.
     row_start: u32,
-    next_place: u32,
+    next_spot: u32,
 }
 
 impl Default for PieceCollector {
@@ -137,53 +137,53 @@ impl Default for PieceCollector {
         pieces.entries.push(Entry::default());
         PieceCollector {
             pieces,
-            places_counts: Vec::new(),
+            spots_counts: Vec::new(),
             row_start: 0,
-            next_place: 0,
+            next_spot: 0,
         }
     }
 }
 
 impl PieceCollector {
-    /// Returns whether there are places for a word: one a byte and one after it, at most.
+    /// Returns whether there are spots for a word: one a byte and one after it, at most.
     fn has_room(&self, length: usize) -> bool {
-        (PLACES_MAX - self.next_place) as usize > length + 1
+        (SPOTS_MAX - self.next_spot) as usize > length + 1
     }
 
     #[inline]
     fn insert_word(&mut self, rule: Rule, text: &str, length: usize) {
         rule.for_each_piece(&text[..length], |piece| {
             let bytes = &text.as_bytes()[piece.start..];
-            self.pieces.insert(self.next_place, bytes, piece.len());
-            self.next_place += 1;
+            self.pieces.insert(self.next_spot, bytes, piece.len());
+            self.next_spot += 1;
         });
         push_number(GAP, &mut self.pieces.log);
-        self.next_place += 1;
+        self.next_spot += 1;
     }
 
     fn end_row(&mut self) {
         self.pieces.end_row();
-        self.places_counts.push(self.next_place - self.row_start);
-        self.next_place = first_of(blocks_of(self.next_place));
-        self.row_start = self.next_place;
+        self.spots_counts.push(self.next_spot - self.row_start);
+        self.next_spot = first_of(stretches_of(self.next_spot));
+        self.row_start = self.next_spot;
     }
 
     fn seal(self, rule: Rule, rows_count: u32, order: Option<&[u32]>) -> CutWords {
-        let mut block_rows = Vec::new();
+        let mut stretch_rows = Vec::new();
         let mut starts = Vec::with_capacity(rows_count as usize);
         for row in 0..rows_count {
             let inserted = order.map_or(row, |order| order[row as usize]);
-            starts.push(first_of(block_rows.len() as u32));
-            let blocks_count = blocks_of(self.places_counts[inserted as usize]);
-            block_rows.extend((0..blocks_count).map(|_| row));
+            starts.push(first_of(stretch_rows.len() as u32));
+            let stretches_count = stretches_of(self.spots_counts[inserted as usize]);
+            stretch_rows.extend((0..stretches_count).map(|_| row));
         }
-        block_rows.shrink_to_fit();
-        let pieces = self.pieces.seal(Ids::Places, order, Some(&starts));
-        CutWords::new(rule, pieces, block_rows, rows_count)
+        stretch_rows.shrink_to_fit();
+        let pieces = self.pieces.seal(Ids::Spots, order, Some(&starts));
+        CutWords::new(rule, pieces, stretch_rows, rows_count)
     }
 }
 
-/// Texts, with the rows or the places that each is met at.
+/// Texts, with the rows or the spots that each is met at.
 #[derive(Debug, Default)]
 struct Collector {
     hasher: DefaultHashBuilder,
@@ -248,8 +248,8 @@ impl Collector {
             self.insert_new(id, own, head, half);
             return;
         };
-        if let Some(place) = self.recent.get_mut(recent) {
-            *place = number;
+        if let Some(entry) = self.recent.get_mut(recent) {
+            *entry = number;
         }
         if self.entries[number as usize].ids.add(id) {
             push_number(number, &mut self.log);
@@ -281,7 +281,7 @@ impl Collector {
             .insert_unique(spread(half), (half, number), hash_of);
     }
 
-    /// Makes the lexicon: of rows, or of places where the first place of each row is given.
+    /// Makes the lexicon: of rows, or of spots where the first spot of each row is given.
     fn seal(mut self, ids: Ids, order: Option<&[u32]>, starts: Option<&[u32]>) -> Lexicon {
         self.table = HashTable::new();
         self.recent = Vec::new();
@@ -386,7 +386,7 @@ impl Collector {
             let mut rest = &self.log[self.row_ends.before(inserted)];
             let mut id = starts.map_or(row as u32, |starts| starts[row]);
             while let Some(number) = take_number(&mut rest) {
-                // A place that is left out has a number too, of no text.
+                // A spot that is left out has a number too, of no text.
                 if starts.is_none() {
                     visit(id, number);
                 } else {
@@ -405,10 +405,10 @@ impl Collector {
 enum Slot {
     /// Only dropped rows have the text.
     Absent,
-    /// A bit of the bitmap that starts at that block.
+    /// A bit of the bitmap that starts at that integer.
     Dense(usize),
     Several(Cursor),
-    /// That place among the single ids.
+    /// The index of the single id.
     Single(usize),
 }
 

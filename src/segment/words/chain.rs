@@ -1,12 +1,12 @@
-//! A term that was cut, found by its pieces at places that follow each other.
+//! A term that was cut, found by its pieces at spots that follow each other.
 //!
 //! # Cost
 //!
-//! The places of the rarest part are collected, and each other part, the rarer first, is read
-//! once to see which of them it follows. Where the rarest part is many pieces with many places, which would
-//! have to be sorted, the next part is read beside it, one window of places after the other. A part that is in most words of a log, as a single
-//! digit is, may be more expensive to read than the texts of the few rows that are left by then:
-//! these are read instead.
+//! The spots of the rarest part are collected, and each other part, the rarer first, is read once to
+//! see which of them it follows. Where the rarest part is many pieces with many spots, which would have
+//! to be sorted, the next part is read beside it, one window of spots after the other. A part that is
+//! in most words of a log, as a single digit is, may be more expensive to read than the texts of the
+//! few rows that are left by then: these are read instead.
 
 use std::ops::Range;
 
@@ -14,24 +14,24 @@ use super::bits::{for_each_bit, set_bit, stride};
 use super::cut;
 use super::lexicon::{LIST_COST, Lexicon};
 use super::packed::ListReader;
-use super::places::Places;
+use super::spots::Spots;
 
 /// The postings of a list that cost about as much as reading the texts of a row for a term. A
 /// row of a long log costs more, one of prose far less.
 const CHECK_COST: u64 = 32_768;
 
 /// The bits of the sieve for each candidate. The sieve lets all candidates through, and one in sixteen
-/// of the other places.
+/// of the other spots.
 const SIEVE_BITS: usize = 16;
 
 /// The most bits of the sieve: a larger one would leave the processor's cache.
 const SIEVE_BITS_MAX: usize = 1 << 22;
 
-/// The places of a part of several pieces from which on windows are cheaper than sorting.
-const JOINED_PLACES_MIN: u64 = 4_096;
+/// The spots of a part of several pieces from which on windows are cheaper than sorting.
+const JOINED_SPOTS_MIN: u64 = 4_096;
 
-/// The least places of a window: their bitmap stays in the processor's nearest cache.
-const WINDOW_PLACES_MIN: u64 = 1 << 18;
+/// The least spots of a window: their bitmap stays in the processor's nearest cache.
+const WINDOW_SPOTS_MIN: u64 = 1 << 18;
 
 /// The postings that cost about as much as coming to a list in a window.
 const VISIT_COST: u64 = 4;
@@ -52,43 +52,43 @@ struct Part {
     pieces: Vec<u32>,
     /// How many parts of the term are before it.
     offset: u32,
-    places_count: u64,
+    spots_count: u64,
 }
 
 impl Part {
     fn new(offset: usize, pieces: Vec<u32>, lexicon: &Lexicon) -> Part {
         let counts = pieces.iter().map(|&piece| lexicon.ids_count(piece));
         Part {
-            places_count: counts.map(u64::from).sum(),
+            spots_count: counts.map(u64::from).sum(),
             offset: offset as u32,
             pieces,
         }
     }
 
-    /// Returns what reading the places costs, in steps from posting to posting.
+    /// Returns what reading the spots costs, in steps from posting to posting.
     fn cost(&self) -> u64 {
-        self.places_count + LIST_COST * self.pieces.len() as u64
+        self.spots_count + LIST_COST * self.pieces.len() as u64
     }
 
-    /// Returns whether the places are too many to be sorted.
+    /// Returns whether the spots are too many to be sorted.
     fn is_joined(&self) -> bool {
-        self.pieces.len() > 1 && self.places_count >= JOINED_PLACES_MIN
+        self.pieces.len() > 1 && self.spots_count >= JOINED_SPOTS_MIN
     }
 
-    /// Begins to read the places of all pieces.
+    /// Begins to read the spots of all pieces.
     fn read<'a>(&self, lexicon: &'a Lexicon) -> PartReader<'a> {
         let pieces = self.pieces.iter();
         PartReader {
             offset: self.offset,
-            lists: pieces.map(|&piece| lexicon.read_places(piece)).collect(),
+            lists: pieces.map(|&piece| lexicon.read_spots(piece)).collect(),
         }
     }
 
-    /// Visits the places at which a term that holds the part here would start.
+    /// Visits the spots at which a term that holds the part here would start.
     fn for_each_start(&self, piece: u32, lexicon: &Lexicon, mut visit: impl FnMut(u32)) {
-        lexicon.for_each_id(piece, |place| {
+        lexicon.for_each_id(piece, |spot| {
             // There is none where the first pieces of a segment are in the way.
-            if let Some(start) = place.checked_sub(self.offset) {
+            if let Some(start) = spot.checked_sub(self.offset) {
                 visit(start);
             }
         });
@@ -115,9 +115,9 @@ impl Chain {
         Some(Chain { parts })
     }
 
-    /// Returns at how many places the term is at most.
-    pub(super) fn places_count(&self) -> u64 {
-        let counts = self.parts.iter().map(|part| part.places_count);
+    /// Returns at how many spots the term is at most.
+    pub(super) fn spots_count(&self) -> u64 {
+        let counts = self.parts.iter().map(|part| part.spots_count);
         counts.min().unwrap_or(0)
     }
 
@@ -126,12 +126,12 @@ impl Chain {
         let [rarest, others @ ..] = &self.parts[..] else {
             return 0;
         };
-        let checks_cost = self.places_count().saturating_mul(CHECK_COST);
+        let checks_cost = self.spots_count().saturating_mul(CHECK_COST);
         let others = others.iter().map(|part| part.cost().min(checks_cost));
         rarest.cost() + others.sum::<u64>()
     }
 
-    /// Visits the rows of the places at which the parts follow each other, ascending; a row may
+    /// Visits the rows of the spots at which the parts follow each other, ascending; a row may
     /// come again.
     ///
     /// Whether the texts of a row hold the term is asked where that is cheaper than to look, if
@@ -139,7 +139,7 @@ impl Chain {
     pub(super) fn for_each_row(
         &self,
         lexicon: &Lexicon,
-        places: &Places,
+        spots: &Spots,
         holds: Option<Holds<'_>>,
         mut visit: impl FnMut(u32),
     ) {
@@ -149,11 +149,11 @@ impl Chain {
         let mut starts = Vec::new();
         match others.split_first() {
             Some((second, rest)) if rarest.is_joined() => {
-                starts = join([rarest, second], lexicon, places.count());
+                starts = join([rarest, second], lexicon, spots.count());
                 others = rest;
             }
             _ => {
-                starts.reserve_exact(rarest.places_count as usize);
+                starts.reserve_exact(rarest.spots_count as usize);
                 for &piece in &rarest.pieces {
                     rarest.for_each_start(piece, lexicon, |start| starts.push(start));
                 }
@@ -173,7 +173,7 @@ impl Chain {
         }
         let mut before = None;
         for start in starts {
-            let row = places.row(start);
+            let row = spots.row(start);
             if before.replace(row) != Some(row) && asks.is_none_or(|holds| holds(row)) {
                 visit(row);
             }
@@ -181,37 +181,37 @@ impl Chain {
     }
 }
 
-/// Returns the places at which a term that holds both parts would start, ascending.
+/// Returns the spots at which a term that holds both parts would start, ascending.
 ///
-/// Cost: all places of both parts, each a bit that is set in the bitmap of a window.
-fn join(parts: [&Part; 2], lexicon: &Lexicon, places_count: u32) -> Vec<u32> {
-    let window = window_places(parts, places_count);
+/// Cost: all spots of both parts, each a bit that is set in the bitmap of a window.
+fn join(parts: [&Part; 2], lexicon: &Lexicon, spots_count: u32) -> Vec<u32> {
+    let window = window_spots(parts, spots_count);
     let [mut first, mut second] = parts.map(|part| part.read(lexicon));
-    let [mut blocks, mut others] = [0, 1].map(|_| vec![0; stride(window)]);
+    let [mut bits, mut others] = [0, 1].map(|_| vec![0; stride(window)]);
     let mut starts = Vec::new();
-    for window_start in (0..places_count).step_by(window as usize) {
-        let places = window_start..window_start.saturating_add(window);
-        blocks.fill(0);
-        if first.mark_starts(places.clone(), &mut blocks) {
+    for window_start in (0..spots_count).step_by(window as usize) {
+        let spots = window_start..window_start.saturating_add(window);
+        bits.fill(0);
+        if first.set_starts(spots.clone(), &mut bits) {
             others.fill(0);
-            second.mark_starts(places, &mut others);
-            let both = blocks.iter_mut().zip(&others);
-            both.for_each(|(block, other)| *block &= other);
-            for_each_bit(&blocks, 0..window, |bit| starts.push(window_start + bit));
+            second.set_starts(spots, &mut others);
+            let both = bits.iter_mut().zip(&others);
+            both.for_each(|(own, other)| *own &= other);
+            for_each_bit(&bits, 0..window, |bit| starts.push(window_start + bit));
         }
     }
     starts
 }
 
-/// Returns how many places a window has: enough that reading takes longer than coming to each list.
-fn window_places(parts: [&Part; 2], places_count: u32) -> u32 {
+/// Returns how many spots a window has: enough that reading takes longer than coming to each list.
+fn window_spots(parts: [&Part; 2], spots_count: u32) -> u32 {
     let lists = parts
         .map(|part| part.pieces.len() as u64)
         .iter()
         .sum::<u64>();
-    let postings: u64 = parts.iter().map(|part| part.places_count).sum();
-    let least = u64::from(places_count) * lists * VISIT_COST / postings.max(1);
-    least.max(WINDOW_PLACES_MIN).min(places_count.into()) as u32
+    let postings: u64 = parts.iter().map(|part| part.spots_count).sum();
+    let least = u64::from(spots_count) * lists * VISIT_COST / postings.max(1);
+    least.max(WINDOW_SPOTS_MIN).min(spots_count.into()) as u32
 }
 
 /// The pieces of a part, read window by window.
@@ -221,15 +221,15 @@ struct PartReader<'a> {
 }
 
 impl PartReader<'_> {
-    /// Marks the places of a window at which a term that holds the part would start; returns whether
+    /// Sets the bits of the spots of a window at which a term that holds the part would start; returns whether
     /// there is one.
-    fn mark_starts(&mut self, window: Range<u32>, blocks: &mut [u64]) -> bool {
+    fn set_starts(&mut self, window: Range<u32>, bits: &mut [u64]) -> bool {
         let (offset, mut is_any) = (self.offset, false);
         for list in &mut self.lists {
-            list.for_each_below(window.end.saturating_add(offset), |place| {
+            list.for_each_below(window.end.saturating_add(offset), |spot| {
                 // What an earlier window had no need of is passed over.
-                if let Some(bit) = place.checked_sub(window.start + offset) {
-                    set_bit(blocks, bit);
+                if let Some(bit) = spot.checked_sub(window.start + offset) {
+                    set_bit(bits, bit);
                     is_any = true;
                 }
             });

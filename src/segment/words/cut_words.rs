@@ -3,21 +3,21 @@
 #[cfg(feature = "durable")]
 use std::io;
 
-use super::bits::{set_bit, stride, unite_blocks};
+use super::bits::{set_bit, stride, unite_bits};
 use super::chain::{Chain, Holds};
 use super::cut::Rule;
 #[cfg(feature = "durable")]
 use super::lexicon::Ids;
 use super::lexicon::{Lexicon, Numbers, bitmap_cost};
-use super::places::Places;
+use super::spots::Spots;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
-/// The pieces of words that one rule cuts, and their places.
+/// The pieces of words that one rule cuts, and their spots.
 #[derive(Clone, Debug)]
 pub(super) struct CutWords {
     pub(super) pieces: Lexicon,
-    pub(super) places: Places,
+    pub(super) spots: Spots,
     rows_count: u32,
 }
 
@@ -30,22 +30,22 @@ pub(super) struct HeldInside {
 }
 
 impl CutWords {
-    /// Joins pieces and the row of each block of their places.
+    /// Joins pieces and the row of each stretch of their spots.
     pub(super) fn new(
         rule: Rule,
         pieces: Lexicon,
-        block_rows: Vec<u32>,
+        stretch_rows: Vec<u32>,
         rows_count: u32,
     ) -> CutWords {
-        let places = match rule {
-            Rule::Coarse => Places::with_frequent(block_rows, &pieces, rows_count),
+        let spots = match rule {
+            Rule::Coarse => Spots::with_frequent(stretch_rows, &pieces, rows_count),
             // Only terms of one or two bytes are inside of several pieces, and of those the
             // expensive ones are kept.
-            Rule::Fine => Places::new(block_rows),
+            Rule::Fine => Spots::new(stretch_rows),
         };
         CutWords {
             pieces,
-            places,
+            spots,
             rows_count,
         }
     }
@@ -68,7 +68,7 @@ impl CutWords {
         held
     }
 
-    /// Returns at how many places a term is at most, and what finding its rows costs, in steps
+    /// Returns at how many spots a term is at most, and what finding its rows costs, in steps
     /// from posting to posting.
     pub(super) fn measure(&self, held: &HeldInside) -> (u64, u64) {
         let (mut count, mut cost) = (0, 0);
@@ -77,7 +77,7 @@ impl CutWords {
             cost += self.piece_cost(piece);
         });
         for chain in &held.chains {
-            count += chain.places_count();
+            count += chain.spots_count();
             cost += chain.cost();
         }
         (count, cost)
@@ -86,14 +86,14 @@ impl CutWords {
     /// Returns what reading the rows of a piece costs, in steps from posting to posting.
     pub(super) fn piece_cost(&self, piece: u32) -> u64 {
         match self.frequent(piece) {
-            Some(blocks) => bitmap_cost(blocks.len()),
+            Some(bits) => bitmap_cost(bits.len()),
             None => self.pieces.cost(piece),
         }
     }
 
     /// Returns the bitmap of the rows of a piece, if they are many.
     pub(super) fn frequent(&self, piece: u32) -> Option<&[u64]> {
-        self.places.frequent(piece, stride(self.rows_count))
+        self.spots.frequent(piece, stride(self.rows_count))
     }
 
     /// Visits the rows of what holds a term, in any order; a row may come again.
@@ -107,34 +107,34 @@ impl CutWords {
             self.for_each_row_of(piece, &mut visit);
         });
         for chain in &held.chains {
-            chain.for_each_row(&self.pieces, &self.places, Some(holds), &mut visit);
+            chain.for_each_row(&self.pieces, &self.spots, Some(holds), &mut visit);
         }
     }
 
     /// Visits the rows of a piece, ascending; a row may come again.
     #[inline]
     pub(super) fn for_each_row_of(&self, piece: u32, mut visit: impl FnMut(u32)) {
-        let visit = |place| visit(self.places.row(place));
+        let visit = |spot| visit(self.spots.row(spot));
         self.pieces.for_each_id(piece, visit);
     }
 
     /// Adds the rows of what holds a term to a bitmap.
-    pub(super) fn unite(&self, held: &HeldInside, holds: Holds<'_>, blocks: &mut [u64]) {
+    pub(super) fn unite(&self, held: &HeldInside, holds: Holds<'_>, bits: &mut [u64]) {
         held.pieces.for_each_in(0..self.pieces.count(), |piece| {
             if let Some(others) = self.frequent(piece) {
-                unite_blocks(blocks, others);
+                unite_bits(bits, others);
             } else {
-                self.for_each_row_of(piece, |row| set_bit(blocks, row));
+                self.for_each_row_of(piece, |row| set_bit(bits, row));
             }
         });
         for chain in &held.chains {
-            let add = |row| set_bit(blocks, row);
-            chain.for_each_row(&self.pieces, &self.places, Some(holds), add);
+            let add = |row| set_bit(bits, row);
+            chain.for_each_row(&self.pieces, &self.spots, Some(holds), add);
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.pieces.bytes() + self.places.bytes()
+        self.pieces.bytes() + self.spots.bytes()
     }
 }
 
@@ -142,13 +142,13 @@ impl CutWords {
 impl CutWords {
     pub(super) fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
         self.pieces.write_to(out)?;
-        self.places.write_to(out)
+        self.spots.write_to(out)
     }
 
     pub(super) fn read_from(rows_count: u32, input: &mut StoredReader<'_>) -> io::Result<CutWords> {
         Ok(CutWords {
-            pieces: Lexicon::read_from(Ids::Places, input)?,
-            places: Places::read_from(input)?,
+            pieces: Lexicon::read_from(Ids::Spots, input)?,
+            spots: Spots::read_from(input)?,
             rows_count,
         })
     }

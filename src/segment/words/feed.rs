@@ -1,17 +1,17 @@
-//! Texts on their way to a [`WordsBuilder`], a block of rows at a time.
+//! Texts on their way to a [`WordsBuilder`], a portion of rows at a time.
 //!
 //! The table of words is the largest thing that a load keeps touching. Fed ticket by
 //! ticket it takes turns with every column's table in the processor's cache; fed in
-//! blocks it has the cache to itself, or, on a thread of its own, another core's.
+//! portions it has the cache to itself, or, on a thread of its own, another core's.
 //!
 //! # Invariants
 //!
-//! * Blocks arrive in the order of the rows, and rows are whole.
+//! * Portions arrive in the order of the rows, and rows are whole.
 //! * A thread of its own ends before the feed is gone, whether that was sealed or not.
 //!
 //! # Cost
 //!
-//! One copy of the texts. Memory is four blocks of [`BLOCK_BYTES`], or of the longest row.
+//! One copy of the texts. Memory is four portions of [`PORTION_BYTES`], or of the longest row.
 
 use std::panic;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use std::thread::{Builder, JoinHandle};
 
 use super::{Words, WordsBuilder};
 
-/// The bytes at which a block is full.
-const BLOCK_BYTES: usize = 256 << 10;
+/// The bytes at which a portion is full.
+const PORTION_BYTES: usize = 256 << 10;
 
-/// The blocks that may wait for the other thread.
-const BLOCKS_WAITING: usize = 2;
+/// The portions that may wait for the other thread.
+const PORTIONS_WAITING: usize = 2;
 
 /// The texts of whole rows, end to end.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl RowTexts {
         self.text.clear();
         self.ends.clear();
         // The text of a row may be long beyond measure; that one need not stay.
-        self.text.shrink_to(2 * BLOCK_BYTES);
+        self.text.shrink_to(2 * PORTION_BYTES);
     }
 
     fn insert_into(&mut self, words: &mut WordsBuilder) {
@@ -56,7 +56,7 @@ impl RowTexts {
 /// The way of texts to the words of a segment being built.
 #[derive(Debug)]
 pub(crate) struct WordsFeed {
-    block: RowTexts,
+    portion: RowTexts,
     target: Target,
 }
 
@@ -73,29 +73,29 @@ impl WordsFeed {
     pub(crate) fn new(has_thread: bool) -> WordsFeed {
         let lane = if has_thread { Lane::start() } else { None };
         WordsFeed {
-            block: RowTexts::default(),
+            portion: RowTexts::default(),
             target: lane.map_or_else(|| Target::Here(Box::default()), Target::Thread),
         }
     }
 
     /// Takes one text of the current row.
     pub(crate) fn insert_text(&mut self, text: &str) {
-        self.block.text.push_str(text);
-        self.block.text.push(' ');
+        self.portion.text.push_str(text);
+        self.portion.text.push(' ');
     }
 
     /// Ends the current row; the next text belongs to the next.
     pub(crate) fn end_row(&mut self) {
-        self.block.ends.push(self.block.text.len());
-        if self.block.text.len() >= BLOCK_BYTES {
+        self.portion.ends.push(self.portion.text.len());
+        if self.portion.text.len() >= PORTION_BYTES {
             self.pass_on();
         }
     }
 
     fn pass_on(&mut self) {
         match &mut self.target {
-            Target::Here(words) => self.block.insert_into(words),
-            Target::Thread(lane) => lane.pass_on(&mut self.block),
+            Target::Here(words) => self.portion.insert_into(words),
+            Target::Thread(lane) => lane.pass_on(&mut self.portion),
         }
     }
 
@@ -107,7 +107,7 @@ impl WordsFeed {
         match self.target {
             Target::Here(words) => Sealing::Here(words, order),
             Target::Thread(mut lane) => {
-                lane.blocks = None;
+                lane.portions = None;
                 // Only a panic ends the thread before this, and shows when it is waited for.
                 let _ = lane.order.send(order);
                 Sealing::Thread(lane)
@@ -137,9 +137,9 @@ impl Sealing {
 /// The way to the thread of the words and back.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// None once no more blocks come.
-    blocks: Option<SyncSender<RowTexts>>,
-    /// Blocks that are done with.
+    /// None once no more portions come.
+    portions: Option<SyncSender<RowTexts>>,
+    /// Portions that are done with.
     spare: Receiver<RowTexts>,
     /// The word to seal, with the order of the rows.
     order: Sender<Option<Arc<[u32]>>>,
@@ -149,38 +149,38 @@ pub(crate) struct Lane {
 
 impl Lane {
     fn start() -> Option<Lane> {
-        let (blocks, inbox) = sync_channel::<RowTexts>(BLOCKS_WAITING);
+        let (portions, inbox) = sync_channel::<RowTexts>(PORTIONS_WAITING);
         let (outbox, spare) = channel();
         let (order, orders) = channel::<Option<Arc<[u32]>>>();
         let work = move || {
             let mut words = WordsBuilder::new();
-            for mut block in inbox {
-                block.insert_into(&mut words);
-                // Nobody takes it any more when the last blocks come.
-                let _ = outbox.send(block);
+            for mut portion in inbox {
+                portion.insert_into(&mut words);
+                // Nobody takes it any more when the last portions come.
+                let _ = outbox.send(portion);
             }
             let order = orders.recv().ok()?;
             Some(words.seal(order.as_deref()))
         };
         let worker = Builder::new().name("words".to_owned()).spawn(work).ok()?;
         Some(Lane {
-            blocks: Some(blocks),
+            portions: Some(portions),
             spare,
             order,
             worker: Some(worker),
         })
     }
 
-    /// Sends a block and leaves an empty one in its place.
-    fn pass_on(&mut self, block: &mut RowTexts) {
+    /// Sends a portion and leaves an empty one in its place.
+    fn pass_on(&mut self, portion: &mut RowTexts) {
         let empty = self.spare.try_recv().unwrap_or_default();
-        let full = std::mem::replace(block, empty);
+        let full = std::mem::replace(portion, empty);
         let is_sent = self
-            .blocks
+            .portions
             .as_ref()
-            .is_some_and(|blocks| blocks.send(full).is_ok());
+            .is_some_and(|portions| portions.send(full).is_ok());
         if !is_sent {
-            // Only a panic ends the thread before its blocks do; it goes on here.
+            // Only a panic ends the thread before its portions do; it goes on here.
             self.wait();
         }
     }
@@ -197,7 +197,7 @@ impl Lane {
 impl Drop for Lane {
     /// Ends the thread of a load that was given up: it seals nothing, as nobody can ask it to.
     fn drop(&mut self) {
-        self.blocks = None;
+        self.portions = None;
         self.order = channel().0;
         let worker = self.worker.take();
         // The load has failed already; a panic has nothing to add.
@@ -212,13 +212,13 @@ mod tests {
     #[test]
     fn what_a_long_row_took_is_given_back() {
         let mut texts = RowTexts {
-            text: "x".repeat(10 * BLOCK_BYTES),
+            text: "x".repeat(10 * PORTION_BYTES),
             ..RowTexts::default()
         };
         texts.clear();
         let kept = texts.text.capacity();
         assert!(
-            (2 * BLOCK_BYTES..10 * BLOCK_BYTES).contains(&kept),
+            (2 * PORTION_BYTES..10 * PORTION_BYTES).contains(&kept),
             "{kept}"
         );
     }

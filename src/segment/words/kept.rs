@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::Words;
-use super::bits::{count_bits, for_each_bit, set_bit, stride, unite_blocks};
+use super::bits::{count_bits, for_each_bit, set_bit, stride, unite_bits};
 use super::cut::Rule;
 use super::grams::GRAM_BYTES;
 use super::lexicon::Lexicon;
@@ -47,7 +47,7 @@ pub(super) struct Kept {
     terms: Vec<Box<[u8]>>,
     rows_counts: Vec<u32>,
     /// The bitmaps one after another.
-    blocks: Vec<u64>,
+    bits: Vec<u64>,
 }
 
 impl Kept {
@@ -60,19 +60,19 @@ impl Kept {
             return Kept::default();
         }
         let terms = choose(words);
-        let mut blocks = Vec::with_capacity(terms.len() * stride(rows_count));
+        let mut bits = Vec::with_capacity(terms.len() * stride(rows_count));
         for terms in terms.chunks(PASS_TERMS) {
             let mut of_pass = transpose(&collect_rows(words, terms), terms.len());
             for (rank, term) in terms.iter().enumerate() {
                 unite_others(words, term, bitmap_mut(&mut of_pass, rank, rows_count));
             }
-            blocks.extend_from_slice(&of_pass);
+            bits.extend_from_slice(&of_pass);
         }
-        let rows_counts = blocks.chunks(stride(rows_count)).map(count_bits).collect();
+        let rows_counts = bits.chunks(stride(rows_count)).map(count_bits).collect();
         Kept {
             terms,
             rows_counts,
-            blocks,
+            bits,
         }
     }
 
@@ -90,7 +90,7 @@ impl Kept {
         let stride = stride(rows_count);
         let rank = rank as usize;
         (
-            &self.blocks[rank * stride..][..stride],
+            &self.bits[rank * stride..][..stride],
             self.rows_counts[rank],
         )
     }
@@ -100,7 +100,7 @@ impl Kept {
         self.terms.capacity() * size_of::<Box<[u8]>>()
             + terms
             + self.rows_counts.capacity() * size_of::<u32>()
-            + self.blocks.capacity() * size_of::<u64>()
+            + self.bits.capacity() * size_of::<u64>()
     }
 }
 
@@ -174,11 +174,11 @@ fn collect_rows(words: &Words, terms: &[Box<[u8]>]) -> Vec<Mask> {
 }
 
 /// Adds the rows of the frequent words and pieces that hold a term, and those where it is cut.
-fn unite_others(words: &Words, term: &[u8], blocks: &mut [u64]) {
+fn unite_others(words: &Words, term: &[u8], bits: &mut [u64]) {
     let [dense, ..] = words.whole.kinds();
     let held_by = words.whole.find(term);
     held_by.for_each_in(dense, |word| {
-        unite_blocks(blocks, words.whole.dense(word));
+        unite_bits(bits, words.whole.dense(word));
     });
     // A run that a term can be is text.
     let term = std::str::from_utf8(term).unwrap_or_default();
@@ -186,12 +186,12 @@ fn unite_others(words: &Words, term: &[u8], blocks: &mut [u64]) {
         let held = cut.find(rule, term);
         held.pieces.for_each_in(0..cut.pieces.count(), |piece| {
             if let Some(others) = cut.frequent(piece) {
-                unite_blocks(blocks, others);
+                unite_bits(bits, others);
             }
         });
         for chain in &held.chains {
-            let add = |row| set_bit(blocks, row);
-            chain.for_each_row(&cut.pieces, &cut.places, None, add);
+            let add = |row| set_bit(bits, row);
+            chain.for_each_row(&cut.pieces, &cut.spots, None, add);
         }
     }
 }
@@ -199,18 +199,18 @@ fn unite_others(words: &Words, term: &[u8], blocks: &mut [u64]) {
 /// Turns a mask of terms for each row into a bitmap of rows for each term.
 fn transpose(rows: &[Mask], terms_count: usize) -> Vec<u64> {
     let rows_count = rows.len() as u32;
-    let mut blocks = vec![0; terms_count * stride(rows_count)];
+    let mut bits = vec![0; terms_count * stride(rows_count)];
     for (row, &mask) in rows.iter().enumerate() {
         for_each_term(mask, |rank| {
-            set_bit(bitmap_mut(&mut blocks, rank, rows_count), row as u32);
+            set_bit(bitmap_mut(&mut bits, rank, rows_count), row as u32);
         });
     }
-    blocks
+    bits
 }
 
-fn bitmap_mut(blocks: &mut [u64], rank: usize, rows_count: u32) -> &mut [u64] {
+fn bitmap_mut(bits: &mut [u64], rank: usize, rows_count: u32) -> &mut [u64] {
     let stride = stride(rows_count);
-    &mut blocks[rank * stride..][..stride]
+    &mut bits[rank * stride..][..stride]
 }
 
 /// Visits the ranks of the terms of a mask.
@@ -225,7 +225,7 @@ impl Stored for Kept {
         out.count(self.terms.len())?;
         self.terms.iter().try_for_each(|term| out.slice(term))?;
         out.slice(&self.rows_counts)?;
-        out.slice(&self.blocks)
+        out.slice(&self.bits)
     }
 
     fn read_from(input: &mut StoredReader<'_>) -> io::Result<Kept> {
@@ -234,7 +234,7 @@ impl Stored for Kept {
         Ok(Kept {
             terms: terms.collect::<io::Result<_>>()?,
             rows_counts: input.vec()?,
-            blocks: input.vec()?,
+            bits: input.vec()?,
         })
     }
 }
@@ -248,7 +248,7 @@ mod tests {
         let kept = Kept {
             terms: vec![Box::from(*b"ab"), Box::from(*b"abc")],
             rows_counts: vec![7, 5],
-            blocks: vec![0; 10],
+            bits: vec![0; 10],
         };
         assert_eq!(kept.find(b"ab"), Some((0, 7)));
         assert_eq!(kept.find(b"abc"), Some((1, 5)));

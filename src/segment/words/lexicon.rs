@@ -1,6 +1,6 @@
 //! A dictionary of texts: a substring index over them, and the ids of each.
 //!
-//! The ids are rows where the texts are whole words, and places where they are pieces of
+//! The ids are rows where the texts are whole words, and spots where they are pieces of
 //! words that were cut. [`Lexicon::find`] names the texts that hold a term; three other
 //! look-ups name those that equal, start or end with one.
 //!
@@ -11,8 +11,8 @@
 //!   one (that id). So the largest postings come first in any union, and the
 //!   longest tail is one vector of ids.
 //! * Every text has at least one id, and every id is below the universe.
-//! * A bitmap has bit i % 64 of block i / 64 set for id i, `universe / 64` blocks
-//!   rounded up, and no bit past the last id. Only rows have bitmaps: a bit a place would
+//! * A bitmap has bit i % 64 of integer i / 64 set for id i, `universe / 64` integers
+//!   rounded up, and no bit past the last id. Only rows have bitmaps: a bit a spot would
 //!   cost more than the list for every piece there is.
 //!
 //! # Cost
@@ -54,8 +54,8 @@ pub(super) const LIST_COST: u64 = 48;
 pub(super) enum Ids {
     /// That many rows.
     Rows(u32),
-    /// Places of pieces.
-    Places,
+    /// Spots of pieces.
+    Spots,
 }
 
 impl Ids {
@@ -63,15 +63,15 @@ impl Ids {
     fn listed_max(self) -> u32 {
         match self {
             Ids::Rows(rows_count) => rows_count / DENSE_ROWS_SHARE,
-            Ids::Places => u32::MAX,
+            Ids::Spots => u32::MAX,
         }
     }
 
-    /// Returns the blocks of 64 bits in a bitmap; none where there are no bitmaps.
+    /// Returns the integers of 64 bits in a bitmap; none where there are no bitmaps.
     pub(super) fn stride(self) -> usize {
         match self {
             Ids::Rows(rows_count) => stride(rows_count),
-            Ids::Places => 0,
+            Ids::Spots => 0,
         }
     }
 }
@@ -147,7 +147,7 @@ impl Numbers {
                     .take_while(|&&number| number < range.end)
                     .for_each(|&number| visit(number));
             }
-            Numbers::Set(blocks) => for_each_bit(blocks, range, visit),
+            Numbers::Set(bits) => for_each_bit(bits, range, visit),
         }
     }
 }
@@ -235,12 +235,12 @@ impl Lexicon {
         if listed < u64::from(self.count()) / 32 {
             return Numbers::Sorted(self.listed_in(grams, listed));
         }
-        let mut blocks = vec![0; stride(self.count())];
+        let mut bits = vec![0; stride(self.count())];
         for gram in grams {
             self.grams
-                .for_each_word(gram, |number| set_bit(&mut blocks, number));
+                .for_each_word(gram, |number| set_bit(&mut bits, number));
         }
-        Numbers::Set(blocks)
+        Numbers::Set(bits)
     }
 
     /// Returns the texts that some grams list, ascending, each once.
@@ -407,8 +407,8 @@ impl Lexicon {
     pub(super) fn for_each_id(&self, number: u32, mut visit: impl FnMut(u32)) {
         let [dense, several, single] = self.kinds();
         if dense.contains(&number) {
-            let blocks = self.dense(number);
-            for_each_bit(blocks, 0..blocks.len() as u32 * u64::BITS, visit);
+            let bits = self.dense(number);
+            for_each_bit(bits, 0..bits.len() as u32 * u64::BITS, visit);
         } else if several.contains(&number) {
             let list = (number - several.start) as usize;
             self.postings.several.for_each(list, visit);
@@ -419,8 +419,8 @@ impl Lexicon {
 }
 
 impl Lexicon {
-    /// Begins to read the places of a piece, in steps.
-    pub(super) fn read_places(&self, number: u32) -> ListReader<'_> {
+    /// Begins to read the spots of a piece, in steps.
+    pub(super) fn read_spots(&self, number: u32) -> ListReader<'_> {
         let [dense, several, single] = self.kinds();
         debug_assert!(dense.is_empty(), "only rows have bitmaps");
         if several.contains(&number) {

@@ -3,7 +3,7 @@
 //! Each input lists its words in byte order and their rows ascending, and rows move
 //! without passing one another. So words are merged and never sorted or hashed; only
 //! the rows of a word that several inputs hold have to be put in order. Pieces and their
-//! places are merged the same way: a block of places moves with its row.
+//! spots are merged the same way: a stretch of spots moves with its row.
 //!
 //! # Cost
 //!
@@ -20,7 +20,7 @@ use super::builder::head_of;
 use super::cut::Rule;
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::Offsets;
-use super::places::{first_of, split};
+use super::spots::{first_of, split};
 use super::{CutWords, Words};
 
 /// The move of a row that is not taken over.
@@ -37,7 +37,7 @@ pub(crate) struct MergeInput<'a> {
 impl Words {
     /// Merges indexes into one of a number of rows.
     ///
-    /// No two rows may move to one place, and the inputs' [`blocks_count`](Words::blocks_count) must
+    /// No two rows may move to one, and the inputs' [`stretches_count`](Words::stretches_count) must
     /// add up to no more than there is room for. Words that only dropped rows held are gone.
     pub(crate) fn merge(inputs: &[MergeInput<'_>], rows_count: u32) -> Words {
         let sources = inputs.iter().map(|input| Source {
@@ -52,37 +52,37 @@ impl Words {
 
 /// Merges the words that a rule cuts.
 fn merge_cut(inputs: &[MergeInput<'_>], rule: Rule, rows_count: u32) -> CutWords {
-    let (block_rows, moves) = move_blocks(inputs, rule, rows_count);
+    let (stretch_rows, moves) = move_stretches(inputs, rule, rows_count);
     let sources = inputs.iter().zip(&moves).map(|(input, moves)| Source {
         lexicon: &input.words.cut[rule as usize].pieces,
         moves: Moves::Blocks(moves),
     });
-    let pieces = merge(&sources.collect::<Vec<_>>(), Ids::Places);
-    CutWords::new(rule, pieces, block_rows, rows_count)
+    let pieces = merge(&sources.collect::<Vec<_>>(), Ids::Spots);
+    CutWords::new(rule, pieces, stretch_rows, rows_count)
 }
 
-/// Returns the row of each block of places of the result, and where each input's blocks go.
-fn move_blocks(
+/// Returns the row of each stretch of spots of the result, and where each input's stretches go.
+fn move_stretches(
     inputs: &[MergeInput<'_>],
     rule: Rule,
     rows_count: u32,
 ) -> (Vec<u32>, Vec<Vec<u32>>) {
     let mut nexts = vec![0; rows_count as usize];
     for input in inputs {
-        for &row in input.words.cut[rule as usize].places.block_rows() {
+        for &row in input.words.cut[rule as usize].spots.stretch_rows() {
             let to = input.moves[row as usize];
             if to != MOVE_DROPPED {
                 nexts[to as usize] += 1;
             }
         }
     }
-    let mut block_rows = Vec::new();
+    let mut stretch_rows = Vec::new();
     for (row, next) in (0..).zip(&mut nexts) {
-        let start = block_rows.len() as u32;
-        block_rows.extend((0..*next).map(|_| row));
+        let start = stretch_rows.len() as u32;
+        stretch_rows.extend((0..*next).map(|_| row));
         *next = start;
     }
-    block_rows.shrink_to_fit();
+    stretch_rows.shrink_to_fit();
     let mut move_of = |to: u32| {
         if to != MOVE_DROPPED {
             nexts[to as usize] += 1;
@@ -92,11 +92,11 @@ fn move_blocks(
     };
     let mut moves = Vec::with_capacity(inputs.len());
     for input in inputs {
-        let rows = input.words.cut[rule as usize].places.block_rows().iter();
+        let rows = input.words.cut[rule as usize].spots.stretch_rows().iter();
         let to = rows.map(|&row| move_of(input.moves[row as usize]));
         moves.push(to.collect());
     }
-    (block_rows, moves)
+    (stretch_rows, moves)
 }
 
 /// A lexicon to be merged, and where its ids go.
@@ -106,7 +106,7 @@ struct Source<'a> {
     moves: Moves<'a>,
 }
 
-/// Where ids go, by row or by block of places.
+/// Where ids go, by row or by stretch of spots.
 #[derive(Clone, Copy, Debug)]
 enum Moves<'a> {
     Rows(&'a [u32]),
@@ -120,8 +120,8 @@ impl Moves<'_> {
         match self {
             Moves::Rows(moves) => Some(moves[id as usize]).filter(|&to| to != MOVE_DROPPED),
             Moves::Blocks(moves) => {
-                let (block, within) = split(id);
-                let to = Some(moves[block as usize]).filter(|&to| to != MOVE_DROPPED);
+                let (stretch, within) = split(id);
+                let to = Some(moves[stretch as usize]).filter(|&to| to != MOVE_DROPPED);
                 to.map(|to| first_of(to) + within)
             }
         }

@@ -8,17 +8,17 @@
 //! Words that occur in one row alone would make the index larger than the texts: those of
 //! logs, and of scripts without blanks. They are cut into pieces that occur in many rows, by one
 //! of two rules, and all pieces of a segment are numbered in order. A term is inside a piece, or
-//! it is cut as the word about it is, and then its pieces are at places that follow each other.
+//! it is cut as the word about it is, and then its pieces are at spots that follow each other.
 //! Either way the rows are known without a look at the texts, but for a few rows where that is
 //! cheaper.
 //!
 //! * [`builder`]: rows of texts on their way in.
-//! * [`feed`]: their way there, in blocks, on a thread of their own if wanted.
+//! * [`feed`]: their way there, in portions, on a thread of their own if wanted.
 //! * [`cut`]: which words are cut, and where.
 //! * [`lexicon`]: a dictionary that is searched for parts of its texts: one of whole words
-//!   with their rows, and one of pieces with their places for each rule.
-//! * [`cut_words`]: the pieces that a rule cuts; [`places`]: the rows of their places;
-//!   [`chain`]: pieces at places that follow each other.
+//!   with their rows, and one of pieces with their spots for each rule.
+//! * [`cut_words`]: the pieces that a rule cuts; [`spots`]: the rows of their spots;
+//!   [`chain`]: pieces at spots that follow each other.
 //! * [`grams`]: runs of three bytes, and the texts that hold them.
 //! * [`kept`]: the rows of those short terms whose union is expensive, made at sealing.
 //! * [`merge`]: several indexes into one, without hashing or sorting words again.
@@ -35,13 +35,13 @@ mod kept;
 mod lexicon;
 mod merge;
 mod packed;
-mod places;
+mod spots;
 
 use std::borrow::Cow;
 #[cfg(feature = "durable")]
 use std::io;
 
-use bits::{count_bits, for_each_bit, set_bit, stride, unite_blocks};
+use bits::{count_bits, for_each_bit, set_bit, stride, unite_bits};
 use builder::WordsBuilder;
 use chain::Holds;
 use cut::Rule;
@@ -52,7 +52,7 @@ use kept::Kept;
 use lexicon::Ids;
 use lexicon::{Lexicon, Numbers, bitmap_cost};
 pub(crate) use merge::{MOVE_DROPPED, MergeInput};
-use places::BLOCKS_MAX;
+use spots::STRETCHES_MAX;
 
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
@@ -89,7 +89,7 @@ enum HeldBy {
 
 impl Matches {
     /// Returns how many rows hold the term at most: the sum of the words' rows, and of
-    /// the places at which it may be inside words that are cut.
+    /// the spots at which it may be inside words that are cut.
     ///
     /// Exact where one whole word matches or the term's rows are kept.
     pub(crate) fn postings_count(&self) -> u64 {
@@ -131,16 +131,16 @@ impl Words {
         self.rows_count
     }
 
-    /// Returns how much of the room for words that are cut is taken, in blocks of places.
+    /// Returns how much of the room for words that are cut is taken, in stretches of spots.
     ///
-    /// Of indexes that become one it adds up, and must be at most [`Words::BLOCKS_MAX`].
-    pub(crate) fn blocks_count(&self) -> u64 {
-        let counts = self.cut.iter().map(|cut| cut.places.block_rows().len());
+    /// When indexes are merged their counts add up, and the sum must be at most [`Words::STRETCHES_MAX`].
+    pub(crate) fn stretches_count(&self) -> u64 {
+        let counts = self.cut.iter().map(|cut| cut.spots.stretch_rows().len());
         counts.max().unwrap_or(0) as u64
     }
 
-    /// The most that [`blocks_count`](Words::blocks_count) may come to.
-    pub(crate) const BLOCKS_MAX: u64 = BLOCKS_MAX as u64;
+    /// The most that [`stretches_count`](Words::stretches_count) may come to.
+    pub(crate) const STRETCHES_MAX: u64 = STRETCHES_MAX as u64;
 
     /// Returns the bytes of heap that the index holds.
     pub(crate) fn bytes(&self) -> usize {
@@ -189,8 +189,8 @@ impl Words {
     pub(crate) fn rows(&self, matches: &Matches, holds: Holds<'_>) -> TermRows<'_> {
         let (whole, inside) = match &matches.held_by {
             HeldBy::Kept(rank) => {
-                let (blocks, count) = self.kept.rows(*rank, self.rows_count);
-                return TermRows::Bitmap(Cow::Borrowed(blocks), count);
+                let (bits, count) = self.kept.rows(*rank, self.rows_count);
+                return TermRows::Bitmap(Cow::Borrowed(bits), count);
             }
             HeldBy::Words(whole, inside) => (whole, inside),
         };
@@ -206,13 +206,13 @@ impl Words {
         {
             return TermRows::Bitmap(Cow::Borrowed(self.whole.dense(word)), count);
         }
-        let (blocks, count) = self.unite(whole, inside, holds);
+        let (bits, count) = self.unite(whole, inside, holds);
         if count < self.rows_count / 64 {
             let mut rows = Vec::with_capacity(count as usize);
-            for_each_bit(&blocks, 0..self.rows_count, |row| rows.push(row));
+            for_each_bit(&bits, 0..self.rows_count, |row| rows.push(row));
             return TermRows::Sorted(rows);
         }
-        TermRows::Bitmap(Cow::Owned(blocks), count)
+        TermRows::Bitmap(Cow::Owned(bits), count)
     }
 
     /// Collects the rows of words with few postings.
@@ -233,26 +233,26 @@ impl Words {
 
     /// Unites the rows of words in a bitmap; returns it with its count.
     fn unite(&self, whole: &Numbers, inside: &[HeldInside], holds: Holds<'_>) -> (Vec<u64>, u32) {
-        let mut blocks = vec![0; stride(self.rows_count)];
-        let is_full = self.unite_whole(whole, &mut blocks);
+        let mut bits = vec![0; stride(self.rows_count)];
+        let is_full = self.unite_whole(whole, &mut bits);
         if is_full {
-            return (blocks, self.rows_count);
+            return (bits, self.rows_count);
         }
         for (cut, held) in self.cut.iter().zip(inside) {
-            cut.unite(held, holds, &mut blocks);
+            cut.unite(held, holds, &mut bits);
         }
-        let count = count_bits(&blocks);
-        (blocks, count)
+        let count = count_bits(&bits);
+        (bits, count)
     }
 
     /// Adds the rows of whole words to a bitmap; returns whether every row is known to be in.
-    fn unite_whole(&self, whole: &Numbers, blocks: &mut [u64]) -> bool {
+    fn unite_whole(&self, whole: &Numbers, bits: &mut [u64]) -> bool {
         let [dense, several, single] = self.whole.kinds();
         let mut largest_first = Vec::new();
         whole.for_each_in(dense, |word| largest_first.push(word));
         largest_first.sort_by_key(|&word| std::cmp::Reverse(self.whole.ids_count(word)));
         for word in largest_first {
-            if unite_blocks(blocks, self.whole.dense(word)) == self.rows_count {
+            if unite_bits(bits, self.whole.dense(word)) == self.rows_count {
                 return true;
             }
         }
@@ -264,16 +264,16 @@ impl Words {
                 return;
             }
             let list = (word - several.start) as usize;
-            postings.several.for_each(list, |row| set_bit(blocks, row));
+            postings.several.for_each(list, |row| set_bit(bits, row));
             postings_count += postings.several_counts[list];
             if postings_count > self.rows_count / 4 {
                 postings_count = 0;
-                is_full = count_bits(blocks) == self.rows_count;
+                is_full = count_bits(bits) == self.rows_count;
             }
         });
         if !is_full {
             whole.for_each_in(single.clone(), |word| {
-                set_bit(blocks, postings.single[(word - single.start) as usize]);
+                set_bit(bits, postings.single[(word - single.start) as usize]);
             });
         }
         is_full

@@ -65,7 +65,7 @@ fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
     builder.seal(order)
 }
 
-/// What [`Words::rows`] finds, without a look at texts: few places are never more expensive.
+/// What [`Words::rows`] finds, without a look at texts: few spots are never more expensive.
 fn rows_of<'a>(words: &'a Words, matches: &Matches) -> TermRows<'a> {
     words.rows(matches, &|row| panic!("the texts of row {row}"))
 }
@@ -78,11 +78,11 @@ fn found(words: &Words, term: &str) -> Vec<u32> {
             assert!(rows.len() < words.rows_count().div_ceil(64).max(1) as usize);
             rows
         }
-        TermRows::Bitmap(blocks, count) => {
-            assert_eq!(blocks.len(), words.rows_count().div_ceil(64) as usize);
+        TermRows::Bitmap(bits, count) => {
+            assert_eq!(bits.len(), words.rows_count().div_ceil(64) as usize);
             let mut rows = Vec::new();
-            // Up to the end of the last block, so that a bit past the rows would show.
-            for_each_bit(&blocks, 0..blocks.len() as u32 * 64, |row| rows.push(row));
+            // Up to the end of the last integer, so that a bit past the rows would show.
+            for_each_bit(&bits, 0..bits.len() as u32 * 64, |row| rows.push(row));
             assert_eq!(rows.len(), count as usize, "{term:?}: the count");
             rows
         }
@@ -105,19 +105,19 @@ fn read_lexicon(lexicon: &Lexicon) -> Vec<(String, Vec<u32>)> {
 }
 
 /// The words of an index in byte order, each with its rows: those that are whole, and those that
-/// their pieces make at places that follow each other.
+/// their pieces make at spots that follow each other.
 fn read_words(words: &Words) -> Vec<(String, Vec<u32>)> {
     let mut read = read_lexicon(&words.whole);
     let mut cut: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
     for (rule, own) in Rule::ALL.into_iter().zip(&words.cut) {
         let pieces = read_lexicon(&own.pieces);
-        let mut places: Vec<(u32, &str)> = pieces
+        let mut spots: Vec<(u32, &str)> = pieces
             .iter()
-            .flat_map(|(piece, places)| places.iter().map(|&place| (place, piece.as_str())))
+            .flat_map(|(piece, spots)| spots.iter().map(|&spot| (spot, piece.as_str())))
             .collect();
-        places.sort_unstable();
-        for word in places.chunk_by(|a, b| a.0 + 1 == b.0) {
-            let rows: BTreeSet<u32> = word.iter().map(|&(it, _)| own.places.row(it)).collect();
+        spots.sort_unstable();
+        for word in spots.chunk_by(|a, b| a.0 + 1 == b.0) {
+            let rows: BTreeSet<u32> = word.iter().map(|&(it, _)| own.spots.row(it)).collect();
             assert_eq!(rows.len(), 1, "a word is in one row");
             let mut text = String::new();
             for (_, piece) in word {
@@ -343,7 +343,7 @@ fn words_that_differ_in_nuls_alone_are_distinct() {
 #[test]
 fn a_feed_gives_the_same_words_here_and_on_a_thread() {
     let mut random = Random(41);
-    // Several blocks of rows, and one row that is longer than a block.
+    // Several portions of rows, and one row that is longer than a portion.
     let mut rows = random_rows(&mut random, 60_000);
     rows.insert(30_000, vec!["long ".repeat(70_000), "end".into()]);
     let expected = build(&rows, None);

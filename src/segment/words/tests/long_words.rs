@@ -130,7 +130,7 @@ fn words_that_are_cut_match_the_twin() {
 }
 
 /// With this number of rows short terms are kept, some pieces are frequent, and reading the texts of a few
-/// rows is cheaper than reading the places of a part.
+/// rows is cheaper than reading the spots of a part.
 #[test]
 fn cut_words_of_many_rows_are_found() {
     let seed = 78;
@@ -215,7 +215,7 @@ fn cut_words_of_many_rows_are_found() {
     assert!(asked.get() < 1_000, "{} texts", asked.get());
 }
 
-/// Words as keys have, with so few characters that each pair of them is at thousands of places, and so
+/// Words as keys have, with so few characters that each pair of them is at thousands of spots, and so
 /// many words that these are in several windows.
 #[test]
 fn parts_at_many_places_are_joined() {
@@ -227,7 +227,7 @@ fn parts_at_many_places_are_joined() {
     let rows: Vec<Vec<String>> = (0..3_000).map(|_| vec![key(&mut random, 200)]).collect();
     let words = build(&rows, None);
     let [_, fine] = &words.cut;
-    assert!(fine.places.count() > 300_000);
+    assert!(fine.spots.count() > 300_000);
     let naive = Naive::new(&rows);
     for length in [3, 4, 5, 7] {
         for _ in 0..30 {

@@ -1,4 +1,8 @@
-//! Marks of rows: the tombstones of a segment, and where an order has them.
+//! Marks of rows, which snapshots share and commits add to.
+//!
+//! The marks of a segment's replaced and removed rows are its tombstones; the positions at which an
+//! order has these rows are marked likewise. A segment never changes, so its tombstones are kept
+//! beside it, by the snapshot.
 //!
 //! # Invariants
 //!
@@ -18,16 +22,18 @@ const GROUP_BLOCKS: usize = 16;
 /// Blocks side by side; one without a mark is none.
 type Group = [Option<Arc<Block>>; GROUP_BLOCKS];
 
+/// The marks of a segment's replaced and removed rows.
+pub(crate) type Tombstones = Marks;
+
 /// Marked rows, or marked positions of an order: copied on write, a block at a time.
 ///
-/// The marks of a segment's replaced and removed rows are its tombstones. A clone shares every
-/// group of blocks, so a commit that marks a few rows of a large segment copies only their
-/// blocks, the pointers beside these, and a pointer for each other group: with no groups, a
-/// commit that removes one ticket of a million took 4.8 µs instead of 3.3. The counts make room
-/// between marks addressable: how many are marked before a row, and which is the nth that is not,
-/// cost a pass over the counts of groups and then of the blocks of one.
+/// A clone shares every group of blocks, so a commit that marks a few rows of a large segment copies
+/// their blocks, the pointers beside these, and a pointer for each other group: without groups, a
+/// commit that removes one ticket of a million takes 4.8 µs instead of 3.3. How many rows are marked
+/// before one, and which is the nth that is not marked, take a pass over the counts of the groups and
+/// then over those of one group's blocks.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tombstones {
+pub(crate) struct Marks {
     groups: Vec<Option<Arc<Group>>>,
     /// How many are marked in each block.
     counts: Vec<u16>,
@@ -36,7 +42,7 @@ pub(crate) struct Tombstones {
     count: u32,
 }
 
-impl Tombstones {
+impl Marks {
     /// Marks a row; returns whether it was live before.
     pub(crate) fn insert(&mut self, row: u32) -> bool {
         let is_new = !self.contains(row);
@@ -59,9 +65,9 @@ impl Tombstones {
         let block = &mut Arc::make_mut(group)[index % GROUP_BLOCKS];
         let block = block.get_or_insert_with(|| Arc::new(EMPTY_BLOCK));
         let bit = row % BLOCK_ROWS;
-        let word = &mut Arc::make_mut(block)[(bit / 64) as usize];
-        *word ^= 1 << (bit % 64);
-        if *word >> (bit % 64) & 1 == 1 {
+        let bits = &mut Arc::make_mut(block)[(bit / 64) as usize];
+        *bits ^= 1 << (bit % 64);
+        if *bits >> (bit % 64) & 1 == 1 {
             self.counts[index] += 1;
             *group_count += 1;
             self.count += 1;
@@ -106,7 +112,7 @@ impl Tombstones {
 
     /// Returns the nth row that is not marked, counted from 0, though it may be past the last.
     ///
-    /// Cost: that of [`rank`](Tombstones::rank).
+    /// Cost: that of [`rank`](Marks::rank).
     pub(crate) fn select_unmarked(&self, nth: u32) -> u32 {
         let mut left = nth;
         let mut groups_count = 0;
@@ -127,7 +133,7 @@ impl Tombstones {
                 let Some(block) = self.block(index as usize) else {
                     return base + left;
                 };
-                let live = block.map(|word| !word);
+                let live = block.map(|bits| !bits);
                 // The block has more unmarked rows than are left to pass.
                 return select_in_block(&live, index, left).unwrap_or(base);
             }
@@ -141,8 +147,8 @@ impl Tombstones {
         let Some(block) = self.block(block_index as usize) else {
             return false;
         };
-        for (word, dead) in out.iter_mut().zip(block.iter()) {
-            *word &= !dead;
+        for (bits, dead) in out.iter_mut().zip(block.iter()) {
+            *bits &= !dead;
         }
         true
     }
@@ -158,7 +164,7 @@ impl Tombstones {
 
     /// Returns how many rows of a set are marked.
     ///
-    /// Cost: the words of the marks where the set is dense, else its rows.
+    /// Cost: a block at a time where the set is a bitmap, else a look at each of its rows.
     pub(crate) fn count_in(&self, set: &RowSet) -> u32 {
         if self.count == 0 {
             return 0;
@@ -185,7 +191,7 @@ impl Tombstones {
     /// from the other does.
     pub(crate) fn for_each_difference(
         &self,
-        other: &Tombstones,
+        other: &Marks,
         rows_max: u32,
         mut each: impl FnMut(u32),
     ) -> bool {
@@ -209,11 +215,11 @@ impl Tombstones {
                 continue;
             }
             let mut differing = own.map_or(EMPTY_BLOCK, |block| **block);
-            for (word, others) in differing
+            for (bits, others) in differing
                 .iter_mut()
                 .zip(others.map_or(&EMPTY_BLOCK, |it| it))
             {
-                *word ^= others;
+                *bits ^= others;
             }
             let count = block_count(&differing);
             if count > left {
@@ -260,7 +266,7 @@ mod tests {
             3 * group_rows + 5_000,
             3 * group_rows + 5_001,
         ];
-        let mut marks = Tombstones::default();
+        let mut marks = Marks::default();
         assert!(marked.iter().all(|&row| marks.insert(row)));
         // Four blocks in three of four groups, each behind two counts of references.
         let lists = marks.groups.capacity() * size_of::<usize>()
@@ -283,7 +289,7 @@ mod tests {
     #[test]
     fn marks_are_counted_and_stepped_over() {
         for step in [1, 2, 3, 63, 64, 65, 4096, 5000] {
-            let mut marks = Tombstones::default();
+            let mut marks = Marks::default();
             let rows: Vec<u32> = (0..20_000).step_by(step).skip(step % 2).collect();
             assert!(rows.iter().all(|&row| marks.insert(row)));
             let mut before = 0;
@@ -313,7 +319,7 @@ mod tests {
 
     #[test]
     fn differences_are_the_rows_of_one() {
-        let mut first = Tombstones::default();
+        let mut first = Marks::default();
         for row in [3, 5000, 9000] {
             first.insert(row);
         }
@@ -334,7 +340,7 @@ mod tests {
 
     #[test]
     fn tombstones_share_what_they_do_not_touch() {
-        let mut first = Tombstones::default();
+        let mut first = Marks::default();
         assert!(first.insert(5000) && first.insert(0) && !first.insert(5000));
         let mut second = first.clone();
         second.insert(1);
