@@ -417,7 +417,7 @@ impl Snapshot {
                 if !live_tids.insert(segment.tid(row)) {
                     return Err(format!("ticket {} is live twice", segment.tid(row)));
                 }
-                if !(1..=self.version()).contains(&segment.versions().number(row)) {
+                if !(1..=self.version()).contains(&segment.version(row)) {
                     return Err(format!("ticket {} is of no commit", segment.tid(row)));
                 }
             }

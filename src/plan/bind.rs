@@ -310,7 +310,7 @@ fn bind_postings(field: Field, classes: Vec<u32>, segment: &Segment) -> Bound {
 ///
 /// Of most segments it lets all rows through or none: they are of one commit, or older.
 fn bind_changed(number: u64, segment: &Segment, mode: PlanMode, rows_left: u64) -> Bound {
-    let classes = segment.versions().classes_above(number);
+    let classes = segment.classes_after(number);
     match segment.column(Slot::Version) {
         // The least class is that of some row.
         Some(_) if classes.start == 0 => complement(NOTHING, segment),

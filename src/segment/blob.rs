@@ -23,7 +23,7 @@ impl Blob {
     }
 
     /// Appends the text that `write` appends to the blob's own.
-    pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
         let start = self.text.len();
         write(&mut self.text);
         self.ends.push(start, self.text.len());

@@ -158,7 +158,7 @@ pub(crate) fn intersect_blocks(block: &mut Block, other: &Block) {
 
 /// Takes the rows of another block out of one.
 #[inline]
-pub(crate) fn subtract_block(block: &mut Block, other: &Block) {
+pub(super) fn subtract_block(block: &mut Block, other: &Block) {
     for (bits, other) in block.iter_mut().zip(other) {
         *bits &= !other;
     }
@@ -166,7 +166,7 @@ pub(crate) fn subtract_block(block: &mut Block, other: &Block) {
 
 /// Adds the rows of another block to one.
 #[inline]
-pub(crate) fn unite_blocks(block: &mut Block, other: &Block) {
+pub(super) fn unite_blocks(block: &mut Block, other: &Block) {
     for (bits, other) in block.iter_mut().zip(other) {
         *bits |= other;
     }

@@ -64,7 +64,7 @@ struct Zones {
 
 impl Column {
     /// Makes a column of texts from the ordinals of a dictionary, one a row.
-    pub(crate) fn of_texts(ordinals: &[u64], dictionary: Dictionary) -> Column {
+    pub(super) fn of_texts(ordinals: &[u64], dictionary: Dictionary) -> Column {
         Column {
             ordinals: Integers::pack(ordinals),
             classes: dictionary.classes().map(Arc::new),
@@ -87,7 +87,7 @@ impl Column {
     }
 
     /// Makes a column of numbers or none, one a row, with zone maps if they are wanted.
-    pub(crate) fn of_numbers(numbers: &[Option<u64>], with_zones: bool) -> Column {
+    pub(super) fn of_numbers(numbers: &[Option<u64>], with_zones: bool) -> Column {
         let mut distinct: Vec<u64> = numbers.iter().flatten().copied().collect();
         distinct.sort_unstable();
         distinct.dedup();
@@ -211,7 +211,7 @@ impl Column {
     }
 
     /// Returns whether each ordinal is the number of its class, as no two texts fold alike.
-    pub(crate) fn has_class_each(&self) -> bool {
+    pub(super) fn has_class_each(&self) -> bool {
         self.classes.is_none()
     }
 
@@ -307,7 +307,7 @@ impl Column {
     }
 
     /// Returns whether a row has a value: anything but none and empty.
-    pub(crate) fn has_values(&self) -> bool {
+    pub(super) fn has_values(&self) -> bool {
         !matches!(self.ordinals, Integers::Constant(0, _))
     }
 
@@ -485,7 +485,7 @@ fn zones_of(ordinals: &[u64]) -> Zones {
 }
 
 /// Returns whether zone maps can pay: there is more than one block to exclude.
-pub(crate) fn zones_pay(rows_count: u32) -> bool {
+pub(super) fn zones_pay(rows_count: u32) -> bool {
     blocks_count(rows_count) > 1
 }
 

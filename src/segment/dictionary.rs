@@ -223,7 +223,7 @@ impl Dictionary {
 
     /// Returns the folded text's class as a range, which is empty where the class would be if no text
     /// has it.
-    pub(crate) fn find_classes(&self, folded: &str) -> Range<u32> {
+    pub(super) fn find_classes(&self, folded: &str) -> Range<u32> {
         let class = self.first_class(|text| cmp_folded(text, folded) != Ordering::Less);
         let is_found = class < self.classes_count()
             && cmp_folded(self.class_text(class), folded) == Ordering::Equal;
@@ -254,7 +254,7 @@ impl Dictionary {
     }
 
     /// Returns a text of a class.
-    pub(crate) fn class_text(&self, class: u32) -> &str {
+    pub(super) fn class_text(&self, class: u32) -> &str {
         self.text(self.ordinals(class).start)
     }
 

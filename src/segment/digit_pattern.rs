@@ -158,7 +158,7 @@ impl DigitPattern {
 
     /// Returns whether the pattern is digits with one star behind them, so that every number of
     /// its ranges matches.
-    pub(crate) fn is_prefix(&self) -> bool {
+    pub(super) fn is_prefix(&self) -> bool {
         self.text.find('*') == Some(self.text.len() - 1)
     }
 }

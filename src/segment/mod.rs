@@ -304,14 +304,6 @@ impl Segment {
         }
     }
 
-    /// Returns the numbers of the commits that put or patched the rows last.
-    pub(crate) fn versions(&self) -> &Versions {
-        match &self.origin {
-            Origin::Base(revision) => revision.versions(),
-            Origin::Own(_, versions) => versions,
-        }
-    }
-
     /// Returns the column of a field.
     fn field(&self, field: Field) -> &FieldColumn {
         let column = &self.columns[field.index()];

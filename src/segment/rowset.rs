@@ -89,7 +89,7 @@ impl RowSet {
     }
 
     /// Makes a set of a bitmap of a segment with `rows_count` rows.
-    pub(crate) fn from_bitmap(bits: Bitmap, rows_count: u32) -> RowSet {
+    pub(super) fn from_bitmap(bits: Bitmap, rows_count: u32) -> RowSet {
         let count = bits.count();
         if count == rows_count {
             return RowSet::Range(0..rows_count);

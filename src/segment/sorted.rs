@@ -69,7 +69,7 @@ impl DeadPositions {
 
 /// An order that is made on first use and kept.
 #[derive(Debug, Default)]
-pub(crate) struct LazyRows {
+pub(super) struct LazyRows {
     sorted: OnceLock<SortedRows>,
     /// Whether somebody has room for it.
     is_claimed: AtomicBool,
@@ -100,7 +100,7 @@ impl LazyRows {
     }
 
     /// Adds to what requests would have saved by the order.
-    pub(crate) fn miss(&self, nanoseconds: u64) {
+    pub(super) fn miss(&self, nanoseconds: u64) {
         self.missed
             .fetch_add(nanoseconds, atomic::Ordering::Relaxed);
     }
@@ -206,7 +206,7 @@ impl SortedRows {
     ///
     /// Cost: linear in what the texts share with others, and in the rows. While it lasts it takes at
     /// most as much memory again as the order.
-    pub(crate) fn by_text(column: &TextColumn, rows_count: u32) -> SortedRows {
+    pub(super) fn by_text(column: &TextColumn, rows_count: u32) -> SortedRows {
         let rows = sort_rows(column, rows_count);
         let mut ties = vec![0u64; rows.len().div_ceil(64)];
         let mut before = None;
@@ -275,7 +275,7 @@ impl SortedRows {
     /// Returns whether the row at a position has the key of the one before it.
     ///
     /// `column` is the column sorted by, where it is one of ordinals.
-    pub(crate) fn is_tie(&self, column: Option<&Column>, position: usize) -> bool {
+    pub(super) fn is_tie(&self, column: Option<&Column>, position: usize) -> bool {
         if position == 0 {
             return false;
         }

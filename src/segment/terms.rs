@@ -56,7 +56,7 @@ fn set_bytes(term: &str, rows: &RowSet) -> usize {
 
 /// Row sets by folded term.
 #[derive(Debug, Default)]
-pub(crate) struct TermSets {
+pub(super) struct TermSets {
     kept: ArcSwap<Kept>,
 }
 

@@ -17,13 +17,15 @@
 use std::io;
 use std::ops::Range;
 
+use super::block::{BLOCK_ROWS, blocks_count};
 use super::column::{Column, Zone, zones_pay};
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
+use super::{Origin, Segment};
 
 /// The number of the commit of each row.
 #[derive(Clone, Debug)]
-pub(crate) struct Versions {
+pub(super) struct Versions {
     least: u64,
     /// Of the numbers above the least; none is the least.
     column: Column,
@@ -52,7 +54,7 @@ impl Versions {
     }
 
     /// Returns the number of a row.
-    pub(crate) fn number(&self, row: u32) -> u64 {
+    pub(super) fn number(&self, row: u32) -> u64 {
         self.column.number(row).unwrap_or(self.least)
     }
 
@@ -72,7 +74,7 @@ impl Versions {
 
     /// Returns the classes of the numbers above one: none at all where no row has such a number,
     /// and from 0 on where every row has.
-    pub(crate) fn classes_above(&self, number: u64) -> Range<u64> {
+    fn classes_above(&self, number: u64) -> Range<u64> {
         let count = self.column.classes_count();
         if number < self.least {
             return 0..count;
@@ -84,14 +86,30 @@ impl Versions {
         classes.start.min(count)..count
     }
 
-    /// Returns whether a block can hold a row of some classes, and whether it holds only such.
-    pub(crate) fn zone(&self, block_index: u32, classes: &Range<u64>) -> Zone {
-        self.column.zone(block_index, classes)
-    }
-
-    /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose class is in a range.
-    pub(crate) fn bits_in(&self, rows: Range<u32>, classes: &Range<u64>) -> u64 {
-        self.column.bits_in(rows, classes)
+    /// Calls `each` with the rows of numbers above one, ascending.
+    fn for_each_above(&self, number: u64, mut each: impl FnMut(u32)) {
+        let classes = self.classes_above(number);
+        let rows_count = self.column.rows_count();
+        if classes.is_empty() {
+            return;
+        }
+        if classes.start == 0 {
+            return (0..rows_count).for_each(each);
+        }
+        for block_index in 0..blocks_count(rows_count) {
+            if self.column.zone(block_index, &classes) == Zone::None {
+                continue;
+            }
+            let first = block_index * BLOCK_ROWS;
+            let end = rows_count.min(first.saturating_add(BLOCK_ROWS));
+            for start in (first..end).step_by(64) {
+                let mut left = self.column.bits_in(start..end.min(start + 64), &classes);
+                while left != 0 {
+                    each(start + left.trailing_zeros());
+                    left &= left - 1;
+                }
+            }
+        }
     }
 
     /// Returns the ordinals of the numbers.
@@ -102,6 +120,32 @@ impl Versions {
     /// Returns the heap bytes.
     pub(super) fn bytes(&self) -> usize {
         self.column.bytes()
+    }
+}
+
+impl Segment {
+    /// Returns the numbers of the commits that put or patched the rows last.
+    pub(super) fn versions(&self) -> &Versions {
+        match &self.origin {
+            Origin::Base(revision) => revision.versions(),
+            Origin::Own(_, versions) => versions,
+        }
+    }
+
+    /// Returns the number of the commit that put or patched a row last.
+    pub(crate) fn version(&self, row: u32) -> u64 {
+        self.versions().number(row)
+    }
+
+    /// Returns the classes that commits after one have in the column of [`Slot::Version`](super::Slot):
+    /// none at all where no row is of such a commit, and from 0 on where every row is.
+    pub(crate) fn classes_after(&self, version: u64) -> Range<u64> {
+        self.versions().classes_above(version)
+    }
+
+    /// Calls `each` with the rows, dead ones too, that commits after one put or patched.
+    pub(crate) fn for_each_written(&self, version: u64, each: impl FnMut(u32)) {
+        self.versions().for_each_above(version, each);
     }
 }
 
@@ -145,6 +189,10 @@ mod tests {
                     let is_above = classes.contains(&versions.column().class(row));
                     assert_eq!(is_above, own > number, "{own} above {number}");
                 }
+                let mut rows = Vec::new();
+                versions.for_each_above(number, |row| rows.push(row));
+                let above = (0..).zip(&numbers).filter(|&(_, &own)| own > number);
+                assert_eq!(rows, above.map(|(row, _)| row).collect::<Vec<u32>>());
                 let is_all = numbers.iter().all(|&own| own > number);
                 assert!(numbers.is_empty() || is_all == (classes.start == 0));
             }

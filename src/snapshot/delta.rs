@@ -22,7 +22,6 @@ use std::sync::Arc;
 
 use super::{LiveSegment, RowId, Snapshot};
 use crate::model::error::{Error, ErrorKind};
-use crate::segment::{BLOCK_ROWS, Zone, blocks_count};
 
 /// A ticket that was put, patched or removed between two snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,34 +36,11 @@ pub(crate) struct Touched {
 impl LiveSegment {
     /// Calls `each` with the live rows that commits after one put or patched.
     fn for_each_written(&self, version: u64, mut each: impl FnMut(u32)) {
-        let versions = self.segment.versions();
-        let classes = versions.classes_above(version);
-        let mut each = |row: u32| {
+        self.segment.for_each_written(version, |row| {
             if !self.dead.contains(row) {
                 each(row);
             }
-        };
-        let rows_count = self.segment.rows_count();
-        if classes.is_empty() {
-            return;
-        }
-        if classes.start == 0 {
-            return (0..rows_count).for_each(each);
-        }
-        for block_index in 0..blocks_count(rows_count) {
-            if versions.zone(block_index, &classes) == Zone::None {
-                continue;
-            }
-            let first = block_index * BLOCK_ROWS;
-            let end = rows_count.min(first.saturating_add(BLOCK_ROWS));
-            for start in (first..end).step_by(64) {
-                let mut left = versions.bits_in(start..end.min(start + 64), &classes);
-                while left != 0 {
-                    each(start + left.trailing_zeros());
-                    left &= left - 1;
-                }
-            }
-        }
+        });
     }
 
     /// Calls `each` with the live rows that a later snapshot of the store may not have any more,

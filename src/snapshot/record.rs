@@ -60,7 +60,7 @@ impl<'a> Record<'a> {
     /// Returns the number of the commit that last put or patched the ticket, 1 or more; see
     /// [`Snapshot::version_of`].
     pub fn version(&self) -> u64 {
-        self.segment.versions().number(self.row)
+        self.segment.version(self.row)
     }
 
     /// Returns a text, an identifier or a flag; empty for a field of another kind.

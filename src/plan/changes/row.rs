@@ -49,7 +49,7 @@ impl<'a> Row<'a> {
 
     /// Returns the number of the commit that last put or patched the ticket.
     pub(super) fn version(self) -> u64 {
-        self.segment.versions().number(self.at)
+        self.segment.version(self.at)
     }
 
     /// Returns what the row has in a slot; a custom name that no row of the segment has is empty.
