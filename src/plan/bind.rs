@@ -22,7 +22,7 @@ use crate::segment::{
     BLOCK_ROWS, Column, Dictionary, RowTest, Segment, Slot, SlotColumn, has_postings,
 };
 
-/// Fields with more classes do not have those that a complement leaves listed.
+/// In fields of up to this many classes, a complement lists the classes that it leaves.
 const KEPT_CLASSES_MAX: u32 = 256;
 
 /// A filter with how many rows it lets through: exactly, or at most.
@@ -34,7 +34,7 @@ pub(super) enum Binding<'a> {
     Filter(Bound),
     /// A test of rows, or the complement of one where the flag says so.
     Rows(RowTest, bool),
-    /// A term of a keyword likewise.
+    /// A term of a keyword, and whether rows with it are left out.
     Term(&'a str, bool),
 }
 
@@ -73,7 +73,7 @@ pub(super) fn bind_filter<'a>(
     })
 }
 
-/// Binds the test of a field's value likewise.
+/// Binds the test of a field's value.
 fn bind_test(
     of: &FieldTestOf,
     segment: &Segment,
@@ -210,7 +210,7 @@ fn bind_classes(
     (of_ranges(slot, ranges, is_sorted), estimate)
 }
 
-/// Returns whether a segment has so few rows that filters look at the ordinals of all of them.
+/// Returns whether a segment is small enough for filters to look at the ordinals of all rows.
 ///
 /// What a commit has just revised is asked once or twice before the next one takes its place, so
 /// that no index of it is worth making.

@@ -1,8 +1,8 @@
 //! The filters of a request in one segment together, and the ways to find the rows of them all.
 //!
-//! A [`Conjunction`] is compiled once a segment: every filter becomes a [`SegmentFilter`] with
-//! the number of rows that it lets through. Where one lets none through the rest is not looked
-//! at, so that a small segment without a value costs a look into a dictionary.
+//! A [`Conjunction`] is compiled for each segment: every filter becomes a [`SegmentFilter`] with the
+//! number of rows that it lets through. Once one lets none through the rest is left alone, so that a
+//! small segment without a value costs one look into a dictionary.
 //!
 //! Two ways lead to the rows. *Drive*: visit the rows of the filter that lets the fewest
 //! through and probe the others, row by row. *Blocks*: combine 4,096 rows at a time as
@@ -10,9 +10,9 @@
 //!
 //! # Invariants
 //!
-//! * Filters ascend by estimate. Every estimate is exact but for tombstones or, for a tid
-//!   pattern, for what is asked of each row, for a column without an order, and for the complement
-//!   of any of them, an upper bound.
+//! * Filters ascend by estimate. An estimate is exact, tombstones aside, or it is an upper bound: of a
+//!   tid pattern, of what is asked of each row, of a column without an order, and of the complement of
+//!   any of these.
 //! * Tombstones are subtracted here and nowhere else.
 
 mod asked;
@@ -47,11 +47,11 @@ pub(super) struct Conjunction {
     parts: SmallVec<[Part; 2]>,
     /// The least estimate of a part.
     least: u64,
-    /// How many of the parts leave rows out; the others, which do not, come after them.
+    /// The count of parts that leave rows out; the others come after them.
     active_count: usize,
     /// Whether a filter may have to ask the rows of a block one by one.
     is_expensive: bool,
-    /// What asking one row costs, in half nanoseconds.
+    /// The cost of asking one row, in half nanoseconds.
     row_cost: u64,
     drive_cost: Option<u64>,
     blocks_cost: u64,
@@ -72,16 +72,16 @@ impl Scope<'_> {
     }
 }
 
-/// Of looking at the zone of a block, in nanoseconds. Measured: 2.4 µs for 2,444 of them.
+/// Looking at the zone of a block, in nanoseconds. Measured: 2.4 µs for 2,444 blocks.
 const ZONE_COST: u64 = 1;
-/// Of adding up a cell of a cube, in nanoseconds. Not measured apart.
+/// Adding a cell of a cube, in nanoseconds. Not measured apart.
 const CELL_COST: u64 = 1;
 
 /// The most blocks that are combined at once.
 const COMMON_MAX: usize = 8;
 
 impl Conjunction {
-    /// Compiles the filters of a request for a segment, given which of the snapshot's it is.
+    /// Compiles the filters of a request for a segment, given its index in the snapshot.
     pub(super) fn compile(
         filters: &Filters,
         segment_index: usize,
@@ -191,8 +191,8 @@ impl Conjunction {
         self.drive_cost.is_some_and(|cost| cost < zones_cost)
     }
 
-    /// Leaves out blocks that can hold no row of a range; returns how many of those that are left
-    /// have to be looked into.
+    /// Leaves out the blocks that can hold no row of a range; returns how many of the others have to be
+    /// looked into.
     fn narrow_by_zones(&mut self, segment: &Segment) -> u64 {
         let active = self.active().iter();
         let spans = active.filter_map(|part| part.zone_span(segment));
@@ -202,7 +202,7 @@ impl Conjunction {
             let start = blocks.start.max(span.start);
             start..blocks.end.min(span.end).max(start)
         });
-        // Of the blocks that are left, as many are mixed as of all.
+        // The share of mixed blocks among those left is taken to be that among all.
         mixed_share * self.blocks.len() as u64 / 1024
     }
 
@@ -247,7 +247,7 @@ impl Conjunction {
         self.blocks_cost = blocks * BLOCK_COST + of_blocks + mixed_count * MIXED_BLOCK_COST;
     }
 
-    /// Returns about how many rows match, as if the filters knew nothing of one another.
+    /// Returns about how many rows match if the filters are independent.
     fn expected(&self, segment: &Segment) -> u64 {
         self.expected_of(segment, |_| true)
     }
@@ -262,7 +262,7 @@ impl Conjunction {
         expected as u64
     }
 
-    /// Returns whether a filter has no rows of its own and asks each.
+    /// Returns whether a filter has no set of rows and asks each row instead.
     pub(super) fn is_asked(&self) -> bool {
         self.active().iter().any(|part| part.filter.asks_rows())
     }
@@ -486,7 +486,7 @@ impl Conjunction {
             }
             _ if self.is_part(&live.segment) => return None,
             [only] if only.filter.is_enumerable() => only.estimate - only.dead_count(live, mode),
-            // So that plans which are compared do not all count alike.
+            // Tests compare plans, so they must not all count in one way.
             _ if mode.filters == FilterMode::Reversed => return None,
             several => return Some((self.cube_count(several, live, mode)?, Counted::Cube)),
         };

@@ -23,7 +23,7 @@ use super::matcher::Matcher;
 use super::order::Key;
 use crate::segment::{Bitmap, Column, Marks, SortedRows};
 
-/// The positions between two up to which the matches are counted.
+/// Matches are counted up to each multiple of this many positions.
 const SAMPLE_POSITIONS: usize = 256;
 
 /// Where a walk leads: positions of a key's order, and which of their rows match.
@@ -151,6 +151,7 @@ impl Samples {
         self.0.push(self.before(self.0.len()) + count);
         true
     }
+
     /// Returns how many matches are at the offsets before one.
     pub(super) fn passed(
         &mut self,

@@ -7,7 +7,7 @@
 //! [`rows`]; [`selection`] finds where a deep page begins in them, and a [`place`] where the rows
 //! begin that come after a cursor. [`explain`] shows all of it.
 //!
-//! What changed in an answer takes no plan: [`changes`] asks the few tickets that were written between
+//! What changed in an answer needs no plan: [`changes`] asks the few tickets that were written between
 //! two snapshots, and [`watches`] do so for many queries at once.
 //!
 //! # Invariants
@@ -15,7 +15,7 @@
 //! * Every plan gives the same rows in the same order; [`PlanMode`] exists to hold them to it.
 //! * An answer's total is known, and for a page its rows are, before `answer` returns; an
 //!   export is found as it is read.
-//! * Nothing is kept by request: what is kept is row sets of terms and orders of fields.
+//! * Nothing is kept for a request as such: only row sets of terms and of tests, orders, and counts.
 
 mod answer;
 mod bind;
@@ -174,7 +174,7 @@ impl PlanMode {
     }
 }
 
-/// The most rows of an answer that is found whole; a larger one is found as it is read.
+/// An answer of up to this many rows is found whole; a larger one is found as it is read.
 const LISTED_ROWS_MAX: u64 = 4096;
 
 impl Snapshot {
@@ -290,7 +290,7 @@ impl Snapshot {
             } => (cursor, is_before, take),
         };
         if take > LISTED_ROWS_MAX {
-            // So many rows are found as they are read, which takes knowing how many there are.
+            // That many rows are found as they are read, for which their count must be known.
             let (order, place) = Place::resolve(cursor, order, false, self, filtered);
             let mut work = Work::default();
             let (before, through) = self.ranks(&found, &order, &place, &mut work);
@@ -449,9 +449,9 @@ impl Snapshot {
 
 /// Which rows of the order are asked for.
 enum Asked<'a> {
-    /// So many after the first that are skipped.
+    /// The rows skipped, and the most rows taken after them.
     Window(u64, u64),
-    /// At most `take` that are nearest to a place, on one side of it.
+    /// At most `take` rows nearest to a place, on one side of it.
     At {
         cursor: &'a Cursor,
         is_before: bool,

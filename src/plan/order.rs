@@ -1,7 +1,7 @@
 //! What an order compares, in one segment and across segments.
 //!
-//! Ordinals of two segments cannot be compared, so what crosses segments is compared by the
-//! values that the ordinals stand for: numbers, and texts folded.
+//! Ordinals of two segments cannot be compared, so rows of different segments are compared by their
+//! values: numbers, and texts as they fold.
 //!
 //! # Invariants
 //!

@@ -14,33 +14,38 @@ use crate::snapshot::LiveSegment;
 pub(super) struct Part {
     pub(super) filter: SegmentFilter,
     pub(super) estimate: u64,
-    /// Of the request's filter.
+    /// The index of the filter in the request.
     pub(super) index: usize,
 }
 
-/// What probing one row's texts for a term costs, in units of a posting.
+/// Probing one row's texts for a term, in steps from posting to posting.
 pub(super) const TEXT_PROBE_COST: u64 = 500;
 
-/// The most rows of an order that are looked at one by one to see which are dead.
+/// Up to this many rows of an order are looked at one by one to see which are dead.
 pub(super) const DEAD_LOOKED_AT_MAX: usize = 4096;
 
 // Costs of a row in half nanoseconds, and of a block in nanoseconds, of the machine that the
 // strategies were measured on; only their ratios matter.
+/// Visiting a row of the first filter.
 pub(super) const VISIT_COST: u64 = 3;
+/// Probing a bitmap for a row.
 pub(super) const BIT_PROBE_COST: u64 = 3;
+/// Probing a column or a list for a row.
 pub(super) const PROBE_COST: u64 = 10;
+/// Sorting a row by its number.
 pub(super) const SORT_COST: u64 = 30;
-/// Beside what each filter costs. Measured: counting two dense sets takes 28 ns a block, three
-/// 39 to 41, also where memory is ten times the cache.
+/// Combining a block, before what each filter adds. Measured: counting two dense sets takes 28 ns a
+/// block, three take 39 to 41, and no more where memory is ten times the cache.
 pub(super) const BLOCK_COST: u64 = 15;
+/// What a dense set adds.
 pub(super) const DENSE_BLOCK_COST: u64 = 8;
-/// Of writing the rows that a block has in common, beside counting them. Not measured apart.
+/// Writing the common rows of a block instead of counting them. Not measured apart.
 pub(super) const WRITTEN_BLOCK_COST: u64 = 40;
-/// Beside half a nanosecond a row. Measured: 30 ns a block with 16 rows, 56 with 49, 119 with
-/// 122; where rows are not parted by block, 71 to 82.
+/// What a list of rows adds, besides half a nanosecond a row. Measured: 30 ns a block with 16 rows, 56
+/// with 49, 119 with 122; where rows are not kept by block, 71 to 82.
 pub(super) const LISTED_BLOCK_COST: u64 = 40;
-/// Of comparing each ordinal of a block with a range. Measured: 3,200 to 3,700 ns by column, where
-/// a dense set takes 17.
+/// Comparing each ordinal of a block with a range. Measured: 3,200 to 3,700 ns by column, where a dense
+/// set takes 17.
 pub(super) const MIXED_BLOCK_COST: u64 = 2500;
 
 impl Part {

@@ -25,7 +25,7 @@ use super::walk_price::{self, WalkPath};
 use crate::segment::Slot;
 use crate::snapshot::LiveSegment;
 
-/// So few matches of a segment that is scanned are put in order without a look at other ways.
+/// In a segment that is scanned, up to this many matches are put in order without pricing other ways.
 const UNPRICED_MATCHES_MAX: u64 = 32;
 
 /// A way to the rows of a segment in order, decided and not begun.
@@ -66,7 +66,7 @@ impl Path {
         }
     }
 
-    /// Returns the slot whose order the path walks along and is not there yet.
+    /// Returns the slot whose order the path walks along, if that order is not there yet.
     fn lacking_order(&self) -> Option<Slot> {
         match self {
             Path::Walk(walk) if walk.span.is_none() => Some(walk.key.slot),
@@ -113,7 +113,7 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// No row is asked for, so that none is put in order.
+    /// The choice where no row is asked for.
     pub(super) const NOTHING: Choice = Choice {
         chosen: Priced {
             path: Path::Blocks,

@@ -1,15 +1,14 @@
 //! The matching rows of one segment in order, found along a path.
 //!
-//! A [`PathRows`] gives the matching rows of a segment in order. It holds positions and
-//! small buffers, never a borrow, and finds rows as they are asked for: a page of fifty
-//! costs what fifty rows cost, and an export never holds more than one group of ties. What
-//! a page passes over is counted where that is cheaper than giving it.
+//! A [`PathRows`] holds positions and small buffers, never a borrow, and finds rows as they are asked
+//! for: a page of fifty costs what fifty rows cost, and an export never holds more than one group of
+//! ties. Rows before a page are counted where that is cheaper than giving them.
 //!
 //! # Invariants
 //!
 //! * Whatever the strategy, rows come by key, then by tid in the order's direction for tid.
-//! * What was made for `needed` rows is not asked for more; one that passes over rows does
-//!   so first.
+//! * Rows made for `needed` rows are not asked for more, and they pass over rows only before they give
+//!   the first.
 //!
 //! # Cost
 //!
@@ -48,19 +47,19 @@ pub(super) struct PathRows {
     /// Rows found but not given yet, from `next` on.
     rows: Vec<u32>,
     next: usize,
-    /// How many of the unsorted matches are passed.
+    /// The count of unsorted matches that are passed.
     passed: u64,
-    /// How many rows are still asked for at most.
+    /// The most rows that are still asked for.
     needed: u64,
-    /// How many rows to find at once: as many as are likely to be given, then ever more.
+    /// The rows to find at once: as many as are likely to be given, then more each time.
     batch: u64,
     pub(super) work: Work,
 }
 
-/// The least rows that a walk finds at once.
+/// A walk finds at least this many rows at once.
 const WALK_ROWS: u64 = 8;
 
-/// The most rows that a walk finds at once.
+/// A walk finds at most this many rows at once.
 const WALK_ROWS_MAX: u64 = 256;
 
 impl PathRows {

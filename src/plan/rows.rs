@@ -17,7 +17,7 @@ use super::order::Order;
 use super::selection::{self, Member, Passed};
 use crate::snapshot::{RowId, Snapshot};
 
-/// The most rows that one [`Rows::fill`] appends.
+/// One [`Rows::fill`] appends at most this many rows.
 const FILL_ROWS_MAX: u64 = 256;
 
 /// The rows, as far as they are not given yet, of an answer.

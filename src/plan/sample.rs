@@ -1,14 +1,14 @@
-//! A sample of the matches: how filters and an order hang together.
+//! A sample of the matches: how filters correlate with an order.
 //!
-//! Filters are estimated as if they knew nothing of one another and of the order. Often they
-//! do: a sub-category has one category, a range of tids was opened in one month. Then a walk
-//! may pass half the rows before its first match. Some matches, taken evenly, tell where in
-//! the order the others lie, for a microsecond or two.
+//! Estimates take filters to be independent of one another and of the order. Often they are not: a
+//! sub-category has one category, a range of tids was opened in one month. Then a walk may pass half
+//! the rows before its first match. Some matches, taken evenly, tell where in the order the others
+//! lie, for a microsecond or two.
 //!
 //! # Invariants
 //!
-//! * A sample is taken of rows in the order in which they lie, never by chance: the same
-//!   request of the same segment has the same plan.
+//! * A sample is taken of rows at fixed steps, never by chance: the same request on the same segment
+//!   has the same plan.
 
 use super::conjunction::Scope;
 use super::explain::Work;
@@ -16,11 +16,12 @@ use super::order::Key;
 use crate::segment::{block_count, for_each_row};
 use crate::snapshot::LiveSegment;
 
-/// The most blocks that are looked into, and the most matches that are taken of each.
+/// The most blocks that are looked into.
 const BLOCKS_MAX: usize = 8;
+/// The most matches that are taken from one block.
 const BLOCK_ROWS_MAX: u32 = 4;
 
-/// Fewer matches than this tell nothing.
+/// Fewer matches than this tell too little.
 const ROWS_MIN: usize = 8;
 
 /// Where matches lie in the order of a field: the classes of some, in the order's direction.
@@ -30,13 +31,13 @@ pub(super) struct Sample {
     matches: u64,
 }
 
-/// Where one of the matches lies, as far as a sample tells.
-pub(super) struct Place {
+/// Where one of the matches is likely to lie, by a sample.
+pub(super) struct Guess {
     /// The class, in the column's own order.
     pub(super) class: u64,
-    /// How large a part of the class's matches come before it, of 1,024.
+    /// The share of the class's matches that come before it, in parts of 1,024.
     pub(super) share: u64,
-    /// Whether it comes before all of the sample.
+    /// Whether it comes before the whole sample.
     is_first: bool,
 }
 
@@ -87,7 +88,7 @@ impl Sample {
     }
 
     /// Returns where the nth match lies.
-    pub(super) fn place(&self, nth: u64) -> Place {
+    pub(super) fn place(&self, nth: u64) -> Guess {
         let count = self.classes.len() as u64;
         let scaled = u128::from(nth.min(self.matches)) * u128::from(count) * 1024;
         let at = (scaled / u128::from(self.matches)) as u64;
@@ -98,7 +99,7 @@ impl Sample {
         let after = self.classes[index..].iter();
         let after = index + after.take_while(|&&other| other == class).count();
         let share = at.saturating_sub(before as u64 * 1024) / (after - before) as u64;
-        Place {
+        Guess {
             class,
             share: share.min(1024),
             is_first: before == 0,

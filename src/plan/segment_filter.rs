@@ -16,8 +16,8 @@ use crate::segment::{
     SortedRows, Zone, block_count, blocks_count, for_each_row, intersect_blocks, range_block,
 };
 
-/// Up to this many ranges of classes are looked for in a block's ordinals one after the other, 64 rows
-/// at a time; more are looked up row by row.
+/// Up to this many ranges of classes are compared with a block's ordinals one after the other, 64 rows
+/// at a time; more ranges are searched for each row.
 const RANGES_IN_TURN_MAX: usize = 4;
 
 /// A filter in the ordinals of one segment.
@@ -35,7 +35,7 @@ pub(super) enum SegmentFilter {
         classes: Range<u64>,
         is_sorted: bool,
     },
-    /// The field's class is in one of several ranges, which ascend; likewise.
+    /// The field's class is in one of several ranges, which ascend; `is_sorted` as above.
     Ranges {
         slot: Slot,
         ranges: Box<[Range<u64>]>,
@@ -47,8 +47,8 @@ pub(super) enum SegmentFilter {
     Texts(Arc<str>),
     /// The row passes a test: asked of the row itself.
     Asked(Arc<RowTest>),
-    /// The row does not satisfy the other; `kept` are the classes that it leaves of its field,
-    /// where it is one by postings and they are few.
+    /// The row does not satisfy the inner filter; `kept` are the classes of the field that are left, if
+    /// the inner filter goes by postings and they are few.
     Not {
         inner: Box<SegmentFilter>,
         kept: Box<[u32]>,

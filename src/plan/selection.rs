@@ -8,8 +8,8 @@
 //!
 //! # Invariants
 //!
-//! * The windows of all sequences together hold the row sought: so many matches lie before
-//!   the windows at most, and more through them.
+//! * The windows of all sequences together hold the nth row, which is sought: at most n matches lie
+//!   before the windows, and more than n before their ends.
 //!
 //! # Cost
 //!
@@ -37,8 +37,8 @@ trait Sequence {
     fn split(&mut self, pivot: &Self::Pivot, window: &Range<u64>) -> Range<u64>;
 }
 
-/// Cuts the windows down to the ties of the nth of all rows, or to so few rows that merging
-/// them is cheaper; returns how many pivots it took.
+/// Cuts the windows down to the ties of the nth of all rows, or to the few rows that are cheaper to
+/// merge; returns how many pivots it took.
 fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64, few: u64) -> u64 {
     let mut pivots_count = 0;
     loop {

@@ -251,7 +251,7 @@ fn partition(rows: &mut [KeyedRow], compare: impl Fn(KeyedRow) -> Ordering) -> R
     less as u64..greater as u64
 }
 
-/// Divides a window of rows likewise.
+/// Divides a window of rows as [`partition`] divides all rows.
 pub(super) fn partition_window(
     keyed: &mut [KeyedRow],
     window: &Range<u64>,

@@ -8,17 +8,17 @@ use super::order::Order;
 use super::place::Place;
 use crate::snapshot::LiveSegment;
 
-/// The most rows that are cheaper to merge than to search among.
+/// Up to this many skipped rows are merged; beyond it, selection finds the page.
 const MERGED_ROWS_MAX: u64 = 48;
 
 /// What a page needs of one segment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Need {
-    /// The matches of the segment that come before the page, about.
+    /// About how many matches of the segment come before the page.
     pub(super) skip: u64,
     /// The most matches that the page takes of the segment.
     pub(super) take: u64,
-    /// What the page takes of it if matches are spread alike over the segments.
+    /// The matches that the page takes of it if matches are spread evenly over the segments.
     pub(super) share: u64,
     /// The most matches that come before the page or are in it.
     pub(super) most: u64,
@@ -33,7 +33,7 @@ pub(super) struct Task<'a> {
     /// The order within the segment.
     pub(super) order: &'a Order,
     pub(super) need: Need,
-    /// The place after which rows are asked for; none is before the first.
+    /// The place after which rows are asked for; none for rows from the first on.
     pub(super) place: Option<&'a Place>,
     pub(super) mode: PlanMode,
 }

@@ -26,22 +26,22 @@ use super::place::PackedPlace;
 use super::task::Task;
 use crate::segment::{BLOCK_ROWS, SlotColumn, for_each_row};
 
-/// The least rows that the buffer has room for.
+/// The buffer has room for at least this many rows.
 const ROOM_MIN: usize = 64;
 
-/// The rows that wait until they are looked at together.
+/// Rows wait until there are this many, and are then looked at together.
 const WAITING_ROWS: usize = 32;
 
 /// The best rows so far, and perhaps some more.
 struct Best<'a> {
     keys: RowKeys<'a>,
     rows: Vec<KeyedRow>,
-    /// Rows that were taken and not looked at.
+    /// Rows that were taken and not yet looked at.
     waiting: SmallVec<[u32; WAITING_ROWS]>,
     /// The rows that are asked for.
     needed: usize,
-    /// What the last of the rows asked for packs to, once there were enough. Only what packs to no
-    /// more can still enter. What ties with it stays: the other keys are looked at once, at the end.
+    /// What the last of the rows asked for packs to, once there are enough. Only rows that pack to no more
+    /// can still enter. Those that tie with it stay: their other keys are looked at once, at the end.
     worst: Option<u64>,
     /// The place after which rows are taken.
     place: Option<PackedPlace<'a>>,

@@ -21,9 +21,9 @@ use crate::segment::SlotColumn;
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
     course: Course,
-    /// The positions that are neither passed nor in the group.
+    /// The positions that are neither passed nor in `group`.
     left: Range<usize>,
-    /// Those left of the ties that were begun.
+    /// The positions left of the ties that were begun.
     group: Range<usize>,
     samples: Samples,
 }
@@ -259,7 +259,7 @@ impl Walk {
         self.group_of_classes(scope, value, &classes)
     }
 
-    /// Returns the same, given the classes that the value is in a column of ordinals.
+    /// Returns the same, given the classes that the value has in a column of ordinals.
     pub(super) fn group_of_classes(
         &self,
         scope: Scope<'_>,

@@ -45,11 +45,11 @@ fn matching(found: &Found, task: Task<'_>, key: Key, positions: u64) -> WalkMatc
 
 /// How far a walk goes, in positions.
 struct Extent {
-    /// Those before the page.
+    /// The positions before the page.
     passed: u64,
-    /// Those of the page.
+    /// The positions of the page.
     visited: u64,
-    /// Those that tie with the last.
+    /// The positions that tie with the last of the page.
     ties: u64,
 }
 
@@ -121,9 +121,9 @@ fn extent(
     let (conjunction, need) = (&found.conjunction, task.need);
     let even = |matches: u64| span.len() as u64 * matches / found.count().max(1);
     let is_spread = conjunction.is_class_range(key.slot, segment);
-    // A sample mostly tells that a walk is longer, so one that is too long anyway needs none.
+    // A sample mostly shows that a walk is longer, so a walk that is too long anyway needs none.
     let is_short = even(need.take) * ASKED_COST < top_cost(found, task, Some(&key));
-    // And it tells where the first matches are, not those after a place.
+    // It shows where the first matches are, not those after a place.
     let is_sampled = has_order && !is_spread && is_short && task.place.is_none();
     let sample = if is_sampled && is_worth_sampling(found, task, key) {
         found.sample(task.live, key)
@@ -147,8 +147,8 @@ fn extent(
     }
     if conjunction.is_part(segment) && span.len() as u64 == rows {
         if sample.is_none() {
-            // Most fields nearly follow tid, so the rows of a tid range lie together and a walk
-            // may pass all others first.
+            // Most fields nearly follow tid, so the rows of a tid range lie together, and a walk may
+            // pass all others first.
             visited = (visited * 16).max(rows / 4);
         }
         // Ties come by tid, so those before the range are passed first.

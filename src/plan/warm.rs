@@ -20,7 +20,7 @@ impl Snapshot {
     ///
     /// # Cost
     ///
-    /// About 50 ns a row for an order of ordinals, 1 µs for one of long texts; nothing for what is there.
+    /// About 50 ns a row for most fields, 1 µs a row for long texts; nothing for orders that are there.
     ///
     /// # Examples
     ///

@@ -157,17 +157,17 @@ impl Quoting {
         }
     }
 
-    /// Returns what stands around a text that is packed, of which these are the codes.
-    pub(super) fn frame_packed(self, symbols: &Symbols, mut codes: &[u8]) -> Frame {
+    /// Returns what stands around a text that is packed, given the numbers of its symbols.
+    pub(super) fn frame_packed(self, symbols: &Symbols, mut packed: &[u8]) -> Frame {
         let mut piece = [0; PIECE_BYTES];
         let (mut first, mut last, mut has_quoted) = (None, None, false);
-        while !codes.is_empty() {
-            let (read, written) = symbols.unpack(codes, &mut piece);
+        while !packed.is_empty() {
+            let (read, written) = symbols.unpack(packed, &mut piece);
             let text = &piece[..written];
             first = first.or(text.first().copied());
             last = text.last().copied().or(last);
             has_quoted |= has_special(text);
-            codes = &codes[read..];
+            packed = &packed[read..];
         }
         self.frame_of(first.as_ref(), last.as_ref(), has_quoted)
     }
@@ -207,11 +207,11 @@ fn has_special(text: &[u8]) -> bool {
 /// Unpacks a text with its quotes doubled, as far as there is room, likewise to [`decode_some`].
 ///
 /// Nothing is written where fewer than sixteen bytes have room.
-pub(super) fn unpack_some(symbols: &Symbols, codes: &[u8], out: &mut [u8]) -> (usize, usize) {
+pub(super) fn unpack_some(symbols: &Symbols, packed: &[u8], out: &mut [u8]) -> (usize, usize) {
     let mut piece = [0; PIECE_BYTES];
     // Each byte may be a quote.
     let room = (out.len() / 2).min(PIECE_BYTES);
-    let (read, count) = symbols.unpack(codes, &mut piece[..room]);
+    let (read, count) = symbols.unpack(packed, &mut piece[..room]);
     let mut written = 0;
     for &byte in &piece[..count] {
         out[written..written + 2].copy_from_slice(&[byte, b'"']);

@@ -1,15 +1,14 @@
 //! What a merge of revisions takes over from them, so that readers need not make it again.
 //!
 //! A revision has no column, posting or order before a reader asks for it, and commits merge
-//! revisions all the time. What was asked for once is asked for again, so its base notes which fields
-//! those are, and what merges revisions makes for the result what they had, out of what they had:
-//! ordinals are moved, and orders merged. The smallest are merged by every commit and are left to
-//! readers; of those of the next size only what plans ask for is carried, not what was read of single
-//! tickets.
+//! revisions all the time. What was asked for once is asked for again, so the base notes which fields
+//! those are, and a merge of revisions makes the same for its result out of what the revisions have:
+//! it moves ordinals and merges orders. The smallest results, which every commit merges again, are left
+//! to readers; those of the next size get what plans asked for, and not what was read of single tickets.
 //!
 //! # Cost
 //!
-//! Noting is an atomic load where it is noted already. Carrying a column or a posting is a few
+//! Noting a field that is noted already is an atomic load. Carrying a column or a posting is a few
 //! nanoseconds a row, an order some ten.
 
 use std::sync::Arc;
@@ -23,14 +22,14 @@ use super::words::MOVE_DROPPED;
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};
 
-/// Up to so many rows, what readers have made is not carried.
+/// What readers have made of revisions is carried to merges of more rows than this.
 const UNCARRIED_ROWS_MAX: u32 = 16;
 
-/// Up to so many rows, filters look at ordinals, and the columns are not carried that no plan has
-/// asked for.
+/// In merges of up to this many rows, filters look at the ordinals of all rows, and columns are
+/// carried only where a plan asked for them.
 const SCANNED_ROWS_MAX: u32 = 512;
 
-/// The segments that were merged, and which row of the result each of their rows is.
+/// The segments that were merged, and the row of the result that each of their rows became.
 struct Sources<'a> {
     segments: &'a [(&'a Segment, &'a Tombstones)],
     moves: &'a [Vec<u32>],

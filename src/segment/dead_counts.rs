@@ -1,22 +1,22 @@
 //! How many dead rows a posting, a set or some cells of a cube have, carried from commit to commit.
 //!
-//! What is counted over all rows of a segment counts its dead rows too. These are few, and all over
-//! the segment: subtracting them again reads a bit for every row, or every dead row, at each request.
-//! So their counts are kept as what is *sealed*, and the few rows that died since are listed beside
-//! it, to be looked at one by one. The writer adds the rows that a commit marks before it publishes, so
-//! that a reader of the newest snapshot finds the counts of just its tombstones; a reader of another
-//! looks at the rows in which both differ.
+//! Counts over all rows of a segment include its dead rows. These are few, but lie all over the
+//! segment: subtracting them afresh reads a bit of every row, or every dead row, at each request. So
+//! their counts are kept, *sealed*, and the few rows that died since are listed beside them, to be
+//! looked at one by one. The writer lists the rows that a commit marks before it publishes, so that a
+//! reader of the newest snapshot finds the counts of exactly its tombstones; a reader of an older one
+//! looks at the rows by which the two differ.
 //!
 //! # Invariants
 //!
-//! * What is kept is a function of the rows and of the tombstones that stand beside it.
-//! * It is kept only in a store without a budget.
+//! * The counts are a function of the rows and of the tombstones that stand beside them.
+//! * They are kept only in a store without a memory budget.
 //!
 //! # Cost
 //!
-//! A look at each row that died since, [`RECENT_MAX`] at most, and at the sealed counts. The first that
-//! asks for a field, a set or a cube passes over all dead rows. A commit lists its rows; one in
-//! [`RECENT_MAX`] copies the sealed counts.
+//! A request looks at the sealed counts and at each row that died since, at most [`RECENT_MAX`]. The
+//! first request for a field, a set or a cube passes over all dead rows. A commit lists the rows that it
+//! marks, and copies the sealed counts once there are [`RECENT_MAX`] of them.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use super::{Segment, Slot};
 use crate::model::Field;
 use crate::model::memory::ARC_BYTES;
 
-/// So many rows that died since the last sealing are looked at one by one.
+/// The most rows that are listed beside the sealed counts; one more, and the counts are sealed again.
 const RECENT_MAX: usize = 256;
 
 /// Fewer dead rows are counted by looking at each of them.
@@ -44,9 +44,10 @@ const KEPT_CLASSES_MAX: u64 = 4096;
 /// The most sets of terms and tests whose dead rows are kept counted.
 const KEPT_SETS_MAX: usize = 32;
 
-/// The most rows by which the tombstones of two commits may differ for one's counts to become the
-/// other's, and those of an older snapshot that a reader holds.
+/// The counts of one commit's tombstones become those of the next where the two differ by at most this
+/// many rows.
 const COMMIT_ROWS_MAX: u32 = 1 << 16;
+/// A reader of an older snapshot uses the counts where its tombstones differ by at most this many rows.
 const HELD_ROWS_MAX: u32 = 1024;
 
 /// The counts of the dead rows of a segment, as far as anybody has asked for them.

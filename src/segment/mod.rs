@@ -1,22 +1,21 @@
 //! An immutable, columnar, indexed run of tickets.
 //!
-//! A [`Segment`] is what a batch or a load becomes: rows in tid order, a column a
-//! field, and beside the columns what makes requests cheap: postings of the filtered
-//! fields, sorted vectors of cid and open date, the words of the searchable texts. It
-//! offers these to a plan and knows nothing of requests; what a request means is
-//! decided in `plan`.
+//! A [`Segment`] is what a batch or a load becomes: rows in tid order, a column for each field, and
+//! what makes requests cheap: postings of the filtered fields, sorted vectors of cid and open date, the
+//! words of the searchable texts. It offers these to `plan`, which decides what a request means; a
+//! segment knows nothing of requests.
 //!
 //! # Invariants
 //!
 //! * Rows ascend by tid, without duplicates; a row number is below 2^32 − 1.
-//! * Nothing that a reader can see ever changes. What is built on first use (orders, the
-//!   row sets of terms, of a [`Revision`] all columns and postings too) is a function of the
-//!   rows and only saves doing it again.
+//! * Nothing that a reader can see ever changes. What is built on first use (orders, the row sets of
+//!   terms, all columns and postings of a [`Revision`]) is a function of the rows, kept to save
+//!   building it again.
 //!
 //! # Cost
 //!
-//! Memory is a few bytes a row and field, the distinct texts once, the long texts once,
-//! and the words with their rows.
+//! Memory is a few bytes for each row and field, each distinct text once, the long texts, and the words
+//! with their rows.
 
 mod asked;
 mod blob;
@@ -127,21 +126,22 @@ use words::Words;
 /// The most rows that one segment can have.
 pub(crate) const ROWS_MAX: u32 = u32::MAX - 1;
 
-/// The heap bytes of what holds the parts of a segment together.
+/// The heap bytes of a segment itself, without its parts.
 pub(crate) const FRAME_BYTES: usize = ARC_BYTES + size_of::<Segment>();
 
-/// The fields whose texts are kept a row each, however often one comes.
+/// The fields of long texts: each row has its own, however often a text occurs.
 pub(crate) const LONG_FIELDS: [Field; 2] = [Field::Subject, Field::Summary];
 
-/// The fields that have a posting for each class: all filters by value but cid, whose
-/// values are so many that one sorted vector serves better.
+/// Returns whether a field has a posting for each class: it is filtered by value and is not cid, which
+/// has so many values that one sorted vector serves better.
 pub(crate) fn has_postings(field: Field) -> bool {
     Field::FILTERS.contains(&field) && field != Field::Cid
 }
 
-/// Makes a hash for a table of half of one, which is what a table keeps beside an ordinal.
+/// Expands the 32-bit half of a hash, which a table keeps beside an ordinal, to the 64 bits that the
+/// table expects.
 ///
-/// So it grows without a look at the texts, and looks at few that are not the right one.
+/// With the half at hand the table grows without reading texts, and rarely compares a wrong one.
 fn spread(half: u32) -> u64 {
     u64::from(half).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
@@ -190,12 +190,12 @@ impl CustomColumn {
 #[derive(Debug)]
 pub(crate) struct Segment {
     rows_count: u32,
-    /// By field; there from the start, but for a revision's.
+    /// By field; those of a revision are made on first use.
     columns: Vec<OnceLock<FieldColumn>>,
     custom: OnceLock<Vec<CustomColumn>>,
     /// By field: the rows of each class, for the fields of [`has_postings`] with few classes.
     postings: Vec<OnceLock<Option<Vec<RowSet>>>>,
-    /// Of fields with few classes; none of a revision and of few rows.
+    /// Counts by fields with few classes; none in a revision and where rows are few.
     cubes: Vec<Cube>,
     /// By field: rows in the field's order.
     orders: Vec<LazyRows>,
@@ -203,33 +203,32 @@ pub(crate) struct Segment {
     versions_order: LazyRows,
     origin: Origin,
     findings: Findings,
-    /// Of the store: what readers keep here counts too.
+    /// The store's, as what readers keep here counts too.
     budget: Arc<Budget>,
-    /// The heap bytes of what is there from the start.
+    /// The heap bytes of what is built at seal.
     fixed_bytes: usize,
-    /// The bytes of the rows' long texts; none of a revision, which shares its base's.
+    /// The bytes of the rows' long texts; 0 in a revision, which shares its base's.
     text_bytes: u64,
 }
 
-/// What readers have found or asked for, so that the next need not seek it.
-///
-/// Of a new segment it is empty, however that was made.
+/// What readers have found or asked for, kept for the next; empty in a new segment.
 #[derive(Debug, Default)]
 struct Findings {
     terms: TermSets,
     counts: KeptCounts,
-    /// What was asked of those that revise the rows.
+    /// What was asked of the revisions of these rows.
     asked: Asked,
     dead_counts: KeptDead,
     /// The fields in whose order the dead rows are kept.
     dead_orders: FieldSet,
 }
 
-/// Where the searchable texts of a segment's rows are indexed, and of which commits the rows are.
+/// Where a segment has its rows from: of its own, with the words of their texts and the commits that
+/// wrote them, or of a base.
 #[derive(Debug)]
 enum Origin {
     Own(Box<Words>, Versions),
-    /// In the base, whose rows these are but for some fields.
+    /// Rows of the base, but for some fields.
     Base(Revision),
 }
 
@@ -269,9 +268,10 @@ impl Segment {
         self.rows_count
     }
 
-    /// Makes the segment of a revision: of its columns that of the tids, of its indexes none.
+    /// Makes the segment of a revision, with the column of tids and no other column or index.
     ///
-    /// What readers have made of it asks no budget, so a store with one makes no revisions.
+    /// What readers make of it later asks no budget for room, so a store with a budget makes no
+    /// revisions.
     pub(crate) fn of_revision(revision: Revision, budget: &Arc<Budget>) -> Segment {
         let mut columns: Vec<_> = Field::ALL.map(|_| OnceLock::new()).into();
         columns[Field::Tid.index()] = OnceLock::from(revision.column(Field::Tid));
@@ -296,7 +296,7 @@ impl Segment {
         &self.budget
     }
 
-    /// Returns what the rows revise, if they do.
+    /// Returns the revision that the segment is, if it is one.
     pub(crate) fn revision(&self) -> Option<&Revision> {
         match &self.origin {
             Origin::Base(revision) => Some(revision),
@@ -363,14 +363,14 @@ impl Segment {
         }
     }
 
-    /// Returns the bytes of a row's long texts as they are kept, without a look at them.
+    /// Returns the bytes of a row's long texts as they are kept, without reading them.
     pub(crate) fn row_text_bytes(&self, row: u32) -> u64 {
         let columns = LONG_FIELDS.map(|field| self.text_column(Slot::Field(field)));
         let columns = columns.iter().flatten();
         columns.map(|column| column.text_bytes(row) as u64).sum()
     }
 
-    /// Returns the bytes of all rows' long texts, dead ones too; none of a revision.
+    /// Returns the bytes of all rows' long texts, dead ones included; 0 for a revision.
     pub(crate) fn text_bytes(&self) -> u64 {
         self.text_bytes
     }

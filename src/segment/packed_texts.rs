@@ -1,6 +1,7 @@
 //! Long texts packed: each by itself, so that any of them is read without the others.
 //!
-//! A packed text is the number of its [table](Symbols), then its codes; the empty text is nothing.
+//! A packed text is the number of its [table](Symbols), then those of its symbols; the empty text is
+//! nothing.
 //! The tables are [found](Packer) on a sample of the texts, as the texts of a help desk have much in
 //! common.
 //!
@@ -52,9 +53,9 @@ impl PackedTexts {
         texts.ends.reserve(input.count());
         packer.pack(input, |packed| {
             let start = texts.packed.len();
-            if let Some((number, codes)) = packed {
+            if let Some((number, rest)) = packed {
                 texts.packed.push(number);
-                texts.packed.extend_from_slice(codes);
+                texts.packed.extend_from_slice(rest);
             }
             texts.ends.push(start, texts.packed.len());
         });
@@ -85,26 +86,26 @@ impl PackedTexts {
         self.tables.get(usize::from(number))
     }
 
-    /// Returns the number of a packed text's table, the table, and the codes; none of the empty text.
+    /// Returns the number of a packed text's table, the table, and the rest; none of the empty text.
     #[inline]
-    pub(crate) fn codes<'a>(&'a self, packed: &'a [u8]) -> Option<(u8, &'a Symbols, &'a [u8])> {
-        let (&number, codes) = packed.split_first()?;
-        Some((number, self.table(number)?, codes))
+    pub(crate) fn split<'a>(&'a self, packed: &'a [u8]) -> Option<(u8, &'a Symbols, &'a [u8])> {
+        let (&number, rest) = packed.split_first()?;
+        Some((number, self.table(number)?, rest))
     }
 
     /// Returns the start of a text: at least this number of bytes, or all of a text that is shorter.
     pub(super) fn start(&self, index: usize, bytes: usize) -> KeptText<'static> {
         let mut out = Vec::new();
-        if let Some((_, symbols, mut codes)) = self.codes(&self.packed[self.range(index)]) {
+        if let Some((_, symbols, mut rest)) = self.split(&self.packed[self.range(index)]) {
             // A packed text is about half as long.
-            let mut room = (codes.len() * 2).min(bytes).max(64);
-            while !codes.is_empty() && out.len() < bytes {
+            let mut room = (rest.len() * 2).min(bytes).max(64);
+            while !rest.is_empty() && out.len() < bytes {
                 let start = out.len();
                 out.resize(start + room, 0);
-                let (read, written) = symbols.unpack(codes, &mut out[start..]);
+                let (read, written) = symbols.unpack(rest, &mut out[start..]);
                 out.truncate(start + written);
-                codes = &codes[read..];
-                room = (codes.len() * 2).max(64);
+                rest = &rest[read..];
+                room = (rest.len() * 2).max(64);
             }
         }
         KeptText::new(out, Form::Plain)
@@ -121,8 +122,8 @@ impl PackedTexts {
             return self.plain_bytes as usize;
         }
         let texts = indexes.map(|index| {
-            let codes = self.codes(&self.packed[self.range(index)]);
-            codes.map_or(0, |(_, symbols, codes)| symbols.unpacked_bytes(codes))
+            let split = self.split(&self.packed[self.range(index)]);
+            split.map_or(0, |(_, symbols, rest)| symbols.unpacked_bytes(rest))
         });
         texts.sum()
     }

@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! * Tables and codes are a function of what is put in: the same texts, kept in the same forms.
+//! * Tables and packed texts are a function of what is put in: the same texts, kept in the same forms.
 //!
 //! # Cost
 //!
@@ -60,7 +60,7 @@ pub(super) trait Input {
 /// Packs by some tables.
 pub(super) struct Packer {
     compressors: Vec<Compressor>,
-    /// By table: the codes of texts and where those of each end.
+    /// By table: packed texts and where each ends.
     packed: Vec<(Vec<u8>, Vec<u64>)>,
 }
 
@@ -93,15 +93,15 @@ impl Packer {
         self.compressors.iter().map(Symbols::of).collect()
     }
 
-    /// Packs all texts and hands each over in turn: the number of its table and its codes, or none
+    /// Packs all texts and hands each over in turn: the number of its table and the numbers of its symbols, or none
     /// of the empty text.
     pub(super) fn pack(&mut self, input: &impl Input, mut each: impl FnMut(Option<(u8, &[u8])>)) {
         for start in (0..input.count()).step_by(BATCH_TEXTS) {
             let indexes = start..input.count().min(start + BATCH_TEXTS);
             let batch: Vec<_> = indexes.map(|index| input.text(index)).collect();
             let numbers: Vec<usize> = batch.iter().map(|text| self.choose(text)).collect();
-            for (number, (codes, ends)) in self.packed.iter_mut().enumerate() {
-                codes.clear();
+            for (number, (bytes, ends)) in self.packed.iter_mut().enumerate() {
+                bytes.clear();
                 ends.clear();
                 let own = batch
                     .iter()
@@ -110,14 +110,14 @@ impl Packer {
                 let own: Vec<&[u8]> = own.map(|(text, _)| &**text).collect();
                 let compressor = &self.compressors[number];
                 compressor
-                    .compress_bulk_into::<{ Compressor::DEFAULT_BULK_LANES }>(&own, codes, ends);
+                    .compress_bulk_into::<{ Compressor::DEFAULT_BULK_LANES }>(&own, bytes, ends);
             }
             let mut passed = vec![(0, 0); self.packed.len()];
             for (text, &number) in batch.iter().zip(&numbers) {
-                let (codes, ends) = &self.packed[number];
+                let (bytes, ends) = &self.packed[number];
                 let (at, start) = &mut passed[number];
                 let end = ends[*at] as usize;
-                let own = &codes[*start..end];
+                let own = &bytes[*start..end];
                 each((!text.is_empty()).then_some((number as u8, own)));
                 (*at, *start) = (*at + 1, end);
             }
@@ -285,7 +285,7 @@ pub(super) mod tests {
         let pack = |packer: &mut Packer| {
             let mut packed = Vec::new();
             packer.pack(&texts, |own| {
-                packed.push(own.map(|(number, codes)| (number, codes.to_vec())));
+                packed.push(own.map(|(number, bytes)| (number, bytes.to_vec())));
             });
             packed
         };
@@ -295,15 +295,15 @@ pub(super) mod tests {
         let mut several = Packer::find(&texts, PARTED_BYTES_MIN);
         assert!((2..=TABLES_MAX).contains(&several.compressors.len()));
         let sum = |packed: &[Option<(u8, Vec<u8>)>]| -> usize {
-            packed.iter().flatten().map(|(_, codes)| codes.len()).sum()
+            packed.iter().flatten().map(|(_, bytes)| bytes.len()).sum()
         };
         assert!(sum(&pack(&mut several)) * 10 < sum(&pack(&mut one)) * 9);
         for packer in [&mut one, &mut several] {
             let tables = packer.tables();
             for (own, text) in pack(packer).into_iter().zip(&texts) {
                 let mut out = vec![0; text.len() + 8];
-                let unpacked = own.map_or(0, |(number, codes)| {
-                    tables[usize::from(number)].unpack(&codes, &mut out).1
+                let unpacked = own.map_or(0, |(number, bytes)| {
+                    tables[usize::from(number)].unpack(&bytes, &mut out).1
                 });
                 assert_eq!(&out[..unpacked], text.as_bytes());
             }

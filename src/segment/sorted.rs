@@ -1,8 +1,8 @@
 //! Rows by key: a range is a slice, an order is a walk.
 //!
-//! A [`SortedRows`] is a permutation of a segment's rows in the order of one column,
-//! equal keys by row. Made at seal for cid and open date, which requests range over,
-//! and on first use for any other field that is ordered by.
+//! A [`SortedRows`] has a segment's rows in the order of one column, equal keys by row. It is made at
+//! seal for cid and open date, which requests range over, and on first use for any other field that is
+//! ordered by.
 //!
 //! # Invariants
 //!
@@ -10,13 +10,12 @@
 //!
 //! # Cost
 //!
-//! Building sorts once: by counting where classes are few, else by comparison. Memory
-//! is 4 bytes a row, and 4 bytes a class where classes are few.
+//! Building is a sort: by counting where classes are few, by comparison elsewhere. Memory is 4 bytes a
+//! row, and 4 bytes a class where classes are few.
 //!
-//! Tombstones shift positions: the nth live row of an order is not at position n. The
-//! positions of the dead rows are a bitmap like the tombstones themselves, made on first
-//! use by a pass over the rows and then kept for the next snapshot, whose tombstones
-//! differ by a few rows: each of these is found by a search.
+//! Dead rows shift positions: the nth live row of an order is not at position n. So the positions of
+//! dead rows are marked like the rows themselves, on first use by a pass over the rows. They are kept
+//! for the next snapshot, whose tombstones differ by a few rows: each of these is found by a search.
 
 use std::cmp::Ordering;
 #[cfg(feature = "durable")]
@@ -37,19 +36,20 @@ use super::text_column::TextColumn;
 use super::text_rows::sort_rows;
 use crate::model::memory::ARC_BYTES;
 
-/// The ties that are passed one by one before the end of them is searched for.
+/// How many ties are stepped over one by one before their end is found by a search.
 const TIES_STEPPED_MAX: usize = 8;
 
-/// The class of one row in this many is sampled: of a million rows 31 KB, which stay in cache, so that
-/// a search asks memory 16 times instead of 40.
+/// The class at every position that is a multiple of this is kept beside the rows. The samples of a
+/// million rows take 31 KB, which stay in cache, so that a search waits for memory 16 times, not 40.
 const SAMPLED_ROWS: usize = 256;
 
-/// Rows that died since are looked up one by one, if they are so few; more are found by a pass. A
-/// search takes as long as some hundred rows of a pass.
+/// Up to this many rows that died since the positions were made are looked up one by one, in large
+/// segments one row in [`ROWS_A_SEARCH`]; the positions of more are found by a pass over all rows.
 const DIED_ROWS_MIN: u32 = 1024;
+/// The rows of a pass that take as long as one search.
 const ROWS_A_SEARCH: u32 = 128;
 
-/// The positions of dead rows are no longer carried after so many commits without a reader.
+/// After this many commits without a reader, the positions of dead rows are dropped.
 const UNUSED_COMMITS_MAX: u64 = 4096;
 
 /// The positions at which an order has the dead rows of some tombstones.
@@ -60,7 +60,7 @@ struct DeadPositions {
 }
 
 impl DeadPositions {
-    /// The tombstones may be another snapshot's, and held here alone.
+    /// Returns the heap bytes; the tombstones may be an older snapshot's and held here alone.
     fn bytes(&self) -> usize {
         let frame = size_of::<DeadPositions>() + 3 * ARC_BYTES + 2 * size_of::<Marks>();
         frame + self.of.bytes() + self.positions.bytes()
@@ -71,9 +71,9 @@ impl DeadPositions {
 #[derive(Debug, Default)]
 pub(super) struct LazyRows {
     sorted: OnceLock<SortedRows>,
-    /// Whether somebody has room for it.
+    /// Whether a reader has reserved room for it.
     is_claimed: AtomicBool,
-    /// What requests would have saved by it so far, in nanoseconds.
+    /// The nanoseconds that requests would have saved with it so far.
     missed: AtomicU64,
 }
 
@@ -95,7 +95,7 @@ impl LazyRows {
 
     /// Returns how many nanoseconds requests would have saved by the order so far.
     pub(crate) fn missed(&self) -> u64 {
-        // Readers at once may see a little less: nothing but the moment depends on it.
+        // A reader may see a little less; then the order is made a little later.
         self.missed.load(atomic::Ordering::Relaxed)
     }
 
@@ -110,15 +110,16 @@ impl LazyRows {
 #[derive(Debug)]
 pub(crate) struct SortedRows {
     rows: Box<[u32]>,
-    /// Where each class starts, and the end; only where classes are few.
+    /// The position at which each class starts, then the end; only where classes are few.
     starts: Option<Box<[u32]>>,
-    /// Where classes are many: that of every 256th position.
+    /// Where classes are many: the class at every 256th position.
     samples: Box<[u64]>,
-    /// Long texts have no classes: the bit of a position says that its text folds as the one before.
+    /// Where the column is one of long texts, which have no classes: the bit of a position is set if its
+    /// text folds as the one before.
     ties: Option<Box<[u64]>>,
-    /// Those of the snapshot that asked last.
+    /// The positions of dead rows as of the snapshot that asked last.
     dead: ArcSwapOption<DeadPositions>,
-    /// The commits that carried them since a reader asked.
+    /// How many commits have carried these positions since a reader asked for them.
     unused_commits: AtomicU64,
 }
 
@@ -152,9 +153,9 @@ impl SortedRows {
         }
     }
 
-    /// Sorts the rows by a column's classes, given all of them in an order in which many ascend already.
+    /// Sorts the rows by a column's classes, given all rows in an order that is sorted in long runs.
     ///
-    /// Cost: linear where the rows come in a few runs that ascend.
+    /// Cost: linear where the runs are few.
     #[expect(
         clippy::stable_sort_primitive,
         reason = "a stable sort merges runs, where the other looks at one alone"
@@ -204,8 +205,8 @@ impl SortedRows {
 
     /// Sorts the rows by their folded texts.
     ///
-    /// Cost: linear in what the texts share with others, and in the rows. While it lasts it takes at
-    /// most as much memory again as the order.
+    /// Cost: linear in the rows and in the bytes that texts share with others. Building takes at most as
+    /// much memory again as the order.
     pub(super) fn by_text(column: &TextColumn, rows_count: u32) -> SortedRows {
         let rows = sort_rows(column, rows_count);
         let mut ties = vec![0u64; rows.len().div_ceil(64)];
@@ -263,8 +264,7 @@ impl SortedRows {
         start..position(classes.end).max(start)
     }
 
-    /// Returns positions among which the first of some classes and the first past them are, by
-    /// the samples.
+    /// Returns a range of positions, found by the samples, in which some classes start and end.
     fn near(&self, classes: &Range<u64>) -> Range<usize> {
         let first = self.samples.partition_point(|&own| own < classes.start);
         let past = self.samples.partition_point(|&own| own < classes.end);
@@ -290,7 +290,7 @@ impl SortedRows {
 
     /// Returns the first position of the ties that a position belongs to.
     ///
-    /// Cost: constant where few tie; where classes are few too; else a binary search.
+    /// Cost: constant where few rows tie or classes are few, else a binary search.
     pub(crate) fn group_start(&self, column: Option<&Column>, position: usize) -> usize {
         let mut start = position;
         while self.is_tie(column, start) {
@@ -318,13 +318,13 @@ impl SortedRows {
         end
     }
 
-    /// Returns the positions of dead rows, marked as the rows themselves are in `dead`.
+    /// Returns the positions of the rows that are marked in `dead`.
     ///
-    /// `column` is the column sorted by, where it is one of ordinals. They are kept for the next
-    /// time, in the place of those of the last, if the budget has room for them.
+    /// `column` is the column sorted by, where it is one of ordinals. The positions are kept for the
+    /// next call in place of those of the last, if the budget has room for them.
     ///
-    /// Cost: nothing for the tombstones of the last time; a search for each row by which few
-    /// differ from those, in an order of ordinals; else a pass over the rows.
+    /// Cost: nothing if the last call had the same tombstones; a search for each row by which they
+    /// differ, if these are few and the order is one of ordinals; else a pass over the rows.
     pub(super) fn dead_positions(
         &self,
         column: Option<&Column>,
@@ -335,8 +335,8 @@ impl SortedRows {
         self.positions_of(column, dead, budget)
     }
 
-    /// Makes the kept positions of dead rows those of the tombstones that a commit is about to
-    /// publish, unless no reader has asked for them for long.
+    /// Brings the kept positions of dead rows up to the tombstones that a commit is about to publish,
+    /// or drops them if no reader has asked for them in a long time.
     pub(super) fn carry_dead_positions(
         &self,
         column: Option<&Column>,
@@ -398,7 +398,8 @@ impl SortedRows {
         self.dead.store(None);
     }
 
-    /// Makes the positions of dead rows from those of other tombstones that differ little.
+    /// Makes the positions of dead rows from those as of other tombstones; none if these differ by
+    /// too many rows.
     fn moved_positions(
         &self,
         column: &Column,
@@ -417,7 +418,7 @@ impl SortedRows {
     fn position_of(&self, column: &Column, row: u32) -> usize {
         let class = column.class(row);
         if self.starts.is_none() {
-            // One search rather than one for each end of the ties and one among them.
+            // One search instead of three: for both ends of the ties, and among them.
             let near = self.near(&(class..class + 1));
             let is_before = |&other: &u32| (column.class(other), other) < (class, row);
             return near.start + self.rows[near].partition_point(is_before);
@@ -442,7 +443,7 @@ fn has_few_classes(column: &Column) -> bool {
     column.classes_count() <= u64::from(column.rows_count() / 4).max(256)
 }
 
-/// The positions of dead rows are no part.
+/// The positions of dead rows are not stored.
 #[cfg(feature = "durable")]
 impl Stored for SortedRows {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {

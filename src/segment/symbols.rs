@@ -1,8 +1,8 @@
 //! The symbols that packed texts are made of.
 //!
-//! A packed text is a list of codes of a byte each, and a code stands for up to eight bytes of UTF-8
-//! that many texts have (FSST, "fast static symbol table"); a byte that no symbol has is written
-//! after the code [`ESCAPE`]. So a text is unpacked from any code on, without what comes before it.
+//! A packed text is a list of the numbers of symbols, a byte each, and a symbol is up to eight bytes of
+//! UTF-8 that occur in many texts (FSST, "fast static symbol table"); a byte that no symbol has follows
+//! the number [`ESCAPE`]. So a text is unpacked from any of its numbers on, without those before it.
 //! A table has each symbol twice, plain and URL-encoded, so that unpacking for a response costs no
 //! second pass.
 //!
@@ -11,7 +11,7 @@
 //!
 //! # Invariants
 //!
-//! * Unpacking takes any codes and any table that was read: what stands for nothing is nothing.
+//! * Any bytes can be unpacked by any table that was read; a number without a symbol gives nothing.
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -22,11 +22,11 @@ use fsst::Compressor;
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use crate::model::value::encode_byte;
 
-/// The code before a byte that no symbol has.
+/// The number before a byte that no symbol has.
 const ESCAPE: u8 = 255;
 
-/// The codes that there are.
-const CODES_COUNT: usize = 256;
+/// How many numbers a byte holds.
+const NUMBERS_COUNT: usize = 256;
 
 /// The most bytes of a symbol.
 const SYMBOL_BYTES: usize = 8;
@@ -34,18 +34,18 @@ const SYMBOL_BYTES: usize = 8;
 /// The most bytes of a symbol that is URL-encoded.
 pub(super) const ENCODED_SYMBOL_BYTES: usize = 3 * SYMBOL_BYTES;
 
-/// Symbols by code in one form, each followed by zeros, and how many bytes each has.
+/// Symbols by number in one form, each followed by zeros, and how many bytes each has.
 #[derive(Clone, Debug)]
 struct Table<const N: usize> {
-    symbols: [[u8; N]; CODES_COUNT],
-    lengths: [u8; CODES_COUNT],
+    symbols: [[u8; N]; NUMBERS_COUNT],
+    lengths: [u8; NUMBERS_COUNT],
 }
 
 impl<const N: usize> Table<N> {
     fn new() -> Table<N> {
         Table {
-            symbols: [[0; N]; CODES_COUNT],
-            lengths: [0; CODES_COUNT],
+            symbols: [[0; N]; NUMBERS_COUNT],
+            lengths: [0; NUMBERS_COUNT],
         }
     }
 
@@ -61,16 +61,16 @@ impl<const N: usize> Table<N> {
         literal: impl Fn(u8, &mut [u8; N]) -> usize,
     ) -> (usize, usize) {
         let (mut read, mut written) = (0, 0);
-        while let Some(&code) = packed.get(read)
+        while let Some(&number) = packed.get(read)
             && let Some(room) = out[written..].first_chunk_mut()
         {
-            if code == ESCAPE {
+            if number == ESCAPE {
                 // A packed text ends with no escape.
                 written += packed.get(read + 1).map_or(0, |&byte| literal(byte, room));
                 read = packed.len().min(read + 2);
             } else {
-                *room = self.symbols[usize::from(code)];
-                written += usize::from(self.lengths[usize::from(code)]);
+                *room = self.symbols[usize::from(number)];
+                written += usize::from(self.lengths[usize::from(number)]);
                 read += 1;
             }
         }
@@ -91,23 +91,23 @@ impl Symbols {
         let mut plain = Box::new(Table::new());
         let found = compressor.symbol_table().iter();
         let lengths = compressor.symbol_lengths();
-        for (code, (symbol, &length)) in found.zip(lengths).enumerate().take(ESCAPE.into()) {
-            plain.symbols[code] = symbol.to_u64().to_le_bytes();
-            plain.lengths[code] = length.min(SYMBOL_BYTES as u8);
+        for (at, (symbol, &length)) in found.zip(lengths).enumerate().take(ESCAPE.into()) {
+            plain.symbols[at] = symbol.to_u64().to_le_bytes();
+            plain.lengths[at] = length.min(SYMBOL_BYTES as u8);
         }
         Symbols::of_plain(plain)
     }
 
     fn of_plain(plain: Box<Table<SYMBOL_BYTES>>) -> Symbols {
         let mut encoded = Box::new(Table::new());
-        for code in 0..CODES_COUNT {
+        for number in 0..NUMBERS_COUNT {
             let mut length = 0;
-            for &byte in &plain.symbols[code][..plain.lengths[code].into()] {
+            for &byte in &plain.symbols[number][..plain.lengths[number].into()] {
                 let (unit, bytes) = encode_byte(byte);
-                encoded.symbols[code][length..length + bytes].copy_from_slice(&unit[..bytes]);
+                encoded.symbols[number][length..length + bytes].copy_from_slice(&unit[..bytes]);
                 length += bytes;
             }
-            encoded.lengths[code] = length as u8;
+            encoded.lengths[number] = length as u8;
         }
         Symbols { plain, encoded }
     }
@@ -115,7 +115,7 @@ impl Symbols {
     /// Unpacks a text as far as there is room; returns how many bytes were read, and how many were
     /// written.
     ///
-    /// No code is cut, and nothing is written where fewer than eight bytes have room.
+    /// No symbol is cut, and nothing is written where fewer than eight bytes have room.
     pub(crate) fn unpack(&self, packed: &[u8], out: &mut [u8]) -> (usize, usize) {
         self.plain.unpack(packed, out, |byte, room| {
             room[0] = byte;
@@ -123,7 +123,7 @@ impl Symbols {
         })
     }
 
-    /// Unpacks a text URL-encoded, likewise; here 24 bytes must have room.
+    /// Like [`unpack`](Symbols::unpack), but writes the text URL-encoded; 24 bytes must have room.
     pub(crate) fn unpack_encoded(&self, packed: &[u8], out: &mut [u8]) -> (usize, usize) {
         self.encoded.unpack(packed, out, |byte, room| {
             let (unit, bytes) = encode_byte(byte);
@@ -134,13 +134,13 @@ impl Symbols {
 
     /// Returns how many bytes a text has once it is unpacked.
     pub(super) fn unpacked_bytes(&self, packed: &[u8]) -> usize {
-        let mut codes = packed.iter();
+        let mut rest = packed.iter();
         let mut bytes = 0;
-        while let Some(&code) = codes.next() {
-            bytes += if code == ESCAPE {
-                usize::from(codes.next().is_some())
+        while let Some(&number) = rest.next() {
+            bytes += if number == ESCAPE {
+                usize::from(rest.next().is_some())
             } else {
-                usize::from(self.plain.lengths[usize::from(code)])
+                usize::from(self.plain.lengths[usize::from(number)])
             };
         }
         bytes
@@ -163,8 +163,8 @@ impl Stored for Symbols {
         let lengths: Vec<u8> = input.vec()?;
         let symbols: Vec<u8> = input.vec()?;
         let mut plain = Box::new(Table::new());
-        let is_right = lengths.len() == CODES_COUNT
-            && symbols.len() == CODES_COUNT * SYMBOL_BYTES
+        let is_right = lengths.len() == NUMBERS_COUNT
+            && symbols.len() == NUMBERS_COUNT * SYMBOL_BYTES
             && lengths
                 .iter()
                 .all(|&length| usize::from(length) <= SYMBOL_BYTES);
@@ -235,11 +235,11 @@ mod tests {
     #[test]
     fn any_codes_unpack_to_something() {
         let symbols = Symbols::of(&Compressor::train(&vec![&b"some text"[..]]));
-        let codes: Vec<u8> = (0..=255).rev().chain([ESCAPE, ESCAPE, ESCAPE]).collect();
-        for start in 0..codes.len() {
-            let plain = unpack_all(&codes[start..], 64, |it, out| symbols.unpack(it, out));
-            assert_eq!(symbols.unpacked_bytes(&codes[start..]), plain.len());
-            unpack_all(&codes[start..], 64, |it, out| {
+        let packed: Vec<u8> = (0..=255).rev().chain([ESCAPE, ESCAPE, ESCAPE]).collect();
+        for start in 0..packed.len() {
+            let plain = unpack_all(&packed[start..], 64, |it, out| symbols.unpack(it, out));
+            assert_eq!(symbols.unpacked_bytes(&packed[start..]), plain.len());
+            unpack_all(&packed[start..], 64, |it, out| {
                 symbols.unpack_encoded(it, out)
             });
         }

@@ -452,7 +452,7 @@ mod tests {
         };
         let same = read(&bytes).unwrap();
         assert!((0..).zip(&texts).all(|(row, text)| same.text(row) == *text));
-        // The numbers of tables, the codes, the symbols and their lengths; where texts end is for
+        // The numbers of tables and of symbols, the symbols and their lengths; where texts end is for
         // the checksum of the image to guard.
         let packed_bytes = column.texts_bytes();
         let symbols = bytes.len() - 256 * 9..bytes.len();

@@ -1,7 +1,7 @@
 //! The filters that may be asked of each row: terms of keywords, and tests that no index answers.
 //!
-//! Each is a row set where it is kept or many rows are left by the other filters, and a question
-//! where few are.
+//! Each becomes a row set if that set is kept or the other filters leave many rows, and a question to
+//! each row if they leave few.
 
 use super::Conjunction;
 use crate::plan::bind::complement;
@@ -11,7 +11,7 @@ use crate::plan::{FilterMode, PlanMode};
 use crate::segment::{RowTest, Segment};
 
 impl Conjunction {
-    /// Adds a filter, or the complement of it; likewise.
+    /// Adds a filter or its complement; returns whether no row is left.
     fn add_turned(
         &mut self,
         index: usize,

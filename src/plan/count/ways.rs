@@ -1,9 +1,9 @@
 //! The ways to count the rows of a segment by one key.
 //!
-//! The plain way looks at the ordinal of each matching row. The others know the counts without it: those
-//! of all rows are kept, an order has the rows of a date's part side by side, a cube has the counts
-//! of combinations, and where values are few their sets have bits in common with the matches. Each
-//! has an estimated cost, and the cheapest is taken.
+//! The plain way looks at the ordinal of each matching row. The others do without: the counts of all
+//! rows are kept, an order has the rows of a part of a date side by side, a cube has counts of
+//! combinations, and where values are few their sets are intersected with the matches. Each way has an
+//! estimated cost, and the cheapest is taken.
 //!
 //! # Invariants
 //!
@@ -19,17 +19,19 @@ use crate::segment::{
 };
 
 // Costs in nanoseconds, of the machine that the ways were measured on; only their ratios matter.
-/// Of a row by its ordinal, and by the day of its date.
+/// Counting a row by its ordinal.
 const ROW_COST: u64 = 2;
+/// Counting a row by the day of its date.
 const DATED_ROW_COST: u64 = 6;
-/// Of finding where a part of a date ends in an order. Measured: 800 to 1,600 among a million rows.
+/// Finding where a part of a date ends in an order. Measured: 800 to 1,600 among a million rows.
 const SEARCH_COST: u64 = 1_000;
-/// Of counting what a block has in common with a dense set.
+/// Counting the rows that a block has in common with a dense set.
 const COMMON_BLOCK_COST: u64 = 12;
-/// Of adding up a cell of a cube, and of choosing the cells of a class.
+/// Adding a cell of a cube.
 const CELL_COST: u64 = 1;
+/// Choosing the cells of a class.
 const CLASS_COST: u64 = 20;
-/// Of a counter of all rows that is read.
+/// Reading one of the kept counters.
 const COUNTER_COST: u64 = 1;
 
 /// What a key is in a segment.

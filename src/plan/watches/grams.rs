@@ -15,7 +15,7 @@
 
 use hashbrown::HashMap;
 
-use super::places::{Places, remove_place};
+use super::seats::{Seats, remove_seat};
 
 /// The bytes of a run.
 const GRAM_BYTES: usize = 3;
@@ -27,7 +27,7 @@ type Gram = [u8; GRAM_BYTES];
 struct Entry {
     term: Box<str>,
     at: u32,
-    places: Places,
+    seats: Seats,
 }
 
 /// The watches by runs of bytes in what they ask for.
@@ -58,11 +58,11 @@ impl Grams {
         let (_, at) = counts.min()?;
         let mut all = grams_of(term).filter_map(|(_, gram)| self.entries.get(&gram));
         let own = all.find_map(|entries| entries.iter().find(|entry| *entry.term == *term));
-        Some((own.map_or(0, |entry| entry.places.len()), at))
+        Some((own.map_or(0, |entry| entry.seats.len()), at))
     }
 
-    /// Adds a watch under the run of a term that starts at a place.
-    pub(super) fn insert(&mut self, term: &str, at: u32, place: u32) {
+    /// Adds the watch of a seat under the run of a term that starts at `at`.
+    pub(super) fn insert(&mut self, term: &str, at: u32, seat: u32) {
         let Some((_, gram)) = grams_of(term).nth(at as usize) else {
             return;
         };
@@ -70,17 +70,17 @@ impl Grams {
         let entries = self.entries.entry(gram).or_default();
         let mut own = entries.iter_mut();
         match own.find(|entry| entry.at == at && *entry.term == *term) {
-            Some(entry) => entry.places.push(place),
+            Some(entry) => entry.seats.push(seat),
             None => entries.push(Entry {
                 term: term.into(),
                 at,
-                places: [place].into_iter().collect(),
+                seats: [seat].into_iter().collect(),
             }),
         }
     }
 
     /// Removes a watch likewise.
-    pub(super) fn remove(&mut self, term: &str, at: u32, place: u32) {
+    pub(super) fn remove(&mut self, term: &str, at: u32, seat: u32) {
         let Some((_, gram)) = grams_of(term).nth(at as usize) else {
             return;
         };
@@ -89,7 +89,7 @@ impl Grams {
         };
         let mut own = entries.iter();
         if let Some(index) = own.position(|entry| entry.at == at && *entry.term == *term)
-            && remove_place(&mut entries[index].places, place)
+            && remove_seat(&mut entries[index].seats, seat)
         {
             entries.swap_remove(index);
         }
@@ -119,7 +119,7 @@ impl Grams {
         held.sort_unstable();
         held.dedup();
         for (gram, index) in held {
-            out.extend(&self.entries[&gram][index as usize].places);
+            out.extend(&self.entries[&gram][index as usize].seats);
         }
     }
 }
@@ -176,9 +176,9 @@ mod tests {
         let mut grams = Grams::default();
         assert_eq!(grams.rarest("ab"), None);
         let mut keys = Vec::new();
-        for (place, term) in (0..).zip(terms) {
+        for (seat, term) in (0..).zip(terms) {
             let (_, at) = grams.rarest(term).unwrap();
-            grams.insert(term, at, place);
+            grams.insert(term, at, seat);
             keys.push(at);
         }
         assert_eq!(grams.rarest("abc"), Some((2, 0)));
@@ -194,16 +194,16 @@ mod tests {
         ] {
             let mut found = Vec::new();
             grams.find(text, &mut found);
-            for (place, term) in (0..).zip(terms) {
+            for (seat, term) in (0..).zip(terms) {
                 assert_eq!(
                     text.contains(term),
-                    found.contains(&place),
+                    found.contains(&seat),
                     "{term} in {text}"
                 );
             }
         }
-        for ((place, term), at) in (0..).zip(terms).zip(keys) {
-            grams.remove(term, at, place);
+        for ((seat, term), at) in (0..).zip(terms).zip(keys) {
+            grams.remove(term, at, seat);
         }
         assert!(grams.is_empty() && grams.filter.words.is_empty());
     }

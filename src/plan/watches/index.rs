@@ -22,15 +22,15 @@ use smallvec::SmallVec;
 
 use super::super::changes::{Condition, Conditions, Subject, Test, is_empty};
 use super::grams::Grams;
-use super::places::{Places, remove_place};
 use super::ranges::Ranges;
+use super::seats::{Seats, remove_seat};
 use crate::model::Field;
 use crate::model::compare::elements;
 use crate::model::value::fold_short;
 use crate::query::AnyField;
 
 /// With as few watches under a value that it asks for, a watch is not kept under a term.
-const FEW_PLACES: usize = 16;
+const FEW_SEATS: usize = 16;
 
 /// Under what a watch is kept.
 #[derive(Clone, Debug)]
@@ -52,22 +52,22 @@ pub(super) enum Key {
 /// The watches by the values of one field.
 #[derive(Debug, Default)]
 struct FieldIndex {
-    texts: HashMap<Box<str>, Places>,
-    numbers: HashMap<u64, Places>,
+    texts: HashMap<Box<str>, Seats>,
+    numbers: HashMap<u64, Seats>,
     ranges: Ranges,
     /// Those that ask for no value.
-    empty: Places,
+    empty: Seats,
 }
 
 /// The watches by the values of all fields.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    tids: HashMap<u64, Places>,
+    tids: HashMap<u64, Seats>,
     tid_ranges: Ranges,
     /// Custom names are in lower case.
     fields: HashMap<AnyField, FieldIndex>,
     terms: Grams,
-    always: Places,
+    always: Seats,
 }
 
 /// A value that a key asks for.
@@ -111,47 +111,47 @@ impl FieldIndex {
             && self.empty.is_empty()
     }
 
-    fn insert(&mut self, value: &KeyValue<'_>, place: u32) {
+    fn insert(&mut self, value: &KeyValue<'_>, seat: u32) {
         match *value {
-            KeyValue::Text(text) => self.texts.entry(text.into()).or_default().push(place),
-            KeyValue::Number(number) => self.numbers.entry(number).or_default().push(place),
-            KeyValue::Range(first, last) => self.ranges.insert((first, last), place),
-            KeyValue::Empty => self.empty.push(place),
+            KeyValue::Text(text) => self.texts.entry(text.into()).or_default().push(seat),
+            KeyValue::Number(number) => self.numbers.entry(number).or_default().push(seat),
+            KeyValue::Range(first, last) => self.ranges.insert((first, last), seat),
+            KeyValue::Empty => self.empty.push(seat),
         }
     }
 
-    fn remove(&mut self, value: &KeyValue<'_>, place: u32) {
+    fn remove(&mut self, value: &KeyValue<'_>, seat: u32) {
         match *value {
             KeyValue::Text(text) => {
-                if let Some(places) = self.texts.get_mut(text)
-                    && remove_place(places, place)
+                if let Some(seats) = self.texts.get_mut(text)
+                    && remove_seat(seats, seat)
                 {
                     self.texts.remove(text);
                 }
             }
             KeyValue::Number(number) => {
-                if let Some(places) = self.numbers.get_mut(&number)
-                    && remove_place(places, place)
+                if let Some(seats) = self.numbers.get_mut(&number)
+                    && remove_seat(seats, seat)
                 {
                     self.numbers.remove(&number);
                 }
             }
-            KeyValue::Range(first, last) => self.ranges.remove((first, last), place),
+            KeyValue::Range(first, last) => self.ranges.remove((first, last), seat),
             KeyValue::Empty => {
-                remove_place(&mut self.empty, place);
+                remove_seat(&mut self.empty, seat);
             }
         }
     }
 
     /// Returns how many watches are under a value; none of a range, which others overlap.
     fn count(index: Option<&FieldIndex>, value: &KeyValue<'_>) -> Option<usize> {
-        let places = match *value {
+        let seats = match *value {
             KeyValue::Text(text) => index.and_then(|index| index.texts.get(text)),
             KeyValue::Number(number) => index.and_then(|index| index.numbers.get(&number)),
             KeyValue::Empty => index.map(|index| &index.empty),
             KeyValue::Range(..) => return None,
         };
-        Some(places.map_or(0, Places::len))
+        Some(seats.map_or(0, Seats::len))
     }
 
     /// Appends the watches under what a ticket has in the field.
@@ -178,8 +178,8 @@ impl FieldIndex {
         }
         let text = subject.row.text(slot);
         let mut find = |text: &str| {
-            let places = self.texts.get(&*fold_short(text));
-            out.extend(places.into_iter().flatten());
+            let own = self.texts.get(&*fold_short(text));
+            out.extend(own.into_iter().flatten());
         };
         if own.is_some_and(Field::is_list) {
             elements(&text).for_each(find);
@@ -201,7 +201,7 @@ impl Index {
         let equalities = tests.clone().filter_map(|(at, condition)| {
             let values = key_values(condition)?;
             let index = self.fields.get(&condition.field);
-            // Each value beside the first is one more place to be kept at.
+            // Under each value beside the first the watch is kept once more.
             let counts = values.iter();
             let counts = counts.map(|value| Some(FieldIndex::count(index, value)? + 1));
             Some((counts.sum::<Option<usize>>()?, at))
@@ -213,7 +213,7 @@ impl Index {
             Some((count, index, at))
         });
         let fewest = equality.map_or(usize::MAX, |(count, _)| count);
-        if fewest > FEW_PLACES
+        if fewest > FEW_SEATS
             && let Some((_, index, at)) = terms.min().filter(|(count, ..)| *count < fewest)
         {
             return Key::Term(index, at);
@@ -237,22 +237,22 @@ impl Index {
     }
 
     /// Adds a watch; returns under what it is kept, which removing it takes.
-    pub(super) fn insert(&mut self, conditions: &Conditions, place: u32) -> Key {
+    pub(super) fn insert(&mut self, conditions: &Conditions, seat: u32) -> Key {
         let key = self.choose(conditions);
         match key {
             Key::Nothing => {}
-            Key::Tid(tid) => self.tids.entry(tid).or_default().push(place),
-            Key::Tids(first, last) => self.tid_ranges.insert((first, last), place),
+            Key::Tid(tid) => self.tids.entry(tid).or_default().push(seat),
+            Key::Tids(first, last) => self.tid_ranges.insert((first, last), seat),
             Key::Term(index, at) => {
                 let term = &conditions.terms[index as usize];
-                self.terms.insert(term, at, place);
+                self.terms.insert(term, at, seat);
             }
-            Key::Always => self.always.push(place),
+            Key::Always => self.always.push(seat),
             Key::Test(at) => {
                 let condition = &conditions.tests[at as usize];
                 let index = self.fields.entry(condition.field.clone()).or_default();
                 for value in key_values(condition).iter().flatten() {
-                    index.insert(value, place);
+                    index.insert(value, seat);
                 }
             }
         }
@@ -260,29 +260,29 @@ impl Index {
     }
 
     /// Removes a watch.
-    pub(super) fn remove(&mut self, conditions: &Conditions, key: &Key, place: u32) {
+    pub(super) fn remove(&mut self, conditions: &Conditions, key: &Key, seat: u32) {
         match *key {
             Key::Nothing => {}
             Key::Tid(tid) => {
-                if let Some(places) = self.tids.get_mut(&tid)
-                    && remove_place(places, place)
+                if let Some(seats) = self.tids.get_mut(&tid)
+                    && remove_seat(seats, seat)
                 {
                     self.tids.remove(&tid);
                 }
             }
-            Key::Tids(first, last) => self.tid_ranges.remove((first, last), place),
+            Key::Tids(first, last) => self.tid_ranges.remove((first, last), seat),
             Key::Term(index, at) => {
                 let term = &conditions.terms[index as usize];
-                self.terms.remove(term, at, place);
+                self.terms.remove(term, at, seat);
             }
             Key::Always => {
-                remove_place(&mut self.always, place);
+                remove_seat(&mut self.always, seat);
             }
             Key::Test(at) => {
                 let condition = &conditions.tests[at as usize];
                 if let Some(index) = self.fields.get_mut(&condition.field) {
                     for value in key_values(condition).iter().flatten() {
-                        index.remove(value, place);
+                        index.remove(value, seat);
                     }
                     if index.is_unused() {
                         self.fields.remove(&condition.field);

@@ -13,8 +13,8 @@
 
 mod grams;
 mod index;
-mod places;
 mod ranges;
+mod seats;
 
 use std::fmt;
 
@@ -88,10 +88,10 @@ struct Watch {
 /// ```
 #[derive(Default)]
 pub struct Watches {
-    /// The watches that are there, and places that are free.
+    /// The watches that are there, and seats that are free.
     slots: Vec<Option<Watch>>,
     free: Vec<u32>,
-    places: HashMap<WatchId, u32>,
+    seats: HashMap<WatchId, u32>,
     index: Index,
     last_id: u64,
 }
@@ -113,7 +113,7 @@ impl Watches {
 
     /// Returns how many watches there are.
     pub fn count(&self) -> usize {
-        self.places.len()
+        self.seats.len()
     }
 
     /// Lets a query stand, and returns the number by which it is told of.
@@ -130,14 +130,14 @@ impl Watches {
     pub fn insert(&mut self, query: Query) -> WatchId {
         self.last_id += 1;
         let id = WatchId(self.last_id);
-        let place = self.free.pop().unwrap_or_else(|| {
-            let place = u32::try_from(self.slots.len());
+        let seat = self.free.pop().unwrap_or_else(|| {
+            let seat = u32::try_from(self.slots.len());
             self.slots.push(None);
             // A watch takes some hundred bytes, so that this many are past a TiB.
-            place.expect("there is no memory for as many watches")
+            seat.expect("there is no memory for as many watches")
         });
-        self.places.insert(id, place);
-        self.put(place, id, query);
+        self.seats.insert(id, seat);
+        self.put(seat, id, query);
         id
     }
 
@@ -157,9 +157,9 @@ impl Watches {
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn replace(&mut self, id: WatchId, query: Query) -> Option<Query> {
-        let place = *self.places.get(&id)?;
-        let replaced = self.take(place);
-        self.put(place, id, query);
+        let seat = *self.seats.get(&id)?;
+        let replaced = self.take(seat);
+        self.put(seat, id, query);
         replaced
     }
 
@@ -167,15 +167,15 @@ impl Watches {
     ///
     /// Cost: a look at the watches that are kept under the same values.
     pub fn remove(&mut self, id: WatchId) -> Option<Query> {
-        let place = self.places.remove(&id)?;
-        self.free.push(place);
-        self.take(place)
+        let seat = self.seats.remove(&id)?;
+        self.free.push(seat);
+        self.take(seat)
     }
 
     /// Returns the query of a watch, if it is there.
     pub fn query(&self, id: WatchId) -> Option<&Query> {
-        let place = *self.places.get(&id)?;
-        self.slots[place as usize].as_ref().map(|it| &it.query)
+        let seat = *self.seats.get(&id)?;
+        self.slots[seat as usize].as_ref().map(|it| &it.query)
     }
 
     /// Returns all watches, in no order.
@@ -184,10 +184,10 @@ impl Watches {
         watches.map(|watch| (watch.id, &watch.query))
     }
 
-    fn put(&mut self, place: u32, id: WatchId, query: Query) {
+    fn put(&mut self, seat: u32, id: WatchId, query: Query) {
         let conditions = Conditions::of(&query);
-        let key = self.index.insert(&conditions, place);
-        self.slots[place as usize] = Some(Watch {
+        let key = self.index.insert(&conditions, seat);
+        self.slots[seat as usize] = Some(Watch {
             id,
             query,
             conditions,
@@ -195,9 +195,9 @@ impl Watches {
         });
     }
 
-    fn take(&mut self, place: u32) -> Option<Query> {
-        let watch = self.slots[place as usize].take()?;
-        self.index.remove(&watch.conditions, &watch.key, place);
+    fn take(&mut self, seat: u32) -> Option<Query> {
+        let watch = self.slots[seat as usize].take()?;
+        self.index.remove(&watch.conditions, &watch.key, seat);
         Some(watch.query)
     }
 
@@ -285,7 +285,7 @@ struct Round<'a> {
     watches: &'a Watches,
     older: &'a Snapshot,
     newer: &'a Snapshot,
-    /// Of those that something has matched, by place.
+    /// Of those that something has matched, by seat.
     comparisons: HashMap<u32, Comparison<'a>>,
     /// The watches that the texts of the last ticket lead to.
     by_texts: Vec<u32>,
@@ -296,7 +296,7 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Finds the places of the watches that a ticket matches, ascending; none where it is not there.
+    /// Finds the seats of the watches that a ticket matches, ascending; none where it is not there.
     /// Its texts are those of the last one where the flag says so.
     fn find(&mut self, subject: Option<&Subject<'_>>, has_same_texts: bool, found: &mut Vec<u32>) {
         found.clear();
@@ -317,23 +317,23 @@ impl Round<'_> {
         let held = &mut self.held;
         let mut has_term = |term| *held.entry(term).or_insert_with(|| subject.has_term(term));
         let slots = &self.watches.slots;
-        found.retain(|&place| {
-            let Some(watch) = &slots[place as usize] else {
+        found.retain(|&seat| {
+            let Some(watch) = &slots[seat as usize] else {
                 return false;
             };
             if !watch.conditions.hold_by(subject, &mut has_term) {
                 return false;
             }
             let new = || Comparison::new(self.older, self.newer, &watch.query);
-            let comparison = self.comparisons.entry(place).or_insert_with(new);
+            let comparison = self.comparisons.entry(seat).or_insert_with(new);
             comparison.is_on_side(subject.row)
         });
     }
 
     /// Takes a ticket in, given the watches that it matched and those that it matches.
     fn add(&mut self, ticket: &TouchedTicket<'_>, before: &[u32], after: &[u32]) {
-        for_each_of_either(before, after, |place, was, is| {
-            if let Some(comparison) = self.comparisons.get_mut(&place) {
+        for_each_of_either(before, after, |seat, was, is| {
+            if let Some(comparison) = self.comparisons.get_mut(&seat) {
                 comparison.add(ticket, was, is);
             }
         });
@@ -343,8 +343,8 @@ impl Round<'_> {
     fn finish(self) -> Vec<(WatchId, Changes)> {
         let slots = &self.watches.slots;
         let changes = self.comparisons.into_iter();
-        let changes = changes.filter_map(|(place, comparison)| {
-            let watch = slots[place as usize].as_ref()?;
+        let changes = changes.filter_map(|(seat, comparison)| {
+            let watch = slots[seat as usize].as_ref()?;
             let changes = comparison.finish();
             (!changes.is_empty()).then_some((watch.id, changes))
         });
@@ -359,10 +359,10 @@ fn for_each_of_either(own: &[u32], others: &[u32], mut each: impl FnMut(u32, boo
     let (mut own, mut others) = (own.iter().peekable(), others.iter().peekable());
     loop {
         let next = [own.peek(), others.peek()].into_iter().flatten();
-        let Some(next) = next.map(|place| **place).min() else {
+        let Some(next) = next.map(|seat| **seat).min() else {
             return;
         };
-        let is_next = |place: &&u32| **place == next;
+        let is_next = |seat: &&u32| **seat == next;
         let is_own = own.next_if(is_next).is_some();
         each(next, is_own, others.next_if(is_next).is_some());
     }

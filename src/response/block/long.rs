@@ -54,19 +54,18 @@ impl LongWriting {
                 }
             }
             Texts::Packed(texts) => {
-                let codes = &texts.bytes_from(range.start)[..range.len()];
+                let rest = &texts.bytes_from(range.start)[..range.len()];
                 match self {
                     LongWriting::Unpacked(number) => {
                         let symbols = texts.table(number)?;
                         let unpack =
-                            |codes: &[u8], out: &mut [u8]| symbols.unpack_encoded(codes, out);
-                        window.put_converted(codes, offset, unpack)
+                            |rest: &[u8], out: &mut [u8]| symbols.unpack_encoded(rest, out);
+                        window.put_converted(rest, offset, unpack)
                     }
                     LongWriting::UnpackedQuoted(number) => {
                         let symbols = texts.table(number)?;
-                        let unpack =
-                            |codes: &[u8], out: &mut [u8]| unpack_some(symbols, codes, out);
-                        window.put_converted(codes, offset, unpack)
+                        let unpack = |rest: &[u8], out: &mut [u8]| unpack_some(symbols, rest, out);
+                        window.put_converted(rest, offset, unpack)
                     }
                     // Of what is packed nothing else is noted.
                     _ => None,
@@ -157,12 +156,12 @@ impl Block {
         self.append(glue, |lane, out| {
             let (start, count) = places[lane];
             let packed = &texts.bytes_from(start)[..count];
-            let Some((number, symbols, codes)) = texts.codes(packed) else {
+            let Some((number, symbols, rest)) = texts.split(packed) else {
                 places[lane] = (start, 0);
                 return 0;
             };
-            let (read, written) = symbols.unpack_encoded(codes, out);
-            places[lane] = (start + count - codes.len() + read, codes.len() - read);
+            let (read, written) = symbols.unpack_encoded(rest, out);
+            places[lane] = (start + count - rest.len() + read, rest.len() - read);
             writings[lane] = LongWriting::Unpacked(number);
             written
         });
@@ -202,12 +201,12 @@ impl Block {
             Texts::Packed(texts) => {
                 let range = texts.range(index);
                 let packed = &texts.bytes_from(range.start)[..range.len()];
-                let Some((number, symbols, codes)) = texts.codes(packed) else {
+                let Some((number, symbols, rest)) = texts.split(packed) else {
                     return;
                 };
                 let writing = LongWriting::UnpackedQuoted(number);
-                let frame = quoting.frame_packed(symbols, codes);
-                (writing, range.end - codes.len()..range.end, frame)
+                let frame = quoting.frame_packed(symbols, rest);
+                (writing, range.end - rest.len()..range.end, frame)
             }
         };
         self.push_rest(lane, (slot, RestWriting::Long(writing)), range, frame);
