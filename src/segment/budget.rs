@@ -1,26 +1,26 @@
-//! How many heap bytes a store may take, and how many it takes.
+//! The heap bytes that a store may take and those that it takes.
 //!
-//! The one writer counts what its next snapshot would take before it publishes; readers ask
-//! for room before they keep an order, where it has the dead rows, or the rows of a term. Both
-//! meet here, so that the published snapshot never takes more than the budget, and nobody waits:
-//! only where readers keep or give back while the writer counts does it count again.
+//! The one writer counts what its next snapshot would take before it publishes. Readers ask for room
+//! before they keep an order, the positions of dead rows in one, or the rows of a term. Both meet here,
+//! so that the published snapshot never takes more than the budget. Nobody waits, but the writer counts
+//! again if readers keep or give back something while it counts.
 //!
 //! # Invariants
 //!
-//! * `used` is at least what the published snapshot takes, and what is about to be published.
-//!   It may be more: a reader says what it is about to keep before it asks, and the writer
-//!   looks at that before it counts, so what is kept or given back in that moment may count once
-//!   too often until the writer counts again, never not at all; and so does what a reader replaces.
-//! * A reader is given room up to the budget and no further.
+//! * `used` is at least what the published snapshot takes, and what is about to be published. It may be
+//!   more: a reader announces what it will keep before it asks for room, and the writer reads that
+//!   before it counts. So what is kept or given back meanwhile may be counted twice until the next
+//!   count, but is never missed; the same goes for what a reader replaces.
+//! * Readers are given room up to the budget and no further.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::model::sync::{AtomicU64, AtomicUsize};
 
-/// The bits of `used` that are bytes: 256 TiB. Those above count its changes, so that a writer
-/// that has counted sees a change that left the bytes as they were; it would have to miss 65,536
-/// of them, or a multiple, while it counts.
+/// The bits of `used` that are bytes, up to 256 TiB. The bits above count its changes, so that the
+/// writer also sees changes that add up to no bytes. It would miss exactly 65,536 changes, or a
+/// multiple, during one count.
 const BYTES_BITS: u32 = 48;
 const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
 
@@ -28,11 +28,11 @@ const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes_max: usize,
-    /// The bytes of texts from which a column packs them.
+    /// The bytes of texts from which on a column packs them.
     packed_bytes_min: usize,
-    /// Bytes, and above them how often they were changed.
+    /// The bytes, and in the bits above them the count of changes.
     used: AtomicU64,
-    /// What readers keep in this moment.
+    /// The bytes that readers are about to keep.
     pending: AtomicUsize,
 }
 
@@ -77,39 +77,39 @@ impl Budget {
             sum.filter(|&sum| sum <= self.bytes_max)
                 .map(|sum| changed(used, sum))
         };
-        // What is refused is not pending in anyone's eyes, but for a moment where this changes.
+        // Asked before it is announced, so that what is refused is rarely pending.
         more(self.used.load(SeqCst))?;
         self.pending.fetch_add(bytes, SeqCst);
         reservation.bytes = bytes;
-        // What is refused has nothing to give back.
+        // What is refused here is not in `used`, so it has nothing to give back there.
         self.used.fetch_update(SeqCst, SeqCst, more).ok()?;
         reservation.is_kept = false;
         Some(reservation)
     }
 
-    /// Lets the count cover what the writer is about to publish, if that is within the budget.
+    /// Raises the count to what the writer is about to publish, if that is within the budget.
     ///
-    /// `count_bytes` counts it, with all that readers keep in it by now. What is published stays
-    /// covered, since readers fill it until it is so no longer: call
-    /// [`settle`](Budget::settle) then.
+    /// `count_bytes` counts it, with all that readers keep in it by now. The count still covers what is
+    /// published so far, as readers go on filling that; call [`settle`](Budget::settle) once it is
+    /// replaced.
     ///
     /// # Errors
     ///
-    /// The bytes that it would take, with what readers are about to keep; the count is then as
-    /// it was.
+    /// The bytes that it would take, with those that readers are about to keep; the count is left as it
+    /// was.
     pub(crate) fn admit(&self, count_bytes: impl Fn() -> usize) -> Result<(), usize> {
         self.count(count_bytes, |used, bytes| {
             (bytes <= self.bytes_max).then(|| used.max(bytes))
         })
     }
 
-    /// Makes what is published the count, once it is published, or what was admitted is not to be.
+    /// Sets the count to what is published, once that has changed or what was admitted is given up.
     pub(crate) fn settle(&self, count_bytes: impl Fn() -> usize) {
         // It is never refused.
         let _ = self.count(count_bytes, |_, bytes| Some(bytes));
     }
 
-    /// Counts, and makes what `choose` returns of the bytes so far and those counted the bytes.
+    /// Counts the bytes, and stores what `choose` makes of the bytes so far and those counted.
     fn count(
         &self,
         count_bytes: impl Fn() -> usize,
@@ -131,12 +131,12 @@ impl Budget {
         }
     }
 
-    /// Returns whether there is room for anything.
+    /// Returns whether the budget has no limit.
     pub(crate) fn is_unlimited(&self) -> bool {
         self.bytes_max == usize::MAX
     }
 
-    /// Returns the bytes of long texts from which a column packs them; the greatest number is never.
+    /// Returns the bytes of long texts from which on a column packs them; `usize::MAX` for never.
     pub(crate) fn packed_bytes_min(&self) -> usize {
         self.packed_bytes_min
     }
@@ -148,18 +148,18 @@ impl Budget {
 }
 
 fn bytes_of(used: u64) -> usize {
-    // What does not fit is more than a budget can be where integers are so short.
+    // On machines with shorter integers no budget is as large as what does not fit.
     usize::try_from(used & BYTES_MASK).unwrap_or(usize::MAX)
 }
 
-/// Returns other bytes, as the next change.
+/// Returns the value of `used` after a change to a number of bytes.
 fn changed(used: u64, bytes: usize) -> u64 {
     let changes_count = (used >> BYTES_BITS).wrapping_add(1);
     changes_count << BYTES_BITS | (bytes as u64).min(BYTES_MASK)
 }
 
 impl Reservation<'_> {
-    /// Notes that what there was room for is kept where the writer counts it.
+    /// Notes that the bytes are now kept where the writer counts them.
     pub(crate) fn keep(mut self) {
         self.is_kept = true;
     }

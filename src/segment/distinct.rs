@@ -16,7 +16,7 @@ use super::spread;
 #[derive(Debug)]
 pub(super) struct DistinctTexts {
     texts: Blob,
-    /// Half of each text's hash, and its ordinal.
+    /// Half of the hash of each text, and its ordinal.
     table: HashTable<(u32, u32)>,
 }
 

@@ -1,4 +1,4 @@
-//! Where texts that lie end to end begin and end.
+//! The starts and ends of texts that lie end to end.
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -9,8 +9,8 @@ use super::stored::{Stored, StoredReader, StoredWriter};
 
 /// The ends of texts by index, each of which starts where the one before ends.
 ///
-/// They are a u64 base for each 64 texts and a u32 inside, so that all texts together may exceed
-/// 4 GiB: 64 encoded texts of 16 MiB are at most 3 GiB.
+/// Each is a u32 above a u64 base for 64 texts, so that all texts together may exceed 4 GiB: 64 encoded
+/// texts of 16 MiB are at most 3 GiB.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ends {
     bases: Vec<u64>,
@@ -21,7 +21,7 @@ pub(super) struct Ends {
 const BASE_TEXTS: usize = 64;
 
 impl Ends {
-    /// Adds a text that lies between two places.
+    /// Adds a text that lies between two offsets.
     pub(super) fn push(&mut self, start: usize, end: usize) {
         if self.ends.len().is_multiple_of(BASE_TEXTS) {
             self.bases.push(start as u64);

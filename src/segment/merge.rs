@@ -1,16 +1,16 @@
 //! Several segments into one, without sorting again.
 //!
-//! The rows of every input ascend by tid, its dictionaries by (folded, raw) text and its
-//! words by bytes. So whatever a merge numbers again moves without passing another, and
-//! inputs are read in step: rows, texts and words are merged, and what a row holds is
-//! looked up, never hashed. Long texts are copied as they are kept, or packed again.
+//! The rows of every input ascend by tid, its dictionaries by (folded, raw) text and its words by
+//! bytes. So rows, texts and words get new numbers without changing their order, and all inputs are
+//! read in step: what a row holds is looked up in a table of new numbers, never hashed. Long texts are
+//! copied as they are kept, or packed again.
 //!
 //! The result is the segment that a builder would make of the live tickets, down to the
 //! ordinals: texts and words that only dead rows held are gone. Without a memory budget it has the
 //! orders and the kept term sets that an input had, so that no reader pays for a merge.
 //!
-//! A [`Revision`] among the inputs has no rows of its own to read in step: its live rows are
-//! rows of its base that come to life again, and what differs is put into the columns.
+//! A [`Revision`] among the inputs has no rows of its own to read in step: its live rows count as rows
+//! of its base that live again, and its changes are written into the columns.
 //!
 //! # Invariants
 //!
@@ -19,9 +19,9 @@
 //!
 //! # Cost
 //!
-//! Linear in the inputs' cells and postings, times the inputs for each distinct text and
-//! word; the grams of the words are made again. Beside inputs and result it holds four
-//! bytes a row for where rows go and eight a row for the column being merged.
+//! Linear in the inputs' cells and postings; each distinct text and word takes a step for each input,
+//! and the grams of the words are made again. Beside inputs and result it holds four bytes a row for
+//! where rows go, and eight a row for the column being merged.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -60,8 +60,8 @@ impl Segment {
             versions: merge.versions(),
         };
         let segment = parts.assemble(budget);
-        // Where there is a budget readers ask for room themselves, once the merge is published: what it
-        // made for them could be what it, or a commit beside it, has no room for.
+        // With a budget, readers ask for room themselves once the merge is published: what was made for
+        // them here could take the room that the merge, or a commit beside it, needs.
         if budget.is_unlimited() {
             for slot in merge.orders() {
                 segment.order(slot);

@@ -1,8 +1,8 @@
 //! The orders of a segment's rows: by a field, a custom field or the commits.
 //!
-//! Some are made at seal, since requests range over their fields; any other by the first reader who needs it,
-//! if the store's budget has room. Plans decide whether an order is worth making: answers that would have been
-//! faster with one note what they [missed](Segment::miss_order).
+//! Some are made at seal, since requests range over their fields; any other is made by the first reader
+//! who needs it, if the store's budget has room. Plans decide whether an order is worth making: answers
+//! that would have been faster with one note what they [missed](Segment::miss_order).
 
 use std::sync::Arc;
 
@@ -12,17 +12,18 @@ use super::{Origin, Segment, Slot, SlotColumn, has_postings};
 use crate::model::Field;
 
 impl Segment {
-    /// Returns the rows in the order of a slot, made on first use; none where the
-    /// segment has no column for it, so that all rows tie, and where there is no order yet
-    /// and the memory budget has no room for one.
+    /// Returns the rows in the order of a slot, made on first use.
+    ///
+    /// There is none where the segment has no column for the slot, so that all rows tie, and where the
+    /// order is not there yet and the memory budget has no room for it.
     pub(crate) fn order(&self, slot: Slot) -> Option<&SortedRows> {
         let order = self.order_cell(slot)?;
         if order.get().is_none() {
             let Some(reservation) = self.budget.reserve(self.order_bytes(slot)) else {
-                // Another reader may have made it meanwhile, in what was the room.
+                // Another reader may have made the order meanwhile and taken the room for it.
                 return order.get();
             };
-            // Who asks first keeps the room; others give it back before they wait for the order.
+            // The first reader keeps the room; others give theirs back before they wait for the order.
             let reservation = order.claim().then_some(reservation);
             if self.make_order(slot)
                 && let Some(reservation) = reservation
@@ -80,7 +81,7 @@ impl Segment {
         dead: &Arc<Tombstones>,
     ) -> Arc<Marks> {
         if let Slot::Field(field) = slot {
-            // Those by the commits are carried in any case, those of custom fields in none.
+            // Orders by commit are always carried from commit to commit, those of custom fields never.
             self.findings.dead_orders.insert(field);
         }
         order.dead_positions(self.column(slot), dead, &self.budget)

@@ -25,7 +25,7 @@ use super::stored::{Stored, StoredReader, StoredWriter};
 use super::symbols::Symbols;
 
 /// Texts of fewer bytes in all are not packed: finding a table would cost as much as indexing the
-/// tickets, and the table itself take a good part of what is won.
+/// tickets, and the table would take a good part of what is saved.
 pub(crate) const PACKED_BYTES_MIN: usize = 1 << 20;
 
 /// Long texts by index, packed.

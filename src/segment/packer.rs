@@ -1,9 +1,9 @@
 //! Finds the tables by which long texts are packed, and packs.
 //!
-//! A table has 255 symbols, which is enough for texts of one language. Texts of several scripts would
-//! share them, and hardly any would be longer than a letter: so where there is much text, a sample
-//! is parted into texts that go together, each with a table of its own, as long as that makes it
-//! smaller. Which table a text is packed by is tried on a piece of it.
+//! A table has 255 symbols, which is enough for texts of one language. If texts of several scripts share
+//! them, hardly any symbol is longer than a letter. So where there is much text, a sample is divided
+//! into texts that go together, each part with a table of its own, as long as that makes it smaller. A
+//! text is packed by the table that packs a piece of it best.
 //!
 //! # Invariants
 //!
@@ -20,29 +20,30 @@ use fsst::Compressor;
 
 use super::symbols::Symbols;
 
-/// The most bytes that one text gives a sample.
+/// A sample takes at most this many bytes of one text.
 const SAMPLE_TEXT_BYTES: usize = 512;
 
 /// The bytes of a sample from which one table is found, which looks at a fourth of them.
 const SAMPLE_BYTES: usize = 64 << 10;
 
-/// Texts of more bytes in all may have several tables, which are found from a larger sample.
+/// Texts of more bytes in all may have several tables.
 const PARTED_BYTES_MIN: usize = 8 << 20;
+/// The bytes of a sample from which several tables are found.
 const PARTED_SAMPLE_BYTES: usize = 128 << 10;
 
 /// The most tables, each of which takes 9 KiB.
 const TABLES_MAX: usize = 8;
 
-/// How small one more table has to make a sample to be worth it, in hundredths.
+/// One more table is worth it if it shrinks a sample at least to this many hundredths.
 const PARTED_MOST: usize = 97;
 
-/// How often the pieces of a sample are dealt out again to the tables that pack them best.
+/// The pieces of a sample are dealt out again this many times, each to the table that packs it best.
 const DEALS: usize = 2;
 
-/// The bytes of a text that are tried on each table.
+/// Each table is tried on this many bytes of a text.
 const TRIED_BYTES: usize = 64;
 
-/// The texts that are packed at once, which is faster than one by one.
+/// Texts are packed this many at a time, which is faster than one by one.
 const BATCH_TEXTS: usize = 64;
 
 /// Texts to be packed.

@@ -1,7 +1,7 @@
 //! Columns and words on their way to a segment, and what derives from them.
 //!
-//! Tickets and older segments become columns and words in different ways; from there on
-//! postings and orders are made alike, here.
+//! A builder makes columns and words of tickets, a merge makes them of older segments; what follows from
+//! them, postings and orders, is made here for both.
 //!
 //! # Invariants
 //!
@@ -9,8 +9,8 @@
 //!
 //! # Cost
 //!
-//! Postings are made by counting. An order counts where classes are few, and sorts
-//! integers elsewhere.
+//! Postings are made by counting; orders by counting where classes are few, and by sorting integers
+//! elsewhere.
 
 use std::sync::{Arc, OnceLock};
 
@@ -82,7 +82,7 @@ impl SegmentParts {
 }
 
 impl Segment {
-    /// Counts the bytes of what is there from the start, and of the long texts.
+    /// Counts the bytes of what is built at seal, and of the long texts.
     pub(super) fn count_bytes(&mut self) {
         let texts = LONG_FIELDS.map(|field| self.text_column(Slot::Field(field)));
         let bytes = texts.iter().flatten();

@@ -1,10 +1,9 @@
 //! Long texts ready to be written: URL-encoded, or plain where that takes much less.
 //!
-//! All formats but CSV write a long text URL-encoded, so keeping it so makes writing it a copy. But
-//! a byte that is no letter, digit or blank takes three, and in most scripts but the Latin one every
-//! byte is such: there the UTF-8 is kept and is encoded on its way out. Each text has the form that
-//! suits it, whatever the others of its column are, so a column of several scripts has the best of
-//! both, and merging columns copies.
+//! All formats but CSV write a long text URL-encoded, so writing a text that is kept encoded is a copy.
+//! But encoding makes three bytes of each that is no letter, digit or blank, and in most scripts other
+//! than Latin that is every byte: there the UTF-8 is kept, and encoded on its way out. Each text has the
+//! form that suits it, whatever form others in its column have, so merging columns copies.
 //!
 //! # Invariants
 //!
@@ -20,17 +19,17 @@ use super::kept_text::{Form, KeptText};
 use super::stored::{Stored, StoredReader, StoredWriter};
 use crate::model::value::encode_into;
 
-/// How much longer than plain a text is kept encoded, as a fraction: a half more.
+/// A text is kept encoded if that takes at most this fraction of its plain bytes: half as much again.
 ///
-/// Of the texts of Latin scripts nearly none are past it (logs take a sixth more, French a quarter),
-/// of those of others nearly all are (Cyrillic takes 2.6 times as much, Chinese 3).
+/// Nearly all texts in Latin script take less (logs a sixth more than plain, French a quarter), nearly
+/// all in other scripts take more (Cyrillic 2.6 times as much, Chinese 3 times).
 const ENCODED_MOST: (usize, usize) = (3, 2);
 
 /// Long texts by index, each in the form that suits it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadyTexts {
     texts: Blob,
-    /// A bit a text: whether it is plain. Past the last plain text it may end.
+    /// The bit of a text is set if it is plain; ends at any point after the last plain text.
     plain: Vec<u64>,
     /// For encoding.
     scratch: Vec<u8>,

@@ -1,11 +1,10 @@
 //! Rows that differ from rows of another segment in a few fields.
 //!
-//! Most updates of a help desk change a status, a technician or a date and no text. Copying
-//! the ticket for that, and indexing its words again, takes a hundred times as long as
-//! the change. A [`Revision`] says instead which rows of a *base* segment its rows are,
-//! and what differs. The segment around it makes the column of a field when a reader first
-//! asks for it, by the ordinals of the base; the words are the base's for good, so no
-//! searchable field ever differs.
+//! Most updates of a help desk change a status, a technician or a date and no text. Copying the ticket
+//! for that and indexing its words again takes a hundred times as long as the change. Instead a
+//! [`Revision`] names rows of a *base* segment and lists what differs in them. The segment around it
+//! makes the column of a field when a reader first asks for it, from the ordinals of the base. It uses
+//! the words of the base, so no searchable field ever differs.
 //!
 //! # Invariants
 //!
@@ -15,9 +14,9 @@
 //!
 //! # Cost
 //!
-//! Making one is linear in rows and changes, and so is merging those of one base. Memory is
-//! four bytes a row and a few a change, and what readers ask for: for each field an ordinal a
-//! row. The base stays whole as long as rows of it are revised.
+//! Making a revision is linear in rows and changes, and so is merging revisions of one base. Memory is
+//! four bytes a row and a few a change, and an ordinal a row for each field that readers ask for. The
+//! base is kept whole as long as rows of it are revised.
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -107,7 +106,7 @@ impl RevisedRow {
 #[derive(Debug)]
 pub(super) struct Changes {
     field: Field,
-    /// Of the revision; ascending.
+    /// Rows of the revision, ascending.
     rows: Vec<u32>,
     values: Values,
 }
@@ -200,14 +199,14 @@ struct Pick {
     row: u32,
 }
 
-/// Which rows of a base a segment has, and what differs.
+/// Rows of a base, and what differs in them.
 #[derive(Debug)]
 pub(crate) struct Revision {
     base: Arc<Segment>,
-    /// Of the base; ascending.
+    /// Rows of the base, ascending.
     rows: Arc<[u32]>,
     changes: Vec<Changes>,
-    /// Of the commits that revised the rows.
+    /// The commits that revised the rows.
     versions: Versions,
 }
 
@@ -472,7 +471,7 @@ impl Revision {
         }
     }
 
-    /// Returns those of the rows that a set has of the base. Cost: a look-up a row.
+    /// Returns the rows whose base rows are in a set. Cost: a look-up for each row.
     pub(super) fn project(&self, of_base: &RowSet) -> RowSet {
         let rows = (0..).zip(&*self.rows);
         let held = rows.filter(|&(_, &base_row)| of_base.contains(base_row));
@@ -480,7 +479,7 @@ impl Revision {
         RowSet::from_sorted(&held, self.rows.len() as u32)
     }
 
-    /// Returns the heap bytes, the base's aside.
+    /// Returns the heap bytes, without the base.
     pub(super) fn bytes(&self) -> usize {
         let changes: usize = self.changes.iter().map(Changes::bytes).sum();
         changes

@@ -1,14 +1,14 @@
 //! Tests of rows that no index answers: elements of lists, long texts, patterns of ticket numbers,
 //! whether there is any value.
 //!
-//! A [`RowTest`] can be asked of one row, or of all rows at once. The rows that pass are kept as
-//! those of a keyword's term are, so a test that is asked again costs a look into a table.
+//! A [`RowTest`] can be asked of one row or of all rows at once. The rows that pass are kept like those
+//! of a keyword's term, so asking a test again costs a look into a table.
 //!
 //! # Cost
 //!
-//! All rows of a list: a look at each distinct text and a pass over the ordinals. Of a long text: a
-//! pass over the texts, which are decoded and folded. Of custom fields: a pass over their ordinals.
-//! Of a pattern: a pass over the ticket numbers that begin as it does.
+//! For all rows: a list takes a look at each distinct text and a pass over the ordinals; a long text, a
+//! pass over the texts, which are decoded and folded; custom fields, a pass over their ordinals; a
+//! pattern, a pass over the ticket numbers that begin as it does.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::{Segment, Slot, terms};
 use crate::model::Field;
 use crate::model::compare::{elements, is_among};
 
-/// A test of a row, with what it compares folded and ascending.
+/// A test of a row; its texts are folded and ascend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RowTest {
     /// An element of the list is one of these.
@@ -39,12 +39,14 @@ pub(crate) enum RowTest {
     Tid(Arc<DigitPattern>),
 }
 
-/// Steps of about two nanoseconds: to test a distinct text of a list, and to look at a row.
+// Costs are steps of about two nanoseconds.
+/// Testing a distinct text of a list.
 const ELEMENTS_COST: u64 = 50;
+/// Looking at a row.
 const ROW_COST: u64 = 1;
-/// To decode and fold a long text, beside half a step a byte.
+/// Decoding and folding a long text, in addition to half a step for each byte.
 const TEXT_COST: u64 = 20;
-/// To compare a ticket number with a pattern.
+/// Comparing a ticket number with a pattern.
 const TID_COST: u64 = 5;
 
 /// Returns whether a list of elements passes: with one of these, or with any.

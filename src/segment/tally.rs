@@ -1,16 +1,15 @@
 //! How many rows have each ordinal of a column.
 //!
-//! A [`Tally`] is handed rows, some thousand at a time, and adds up how often each ordinal comes, or of
-//! a column of dates each day. Where few ordinals can come it has a counter for each; where there are
-//! far more of them than rows to count, it takes them down and sorts them in the end, so that a
-//! handful of rows costs nothing that goes by the whole segment.
+//! A [`Tally`] is handed rows, some thousand at a time, and counts how often each ordinal occurs, or
+//! each day in a column of dates. Where few ordinals are possible it has a counter for each. Where they
+//! are far more than the rows to count, it lists those that occur and sorts them in the end, so that
+//! counting a handful of rows never costs as much as the whole segment.
 //!
-//! The counts of all rows of a segment are a function of the segment, so they are kept: see
-//! [`KeptCounts`].
+//! The counts of all rows of a segment never change, so they are kept: see [`KeptCounts`].
 //!
 //! # Cost
 //!
-//! A step a row; a counter an ordinal, or a sort of the rows.
+//! A step for each row, and a counter for each ordinal or a sort of the rows.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -26,14 +25,14 @@ use super::{Segment, Slot};
 use crate::model::date_part::day_of;
 use crate::model::memory::{ARC_BYTES, table_bytes};
 
-/// There may be this many counters for each row that is counted, beside [`COUNTERS_FREE`].
+/// The most counters for each row that is counted, in addition to [`COUNTERS_FREE`].
 const COUNTERS_A_ROW: u64 = 8;
 const COUNTERS_FREE: u64 = 1024;
 
-/// The counts of all rows are kept where at most one row in this many has an ordinal of its own.
+/// The counts of all rows are kept if there is at most one ordinal for this many rows.
 const KEPT_ROWS_AN_ORDINAL: u32 = 2;
 
-/// How often something comes.
+/// Something with the count of its occurrences.
 pub(crate) type Counted<T> = (T, u64);
 
 /// What of a column is counted.
@@ -41,7 +40,7 @@ pub(crate) type Counted<T> = (T, u64);
 pub(crate) enum Unit {
     /// Each ordinal; 0 is none.
     Ordinal,
-    /// Each day of a column of dates, as the number of the day and 1; 0 is none.
+    /// Each day of a column of dates, as one more than the number of the day; 0 is none.
     Day,
 }
 
@@ -50,19 +49,19 @@ pub(crate) struct Tally<'a> {
     column: &'a Column,
     unit: Unit,
     counters: Counters,
-    /// Those of the rows that are being counted.
+    /// The ordinals of the rows that are being counted, to use the memory again.
     ordinals: Vec<u64>,
 }
 
 enum Counters {
-    /// That of none, and then those of the units from `least` on.
+    /// A counter for none, then one for each unit from `least` on.
     Each { least: u64, counts: Vec<u32> },
     /// The unit of each row.
     Listed(Vec<u64>),
 }
 
 impl<'a> Tally<'a> {
-    /// Starts to count about so many rows of a column.
+    /// Starts to count about `rows_count` rows of a column.
     pub(crate) fn new(column: &'a Column, unit: Unit, rows_count: u64) -> Tally<'a> {
         let (least, units_count) = match unit {
             Unit::Ordinal => (1, column.ordinals_count()),
@@ -98,7 +97,7 @@ impl<'a> Tally<'a> {
         self.ordinals = ordinals;
     }
 
-    /// Counts all rows of a range.
+    /// Counts the rows of a range.
     pub(crate) fn add_range(&mut self, rows: Range<u32>) {
         if let (Unit::Ordinal, Counters::Each { counts, .. }) = (self.unit, &mut self.counters) {
             return self.column.tally_range(rows, counts);
@@ -130,7 +129,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Returns the units that came, ascending, and how often each did.
+    /// Returns the units that occurred, ascending, with the count of each.
     pub(crate) fn finish(self) -> Vec<Counted<u64>> {
         match self.counters {
             Counters::Each { least, counts } => {
@@ -229,11 +228,11 @@ fn heap_bytes(kept: &Table) -> usize {
 }
 
 impl Segment {
-    /// Returns how many rows, dead ones too, have each ordinal of a slot's column; none where it has
-    /// so many ordinals that counting rows is cheaper.
+    /// Returns how many rows, dead ones included, have each ordinal of a slot's column; none where there
+    /// are too many ordinals for that to be cheaper than counting rows.
     ///
-    /// Cost: a pass over the ordinals, unless each has a set of rows or the counts are kept; they are kept for the next time
-    /// where the caller wishes it and there is room.
+    /// Cost: a pass over the ordinals, unless each has a set of rows or the counts are kept. They are kept
+    /// for the next call if the caller wishes it and there is room.
     pub(crate) fn ordinal_counts(&self, slot: Slot, keeps: bool) -> Option<Arc<[u32]>> {
         let column = self.column(slot)?;
         let ordinals_max = u64::from(self.rows_count / KEPT_ROWS_AN_ORDINAL).max(COUNTERS_FREE);
@@ -244,7 +243,7 @@ impl Segment {
             return Some(counts);
         }
         if let Some(sets) = self.postings_by_ordinal(slot, column) {
-            // These tell it as fast as what is kept would.
+            // Reading these is as fast as reading kept counts.
             return Some(sets.iter().map(RowSet::count).collect());
         }
         let mut counts = vec![0; column.ordinals_count() as usize];

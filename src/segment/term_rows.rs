@@ -1,6 +1,7 @@
-//! The rows that hold a keyword's term: found by the words of the texts, and kept where that was expensive.
+//! The rows that hold a keyword's term, found by the words of the texts and kept if that was expensive.
 //!
-//! A revision has the words of its base, and the rows of a term are those of the base that it revises.
+//! A revision has no words of its own: it takes the rows that its base has for the term, as far as it
+//! revises them.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ impl Segment {
     /// The most that [`word_stretches`](Segment::word_stretches) of a merged segment may come to.
     pub(crate) const WORD_STRETCHES_MAX: u64 = Words::STRETCHES_MAX;
 
-    /// Returns the words of the searchable texts; none where they are a base's.
+    /// Returns the words of the searchable texts; none for a revision.
     pub(super) fn words(&self) -> Option<&Words> {
         match &self.origin {
             Origin::Own(words, _) => Some(words),
@@ -23,14 +24,15 @@ impl Segment {
         }
     }
 
-    /// Returns how much of the room for words that are cut is taken, of [`Words::STRETCHES_MAX`].
+    /// Returns how much of the room for words that are cut is taken, out of
+    /// [`WORD_STRETCHES_MAX`](Segment::WORD_STRETCHES_MAX).
     pub(crate) fn word_stretches(&self) -> u64 {
         self.words().map_or(0, Words::stretches_count)
     }
 
     /// Returns whether a searchable text of a row holds a folded term.
     ///
-    /// Cost: folding the row's texts; for few rows, or to check what the words say.
+    /// Cost: folds the row's texts, so it is for few rows, and for checking the words.
     pub(crate) fn holds_term(&self, row: u32, term: &str) -> bool {
         if let Some(revision) = self.revision() {
             return revision
@@ -55,7 +57,7 @@ impl Segment {
 
     /// Returns the words that hold a folded, non-empty term without white space.
     ///
-    /// Of a revision they are the base's, and so are their estimates.
+    /// A revision returns those of its base, with the estimates of the base.
     pub(crate) fn find_term(&self, term: &str) -> Matches {
         match &self.origin {
             Origin::Own(words, _) => words.find(term),

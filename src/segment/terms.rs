@@ -1,18 +1,17 @@
 //! The row sets of keyword terms and of tests that were asked for, kept while they are worth it.
 //!
-//! A segment never changes, so what was found for a term holds for as long as the
-//! segment does. A user who pages asks for the same term on every page; an expensive one is
-//! united once. The sets are kept within a budget of bytes; past it a set is made,
-//! used and dropped, unless it is more expensive than what is kept, whose cheapest then goes. A commit
-//! that has no room otherwise takes all of them away. Readers share the sets through one atomic
-//! pointer and never wait.
+//! A segment never changes, so the rows of a term stay the same for as long as the segment lives. A
+//! user who pages asks for the same term on every page; an expensive one is united once. The sets are
+//! kept within a number of bytes. Beyond it a new set is used and dropped, unless it is more expensive
+//! to find than the cheapest that are kept, which then go. A commit that needs room drops all of them.
+//! Readers share the sets through one atomic pointer and never wait.
 //!
 //! # Invariants
 //!
 //! * A kept set is exactly the rows whose searchable texts hold the term. A key that begins with a
 //!   capital letter, as no folded term does, is that of a [`RowTest`](super::scan::RowTest), and the
 //!   set is exactly the rows that pass.
-//! * The bytes of all kept sets are within the budget.
+//! * The bytes of all kept sets are at most [`KEPT_BYTES_MAX`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,12 +25,12 @@ use crate::model::memory::{ARC_BYTES, table_bytes};
 /// The most bytes of row sets that one segment keeps.
 pub(crate) const KEPT_BYTES_MAX: usize = 32 << 20;
 
-/// The most terms that one segment keeps: keeping one more copies their table, which takes some
-/// microseconds. That many bitmaps of a million rows are what the bytes allow.
+/// The most terms that one segment keeps. Adding one copies their table, which takes some microseconds;
+/// the bytes allow as many bitmaps of a million rows.
 const KEPT_TERMS_MAX: usize = 256;
 
-/// Row sets that were found in fewer steps from posting to posting are not worth keeping:
-/// a step is about two nanoseconds, and finding the words again some hundred.
+/// Row sets that were found in fewer steps from posting to posting are not worth keeping: a step takes
+/// about two nanoseconds, and finding the words takes some hundred in any case.
 const KEPT_COST_MIN: u64 = 128;
 
 /// Returns whether a row set that took `cost` steps from posting to posting is worth keeping.
@@ -39,17 +38,17 @@ pub(super) fn is_expensive(cost: u64) -> bool {
     cost >= KEPT_COST_MIN
 }
 
-/// What a hash table holds for a term.
+/// The bytes of an entry of the hash table.
 const ENTRY_BYTES: usize = size_of::<(Box<str>, KeptSet)>();
 
-/// A row set, and what it takes to find it again.
+/// A row set, and the steps that finding it again would take.
 #[derive(Clone, Debug)]
 struct KeptSet {
     rows: Arc<RowSet>,
     cost: u64,
 }
 
-/// Returns what a set takes beside its entry in the table.
+/// Returns the heap bytes of a set without its entry in the table.
 fn set_bytes(term: &str, rows: &RowSet) -> usize {
     term.len() + ARC_BYTES + size_of::<RowSet>() + rows.bytes()
 }
@@ -97,7 +96,7 @@ impl TermSets {
         }
     }
 
-    /// Drops what is kept. Cost: a set each.
+    /// Drops all kept sets.
     pub(super) fn clear(&self) {
         self.kept.store(Arc::default());
     }
@@ -121,8 +120,8 @@ impl Kept {
         self.bytes + table_bytes(self.sets.capacity(), ENTRY_BYTES)
     }
 
-    /// Returns a copy with one set more, without those cheaper to find that have to go for it,
-    /// and the room that `reserve` gives for what it takes more; none if there is no room.
+    /// Returns a copy with one more set, without the cheaper ones that have to go for it, and the room
+    /// that `reserve` gives for the additional bytes; none if there is no room.
     fn with<R>(
         &self,
         term: &str,

@@ -1,19 +1,19 @@
 //! Orders of many texts by their bytes.
 //!
-//! Comparing two texts reads two far places of memory. Here eight bytes of each text stand
-//! beside its index, so most comparisons read nothing else; texts that agree in them are
-//! sorted by the next eight.
+//! Comparing two texts reads memory in two distant places. Here eight bytes of each text stand beside its
+//! index, so most comparisons read nothing else; texts that agree in them are sorted by the next eight.
 //!
 //! # Cost
 //!
 //! Sixteen bytes a text while it lasts, and one look at a text for each eight bytes that it
 //! shares with others.
 
-/// How many bytes of a text stand beside its index.
+/// The bytes of a text that stand beside its index.
 pub(super) const HEAD_BYTES: usize = size_of::<u64>();
 
-/// A run of so few texts, or of texts that agree this far, is sorted by comparing them.
+/// Up to this many texts that agree so far are sorted by comparing them.
 const SHORT_RUN: usize = 16;
+/// Texts that agree in this many bytes are sorted by comparing them.
 const DEEP_BYTES: usize = 16 * HEAD_BYTES;
 
 /// Returns the numbers below `count` in the order of their texts; equal ones in any order.

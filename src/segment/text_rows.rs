@@ -1,10 +1,9 @@
 //! The rows of a column of long texts, sorted by the texts, in little memory.
 //!
 //! Sorting with the next bytes beside each row takes four times the memory of the order. So rows are
-//! first dealt out by the next two bytes of their texts, within the list itself or one of its length,
-//! until what ties is few enough to be sorted that way. Texts that part from the others in many small
-//! steps are sorted that way after [`DEALS_MAX`] deals, however many they are: each deal reads the
-//! texts from their start.
+//! first dealt out by the next two bytes of their texts, within the list or a second one of its length,
+//! until few enough tie to be sorted that way. Each deal reads the texts from their start, so rows that
+//! still tie after [`DEALS_MAX`] deals are sorted that way however many they are.
 //!
 //! # Cost
 //!
@@ -19,13 +18,13 @@ use super::kept_text::KeptText;
 use super::text_column::TextColumn;
 use super::ties::{KeyKind, TieKeys, TiedRow, order_ties};
 
-/// The end of a text, and any two bytes.
+/// What the next two bytes of a text can be: the end, or any two bytes.
 const DIGITS: usize = 1 + (1 << 16);
 
-/// Rows that tie so far and are few are sorted whatever that takes: 64 KiB.
+/// Up to this many rows that tie so far are sorted in any case, which takes 64 KiB.
 const FEW_ROWS: usize = 4096;
 
-/// The most times that a row is dealt out.
+/// A row is dealt out at most this many times.
 const DEALS_MAX: u32 = 4;
 
 /// Returns the rows by their folded texts, ties by row.

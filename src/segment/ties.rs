@@ -1,9 +1,9 @@
-//! Rows put in order key by key, each key looked at only where those before it tie, and only for
-//! the rows that are asked for.
+//! Rows put in order key by key: each key is read only where those before it tie, and only for the rows
+//! that are asked for.
 //!
-//! The best rows of many by two keys need the second key of those alone that tie at the border of the
-//! page. A key is a class of a column or a long text. Of texts that tie so far, the next bytes stand
-//! beside each row, so that a comparison reads no text; what all of them share is passed over first.
+//! To find the best of many rows by two keys takes the second key only of the rows that tie at the
+//! border of the page. A key is the class of a column or a long text. Where texts tie so far, the next
+//! bytes stand beside each row, so that a comparison reads no text; what all of them share is skipped.
 //!
 //! # Cost
 //!
@@ -58,7 +58,7 @@ impl TiedRow {
     }
 }
 
-/// So few rows that tie are sorted by comparing them.
+/// Up to this many rows that tie are sorted by comparing them.
 const COMPARED_ROWS_MAX: usize = 16;
 
 /// Rows that tie so far, and which of them are asked for.
@@ -67,20 +67,20 @@ struct Run {
     window: Range<usize>,
     /// The key to look at.
     key: usize,
-    /// Whether a part of the key was looked at before: the start of the texts.
+    /// Whether the start of the key's texts was compared already.
     is_begun: bool,
 }
 
-/// Puts the rows of a window in order, of rows that tie in the keys before one.
+/// Puts the rows of a window in order, given rows that tie in all keys before the first to look at.
 ///
-/// The others stand before and after them, in no order.
+/// The rows outside the window stand before and after it in any order.
 pub(crate) fn order_ties(
     rows: &mut [TiedRow],
     window: Range<usize>,
     first_key: usize,
     keys: &impl TieKeys,
 ) {
-    // Runs within runs may be as many as rows, so they wait here and not on the stack.
+    // Runs may nest as deep as there are rows, so they wait here and not on the stack.
     let mut runs = vec![Run {
         rows: 0..rows.len(),
         window,
@@ -158,8 +158,8 @@ fn order_run(all: &mut [TiedRow], run: &Run, keys: &impl TieKeys, runs: &mut Vec
     }
 }
 
-/// Passes over what all texts share and puts the next bytes beside each row; false where nothing
-/// was passed over that was not before.
+/// Skips what all texts share and puts the next bytes beside each row; false where the texts share
+/// nothing more than before.
 fn read_on<'a>(rows: &mut [TiedRow], is_begun: bool, text: &impl Fn(u32) -> KeptText<'a>) -> bool {
     let (first, start) = (text(rows[0].row), rows[0].at as usize);
     if is_begun {
@@ -183,7 +183,7 @@ fn read_on<'a>(rows: &mut [TiedRow], is_begun: bool, text: &impl Fn(u32) -> Kept
     true
 }
 
-/// Sorts rows by comparing them in all that is left.
+/// Sorts rows by comparing all that is left of their keys.
 fn sort_compared(rows: &mut [TiedRow], run: &Run, keys: &impl TieKeys) {
     rows.sort_unstable_by(|a, b| {
         let mut index = run.key;

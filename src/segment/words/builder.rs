@@ -23,7 +23,7 @@ use super::spots::{SPOTS_MAX, first_of, stretches_of};
 use super::{CutWords, Words};
 use crate::model::value::fold_into;
 
-/// How many texts met lately are at hand.
+/// The size of the table of texts that occurred recently.
 const RECENT_COUNT: usize = 1 << 16;
 
 /// Marks the first of two parts of a number.

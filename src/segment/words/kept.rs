@@ -1,10 +1,9 @@
 //! The rows of short terms whose union is expensive, made once, at sealing.
 //!
-//! A letter or a pair of letters is in thousands of words, each in some thousands of
-//! rows: a union reads most postings there are, and cannot end early while a few rows
-//! hold none. Yet all such unions together cost little more
-//! than one: a pass over the postings collects, for each row, a bit for each of
-//! [`PASS_TERMS`] terms, the most expensive ones first.
+//! A letter or a pair of letters is in thousands of words, each in some thousands of rows. A union reads
+//! most postings there are, and cannot end early while a few rows are missing. Yet all such unions
+//! together cost little more than one: a pass over the postings collects, for each row, a bit for each
+//! of [`PASS_TERMS`] terms, the most expensive ones first.
 //!
 //! # Cost
 //!
@@ -28,13 +27,13 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 /// How many terms a pass collects: the bits of a [`Mask`].
 const PASS_TERMS: usize = Mask::BITS as usize;
 
-/// The postings a row that a term costs which is kept beyond the first pass.
+/// Beyond the first pass, terms are kept that cost at least this many postings a row.
 const COST_OF_MORE: u64 = 2;
 
-/// How many terms are kept at most.
+/// The most terms that are kept.
 const KEPT_MAX: usize = 4 * PASS_TERMS;
 
-/// The rows below which no union is expensive.
+/// In fewer rows than this no union is expensive.
 const ROWS_MIN: u32 = 16_384;
 
 /// A bit for each term of a pass.

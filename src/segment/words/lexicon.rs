@@ -33,14 +33,14 @@ use super::packed::{ListReader, Lists, Offsets};
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
-/// A bitmap takes the place of a list from one row in this many.
+/// A text that is in at least one row in this many has a bitmap instead of a list.
 pub(super) const DENSE_ROWS_SHARE: u32 = 32;
 
 /// Up to this number of bytes, texts are searched one after the other: grams would cost more than they
 /// save, most of all where each commit makes and merges them.
 const SCANNED_BYTES_MAX: usize = 8 << 10;
 
-/// How many grams of a long term are looked into at most.
+/// The most grams of a long term that are looked into.
 const GRAMS_READ_MAX: usize = 3;
 
 /// The postings of a gram that cost about as much as looking at a text.
