@@ -291,10 +291,41 @@ impl<'a> RowKeys<'a> {
 
     /// Replaces ascending rows by those of a window of the order.
     pub(super) fn select_rows(&self, rows: &mut Vec<u32>, window: Range<u64>) {
-        let mut keyed = self.keyed(rows.drain(..));
+        let most = usize::try_from(window.end).unwrap_or(usize::MAX);
+        let mut keyed = self.best(rows.drain(..), most);
         self.select(&mut keyed, window);
         rows.extend(keyed.into_iter().map(|(_, row)| row));
     }
+
+    /// Returns the best of some rows, and perhaps some more.
+    ///
+    /// Most rows of a large group of ties are looked at and not kept.
+    fn best(&self, rows: impl Iterator<Item = u32>, count: usize) -> Vec<KeyedRow> {
+        let mut room = room(count, 0);
+        let mut keyed = Vec::with_capacity(rows.size_hint().0.min(room));
+        let mut worst = u64::MAX;
+        for row in rows {
+            let packed = self.packed(row);
+            if packed > worst {
+                continue;
+            }
+            keyed.push((packed, row));
+            if keyed.len() >= room {
+                worst = self.cut(&mut keyed, count).unwrap_or(worst);
+                room = self::room(count, keyed.len());
+            }
+        }
+        keyed
+    }
+}
+
+/// The buffer of the best rows has room for at least this many.
+const ROOM_MIN: usize = 64;
+
+/// Returns at how many rows a buffer of the best ones is cut again to the number that is needed, given how
+/// many a cut has left: what ties is looked at a few times in all, however much of it there is.
+pub(super) fn room(needed: usize, kept: usize) -> usize {
+    needed.max(kept).saturating_mul(2).max(ROOM_MIN)
 }
 
 impl TieKeys for RowKeys<'_> {

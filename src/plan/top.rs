@@ -20,14 +20,11 @@ use super::cost::{
 };
 use super::explain::Work;
 use super::found::Found;
-use super::keys::{KeyedRow, RowKeys};
+use super::keys::{KeyedRow, RowKeys, room};
 use super::order::Key;
 use super::place::PackedPlace;
 use super::task::Task;
 use crate::segment::{BLOCK_ROWS, SlotColumn, for_each_row};
-
-/// The buffer has room for at least this many rows.
-const ROOM_MIN: usize = 64;
 
 /// Rows wait until there are this many, and are then looked at together.
 const WAITING_ROWS: usize = 32;
@@ -61,7 +58,7 @@ impl<'a> Best<'a> {
             waiting: SmallVec::new(),
             needed,
             worst: None,
-            room: needed.saturating_mul(2).max(ROOM_MIN),
+            room: room(needed, 0),
             touched: 0,
         }
     }
@@ -103,9 +100,7 @@ impl<'a> Best<'a> {
             return;
         }
         self.worst = self.keys.cut(&mut self.rows, self.needed);
-        // What ties is looked at a few times in all, however much of it there is.
-        let room = self.needed.saturating_mul(2).max(ROOM_MIN);
-        self.room = room.max(self.rows.len().saturating_mul(2));
+        self.room = room(self.needed, self.rows.len());
     }
 
     /// Returns the best of all rows taken, and perhaps some more.
