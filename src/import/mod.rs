@@ -13,7 +13,7 @@
 //!
 //! # Cost
 //!
-//! Linear in the input. Memory is, for each thread, two blocks of about 1 MiB with their
+//! Linear in the input. Memory is, for each thread, two blocks of about 256 KiB with their
 //! tickets, or the longest records where those are longer.
 
 mod blocks;

@@ -23,8 +23,8 @@ use super::RECORDS_MAX;
 use super::start::Started;
 use crate::model::error::{Error, ErrorKind, Position, unknown_variable};
 
-/// The bytes at which a block is full.
-pub(super) const BLOCK_BYTES: usize = 1 << 20;
+/// The bytes at which a block is full: with its tickets it should fit into a processor's cache.
+pub(super) const BLOCK_BYTES: usize = 256 << 10;
 
 /// The most bytes that are taken from the reader at once.
 const CHUNK_BYTES: usize = 64 << 10;

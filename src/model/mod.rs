@@ -18,6 +18,7 @@ pub(crate) mod compare;
 pub(crate) mod date_part;
 pub(crate) mod digits;
 pub(crate) mod draft;
+mod encode;
 pub(crate) mod error;
 mod format;
 pub(crate) mod json;

@@ -3,13 +3,15 @@
 //! These are the rules that a request, an import, a segment and a response must
 //! agree on, so each has its one home here. Reading a date knows every form that requests
 //! and imports take; writing knows the one form of responses. Folding lower-cases each `char`
-//! by itself. Encoding is the `application/x-www-form-urlencoded` serializer; reading requests
-//! goes through the `form_urlencoded` crate, in `query`.
+//! by itself. Encoding, in a file of its own, is the `application/x-www-form-urlencoded` serializer;
+//! reading requests goes through the `form_urlencoded` crate, in `query`.
 
 use std::borrow::Cow;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use compact_str::CompactString;
+
+pub(crate) use super::encode::{encode_byte, encode_into, encode_some};
 
 /// A date as a request or an import gives it: with or without a time of day.
 ///
@@ -261,8 +263,7 @@ pub(crate) fn fold_short(text: &str) -> CompactString {
 pub(crate) fn fold_into(text: &str, out: &mut String) {
     let mut rest = text;
     loop {
-        let is_other = |byte: u8| !byte.is_ascii();
-        let run = rest.bytes().position(is_other).unwrap_or(rest.len());
+        let run = ascii_run(rest.as_bytes());
         let (ascii, others) = rest.split_at(run);
         let start = out.len();
         out.push_str(ascii);
@@ -272,6 +273,24 @@ pub(crate) fn fold_into(text: &str, out: &mut String) {
         out.extend(c.to_lowercase());
         rest = chars.as_str();
     }
+}
+
+/// Returns how many bytes stand before the first that is not ASCII.
+fn ascii_run(bytes: &[u8]) -> usize {
+    const HIGHS: u64 = u64::MAX / 255 << 7;
+    let (chunks, _) = bytes.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let highs = u64::from_le_bytes(*chunk) & HIGHS;
+        if highs != 0 {
+            return index * 8 + highs.trailing_zeros() as usize / 8;
+        }
+    }
+    let start = chunks.len() * 8;
+    start
+        + bytes[start..]
+            .iter()
+            .take_while(|byte| byte.is_ascii())
+            .count()
 }
 
 /// Returns the first eight bytes of a folded text as an integer that orders as they do.
@@ -285,75 +304,6 @@ pub(crate) fn text_prefix(folded: &str) -> u64 {
 /// The chars of the folded text, one by one: for comparing without a copy.
 pub(crate) fn folded_chars(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)
-}
-
-/// What the form-urlencoded serializer writes for a byte, one or three bytes, and last how many.
-type Unit = [u8; UNIT_BYTES];
-
-/// The bytes of a [`Unit`], which are copied like one.
-pub(crate) const UNIT_BYTES: usize = 4;
-
-const fn make_units() -> [Unit; 256] {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut units = [[0; UNIT_BYTES]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let own = byte as u8;
-        units[byte] = if own.is_ascii_alphanumeric() || matches!(own, b'*' | b'-' | b'.' | b'_') {
-            [own, 0, 0, 1]
-        } else if own == b' ' {
-            [b'+', 0, 0, 1]
-        } else {
-            [b'%', HEX[byte >> 4], HEX[byte & 15], 3]
-        };
-        byte += 1;
-    }
-    units
-}
-
-static UNITS: [Unit; 256] = make_units();
-
-/// Returns what is written for a byte, and how many bytes of it count.
-#[inline]
-pub(crate) fn encode_byte(byte: u8) -> (Unit, usize) {
-    let unit = UNITS[usize::from(byte)];
-    (unit, usize::from(unit[UNIT_BYTES - 1]))
-}
-
-/// Encodes a text as [`encode_into`] does, as far as there is room.
-///
-/// Returns how many bytes were read, and how many were written; none where fewer than
-/// [`UNIT_BYTES`] have room. No escape is cut. Cost: each byte takes the same few instructions,
-/// whether it is escaped or not.
-pub(crate) fn encode_some(text: &[u8], out: &mut [u8]) -> (usize, usize) {
-    let (mut read, mut written) = (0, 0);
-    loop {
-        // This many bytes have room even if each of them is escaped, and so has the end of the last
-        // unit, which is written past what counts.
-        let room = (out.len() - written).saturating_sub(1) / (UNIT_BYTES - 1);
-        let piece = &text[read..text.len().min(read + room)];
-        if piece.is_empty() {
-            return (read, written);
-        }
-        for &byte in piece {
-            let (unit, length) = encode_byte(byte);
-            out[written..written + UNIT_BYTES].copy_from_slice(&unit);
-            written += length;
-        }
-        read += piece.len();
-    }
-}
-
-/// Appends a text as `application/x-www-form-urlencoded`: a blank is `+`,
-/// ASCII letters, digits and `*-._` are themselves, any other byte is `%XX`.
-pub(crate) fn encode_into(text: &str, out: &mut Vec<u8>) {
-    // In pieces, so that room for nothing but escapes is never much.
-    for piece in text.as_bytes().chunks(1 << 10) {
-        let start = out.len();
-        out.resize(start + 3 * piece.len() + 1, 0);
-        let (_, written) = encode_some(piece, &mut out[start..]);
-        out.truncate(start + written);
-    }
 }
 
 /// Whether `+` stands for a space when escapes are read.
@@ -553,22 +503,6 @@ mod tests {
         assert_eq!(parse_integer("18446744073709551615"), Some(u64::MAX));
         for text in ["", "-1", "+1", "1e3", " 1", "18446744073709551616", "١"] {
             assert_eq!(parse_integer(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_byte_is_encoded_as_the_web_does() {
-        for byte in 0..=255u8 {
-            let expected: String = form_urlencoded::byte_serialize(&[byte]).collect();
-            let (unit, length) = encode_byte(byte);
-            assert_eq!(&unit[..length], expected.as_bytes());
-        }
-        for room in 0..40 {
-            let (text, mut out) = ("a \u{e9}\u{6771}+-z".as_bytes(), vec![0; room]);
-            let (read, written) = encode_some(text, &mut out);
-            let expected: String = form_urlencoded::byte_serialize(&text[..read]).collect();
-            assert_eq!(&out[..written], expected.as_bytes());
-            assert!(read == text.len() || room - written < UNIT_BYTES);
         }
     }
 }

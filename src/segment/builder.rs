@@ -49,6 +49,14 @@ impl TextsBuilder {
         }
     }
 
+    /// Gives rows from one on, which come after those before, a text each.
+    fn insert_all(&mut self, first_row: u32, texts: &[&str], hasher: &DefaultHashBuilder) {
+        if texts.iter().any(|text| !text.is_empty()) {
+            self.ordinals.resize(first_row as usize, 0);
+            self.texts.insert_all(texts, hasher, &mut self.ordinals);
+        }
+    }
+
     /// Sorts the texts and makes the column of the rows in their final order.
     fn seal(self, rows: &RowOrder, is_url_encoded: bool) -> Column {
         let (dictionary, ordinals) = self.texts.sort(is_url_encoded);
@@ -113,22 +121,28 @@ impl FieldBuilder {
         cells: impl Iterator<Item = Cell<'a>>,
         hasher: &DefaultHashBuilder,
     ) {
-        let is_flag = field.kind() == FieldKind::Flag;
-        for (row, cell) in (first_row..).zip(cells) {
-            match (&mut *self, cell) {
-                (FieldBuilder::Long(texts), Cell::Text(text)) => texts.push(text),
-                (FieldBuilder::Texts(texts), Cell::Text(text)) if is_flag => {
-                    texts.insert(row, &text.to_ascii_uppercase(), hasher);
-                }
-                (FieldBuilder::Texts(texts), Cell::Text(text)) => texts.insert(row, text, hasher),
-                (FieldBuilder::Numbers(numbers), cell) => {
+        let texts = |cell| match cell {
+            // Any other case of a flag is none.
+            Cell::Text("y") if field.kind() == FieldKind::Flag => "Y",
+            Cell::Text("n") if field.kind() == FieldKind::Flag => "N",
+            Cell::Text(text) => text,
+            _ => "",
+        };
+        match self {
+            FieldBuilder::Texts(builder) => {
+                let texts: Vec<&str> = cells.map(texts).collect();
+                builder.insert_all(first_row, &texts, hasher);
+            }
+            FieldBuilder::Long(builder) => cells.map(texts).for_each(|text| builder.push(text)),
+            FieldBuilder::Numbers(numbers) => {
+                for (row, cell) in (first_row..).zip(cells) {
                     if let Some(number) = number_of(cell) {
                         numbers.resize(row as usize, None);
                         numbers.push(Some(number));
                     }
                 }
-                _ => {}
             }
+            FieldBuilder::Custom => {}
         }
     }
 }

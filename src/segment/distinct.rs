@@ -12,6 +12,9 @@ use super::blob::Blob;
 use super::dictionary::Dictionary;
 use super::spread;
 
+/// How many texts are looked up at once.
+const LOOKUP_TEXTS: usize = 32;
+
 /// Texts by provisional ordinal, and a table that finds them.
 #[derive(Debug)]
 pub(super) struct DistinctTexts {
@@ -39,8 +42,11 @@ impl DistinctTexts {
         if text.is_empty() {
             return 0;
         }
+        self.insert_hashed(text, hasher.hash_one(text) as u32)
+    }
+
+    fn insert_hashed(&mut self, text: &str, half: u32) -> u32 {
         let texts = &mut self.texts;
-        let half = hasher.hash_one(text) as u32;
         let is_text = |&(other, at): &(u32, u32)| other == half && texts.holds(at as usize, text);
         if let Some(&(_, ordinal)) = self.table.find(spread(half), is_text) {
             return ordinal;
@@ -51,6 +57,40 @@ impl DistinctTexts {
         self.table
             .insert_unique(spread(half), (half, ordinal), hash_of);
         ordinal
+    }
+
+    /// Appends the ordinal of each of some texts, as [`insert`](DistinctTexts::insert) gives it.
+    ///
+    /// A look-up waits for memory: of many at once, the waits are at the same time.
+    pub(super) fn insert_all(
+        &mut self,
+        texts: &[&str],
+        hasher: &DefaultHashBuilder,
+        ordinals: &mut Vec<u32>,
+    ) {
+        for texts in texts.chunks(LOOKUP_TEXTS) {
+            let (mut halves, mut found) = ([0; LOOKUP_TEXTS], [0; LOOKUP_TEXTS]);
+            for (text, half) in texts.iter().zip(&mut halves) {
+                *half = hasher.hash_one(text) as u32;
+            }
+            for (half, found) in halves[..texts.len()].iter().zip(&mut found) {
+                let same = self.table.find(spread(*half), |(other, _)| other == half);
+                // The empty text stands for one that is not known.
+                *found = same.map_or(0, |&(_, ordinal)| ordinal);
+            }
+            for (text, found) in texts.iter().zip(&mut found) {
+                if !self.texts.holds(*found as usize, text) {
+                    *found = 0;
+                }
+            }
+            for ((text, &half), &found) in texts.iter().zip(&halves).zip(&found) {
+                ordinals.push(if found == 0 && !text.is_empty() {
+                    self.insert_hashed(text, half)
+                } else {
+                    found
+                });
+            }
+        }
     }
 
     /// Returns the bytes of the texts alone.

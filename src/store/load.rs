@@ -111,7 +111,10 @@ impl Store {
             for (at, position) in positions.iter().enumerate() {
                 match enter_names(&mut names, &tickets[at]) {
                     Ok(()) => {
-                        tickets.swap(taken, at);
+                        // A ticket is large, and most stay where they are.
+                        if taken != at {
+                            tickets.swap(taken, at);
+                        }
                         taken += 1;
                     }
                     Err(error) if skips_bad => refused.push(error.at(*position)),

@@ -8,20 +8,19 @@
 //! texts once and reads the log twice: to measure every text's rows, and to write
 //! them.
 
-use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::super::spread;
-use super::super::text_order::{HEAD_BYTES, head_at, sort_heads};
+use super::super::text_order::{HEAD_BYTES, sort_heads};
 use super::bits::set_bit;
 use super::cut::Rule;
+use super::hashed::{HashedRows, HashedText, HashedTexts};
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::{Cursor, Gauge, Lists, Offsets};
 use super::spots::{SPOTS_MAX, first_of, stretches_of};
 use super::{CutWords, Words};
-use crate::model::value::fold_into;
 
 /// The size of the table of texts that occurred recently.
 const RECENT_COUNT: usize = 1 << 16;
@@ -38,69 +37,39 @@ const GAP: u32 = 0;
 /// The words of rows being inserted.
 #[derive(Debug, Default)]
 pub(crate) struct WordsBuilder {
+    hasher: DefaultHashBuilder,
     whole: Collector,
     /// The pieces of words that are cut, by [`Rule`].
     cut: [PieceCollector; Rule::ALL.len()],
-    /// The row being read, folded; kept for its room.
-    folded: String,
 }
 
 impl WordsBuilder {
-    /// Starts without rows.
-    pub(crate) fn new() -> WordsBuilder {
-        WordsBuilder::default()
+    /// Returns what hashes the words of rows that are inserted.
+    pub(super) fn hasher(&self) -> &DefaultHashBuilder {
+        &self.hasher
     }
 
-    /// Takes the words of the next row, whose texts are parted by white space; folds in place.
+    /// Takes the words of the next rows, which its own hasher has hashed.
     ///
-    /// Cost: O(text), one table look-up a word or piece.
-    pub(crate) fn insert_row(&mut self, text: &mut str) {
-        if text.is_ascii() {
-            text.make_ascii_lowercase();
-            // The same split as below, without decoding chars.
-            let mut start = 0;
-            while start < text.len() {
-                let bytes = &text.as_bytes()[start..];
-                let word = bytes.iter().position(|&byte| is_ascii_space(byte));
-                let length = word.unwrap_or(bytes.len());
-                self.insert_word(&text[start..], length);
-                start += length + 1;
-            }
-        } else {
-            let mut folded = std::mem::take(&mut self.folded);
-            folded.clear();
-            fold_into(text, &mut folded);
-            for word in folded.split(char::is_whitespace) {
-                self.insert_word(word, word.len());
-            }
-            self.folded = folded;
+    /// Cost: one look-up in a table a word or piece.
+    pub(super) fn insert(&mut self, rows: &mut HashedRows) {
+        let is_allowed = Rule::ALL.map(|rule| {
+            let pieces = &rows.cut[rule as usize];
+            self.cut[rule as usize].has_room(pieces)
+        });
+        if is_allowed.contains(&false) {
+            rows.find_words(is_allowed, &self.hasher);
         }
-        self.whole.end_row();
-        self.cut.iter_mut().for_each(PieceCollector::end_row);
+        let text = rows.text.as_bytes();
+        self.whole.insert_rows(text, &rows.whole);
+        for (own, pieces) in self.cut.iter_mut().zip(&rows.cut) {
+            own.insert_rows(text, pieces);
+        }
     }
 
     /// Returns how many rows have ended.
     pub(crate) fn rows_count(&self) -> u32 {
         self.whole.row_ends.count() as u32
-    }
-
-    /// Takes the word that is the first `length` bytes of a text, if any.
-    ///
-    /// The text goes on past the word where it can, so that its head is one load.
-    #[inline]
-    fn insert_word(&mut self, text: &str, length: usize) {
-        if length == 0 {
-            return;
-        }
-        let rule = Rule::of(&text[..length]);
-        if let Some(rule) = rule
-            && self.cut[rule as usize].has_room(length)
-        {
-            self.cut[rule as usize].insert_word(rule, text, length);
-        } else {
-            let row = self.rows_count();
-            self.whole.insert(row, text.as_bytes(), length);
-        }
     }
 
     /// Makes the index: row i of it is the inserted row `order[i]`, or i without an order.
@@ -125,8 +94,7 @@ struct PieceCollector {
     pieces: Collector,
     /// How many spots the pieces of each row take.
     spots_counts: Vec<u32>,
-    /// The first spot of the row, and the spot of the next piece, while rows stay in this order.
-    row_start: u32,
+    /// The spot of the next piece, while rows stay in this order.
     next_spot: u32,
 }
 
@@ -138,34 +106,39 @@ impl Default for PieceCollector {
         PieceCollector {
             pieces,
             spots_counts: Vec::new(),
-            row_start: 0,
             next_spot: 0,
         }
     }
 }
 
 impl PieceCollector {
-    /// Returns whether there are spots for a word: one a byte and one after it, at most.
-    fn has_room(&self, length: usize) -> bool {
-        (SPOTS_MAX - self.next_spot) as usize > length + 1
+    /// Returns whether there are spots for the pieces of some rows.
+    fn has_room(&self, pieces: &HashedTexts) -> bool {
+        let stretches_count = pieces.row_ends.len() + pieces.texts.len() / first_of(1) as usize;
+        stretches_count < stretches_of(SPOTS_MAX - self.next_spot) as usize
     }
 
-    #[inline]
-    fn insert_word(&mut self, rule: Rule, text: &str, length: usize) {
-        rule.for_each_piece(&text[..length], |piece| {
-            let bytes = &text.as_bytes()[piece.start..];
-            self.pieces.insert(self.next_spot, bytes, piece.len());
-            self.next_spot += 1;
-        });
-        push_number(GAP, &mut self.pieces.log);
-        self.next_spot += 1;
-    }
-
-    fn end_row(&mut self) {
-        self.pieces.end_row();
-        self.spots_counts.push(self.next_spot - self.row_start);
-        self.next_spot = first_of(stretches_of(self.next_spot));
-        self.row_start = self.next_spot;
+    /// Takes the pieces of rows, each at a spot of its own.
+    fn insert_rows(&mut self, text: &[u8], rows: &HashedTexts) {
+        let mut found = Lookup::default();
+        let mut at = 0;
+        for &end in &rows.row_ends {
+            let start = self.next_spot;
+            for index in at..end {
+                let piece = &rows.texts[index];
+                let number = found.number(&mut self.pieces, text, rows, index);
+                if piece.length == 0 {
+                    push_number(GAP, &mut self.pieces.log);
+                } else {
+                    self.pieces.insert(self.next_spot, text, piece, number);
+                }
+                self.next_spot += 1;
+            }
+            at = end;
+            self.pieces.end_row();
+            self.spots_counts.push(self.next_spot - start);
+            self.next_spot = first_of(stretches_of(self.next_spot));
+        }
     }
 
     fn seal(self, rule: Rule, rows_count: u32, order: Option<&[u32]>) -> CutWords {
@@ -186,12 +159,11 @@ impl PieceCollector {
 /// Texts, with the rows or the spots that each is met at.
 #[derive(Debug, Default)]
 struct Collector {
-    hasher: DefaultHashBuilder,
     /// Half of each text's hash, and its number.
     table: HashTable<(u32, u32)>,
     /// Numbers of texts met lately, by parts of their hashes: the frequent ones stay in
-    /// the processor's cache here, when the table has outgrown it. Empty until then.
-    recent: Vec<u32>,
+    /// the processor's cache here, when the table has outgrown it. None until then.
+    recent: Option<Box<[u32; RECENT_COUNT]>>,
     entries: Vec<Entry>,
     /// The texts one after another, as first met.
     text: Vec<u8>,
@@ -199,6 +171,87 @@ struct Collector {
     log: Vec<u16>,
     /// Where each row's part of the log ends.
     row_ends: Offsets,
+}
+
+/// How many texts are looked up at once, so that waits for memory are at the same time.
+const LOOKUP_TEXTS: usize = 64;
+
+/// The number of a text that is not known.
+const UNKNOWN: u32 = u32::MAX;
+
+/// Returns where among the recent texts one of a hash is.
+fn recent_place(half: u32) -> usize {
+    half as usize % RECENT_COUNT
+}
+
+/// The numbers of the next texts of some rows.
+struct Lookup([u32; LOOKUP_TEXTS]);
+
+impl Default for Lookup {
+    fn default() -> Lookup {
+        Lookup([UNKNOWN; LOOKUP_TEXTS])
+    }
+}
+
+impl Lookup {
+    /// Returns the number of a text, or [`UNKNOWN`]; the texts are asked for in turn.
+    #[inline]
+    fn number(
+        &mut self,
+        collector: &mut Collector,
+        text: &[u8],
+        rows: &HashedTexts,
+        index: usize,
+    ) -> u32 {
+        let place = index % LOOKUP_TEXTS;
+        if place == 0 {
+            let end = rows.texts.len().min(index + LOOKUP_TEXTS);
+            self.read(collector, text, &rows.texts[index..end]);
+        }
+        self.0[place]
+    }
+
+    /// Looks texts up: each step for all of them before the next.
+    fn read(&mut self, collector: &mut Collector, text: &[u8], texts: &[HashedText]) {
+        let mut missed = [0u8; LOOKUP_TEXTS];
+        let mut missed_count = 0;
+        let numbers = &mut self.0;
+        if let Some(recent) = collector.recent.as_deref() {
+            for (hashed, number) in texts.iter().zip(&mut *numbers) {
+                *number = recent[recent_place(hashed.half)];
+            }
+        }
+        for (index, (hashed, number)) in texts.iter().zip(&mut *numbers).enumerate() {
+            let is_gap = hashed.length == 0;
+            let is_found = is_gap || collector.is_own(*number, text, hashed);
+            missed[missed_count % LOOKUP_TEXTS] = index as u8;
+            missed_count += usize::from(!is_found);
+        }
+        let missed = &missed[..missed_count];
+        for &index in missed {
+            let half = texts[usize::from(index)].half;
+            let found = collector
+                .table
+                .find(spread(half), |&(other, _)| other == half);
+            numbers[usize::from(index)] = found.map_or(UNKNOWN, |&(_, number)| number);
+        }
+        for &index in missed {
+            let (hashed, number) = (&texts[usize::from(index)], &mut numbers[usize::from(index)]);
+            if !collector.is_own(*number, text, hashed) {
+                *number = UNKNOWN;
+            } else if let Some(recent) = collector.recent.as_deref_mut() {
+                recent[recent_place(hashed.half)] = *number;
+            }
+        }
+    }
+}
+
+/// Returns whether two texts of one length, which is more than that of a head, are the same from
+/// the head on.
+#[inline]
+fn has_end(own: &[u8], other: &[u8]) -> bool {
+    own.last_chunk::<HEAD_BYTES>() == other.last_chunk()
+        && (own.len() <= 2 * HEAD_BYTES || own[HEAD_BYTES..] == other[HEAD_BYTES..])
 }
 
 /// One text, in the order of first meeting.
@@ -222,61 +275,87 @@ impl Collector {
         self.row_ends.push(self.log.len());
     }
 
-    /// Takes the text that is the first `length` bytes of a longer one, at an id no less than
-    /// those before.
-    #[inline]
-    fn insert(&mut self, id: u32, text: &[u8], length: usize) {
-        let (own, head) = (&text[..length], head_of(text, length));
-        let half = hash(&self.hasher, head, own) as u32;
-        let recent = half as usize % RECENT_COUNT;
-        let (entries, text) = (&self.entries, &self.text);
-        let is_own = |number: u32| {
-            let entry = &entries[number as usize];
-            entry.head == head
-                && entry.length as usize == length
-                && (length <= HEAD_BYTES || &text[entry.range()] == own)
-        };
-        let known = match self.recent.get(recent) {
-            Some(&number) if is_own(number) => Some(number),
-            _ => {
-                let is_same = |&(other, number): &(u32, u32)| other == half && is_own(number);
-                let found = self.table.find(spread(half), is_same);
-                found.map(|&(_, number)| number)
+    /// Takes the words of rows, each at its row.
+    fn insert_rows(&mut self, text: &[u8], rows: &HashedTexts) {
+        let mut found = Lookup::default();
+        let mut at = 0;
+        for &end in &rows.row_ends {
+            let row = self.row_ends.count() as u32;
+            for index in at..end {
+                let number = found.number(self, text, rows, index);
+                self.insert(row, text, &rows.texts[index], number);
             }
+            at = end;
+            self.end_row();
+        }
+    }
+
+    /// Returns whether a text that is in a block is the one of a number.
+    #[inline]
+    fn is_own(&self, number: u32, text: &[u8], hashed: &HashedText) -> bool {
+        let Some(entry) = self.entries.get(number as usize) else {
+            return false;
         };
-        let Some(number) = known else {
-            self.insert_new(id, own, head, half);
+        let length = hashed.length as usize;
+        if entry.head != hashed.head || entry.length != hashed.length {
+            return false;
+        }
+        length <= HEAD_BYTES || has_end(&self.text[entry.range()], &text[hashed.start..][..length])
+    }
+
+    /// Takes a text at an id no less than those before; its number is known, if it was looked up
+    /// and found.
+    #[inline]
+    fn insert(&mut self, id: u32, text: &[u8], hashed: &HashedText, number: u32) {
+        let Some(entry) = self.entries.get_mut(number as usize) else {
+            self.insert_unknown(id, text, hashed);
             return;
         };
-        if let Some(entry) = self.recent.get_mut(recent) {
-            *entry = number;
-        }
-        if self.entries[number as usize].ids.add(id) {
+        if entry.ids.add(id) {
             push_number(number, &mut self.log);
         }
     }
 
-    /// Takes a text that was not met before.
+    /// Takes a text that was not found, which may have come since.
     #[cold]
-    fn insert_new(&mut self, id: u32, own: &[u8], head: u64, half: u32) {
+    fn insert_unknown(&mut self, id: u32, text: &[u8], hashed: &HashedText) {
+        if let Some(number) = self.find(text, hashed) {
+            self.insert(id, text, hashed, number);
+        } else {
+            self.insert_new(id, text, hashed);
+        }
+    }
+
+    /// Returns the number of a text.
+    fn find(&self, text: &[u8], hashed: &HashedText) -> Option<u32> {
+        let is_same =
+            |&(half, number): &(u32, u32)| half == hashed.half && self.is_own(number, text, hashed);
+        let found = self.table.find(spread(hashed.half), is_same);
+        found.map(|&(_, number)| number)
+    }
+
+    /// Takes a text that was not met before.
+    fn insert_new(&mut self, id: u32, text: &[u8], hashed: &HashedText) {
         let number = u32::try_from(self.entries.len())
             .ok()
             .filter(|&number| number <= NUMBER_MAX)
             .expect("2^31 distinct words and their entries take more than 100 GB");
+        let (own, length) = (&text[hashed.start..], hashed.length as usize);
         let mut ids = Gauge::default();
         ids.add(id);
         self.entries.push(Entry {
-            head,
+            head: hashed.head,
             start: self.text.len(),
-            length: u32::try_from(own.len()).expect("a text is at most 16 MiB"),
+            length: hashed.length,
             ids,
         });
         if self.entries.len() == RECENT_COUNT {
-            self.recent = vec![0; RECENT_COUNT];
+            self.recent = vec![0; RECENT_COUNT].try_into().ok();
         }
-        self.text.extend_from_slice(own);
+        self.text.extend_from_slice(&own[..length]);
         push_number(number, &mut self.log);
         let hash_of = |&(half, _): &(u32, u32)| spread(half);
+        let half = hashed.half;
         self.table
             .insert_unique(spread(half), (half, number), hash_of);
     }
@@ -284,7 +363,7 @@ impl Collector {
     /// Makes the lexicon: of rows, or of spots where the first spot of each row is given.
     fn seal(mut self, ids: Ids, order: Option<&[u32]>, starts: Option<&[u32]>) -> Lexicon {
         self.table = HashTable::new();
-        self.recent = Vec::new();
+        self.recent = None;
         if order.is_some() {
             self.measure(order, starts);
         }
@@ -412,36 +491,19 @@ enum Slot {
     Single(usize),
 }
 
-/// Returns the hash of a text whose head is known.
-#[inline]
-fn hash(hasher: &DefaultHashBuilder, head: u64, text: &[u8]) -> u64 {
-    let mut hasher = hasher.build_hasher();
-    hasher.write_u64(head);
-    if let Some((_, rest)) = text.split_at_checked(HEAD_BYTES) {
-        hasher.write(rest);
-    }
-    hasher.finish()
-}
-
-/// Returns the first bytes of a word as a number in their order, padded with NULs.
-///
-/// The word is the first `length` bytes of the text.
-#[inline]
-pub(super) fn head_of(text: &[u8], length: usize) -> u64 {
-    if let Some(&chunk) = text.first_chunk::<HEAD_BYTES>() {
-        let past = HEAD_BYTES.saturating_sub(length) as u32 * u8::BITS;
-        return u64::from_be_bytes(chunk) >> past << past;
-    }
-    head_at(&text[..length], 0)
-}
-
 /// Appends the number of a text: 15 bits, or 31 in two parts, the upper part marked.
 #[inline]
 fn push_number(number: u32, log: &mut Vec<u16>) {
-    if number >= NUMBER_MARK {
-        log.push((number >> 16 | NUMBER_MARK) as u16);
-    }
-    log.push(number as u16);
+    // Without a branch on the number, which nothing would foretell.
+    let is_short = number < NUMBER_MARK;
+    let first = if is_short {
+        number
+    } else {
+        number >> 16 | NUMBER_MARK
+    };
+    let length = log.len() + 2 - usize::from(is_short);
+    log.extend([first as u16, number as u16]);
+    log.truncate(length);
 }
 
 /// Reads the next number; none at the end.
@@ -456,10 +518,4 @@ fn take_number(rest: &mut &[u16]) -> Option<u32> {
     let (&second, after) = rest.split_first()?;
     *rest = after;
     Some((first ^ NUMBER_MARK) << 16 | u32::from(second))
-}
-
-/// Returns whether an ASCII char is white space in the sense of `char::is_whitespace`.
-#[inline]
-fn is_ascii_space(byte: u8) -> bool {
-    matches!(byte, b'\t'..=b'\r' | b' ')
 }

@@ -23,7 +23,7 @@ const WHOLE_ASCII_BYTES_MAX: usize = 40;
 const WHOLE_BYTES_MAX: usize = 24;
 
 /// Words of fewer bytes are kept whole however random they look: numbers, times, short codes.
-const RANDOM_BYTES_MIN: usize = 8;
+pub(super) const CUT_BYTES_MIN: usize = 8;
 
 /// The share of its pairs that are odd from which a word is taken for random, in quarters: a word
 /// that is cut anyway, and one that might be kept whole.
@@ -98,20 +98,23 @@ impl Rule {
 
     /// Returns the rule that cuts a word; none where it is kept whole.
     pub(super) fn of(word: &str) -> Option<Rule> {
-        if word.len() < RANDOM_BYTES_MIN {
+        if word.len() < CUT_BYTES_MIN {
             return None;
         }
         if !word.is_ascii() {
             return (word.len() > WHOLE_BYTES_MAX).then_some(Rule::Coarse);
         }
         let is_long = word.len() > WHOLE_ASCII_BYTES_MAX;
-        let pairs = word.as_bytes().array_windows::<2>();
-        let odd = pairs.filter(|&&[a, b]| is_odd(a, b)).count() * 4;
-        let pairs_count = word.len() - 1;
-        if is_long && odd < pairs_count * ODD_QUARTERS_OF_LONG {
-            return Some(Rule::Coarse);
+        let quarters = if is_long {
+            ODD_QUARTERS_OF_LONG
+        } else {
+            ODD_QUARTERS
+        };
+        if has_odd_pairs(word.as_bytes(), quarters) {
+            Some(Rule::Fine)
+        } else {
+            is_long.then_some(Rule::Coarse)
         }
-        (is_long || odd >= pairs_count * ODD_QUARTERS).then_some(Rule::Fine)
     }
 
     /// Visits the pieces of a folded word that the rule cuts, in their order.
@@ -244,6 +247,24 @@ fn is_cut(a: char, b: char) -> bool {
         return is_unlikely(a as u8, b as u8);
     }
     b.is_ascii_alphanumeric() && is_within(a, b, CUT_DIGITS)
+}
+
+/// Returns whether a share of the pairs of a word's bytes, in quarters, are odd.
+///
+/// Cost: of a word that is far from it, a look at the first pairs.
+fn has_odd_pairs(word: &[u8], quarters: usize) -> bool {
+    let pairs_count = word.len() - 1;
+    // The pairs that may be not odd.
+    let mut left = pairs_count - (pairs_count * quarters).div_ceil(4);
+    for &[a, b] in word.array_windows::<2>() {
+        if !is_odd(a, b) {
+            let Some(less) = left.checked_sub(1) else {
+                return false;
+            };
+            left = less;
+        }
+    }
+    true
 }
 
 /// Returns whether two ASCII characters next to each other are a mark of random text: a digit and

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
+use super::hashed::HashedRows;
 use super::{Words, WordsBuilder};
 
 /// The bytes at which a portion is full.
@@ -42,15 +43,6 @@ impl RowTexts {
         // The text of a row may be long beyond measure; that one need not stay.
         self.text.shrink_to(2 * PORTION_BYTES);
     }
-
-    fn insert_into(&mut self, words: &mut WordsBuilder) {
-        let mut start = 0;
-        for &end in &self.ends {
-            words.insert_row(&mut self.text[start..end]);
-            start = end;
-        }
-        self.clear();
-    }
 }
 
 /// The way of texts to the words of a segment being built.
@@ -62,8 +54,26 @@ pub(crate) struct WordsFeed {
 
 #[derive(Debug)]
 enum Target {
-    Here(Box<WordsBuilder>),
+    Here(Box<Taker>),
     Thread(Lane),
+}
+
+/// Who takes the words of portions in.
+#[derive(Debug, Default)]
+pub(crate) struct Taker {
+    words: WordsBuilder,
+    /// The words of a portion, kept for their room.
+    hashed: HashedRows,
+}
+
+impl Taker {
+    fn take(&mut self, portion: &mut RowTexts) {
+        self.hashed
+            .read(&portion.text, &portion.ends, self.words.hasher());
+        self.words.insert(&mut self.hashed);
+        self.hashed.shrink_to(2 * PORTION_BYTES);
+        portion.clear();
+    }
 }
 
 impl WordsFeed {
@@ -94,7 +104,7 @@ impl WordsFeed {
 
     fn pass_on(&mut self) {
         match &mut self.target {
-            Target::Here(words) => self.portion.insert_into(words),
+            Target::Here(taker) => taker.take(&mut self.portion),
             Target::Thread(lane) => lane.pass_on(&mut self.portion),
         }
     }
@@ -105,7 +115,7 @@ impl WordsFeed {
     pub(crate) fn seal(mut self, order: Option<Arc<[u32]>>) -> Sealing {
         self.pass_on();
         match self.target {
-            Target::Here(words) => Sealing::Here(words, order),
+            Target::Here(taker) => Sealing::Here(Box::new(taker.words), order),
             Target::Thread(mut lane) => {
                 lane.portions = None;
                 // Only a panic ends the thread before this, and shows when it is waited for.
@@ -153,14 +163,14 @@ impl Lane {
         let (outbox, spare) = channel();
         let (order, orders) = channel::<Option<Arc<[u32]>>>();
         let work = move || {
-            let mut words = WordsBuilder::new();
+            let mut taker = Taker::default();
             for mut portion in inbox {
-                portion.insert_into(&mut words);
+                taker.take(&mut portion);
                 // Nobody takes it any more when the last portions come.
                 let _ = outbox.send(portion);
             }
             let order = orders.recv().ok()?;
-            Some(words.seal(order.as_deref()))
+            Some(taker.words.seal(order.as_deref()))
         };
         let worker = Builder::new().name("words".to_owned()).spawn(work).ok()?;
         Some(Lane {

@@ -16,8 +16,8 @@ use std::collections::binary_heap::PeekMut;
 use std::ops::Range;
 
 use super::bits::set_bit;
-use super::builder::head_of;
 use super::cut::Rule;
+use super::hashed::head_of;
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::Offsets;
 use super::spots::{first_of, split};

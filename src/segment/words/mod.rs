@@ -14,6 +14,7 @@
 //!
 //! * [`builder`]: rows of texts on their way in.
 //! * [`feed`]: their way there, in portions, on a thread of their own if wanted.
+//! * [`hashed`]: the words of a portion, found and hashed.
 //! * [`cut`]: which words are cut, and where.
 //! * [`lexicon`]: a dictionary that is searched for parts of its texts: one of whole words
 //!   with their rows, and one of pieces with their spots for each rule.
@@ -31,6 +32,7 @@ mod cut;
 mod cut_words;
 mod feed;
 mod grams;
+mod hashed;
 mod kept;
 mod lexicon;
 mod merge;

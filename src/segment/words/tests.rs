@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::hashed::HashedRows;
 use super::lexicon::{DENSE_ROWS_SHARE, Ids, Kind};
 use super::*;
 use crate::model::value::fold;
@@ -57,9 +58,17 @@ impl Naive {
 }
 
 fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
-    let mut builder = WordsBuilder::new();
-    for texts in rows {
-        builder.insert_row(&mut texts.join("\n"));
+    let mut builder = WordsBuilder::default();
+    let mut hashed = HashedRows::default();
+    // Blocks of one row and of many.
+    for rows in rows.chunks(rows.len().div_ceil(3).max(1)) {
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for texts in rows {
+            text.extend([&texts.join("\n"), " "]);
+            ends.push(text.len());
+        }
+        hashed.read(&text, &ends, builder.hasher());
+        builder.insert(&mut hashed);
     }
     assert_eq!(builder.rows_count() as usize, rows.len());
     builder.seal(order)
