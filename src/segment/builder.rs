@@ -303,10 +303,9 @@ impl SegmentBuilder {
             rows_count: rows.rows_count,
             columns,
             custom,
-            words: words.finish(),
             versions,
         }
-        .assemble(budget)
+        .assemble(budget, || words.finish())
     }
 }
 

@@ -56,10 +56,9 @@ impl Segment {
             rows_count: merge.rows_count,
             columns: columns.into(),
             custom: merge.custom(),
-            words: merge.words(),
             versions: merge.versions(),
         };
-        let segment = parts.assemble(budget);
+        let segment = parts.assemble(budget, || merge.words());
         // With a budget, readers ask for room themselves once the merge is published: what was made for
         // them here could take the room that the merge, or a commit beside it, needs.
         if budget.is_unlimited() {

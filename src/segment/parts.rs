@@ -30,7 +30,7 @@ use crate::model::Field;
 /// A field with more classes than one in this many rows gets a sorted vector instead of sets.
 const POSTINGS_ROWS_PER_CLASS: u32 = 8;
 
-/// What a segment is made from; everything else follows.
+/// What a segment is made from, but its words; everything else follows.
 #[derive(Debug)]
 pub(super) struct SegmentParts {
     pub(super) rows_count: u32,
@@ -38,18 +38,18 @@ pub(super) struct SegmentParts {
     pub(super) columns: Vec<FieldColumn>,
     /// Ascending by the index of the name.
     pub(super) custom: Vec<(u32, Column)>,
-    pub(super) words: Words,
     pub(super) versions: Versions,
 }
 
 impl SegmentParts {
     /// Makes the segment, with the orders that every segment has.
-    pub(super) fn assemble(self, budget: &Arc<Budget>) -> Segment {
+    ///
+    /// The words are asked for last, as another thread may still be at them.
+    pub(super) fn assemble(self, budget: &Arc<Budget>, words: impl FnOnce() -> Words) -> Segment {
         let SegmentParts {
             rows_count,
             columns,
             custom,
-            words,
             versions,
         } = self;
         let postings = Field::ALL.map(|field| make_postings(field, &columns[field.index()]));
@@ -66,7 +66,7 @@ impl SegmentParts {
             versions_order: LazyRows::default(),
             postings: postings.map(OnceLock::from).into(),
             cubes,
-            origin: Origin::Own(Box::new(words), versions),
+            origin: Origin::Own(Box::new(words()), versions),
             findings: Findings::default(),
             budget: Arc::clone(budget),
             fixed_bytes: 0,

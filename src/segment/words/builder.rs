@@ -9,6 +9,7 @@
 //! them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -16,6 +17,7 @@ use super::super::spread;
 use super::super::text_order::{HEAD_BYTES, sort_heads};
 use super::bits::set_bit;
 use super::cut::Rule;
+use super::helper::Helper;
 use super::hashed::{HashedRows, HashedText, HashedTexts};
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::{Cursor, Gauge, Lists, Offsets};
@@ -77,13 +79,23 @@ impl WordsBuilder {
     /// Inserted rows that the order leaves out are dropped, and so are words that only
     /// they held. No row may be named twice.
     ///
-    /// Cost: O(w log w + postings + bytes of the words) for w words.
-    pub(crate) fn seal(self, order: Option<&[u32]>) -> Words {
-        let rows_count = order.map_or(self.rows_count(), |order| order.len() as u32);
-        let whole = self.whole.seal(Ids::Rows(rows_count), order, None);
+    /// Cost: O(w log w + postings + bytes of the words) for w words, less what others help with.
+    pub(super) fn seal(self, order: Option<Arc<[u32]>>, helper: &Helper) -> Words {
+        let rows_count = order
+            .as_deref()
+            .map_or(self.rows_count(), |order| order.len() as u32);
         let [coarse, fine] = self.cut;
-        let cut = [(Rule::Coarse, coarse), (Rule::Fine, fine)];
-        let cut = cut.map(|(rule, pieces)| pieces.seal(rule, rows_count, order));
+        let seal_cut = {
+            let (helper, order) = (helper.clone(), order.clone());
+            move || {
+                let cut = [(Rule::Coarse, coarse), (Rule::Fine, fine)];
+                let order = order.as_deref();
+                cut.map(|(rule, pieces)| pieces.seal(rule, rows_count, order, &helper))
+            }
+        };
+        let ids = Ids::Rows(rows_count);
+        let seal_whole = || self.whole.seal(ids, order.as_deref(), None, helper);
+        let (whole, cut) = helper.join(seal_whole, seal_cut);
         Words::finish(rows_count, whole, cut)
     }
 }
@@ -141,7 +153,13 @@ impl PieceCollector {
         }
     }
 
-    fn seal(self, rule: Rule, rows_count: u32, order: Option<&[u32]>) -> CutWords {
+    fn seal(
+        self,
+        rule: Rule,
+        rows_count: u32,
+        order: Option<&[u32]>,
+        helper: &Helper,
+    ) -> CutWords {
         let mut stretch_rows = Vec::new();
         let mut starts = Vec::with_capacity(rows_count as usize);
         for row in 0..rows_count {
@@ -151,7 +169,7 @@ impl PieceCollector {
             stretch_rows.extend((0..stretches_count).map(|_| row));
         }
         stretch_rows.shrink_to_fit();
-        let pieces = self.pieces.seal(Ids::Spots, order, Some(&starts));
+        let pieces = self.pieces.seal(Ids::Spots, order, Some(&starts), helper);
         CutWords::new(rule, pieces, stretch_rows, rows_count)
     }
 }
@@ -361,25 +379,39 @@ impl Collector {
     }
 
     /// Makes the lexicon: of rows, or of spots where the first spot of each row is given.
-    fn seal(mut self, ids: Ids, order: Option<&[u32]>, starts: Option<&[u32]>) -> Lexicon {
+    fn seal(
+        mut self,
+        ids: Ids,
+        order: Option<&[u32]>,
+        starts: Option<&[u32]>,
+        helper: &Helper,
+    ) -> Lexicon {
         self.table = HashTable::new();
         self.recent = None;
         if order.is_some() {
             self.measure(order, starts);
         }
         let numbers = self.sort_texts(ids);
-        let mut text = Vec::with_capacity(self.text.len());
-        let mut ends = Offsets::default();
-        for &number in numbers.iter().flatten() {
-            text.extend_from_slice(&self.text[self.entries[number as usize].range()]);
-            ends.push(text.len());
-        }
-        text.shrink_to_fit();
-        ends.shrink();
-        self.text = Vec::new();
-        let postings = self.write_postings(ids, order, starts, &numbers);
-        drop(self);
-        Lexicon::finish(ids, text, ends, postings)
+        let ranges = |&number: &u32| self.entries[number as usize].range();
+        let ranges: Vec<Range<usize>> = numbers.iter().flatten().map(ranges).collect();
+        let unsorted = std::mem::take(&mut self.text);
+        let (postings, mut lexicon) = helper.join(
+            || self.write_postings(ids, order, starts, &numbers),
+            move || {
+                let mut text = Vec::with_capacity(unsorted.len());
+                let mut ends = Offsets::default();
+                for range in ranges {
+                    text.extend_from_slice(&unsorted[range]);
+                    ends.push(text.len());
+                }
+                drop(unsorted);
+                text.shrink_to_fit();
+                ends.shrink();
+                Lexicon::of_texts(ids, text, ends)
+            },
+        );
+        lexicon.postings = postings;
+        lexicon
     }
 
     /// Measures the ids of each text again, since they are others now.

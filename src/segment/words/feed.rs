@@ -4,6 +4,9 @@
 //! ticket it takes turns with every column's table in the processor's cache; fed in
 //! portions it has the cache to itself, or, on a thread of its own, another core's.
 //!
+//! Both threads are kept busy: where the one of the words lags behind, the portions that it gets have
+//! their words found and hashed already, and who waits for the index helps to seal it.
+//!
 //! # Invariants
 //!
 //! * Portions arrive in the order of the rows, and rows are whole.
@@ -11,69 +14,76 @@
 //!
 //! # Cost
 //!
-//! One copy of the texts. Memory is four portions of [`PORTION_BYTES`], or of the longest row.
+//! Two copies of the texts. Memory is [`PORTIONS_MAX`] portions with what is known of their words, some
+//! eight times [`PORTION_BYTES`] each, or the longest rows.
 
 use std::panic;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
+use hashbrown::DefaultHashBuilder;
+
 use super::hashed::HashedRows;
+use super::helper::Helper;
 use super::{Words, WordsBuilder};
 
 /// The bytes at which a portion is full.
-const PORTION_BYTES: usize = 256 << 10;
+const PORTION_BYTES: usize = 64 << 10;
 
-/// The portions that may wait for the other thread.
-const PORTIONS_WAITING: usize = 2;
+/// The portions that there are: being filled, waiting, and being taken in.
+const PORTIONS_MAX: usize = 8;
+
+/// The portions with the other thread from which on it lags behind.
+const PORTIONS_LAGGING: usize = 3;
 
 /// The texts of whole rows, end to end.
 #[derive(Debug, Default)]
-pub(super) struct RowTexts {
+struct Portion {
     /// White space ends each text, so that no word spans two.
     text: String,
     /// Where each row ends.
     ends: Vec<usize>,
+    hashed: HashedRows,
+    is_hashed: bool,
 }
 
-impl RowTexts {
+impl Portion {
     fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
+        self.is_hashed = false;
         // The text of a row may be long beyond measure; that one need not stay.
         self.text.shrink_to(2 * PORTION_BYTES);
+        self.hashed.shrink_to(2 * PORTION_BYTES);
+    }
+
+    /// Finds and hashes the words, unless that was done.
+    fn hash(&mut self, hasher: &DefaultHashBuilder) {
+        if !self.is_hashed {
+            self.hashed.read(&self.text, &self.ends, hasher);
+            self.is_hashed = true;
+        }
+    }
+
+    fn insert_into(&mut self, words: &mut WordsBuilder) {
+        self.hash(words.hasher());
+        words.insert(&mut self.hashed);
+        self.clear();
     }
 }
 
 /// The way of texts to the words of a segment being built.
 #[derive(Debug)]
 pub(crate) struct WordsFeed {
-    portion: RowTexts,
+    portion: Portion,
     target: Target,
 }
 
 #[derive(Debug)]
 enum Target {
-    Here(Box<Taker>),
+    Here(Box<WordsBuilder>),
     Thread(Lane),
-}
-
-/// Who takes the words of portions in.
-#[derive(Debug, Default)]
-pub(crate) struct Taker {
-    words: WordsBuilder,
-    /// The words of a portion, kept for their room.
-    hashed: HashedRows,
-}
-
-impl Taker {
-    fn take(&mut self, portion: &mut RowTexts) {
-        self.hashed
-            .read(&portion.text, &portion.ends, self.words.hasher());
-        self.words.insert(&mut self.hashed);
-        self.hashed.shrink_to(2 * PORTION_BYTES);
-        portion.clear();
-    }
 }
 
 impl WordsFeed {
@@ -83,7 +93,7 @@ impl WordsFeed {
     pub(crate) fn new(has_thread: bool) -> WordsFeed {
         let lane = if has_thread { Lane::start() } else { None };
         WordsFeed {
-            portion: RowTexts::default(),
+            portion: Portion::default(),
             target: lane.map_or_else(|| Target::Here(Box::default()), Target::Thread),
         }
     }
@@ -104,7 +114,7 @@ impl WordsFeed {
 
     fn pass_on(&mut self) {
         match &mut self.target {
-            Target::Here(taker) => taker.take(&mut self.portion),
+            Target::Here(words) => self.portion.insert_into(words),
             Target::Thread(lane) => lane.pass_on(&mut self.portion),
         }
     }
@@ -115,7 +125,7 @@ impl WordsFeed {
     pub(crate) fn seal(mut self, order: Option<Arc<[u32]>>) -> Sealing {
         self.pass_on();
         match self.target {
-            Target::Here(taker) => Sealing::Here(Box::new(taker.words), order),
+            Target::Here(words) => Sealing::Here(words, order),
             Target::Thread(mut lane) => {
                 lane.portions = None;
                 // Only a panic ends the thread before this, and shows when it is waited for.
@@ -135,11 +145,14 @@ pub(crate) enum Sealing {
 }
 
 impl Sealing {
-    /// Returns the index.
+    /// Returns the index, and helps to make it.
     pub(crate) fn finish(self) -> Words {
         match self {
-            Sealing::Here(words, order) => words.seal(order.as_deref()),
-            Sealing::Thread(mut lane) => lane.wait().expect("it was told to seal"),
+            Sealing::Here(words, order) => words.seal(order, &Helper::default()),
+            Sealing::Thread(mut lane) => {
+                lane.helper.help();
+                lane.wait().expect("it was told to seal")
+            }
         }
     }
 }
@@ -148,47 +161,76 @@ impl Sealing {
 #[derive(Debug)]
 pub(crate) struct Lane {
     /// None once no more portions come.
-    portions: Option<SyncSender<RowTexts>>,
+    portions: Option<Sender<Portion>>,
     /// Portions that are done with.
-    spare: Receiver<RowTexts>,
+    spare: Receiver<Portion>,
+    /// How many portions are with the other thread, or spare and not taken yet.
+    portions_out: usize,
+    hasher: DefaultHashBuilder,
     /// The word to seal, with the order of the rows.
     order: Sender<Option<Arc<[u32]>>>,
+    helper: Helper,
     /// None once it was waited for.
     worker: Option<JoinHandle<Option<Words>>>,
 }
 
+/// Sends the helper away when a thread ends, even by a panic.
+struct Closing(Helper);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 impl Lane {
     fn start() -> Option<Lane> {
-        let (portions, inbox) = sync_channel::<RowTexts>(PORTIONS_WAITING);
+        let (portions, inbox) = channel::<Portion>();
         let (outbox, spare) = channel();
         let (order, orders) = channel::<Option<Arc<[u32]>>>();
+        let mut words = WordsBuilder::default();
+        let hasher = words.hasher().clone();
+        let helper = Helper::default();
+        let closing = Closing(helper.clone());
         let work = move || {
-            let mut taker = Taker::default();
             for mut portion in inbox {
-                taker.take(&mut portion);
+                portion.insert_into(&mut words);
                 // Nobody takes it any more when the last portions come.
                 let _ = outbox.send(portion);
             }
             let order = orders.recv().ok()?;
-            Some(taker.words.seal(order.as_deref()))
+            Some(words.seal(order, &closing.0))
         };
         let worker = Builder::new().name("words".to_owned()).spawn(work).ok()?;
         Some(Lane {
             portions: Some(portions),
             spare,
+            portions_out: 0,
+            hasher,
             order,
+            helper,
             worker: Some(worker),
         })
     }
 
     /// Sends a portion and leaves an empty one in its place.
-    fn pass_on(&mut self, portion: &mut RowTexts) {
-        let empty = self.spare.try_recv().unwrap_or_default();
-        let full = std::mem::replace(portion, empty);
-        let is_sent = self
-            .portions
-            .as_ref()
-            .is_some_and(|portions| portions.send(full).is_ok());
+    fn pass_on(&mut self, portion: &mut Portion) {
+        let mut empty = None;
+        while let Ok(spare) = self.spare.try_recv() {
+            self.portions_out -= 1;
+            empty = Some(spare);
+        }
+        if self.portions_out >= PORTIONS_LAGGING {
+            portion.hash(&self.hasher);
+        }
+        if self.portions_out >= PORTIONS_MAX - 1 {
+            empty = self.spare.recv().ok();
+            self.portions_out -= 1;
+        }
+        let full = std::mem::replace(portion, empty.unwrap_or_default());
+        self.portions_out += 1;
+        let portions = self.portions.as_ref();
+        let is_sent = portions.is_some_and(|portions| portions.send(full).is_ok());
         if !is_sent {
             // Only a panic ends the thread before its portions do; it goes on here.
             self.wait();
@@ -221,9 +263,9 @@ mod tests {
 
     #[test]
     fn what_a_long_row_took_is_given_back() {
-        let mut texts = RowTexts {
+        let mut texts = Portion {
             text: "x".repeat(10 * PORTION_BYTES),
-            ..RowTexts::default()
+            ..Portion::default()
         };
         texts.clear();
         let kept = texts.text.capacity();

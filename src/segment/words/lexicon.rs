@@ -155,13 +155,19 @@ impl Numbers {
 impl Lexicon {
     /// Joins the parts, and makes what derives from them.
     pub(super) fn finish(ids: Ids, text: Vec<u8>, ends: Offsets, postings: Postings) -> Lexicon {
+        let lexicon = Lexicon::of_texts(ids, text, ends);
+        Lexicon { postings, ..lexicon }
+    }
+
+    /// Makes what derives from texts, which are without their ids yet.
+    pub(super) fn of_texts(ids: Ids, text: Vec<u8>, ends: Offsets) -> Lexicon {
         let lengths = (0..ends.count()).map(|number| ends.before(number).len());
         let mut lexicon = Lexicon {
             text_bytes_max: lengths.max().unwrap_or(0),
             ids,
             text,
             ends,
-            postings,
+            postings: Postings::default(),
             grams: Grams::default(),
         };
         if lexicon.text.len() > SCANNED_BYTES_MAX {

@@ -14,7 +14,7 @@
 //!
 //! * [`builder`]: rows of texts on their way in.
 //! * [`feed`]: their way there, in portions, on a thread of their own if wanted.
-//! * [`hashed`]: the words of a portion, found and hashed.
+//! * [`hashed`]: the words of a portion, found and hashed; [`helper`]: a second thread at sealing.
 //! * [`cut`]: which words are cut, and where.
 //! * [`lexicon`]: a dictionary that is searched for parts of its texts: one of whole words
 //!   with their rows, and one of pieces with their spots for each rule.
@@ -33,6 +33,7 @@ mod cut_words;
 mod feed;
 mod grams;
 mod hashed;
+mod helper;
 mod kept;
 mod lexicon;
 mod merge;

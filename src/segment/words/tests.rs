@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::hashed::HashedRows;
+use super::helper::Helper;
 use super::lexicon::{DENSE_ROWS_SHARE, Ids, Kind};
 use super::*;
 use crate::model::value::fold;
@@ -71,7 +73,7 @@ fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
         builder.insert(&mut hashed);
     }
     assert_eq!(builder.rows_count() as usize, rows.len());
-    builder.seal(order)
+    builder.seal(order.map(Arc::from), &Helper::default())
 }
 
 /// What [`Words::rows`] finds, without a look at texts: few spots are never more expensive.
