@@ -37,6 +37,12 @@ impl Blob {
         self.push(str::from_utf8(scratch).unwrap_or_default());
     }
 
+    /// Takes all texts away and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
     /// Returns how many texts there are.
     pub(crate) fn count(&self) -> usize {
         self.ends.count()

@@ -23,7 +23,6 @@ use super::budget::Budget;
 use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
 use super::parts::SegmentParts;
-use super::ready_texts::ReadyTexts;
 use super::text_column::TextColumn;
 use super::versions::Versions;
 use super::words::WordsFeed;
@@ -108,7 +107,8 @@ enum FieldBuilder {
     Texts(TextsBuilder),
     /// One a row; rows past the end have none.
     Numbers(Vec<Option<u64>>),
-    Long(ReadyTexts),
+    /// With the words, as both are made from long texts.
+    Long,
     Custom,
 }
 
@@ -133,7 +133,6 @@ impl FieldBuilder {
                 let texts: Vec<&str> = cells.map(texts).collect();
                 builder.insert_all(first_row, &texts, hasher);
             }
-            FieldBuilder::Long(builder) => cells.map(texts).for_each(|text| builder.push(text)),
             FieldBuilder::Numbers(numbers) => {
                 for (row, cell) in (first_row..).zip(cells) {
                     if let Some(number) = number_of(cell) {
@@ -142,7 +141,7 @@ impl FieldBuilder {
                     }
                 }
             }
-            FieldBuilder::Custom => {}
+            FieldBuilder::Long | FieldBuilder::Custom => {}
         }
     }
 }
@@ -169,7 +168,7 @@ impl SegmentBuilder {
     /// Starts a segment without rows; with two threads, one of them takes the words in.
     pub(crate) fn with_threads(count: usize) -> SegmentBuilder {
         let builder = |field: Field| match field.kind() {
-            _ if LONG_FIELDS.contains(&field) => FieldBuilder::Long(ReadyTexts::default()),
+            _ if LONG_FIELDS.contains(&field) => FieldBuilder::Long,
             FieldKind::Text | FieldKind::Identifier | FieldKind::Flag => {
                 FieldBuilder::Texts(TextsBuilder::default())
             }
@@ -203,12 +202,12 @@ impl SegmentBuilder {
     pub(crate) fn texts_bytes(&self, packed_bytes_min: usize) -> usize {
         let of_field = |builder: &FieldBuilder| match builder {
             FieldBuilder::Texts(texts) => texts.texts.bytes(),
-            FieldBuilder::Long(texts) => TextColumn::least_bytes(texts, packed_bytes_min),
-            FieldBuilder::Numbers(_) | FieldBuilder::Custom => 0,
+            FieldBuilder::Long | FieldBuilder::Numbers(_) | FieldBuilder::Custom => 0,
         };
+        let long = TextColumn::least_bytes(self.words.long_bytes(), packed_bytes_min);
         let custom = self.custom.iter().flatten();
         let custom: usize = custom.map(|texts| texts.texts.bytes()).sum();
-        custom + self.fields.iter().map(of_field).sum::<usize>()
+        custom + long + self.fields.iter().map(of_field).sum::<usize>()
     }
 
     /// Says of which commit the tickets are that come in from now on; until then they are of the
@@ -236,7 +235,11 @@ impl SegmentBuilder {
         for (row, ticket) in (first_row..).zip(tickets) {
             for field in Field::ALL.into_iter().filter(|field| field.is_searchable()) {
                 if let Cell::Text(text) = ticket.cell(field) {
-                    self.words.insert_text(text);
+                    if LONG_FIELDS.contains(&field) {
+                        self.words.insert_long(text);
+                    } else {
+                        self.words.insert_text(text);
+                    }
                 }
             }
             self.insert_custom(row, &ticket.custom_fields, names);
@@ -268,7 +271,8 @@ impl SegmentBuilder {
     /// Makes the segment; `budget` is that of its store.
     pub(crate) fn seal(self, budget: &Arc<Budget>) -> Segment {
         let rows = RowOrder::of_tids(&self.tids);
-        let words = self.words.seal(rows.order.clone());
+        let mut words = self.words.seal(rows.order.clone());
+        let mut long = None;
         let with_zones = zones_pay(rows.rows_count);
         let mut columns = Vec::with_capacity(self.fields.len());
         for (field, builder) in Field::ALL.into_iter().zip(self.fields) {
@@ -284,7 +288,9 @@ impl SegmentBuilder {
                         is_date && with_zones,
                     ))
                 }
-                FieldBuilder::Long(mut texts) => {
+                FieldBuilder::Long => {
+                    let long = long.get_or_insert_with(|| words.long_texts().into_iter());
+                    let mut texts = long.next().unwrap_or_default();
                     if let Some(order) = &rows.order {
                         texts = texts.reordered(order);
                     }

@@ -30,6 +30,12 @@ impl Ends {
         self.ends.push((end as u64 - base) as u32);
     }
 
+    /// Takes all texts away and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.bases.clear();
+        self.ends.clear();
+    }
+
     /// Returns how many texts there are.
     pub(super) fn count(&self) -> usize {
         self.ends.len()

@@ -50,6 +50,12 @@ impl ReadyTexts {
         }
     }
 
+    /// Takes all texts away and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.texts.clear();
+        self.plain.clear();
+    }
+
     fn note_plain(&mut self, index: usize) {
         if self.plain.len() <= index / 64 {
             self.plain.resize(index / 64 + 1, 0);

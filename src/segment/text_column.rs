@@ -163,12 +163,13 @@ impl TextColumn {
         }
     }
 
-    /// Returns the least bytes that texts may take where columns pack from a number of bytes on.
-    pub(super) fn least_bytes(texts: &ReadyTexts, packed_bytes_min: usize) -> usize {
+    /// Returns the least bytes that texts of some bytes may take where columns pack from a number
+    /// of bytes on.
+    pub(super) fn least_bytes(bytes: usize, packed_bytes_min: usize) -> usize {
         if packed_bytes_min == usize::MAX {
-            texts.text_bytes()
+            bytes
         } else {
-            texts.text_bytes() / ENCODED_SYMBOL_BYTES
+            bytes / ENCODED_SYMBOL_BYTES
         }
     }
 

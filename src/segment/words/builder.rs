@@ -17,8 +17,8 @@ use super::super::spread;
 use super::super::text_order::{HEAD_BYTES, sort_heads};
 use super::bits::set_bit;
 use super::cut::Rule;
-use super::helper::Helper;
 use super::hashed::{HashedRows, HashedText, HashedTexts};
+use super::helper::Helper;
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
 use super::packed::{Cursor, Gauge, Lists, Offsets};
 use super::spots::{SPOTS_MAX, first_of, stretches_of};
@@ -153,13 +153,7 @@ impl PieceCollector {
         }
     }
 
-    fn seal(
-        self,
-        rule: Rule,
-        rows_count: u32,
-        order: Option<&[u32]>,
-        helper: &Helper,
-    ) -> CutWords {
+    fn seal(self, rule: Rule, rows_count: u32, order: Option<&[u32]>, helper: &Helper) -> CutWords {
         let mut stretch_rows = Vec::new();
         let mut starts = Vec::with_capacity(rows_count as usize);
         for row in 0..rows_count {

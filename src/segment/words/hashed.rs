@@ -102,14 +102,6 @@ impl HashedRows {
         self.find_words([true; Rule::ALL.len()], hasher);
     }
 
-    /// Gives back what rows that are long beyond measure took.
-    pub(super) fn shrink_to(&mut self, bytes: usize) {
-        self.text.shrink_to(bytes);
-        for texts in self.cut.iter_mut().chain([&mut self.whole]) {
-            texts.texts.shrink_to(bytes / size_of::<HashedText>());
-        }
-    }
-
     /// Finds the words of the text, and cuts them by those rules that are allowed.
     pub(super) fn find_words(
         &mut self,

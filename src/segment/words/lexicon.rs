@@ -156,7 +156,10 @@ impl Lexicon {
     /// Joins the parts, and makes what derives from them.
     pub(super) fn finish(ids: Ids, text: Vec<u8>, ends: Offsets, postings: Postings) -> Lexicon {
         let lexicon = Lexicon::of_texts(ids, text, ends);
-        Lexicon { postings, ..lexicon }
+        Lexicon {
+            postings,
+            ..lexicon
+        }
     }
 
     /// Makes what derives from texts, which are without their ids yet.
