@@ -44,11 +44,14 @@ impl Parsed {
         position: Position,
         skips_bad: bool,
     ) -> bool {
+        let outcome = outcome.map(|ticket| self.tickets.push(ticket));
+        self.note(outcome, position, skips_bad)
+    }
+
+    /// Notes what a record came to, whose ticket is in already if it has one.
+    fn note(&mut self, outcome: Result<(), Fault>, position: Position, skips_bad: bool) -> bool {
         match outcome {
-            Ok(ticket) => {
-                self.tickets.push(ticket);
-                self.positions.push(position);
-            }
+            Ok(()) => self.positions.push(position),
             Err(Fault::Record(error)) if skips_bad => self.skipped.push(error.at(position)),
             Err(fault) => self.end = Some(fault.into_error().at(position)),
         }
@@ -59,14 +62,14 @@ impl Parsed {
         self.clear();
         self.bytes_read = block.bytes_read;
         let is_through = match parser {
-            Parser::Alone(format) => self.parse_by(block, skips_bad, |bytes, room| {
-                read_record(*format, bytes, room)
+            Parser::Alone(format) => self.parse_by(block, skips_bad, |bytes, room, tickets| {
+                read_record(*format, bytes, room, tickets)
             }),
             #[cfg(feature = "csv")]
             Parser::Csv(columns) => {
                 let mut splitter = columns.splitter();
-                self.parse_by(block, skips_bad, |bytes, room| {
-                    columns.read_record(&mut splitter, bytes, room)
+                self.parse_by(block, skips_bad, |bytes, room, tickets| {
+                    columns.read_record(&mut splitter, bytes, room, tickets)
                 })
             }
         };
@@ -80,12 +83,12 @@ impl Parsed {
         &mut self,
         block: &Block,
         skips_bad: bool,
-        mut read: impl FnMut(&[u8], &mut Room) -> Result<Ticket, Error>,
+        mut read: impl FnMut(&[u8], &mut Room, &mut Vec<Ticket>) -> Result<(), Error>,
     ) -> bool {
         let mut records = block.records();
         records.all(|(bytes, position)| {
-            let outcome = read(bytes, &mut self.room).map_err(Fault::Record);
-            self.take(outcome, position, skips_bad)
+            let outcome = read(bytes, &mut self.room, &mut self.tickets);
+            self.note(outcome.map_err(Fault::Record), position, skips_bad)
         })
     }
 }

@@ -22,28 +22,35 @@ use crate::model::json::{TicketSeed, Trace};
 use crate::model::value::{Plus, decode};
 use crate::model::{Field, Ticket};
 
-/// Reads one record of a framed input into a ticket of the room.
+/// Reads one record of a framed input into a ticket of the room, and appends it to others.
 pub(super) fn read_record(
     format: ImportFormat,
     bytes: &[u8],
     room: &mut Room,
-) -> Result<Ticket, Error> {
+    tickets: &mut Vec<Ticket>,
+) -> Result<(), Error> {
     let text = decode_utf8(bytes)?;
     match format {
-        ImportFormat::Delimited => read_pairs(text, room),
-        ImportFormat::JsonLines => read_object(text, Encoding::Plain, room),
+        ImportFormat::Delimited => read_pairs(text, room, tickets),
+        ImportFormat::JsonLines => read_object(text, Encoding::Plain, room, tickets),
         // The other forms have readers of their own.
-        _ => read_object(text, Encoding::Response, room),
+        _ => read_object(text, Encoding::Response, room, tickets),
     }
 }
 
-fn read_object(text: &str, encoding: Encoding, room: &mut Room) -> Result<Ticket, Error> {
+fn read_object(
+    text: &str,
+    encoding: Encoding,
+    room: &mut Room,
+    tickets: &mut Vec<Ticket>,
+) -> Result<(), Error> {
     let mut draft = Draft::of(encoding, room.ticket());
     if read_common(text, &mut draft, &mut room.scratch).is_none() {
         draft = read_draft(text, encoding)?;
     }
     let tid = draft.tid();
-    draft.finish().map_err(|error| error.of_ticket(tid))
+    let outcome = draft.finish_into(tickets);
+    outcome.map_err(|error| error.of_ticket(tid))
 }
 
 /// Reads a JSON object, whatever of a ticket it holds.
@@ -104,11 +111,11 @@ fn split_at(text: &str, line: usize, column: usize) -> (&str, &str) {
 }
 
 /// Reads a line of a delimited response.
-fn read_pairs(line: &str, room: &mut Room) -> Result<Ticket, Error> {
+fn read_pairs(line: &str, room: &mut Room, tickets: &mut Vec<Ticket>) -> Result<(), Error> {
     let mut draft = Draft::of(Encoding::Delimited, room.ticket());
     let outcome = read_fields(line, &mut draft);
     let tid = draft.tid();
-    let outcome = outcome.and_then(|()| draft.finish());
+    let outcome = outcome.and_then(|()| draft.finish_into(tickets));
     outcome.map_err(|error| error.of_ticket(tid))
 }
 
@@ -188,7 +195,9 @@ mod tests {
     #[test]
     fn a_list_orders_the_pairs_around_it() {
         let line = "B=2&tid=1&custom_fields=A,b,C&a=1%2B+&b=3&&subject=a+b&opened_by=a+b%26";
-        let ticket = read_pairs(line, &mut Room::default()).unwrap();
+        let mut tickets = Vec::new();
+        read_pairs(line, &mut Room::default(), &mut tickets).unwrap();
+        let ticket = &tickets[0];
         let pairs = [("A", "1+ "), ("b", "2"), ("C", "")];
         let expected = pairs.map(|(name, text)| (name.to_owned(), text.to_owned()));
         assert_eq!(ticket.custom_fields, expected);
@@ -209,7 +218,10 @@ mod tests {
             (r#"{"tid":7,"custom_fields":{"A":-0}}"#, "A is \"-0\"", 32),
         ] {
             let (format, bytes) = (ImportFormat::JsonLines, record.as_bytes());
-            let error = read_record(format, bytes, &mut Room::default()).unwrap_err();
+            let mut tickets = Vec::new();
+            let outcome = read_record(format, bytes, &mut Room::default(), &mut tickets);
+            let error = outcome.unwrap_err();
+            assert!(tickets.is_empty());
             assert!(error.to_string().contains(shown), "{record}: {error}");
             let position = error.position().unwrap();
             assert_eq!(

@@ -13,8 +13,8 @@ const KEPT_BYTES_MAX: usize = 4 * BLOCK_BYTES;
 /// Tickets to be overwritten, and a text for whoever decodes one.
 #[derive(Debug, Default)]
 pub(super) struct Room {
-    /// They hold no values.
-    tickets: Vec<Ticket>,
+    /// They hold no values; each with the bytes that it keeps.
+    tickets: Vec<(Ticket, usize)>,
     kept_bytes: usize,
     pub(super) scratch: String,
 }
@@ -22,19 +22,18 @@ pub(super) struct Room {
 impl Room {
     /// Returns a ticket without values.
     pub(super) fn ticket(&mut self) -> Ticket {
-        let mut ticket = self.tickets.pop().unwrap_or_default();
-        self.kept_bytes -= ticket.texts_capacity();
+        let (ticket, bytes) = self.tickets.pop().unwrap_or_default();
+        self.kept_bytes -= bytes;
         ticket
     }
 
     /// Takes tickets that nobody wants any more, and leaves their vector empty.
     pub(super) fn take(&mut self, tickets: &mut Vec<Ticket>) {
         for mut ticket in tickets.drain(..) {
-            ticket.clear();
-            let bytes = ticket.texts_capacity();
+            let bytes = ticket.clear();
             if self.kept_bytes + bytes <= KEPT_BYTES_MAX {
                 self.kept_bytes += bytes;
-                self.tickets.push(ticket);
+                self.tickets.push((ticket, bytes));
             }
         }
         self.scratch.clear();

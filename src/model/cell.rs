@@ -74,26 +74,21 @@ impl Ticket {
         Ok(())
     }
 
-    /// Takes every value away, and keeps the room of the fields' texts.
-    pub(crate) fn clear(&mut self) {
-        for field in Field::ALL {
-            match self.cell_mut(field) {
-                CellMut::Text(cell) => cell.clear(),
-                CellMut::Integer(cell) => *cell = 0,
-                CellMut::OptionalInteger(cell) => *cell = None,
-                CellMut::Date(cell) => *cell = None,
-                CellMut::CustomFields(cell) => *cell = Vec::new(),
+    /// Takes every value away and keeps the room of the fields' texts; returns its bytes, without
+    /// those of custom fields.
+    pub(crate) fn clear(&mut self) -> usize {
+        let mut bytes = 0;
+        self.for_each_cell(|cell| match cell {
+            CellMut::Text(cell) => {
+                cell.clear();
+                bytes += cell.capacity();
             }
-        }
-    }
-
-    /// Returns the bytes that the fields' texts have room for; those of custom fields are left out.
-    pub(crate) fn texts_capacity(&mut self) -> usize {
-        let capacity = |field| match self.cell_mut(field) {
-            CellMut::Text(cell) => cell.capacity(),
-            _ => 0,
-        };
-        Field::ALL.into_iter().map(capacity).sum()
+            CellMut::Integer(cell) => *cell = 0,
+            CellMut::OptionalInteger(cell) => *cell = None,
+            CellMut::Date(cell) => *cell = None,
+            CellMut::CustomFields(cell) => *cell = Vec::new(),
+        });
+        bytes
     }
 
     /// Gives an integer field a number; an error for any other field.

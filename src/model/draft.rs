@@ -143,6 +143,16 @@ impl Draft {
         Ok(self.ticket)
     }
 
+    /// Appends the ticket to others if it keeps every rule of [`Ticket::check`].
+    ///
+    /// It is a large value, and so moves once.
+    pub(crate) fn finish_into(self, tickets: &mut Vec<Ticket>) -> Result<(), Error> {
+        self.check_tid()?;
+        self.ticket.check()?;
+        tickets.push(self.ticket);
+        Ok(())
+    }
+
     /// Returns what was named as a patch, and the ticket that it is for.
     pub(crate) fn into_patch(self) -> Result<(u64, Patch), Error> {
         self.check_tid()?;

@@ -175,6 +175,11 @@ macro_rules! fields {
             pub(crate) fn cell_mut(&mut self, field: Field) -> CellMut<'_> {
                 match field { $( Field::$variant => cell_of!(mut $kind self.$member), )* }
             }
+
+            /// Visits every value of the ticket, to be changed.
+            fn for_each_cell(&mut self, mut visit: impl FnMut(CellMut<'_>)) {
+                $( visit(cell_of!(mut $kind self.$member)); )*
+            }
         }
     };
     (@searchable) => { false };

@@ -326,8 +326,25 @@ impl<'a> MergeHead<'a> {
 }
 
 /// Whether no format escapes a byte of an identifier.
-fn is_plain_byte(byte: u8) -> bool {
-    !byte.is_ascii_control() && !b"&<>\"\\%=+#".contains(&byte)
+const fn is_plain_byte(byte: u8) -> bool {
+    const PLAIN: [bool; 256] = {
+        let escaped = b"&<>\"\\%=+#";
+        let mut plain = [true; 256];
+        let mut at = 0;
+        while at < escaped.len() {
+            plain[escaped[at] as usize] = false;
+            at += 1;
+        }
+        let mut byte = 0u8;
+        while byte < 0x80 {
+            if byte.is_ascii_control() {
+                plain[byte as usize] = false;
+            }
+            byte += 1;
+        }
+        plain
+    };
+    PLAIN[byte as usize]
 }
 
 #[cfg(feature = "durable")]

@@ -52,13 +52,14 @@ impl Columns {
         Splitter::new(self.delimiter)
     }
 
-    /// Reads a record into a ticket of the room.
+    /// Reads a record into a ticket of the room, and appends it to others.
     pub(in crate::import) fn read_record(
         &self,
         splitter: &mut Splitter,
         record: &[u8],
         room: &mut Room,
-    ) -> Result<Ticket, Error> {
+        tickets: &mut Vec<Ticket>,
+    ) -> Result<(), Error> {
         splitter.split(record, self.targets.len())?;
         let values_count = splitter.values().len();
         if values_count < self.targets.len() {
@@ -74,7 +75,8 @@ impl Columns {
             outcome.map_err(|error| error.of_ticket(draft.tid()))?;
         }
         let tid = draft.tid();
-        draft.finish().map_err(|error| error.of_ticket(tid))
+        let outcome = draft.finish_into(tickets);
+        outcome.map_err(|error| error.of_ticket(tid))
     }
 
     fn set(&self, draft: &mut Draft, column: &Column, text: &str) -> Result<(), Error> {

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::Words;
-use super::bits::{count_bits, for_each_bit, set_bit, stride, unite_bits};
+use super::bits::{count_bits, set_bit, stride, unite_bits};
 use super::cut::Rule;
 use super::grams::GRAM_BYTES;
 use super::lexicon::Lexicon;
@@ -141,6 +141,20 @@ fn add_costs(lexicon: &Lexicon, cost_of: impl Fn(u32) -> u64, costs: &mut HashMa
 /// Returns, for each text of a lexicon, which of the terms it holds.
 fn mark_texts(lexicon: &Lexicon, terms: &[Box<[u8]>]) -> Vec<Mask> {
     let mut masks = vec![0; lexicon.count() as usize];
+    if !lexicon.grams.is_empty() {
+        let mut of_grams: Vec<Mask> = vec![0; lexicon.grams.starting_with(b"").len()];
+        for (rank, term) in terms.iter().enumerate() {
+            let own = &mut of_grams[lexicon.grams.starting_with(term)];
+            own.iter_mut().for_each(|mask| *mask |= 1 << rank);
+        }
+        for (gram, &mask) in of_grams.iter().enumerate() {
+            if mask != 0 {
+                let mark = |number: u32| masks[number as usize] |= mask;
+                lexicon.grams.for_each_word(gram, mark);
+            }
+        }
+        return masks;
+    }
     for (rank, term) in terms.iter().enumerate() {
         let mark = |number: u32| masks[number as usize] |= 1 << rank;
         lexicon.find(term).for_each_in(0..lexicon.count(), mark);
@@ -197,25 +211,41 @@ fn unite_others(words: &Words, term: &[u8], bits: &mut [u64]) {
 
 /// Turns a mask of terms for each row into a bitmap of rows for each term.
 fn transpose(rows: &[Mask], terms_count: usize) -> Vec<u64> {
-    let rows_count = rows.len() as u32;
-    let mut bits = vec![0; terms_count * stride(rows_count)];
-    for (row, &mask) in rows.iter().enumerate() {
-        for_each_term(mask, |rank| {
-            set_bit(bitmap_mut(&mut bits, rank, rows_count), row as u32);
-        });
+    let stride = stride(rows.len() as u32);
+    let mut bits = vec![0; terms_count * stride];
+    for (index, rows) in rows.chunks(64).enumerate() {
+        for first in (0..terms_count).step_by(64) {
+            let mut square = [0; 64];
+            for (own, mask) in square.iter_mut().zip(rows) {
+                *own = (mask >> first) as u64;
+            }
+            turn(&mut square);
+            for (rank, &own) in (first..terms_count).zip(&square) {
+                bits[rank * stride + index] = own;
+            }
+        }
     }
     bits
+}
+
+/// Makes bit i of number j of what is bit j of number i.
+fn turn(bits: &mut [u64; 64]) {
+    // Squares of this width change places across the diagonal, then those within them.
+    let (mut width, mut lows) = (32, u64::MAX >> 32);
+    while width > 0 {
+        for at in (0..64).filter(|at| at & width == 0) {
+            let changed = (bits[at] >> width ^ bits[at + width]) & lows;
+            bits[at] ^= changed << width;
+            bits[at + width] ^= changed;
+        }
+        width /= 2;
+        lows ^= lows << width;
+    }
 }
 
 fn bitmap_mut(bits: &mut [u64], rank: usize, rows_count: u32) -> &mut [u64] {
     let stride = stride(rows_count);
     &mut bits[rank * stride..][..stride]
-}
-
-/// Visits the ranks of the terms of a mask.
-fn for_each_term(mask: Mask, mut visit: impl FnMut(usize)) {
-    let halves = [mask as u64, (mask >> 64) as u64];
-    for_each_bit(&halves, 0..Mask::BITS, |rank| visit(rank as usize));
 }
 
 #[cfg(feature = "durable")]
@@ -241,6 +271,17 @@ impl Stored for Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bits_turn_about_the_diagonal() {
+        let bit = |i: u64, j: u64| (i * 77 + j * j * 13) % 5 % 2;
+        let mut bits: [u64; 64] =
+            std::array::from_fn(|i| (0..64).map(|j| bit(i as u64, j) << j).sum());
+        turn(&mut bits);
+        for (j, bits) in (0..).zip(bits) {
+            assert!((0..64).all(|i| bits >> i & 1 == bit(i, j)));
+        }
+    }
 
     #[test]
     fn terms_as_long_as_a_gram_are_found() {
