@@ -20,6 +20,7 @@ pub(crate) mod digits;
 pub(crate) mod draft;
 mod encode;
 pub(crate) mod error;
+mod field_names;
 mod format;
 pub(crate) mod json;
 pub(crate) mod memory;
@@ -289,13 +290,6 @@ impl Field {
                     .alias()
                     .is_some_and(|alias| alias.eq_ignore_ascii_case(name))
         })
-    }
-
-    /// Returns the field of an output variable's name, in any ASCII case; no alias counts.
-    pub(crate) fn from_output_name(name: &str) -> Option<Field> {
-        Field::ALL
-            .into_iter()
-            .find(|field| field.name().eq_ignore_ascii_case(name))
     }
 
     /// Returns the name that a request's filter has for the field.

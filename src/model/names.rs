@@ -78,11 +78,18 @@ impl CustomNames {
     }
 }
 
+/// The bytes of a name that are hashed at once.
+const HASHED_BYTES: usize = 16;
+
 /// Returns the hash of a name in lower case.
 fn hash(hasher: &DefaultHashBuilder, name: &str) -> u64 {
     let mut hasher = hasher.build_hasher();
-    for byte in name.bytes() {
-        hasher.write_u8(byte.to_ascii_lowercase());
+    for chunk in name.as_bytes().chunks(HASHED_BYTES) {
+        let mut lower = [0; HASHED_BYTES];
+        lower[..chunk.len()].copy_from_slice(chunk);
+        lower.make_ascii_lowercase();
+        // No name holds a NUL.
+        hasher.write(&lower);
     }
     hasher.finish()
 }

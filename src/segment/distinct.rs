@@ -4,7 +4,7 @@
 //!
 //! * The empty text is there and has ordinal 0.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -34,6 +34,14 @@ impl Default for DistinctTexts {
     }
 }
 
+/// Returns half of the hash of a text.
+#[inline]
+fn hash(text: &str, hasher: &DefaultHashBuilder) -> u32 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(text.as_bytes());
+    hasher.finish() as u32
+}
+
 impl DistinctTexts {
     /// Returns the ordinal of a text, which is new if the text is.
     ///
@@ -42,7 +50,7 @@ impl DistinctTexts {
         if text.is_empty() {
             return 0;
         }
-        self.insert_hashed(text, hasher.hash_one(text) as u32)
+        self.insert_hashed(text, hash(text, hasher))
     }
 
     fn insert_hashed(&mut self, text: &str, half: u32) -> u32 {
@@ -69,28 +77,50 @@ impl DistinctTexts {
         ordinals: &mut Vec<u32>,
     ) {
         for texts in texts.chunks(LOOKUP_TEXTS) {
-            let (mut halves, mut found) = ([0; LOOKUP_TEXTS], [0; LOOKUP_TEXTS]);
+            let mut halves = [0; LOOKUP_TEXTS];
             for (text, half) in texts.iter().zip(&mut halves) {
-                *half = hasher.hash_one(text) as u32;
+                *half = hash(text, hasher);
             }
-            for (half, found) in halves[..texts.len()].iter().zip(&mut found) {
-                let same = self.table.find(spread(*half), |(other, _)| other == half);
-                // The empty text stands for one that is not known.
-                *found = same.map_or(0, |&(_, ordinal)| ordinal);
-            }
-            for (text, found) in texts.iter().zip(&mut found) {
-                if !self.texts.holds(*found as usize, text) {
-                    *found = 0;
-                }
-            }
-            for ((text, &half), &found) in texts.iter().zip(&halves).zip(&found) {
-                ordinals.push(if found == 0 && !text.is_empty() {
+            let known = self.look_up(texts, &halves);
+            for ((text, &half), &ordinal) in texts.iter().zip(&halves).zip(&known) {
+                ordinals.push(if ordinal == 0 && !text.is_empty() {
                     self.insert_hashed(text, half)
                 } else {
-                    found
+                    ordinal
                 });
             }
         }
+    }
+
+    /// Returns the ordinals of those texts that are known, and 0 for the others; each step is
+    /// done for all of them before the next.
+    fn look_up(&self, texts: &[&str], halves: &[u32; LOOKUP_TEXTS]) -> [u32; LOOKUP_TEXTS] {
+        let mut ordinals = [0; LOOKUP_TEXTS];
+        let mut starts = [0; LOOKUP_TEXTS];
+        let mut firsts = [0; LOOKUP_TEXTS];
+        for (ordinal, half) in ordinals[..texts.len()].iter_mut().zip(halves) {
+            let same = self.table.find(spread(*half), |(other, _)| other == half);
+            *ordinal = same.map_or(0, |&(_, ordinal)| ordinal);
+        }
+        for ((text, ordinal), start) in texts.iter().zip(&mut ordinals).zip(&mut starts) {
+            let range = self.texts.range(*ordinal as usize);
+            if range.len() != text.len() {
+                *ordinal = 0;
+            }
+            *start = range.start;
+        }
+        // A look at the first byte brings the text near.
+        for (first, &start) in firsts[..texts.len()].iter_mut().zip(&starts) {
+            *first = self.texts.bytes_from(start).first().copied().unwrap_or(0);
+        }
+        for ((text, ordinal), first) in texts.iter().zip(&mut ordinals).zip(firsts) {
+            let is_same = text.as_bytes().first() == Some(&first)
+                && self.texts.holds(*ordinal as usize, text);
+            if !is_same {
+                *ordinal = 0;
+            }
+        }
+        ordinals
     }
 
     /// Returns the bytes of the texts alone.

@@ -38,7 +38,8 @@ pub(super) struct Grams {
 impl Grams {
     /// Indexes words, numbered as they come.
     pub(super) fn build<'a>(words: impl Iterator<Item = &'a [u8]> + Clone) -> Grams {
-        let mut found = Found::default();
+        let bytes: usize = words.clone().map(<[u8]>::len).sum();
+        let mut found = Found::for_bytes(bytes);
         // What each position starts, so that the second pass looks nothing up.
         let mut log: Vec<u32> = Vec::new();
         for (word, text) in words.clone().enumerate() {
@@ -125,16 +126,38 @@ impl Grams {
 /// The keys met while building, numbered as they come.
 #[derive(Default)]
 struct Found {
-    /// Each key with its number.
+    /// By the place of a key of ASCII: its number and one. None where a table of that size does
+    /// not pay.
+    ascii: Option<Vec<u32>>,
+    /// Each other key with its number.
     table: HashTable<(u32, u32)>,
     keys: Vec<u32>,
     gauges: Vec<Gauge>,
 }
 
 impl Found {
+    /// Starts without keys, of words that have a number of bytes in all.
+    fn for_bytes(bytes: usize) -> Found {
+        let is_large = bytes >= PLACED_BYTES_MIN;
+        Found {
+            ascii: is_large.then(|| vec![0; PLACES.pow(GRAM_BYTES as u32)]),
+            ..Found::default()
+        }
+    }
+
     #[inline]
     fn number(&mut self, key: u32) -> u32 {
         let next = self.keys.len() as u32;
+        if let Some(ascii) = &mut self.ascii
+            && let Some(number) = ascii.get_mut(place_of(key))
+        {
+            if *number == 0 {
+                *number = next + 1;
+                self.keys.push(key);
+                self.gauges.push(Gauge::default());
+            }
+            return *number - 1;
+        }
         let &(_, number) = self
             .table
             .entry(
@@ -156,6 +179,35 @@ impl Found {
         let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
         order.sort_unstable_by_key(|&number| self.keys[number as usize]);
         order
+    }
+}
+
+/// The bytes of words from which on keys of ASCII have places of their own: most of the 8 MiB that
+/// these take are never touched, but what is touched has to be worth it.
+const PLACED_BYTES_MIN: usize = 256 << 10;
+
+/// The bytes that a key of ASCII is made of, with [`END`].
+const PLACES: usize = 129;
+
+/// Returns the place of a key of ASCII, and one past all places for any other.
+#[inline]
+fn place_of(key: u32) -> usize {
+    const OF_BYTES: [u8; 256] = {
+        let mut places = [PLACES as u8; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            places[byte] = byte as u8;
+            byte += 1;
+        }
+        places[END as usize] = 128;
+        places
+    };
+    let [_, bytes @ ..] = key.to_be_bytes();
+    let [first, second, third] = bytes.map(|byte| usize::from(OF_BYTES[usize::from(byte)]));
+    if first.max(second).max(third) < PLACES {
+        (first * PLACES + second) * PLACES + third
+    } else {
+        PLACES.pow(GRAM_BYTES as u32)
     }
 }
 
@@ -203,6 +255,35 @@ impl Stored for Grams {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_of_ascii_have_a_place_each() {
+        let mut places = std::collections::HashSet::new();
+        for key in 0..1 << 24 {
+            let [_, bytes @ ..] = u32::to_be_bytes(key);
+            let is_ascii = bytes.iter().all(|&byte| byte.is_ascii() || byte == END);
+            let place = place_of(key);
+            assert_eq!(is_ascii, place < PLACES.pow(3), "{key:x}");
+            assert!(!is_ascii || places.insert(place), "{key:x}");
+        }
+    }
+
+    #[test]
+    fn many_words_have_the_grams_of_few() {
+        let word = |number: usize| format!("{}{}\u{e9}\0", number * number, "x".repeat(number % 9));
+        let words: Vec<String> = (0..PLACED_BYTES_MIN / 4).map(word).collect();
+        let many = Grams::build(words.iter().map(String::as_bytes));
+        for run in ["12", "xx", "x\u{e9}", "\u{e9}", "\0", "999"] {
+            let mut found = Vec::new();
+            for gram in many.starting_with(run.as_bytes()) {
+                many.for_each_word(gram, |number| found.push(number as usize));
+            }
+            found.sort_unstable();
+            found.dedup();
+            let expected = (0..words.len()).filter(|&number| words[number].contains(run));
+            assert!(found == expected.collect::<Vec<_>>(), "{run:?}");
+        }
+    }
 
     #[test]
     fn keys_are_spread() {
