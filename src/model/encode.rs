@@ -98,13 +98,13 @@ fn encode_plain(bytes: [u8; 8]) -> Option<[u8; 8]> {
     let ascii = word & !HIGHS;
     let from = |word: u64, least: u8| word + ONES * u64::from(128 - least);
     let within = |word: u64, least: u8, end: u8| from(word, least) & !from(word, end);
-    let is = |byte: u8| !from(ascii ^ ONES * u64::from(byte), 1);
-    let letters = within(ascii | ONES * 0x20, b'a', b'z' + 1);
+    let is = |byte: u8| !from(ascii ^ (ONES * u64::from(byte)), 1);
+    let letters = within(ascii | (ONES * 0x20), b'a', b'z' + 1);
     let digits = within(ascii, b'0', b'9' + 1);
     let blanks = is(b' ') & HIGHS;
     let others = within(ascii, b'-', b'.' + 1) | is(b'*') | is(b'_');
     let plain = (letters | digits | blanks | others) & !word;
-    let encoded = word ^ (blanks >> 7) * u64::from(b' ' ^ b'+');
+    let encoded = word ^ ((blanks >> 7) * u64::from(b' ' ^ b'+'));
     (plain & HIGHS == HIGHS).then(|| encoded.to_le_bytes())
 }
 

@@ -277,7 +277,7 @@ pub(crate) fn fold_into(text: &str, out: &mut String) {
 
 /// Returns how many bytes stand before the first that is not ASCII.
 fn ascii_run(bytes: &[u8]) -> usize {
-    const HIGHS: u64 = u64::MAX / 255 << 7;
+    const HIGHS: u64 = (u64::MAX / 255) << 7;
     let (chunks, _) = bytes.as_chunks::<8>();
     for (index, chunk) in chunks.iter().enumerate() {
         let highs = u64::from_le_bytes(*chunk) & HIGHS;

@@ -111,7 +111,6 @@ impl Store {
             for (at, position) in positions.iter().enumerate() {
                 match enter_names(&mut names, &tickets[at]) {
                     Ok(()) => {
-                        // A ticket is large, and most stay where they are.
                         if taken != at {
                             tickets.swap(taken, at);
                         }

@@ -80,13 +80,11 @@ impl WordsBuilder {
     /// they held. No row may be named twice.
     ///
     /// Cost: O(w log w + postings + bytes of the words) for w words, less what others help with.
-    pub(super) fn seal(self, order: Option<Arc<[u32]>>, helper: &Helper) -> Words {
-        let rows_count = order
-            .as_deref()
-            .map_or(self.rows_count(), |order| order.len() as u32);
+    pub(super) fn seal(self, order: Option<&Arc<[u32]>>, helper: &Helper) -> Words {
+        let rows_count = order.map_or(self.rows_count(), |order| order.len() as u32);
         let [coarse, fine] = self.cut;
         let seal_cut = {
-            let (helper, order) = (helper.clone(), order.clone());
+            let (helper, order) = (helper.clone(), order.cloned());
             move || {
                 let cut = [(Rule::Coarse, coarse), (Rule::Fine, fine)];
                 let order = order.as_deref();
@@ -94,7 +92,10 @@ impl WordsBuilder {
             }
         };
         let ids = Ids::Rows(rows_count);
-        let seal_whole = || self.whole.seal(ids, order.as_deref(), None, helper);
+        let seal_whole = || {
+            self.whole
+                .seal(ids, order.map(|order| &**order), None, helper)
+        };
         let (whole, cut) = helper.join(seal_whole, seal_cut);
         Words::finish(rows_count, whole, cut)
     }

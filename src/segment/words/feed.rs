@@ -1,5 +1,5 @@
-//! Texts on their way to a [`WordsBuilder`], a portion of rows at a time, and with them the long texts,
-//! whose encoding is the same thread's.
+//! Texts on their way to a [`WordsBuilder`], a portion of rows at a time, and with them the long
+//! texts, which are encoded beside.
 //!
 //! The table of words is the largest thing that a load keeps touching. Fed ticket by
 //! ticket it takes turns with every column's table in the processor's cache; fed in
@@ -15,8 +15,8 @@
 //!
 //! # Cost
 //!
-//! Two copies of the texts, three of the long ones. Memory is [`PORTIONS_MAX`] portions with what is known of their words, some
-//! ten times [`PORTION_BYTES`] each, or the longest rows.
+//! Two copies of the texts, three of the long ones. Memory is [`PORTIONS_MAX`] portions with what is
+//! known of their words, some ten times [`PORTION_BYTES`] each, or the longest rows.
 
 use std::ops::Range;
 use std::panic;
@@ -205,21 +205,18 @@ impl Sealing {
     pub(crate) fn long_texts(&mut self) -> LongTexts {
         match self {
             Sealing::Here(taker, _) => std::mem::take(&mut taker.long),
-            Sealing::Thread(lane) => match lane.long.recv() {
-                Ok(long) => long,
-                Err(_) => {
-                    // Only a panic ends the thread before that; it goes on here.
-                    lane.wait();
-                    LongTexts::default()
-                }
-            },
+            Sealing::Thread(lane) => lane.long.recv().unwrap_or_else(|_| {
+                // Only a panic ends the thread before that; it goes on here.
+                lane.wait();
+                LongTexts::default()
+            }),
         }
     }
 
     /// Returns the index, and helps to make it.
     pub(crate) fn finish(self) -> Words {
         match self {
-            Sealing::Here(taker, order) => taker.words.seal(order, &Helper::default()),
+            Sealing::Here(taker, order) => taker.words.seal(order.as_ref(), &Helper::default()),
             Sealing::Thread(mut lane) => {
                 lane.helper.help();
                 lane.wait().expect("it was told to seal")
@@ -275,7 +272,7 @@ impl Lane {
             let order = orders.recv().ok()?;
             // Who gave the order takes them.
             let _ = long_outbox.send(taker.long);
-            Some(taker.words.seal(order, &closing.0))
+            Some(taker.words.seal(order.as_ref(), &closing.0))
         };
         let worker = Builder::new().name("words".to_owned()).spawn(work).ok()?;
         Some(Lane {

@@ -210,7 +210,7 @@ fn low_bits_of(word: u64) -> u64 {
     const HIGHS: u64 = ONES << 7;
     // What each high bit has to be multiplied by to come to its place in the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
-    let above = (word | HIGHS) - ONES * (b' ' as u64 + 1);
+    let above = (word | HIGHS) - ONES * (u64::from(b' ') + 1);
     let low = !(above | word) & HIGHS;
     (low >> 7).wrapping_mul(GATHER) >> 56
 }

@@ -96,7 +96,9 @@ impl Helper {
             Ok(number) => self.take_back(number),
             Err(other) => Some(other),
         };
-        left.into_iter().for_each(|part| part());
+        if let Some(part) = left {
+            part();
+        }
         match inbox.recv() {
             Ok(Ok(other)) => (own, other),
             Ok(Err(cause)) => panic::resume_unwind(cause),

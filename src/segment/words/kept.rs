@@ -145,7 +145,9 @@ fn mark_texts(lexicon: &Lexicon, terms: &[Box<[u8]>]) -> Vec<Mask> {
         let mut of_grams: Vec<Mask> = vec![0; lexicon.grams.starting_with(b"").len()];
         for (rank, term) in terms.iter().enumerate() {
             let own = &mut of_grams[lexicon.grams.starting_with(term)];
-            own.iter_mut().for_each(|mask| *mask |= 1 << rank);
+            for mask in own {
+                *mask |= 1 << rank;
+            }
         }
         for (gram, &mask) in of_grams.iter().enumerate() {
             if mask != 0 {

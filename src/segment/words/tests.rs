@@ -73,7 +73,7 @@ fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
         builder.insert(&mut hashed);
     }
     assert_eq!(builder.rows_count() as usize, rows.len());
-    builder.seal(order.map(Arc::from), &Helper::default())
+    builder.seal(order.map(Arc::from).as_ref(), &Helper::default())
 }
 
 /// What [`Words::rows`] finds, without a look at texts: few spots are never more expensive.
