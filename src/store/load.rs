@@ -56,8 +56,8 @@ impl Store {
     /// # Cost
     ///
     /// Linear in the input; at most a few blocks of tickets are held as such. With
-    /// [`Import::threads`] above 1, one of the threads indexes words, which is about half of
-    /// the work, and the others read and parse.
+    /// [`Import::threads`] above 1, one of the threads indexes words and encodes long texts,
+    /// which is about half of the work, and the others read and parse; each helps the other.
     pub fn load<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
         self.load_onto(import, true)
     }

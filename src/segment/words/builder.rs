@@ -303,7 +303,7 @@ impl Collector {
         }
     }
 
-    /// Returns whether a text that is in a block is the one of a number.
+    /// Returns whether a text that is in a portion is the one of a number.
     #[inline]
     fn is_own(&self, number: u32, text: &[u8], hashed: &HashedText) -> bool {
         let Some(entry) = self.entries.get(number as usize) else {
