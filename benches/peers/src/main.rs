@@ -7,7 +7,7 @@
 //! durable commits of many threads, with `--openings` how long it is from a stop to the first answers, or with
 //! `--http` the requests over HTTP. `TICKETDEX_TICKETS` is the
 //! number of tickets (100,000 unless given), `TICKETDEX_WORLD` the world that they are of (`desk` unless
-//! given; `--worlds` takes only that one where it is given), `TICKETDEX_PEERS` the folder for what was built
+//! given; `--worlds` takes those of a list with commas, or all), `TICKETDEX_PEERS` the folder for what was built
 //! of them (one in the system's temporary folder unless given; at a million tickets it takes 10 GB a world).
 
 use std::path::PathBuf;
@@ -42,17 +42,22 @@ fn main() -> Result<(), Failure> {
         || std::env::temp_dir().join("ticketdex-peers"),
         PathBuf::from,
     );
-    let world = std::env::var("TICKETDEX_WORLD").ok();
-    let world = world.map(|name| name.parse::<World>()).transpose()?;
+    let worlds = std::env::var("TICKETDEX_WORLD").unwrap_or_default();
+    let names = worlds.split(',').filter(|name| !name.is_empty());
+    let worlds: Vec<World> = names.map(str::parse).collect::<Result<_, _>>()?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let is_recorded = arguments.last() == Some(&"--record");
     if arguments.first() == Some(&"--worlds") {
-        let worlds = world.map_or(World::ALL.to_vec(), |world| vec![world]);
+        let worlds = match &worlds[..] {
+            [] => World::ALL.to_vec(),
+            _ => worlds,
+        };
         let worlds = Worlds::measure(&folder, &worlds, tickets_count)?;
         return show(&worlds.to_markdown()?, "-worlds", is_recorded, None);
     }
-    let data = Data::open(&folder, world.unwrap_or(World::Desk), tickets_count)?;
+    let world = worlds.first().copied().unwrap_or(World::Desk);
+    let data = Data::open(&folder, world, tickets_count)?;
     let kind = match arguments[..arguments.len() - usize::from(is_recorded)] {
         ["--load", name] => return data.load_here(name),
         ["--serve", name] => return http_server::serve(&data, name),
