@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ticketdex::{Batch, Field, Patch, Query, Snapshot, Store, durable};
+use ticketdex::{Batch, Field, Patch, Query, Snapshot, durable};
 
 use crate::data::Data;
 use crate::engine;
@@ -75,12 +75,14 @@ impl Openings {
             data.load(name)?;
         }
         let redb = build_redb(data)?;
-        let mut store = data.durable()?;
+        let store = data.durable()?;
         let path = data.durable_path();
         let image =
             durable::image_job(&store).ok_or("a store that was just filled has an image")?;
         let image_mib = image.run()?.bytes as f64 / 1_048_576.0;
         let totals = totals(&store.snapshot())?;
+        // One at a time has a store open.
+        drop(store);
         let engine = || open_engine(&path, &totals);
         let mut rows = vec![
             row("ticketdex, from its image", || engine().map(|(it, _)| it))?,
@@ -90,8 +92,7 @@ impl Openings {
             row("Tantivy, mapped", || open_peer(|| data.tantivy(), &totals))?,
             row("redb alone", || open_redb(&redb, data.tickets_count()))?,
         ];
-        commit_late(&mut store)?;
-        drop(store);
+        commit_late(&path)?;
         let late = row("ticketdex, 3,000 commits after its image", || {
             let (opening, opened) = engine()?;
             let is_replayed = opened.from_image && opened.replayed > 0;
@@ -296,7 +297,8 @@ fn open_redb(path: &Path, tickets_count: usize) -> Result<Opening, Failure> {
 }
 
 /// Commits patches of one ticket each, as a help desk does after the image was written.
-fn commit_late(store: &mut Store) -> Result<(), Failure> {
+fn commit_late(path: &Path) -> Result<(), Failure> {
+    let mut store = durable::open(path)?;
     let all = store.snapshot().answer(&Query::default()).tids();
     let tids: Vec<u64> = all.iter().take(LATE_COMMITS).collect();
     drop(all);
