@@ -244,7 +244,7 @@ pub(crate) struct Lane {
     worker: Option<JoinHandle<Option<Words>>>,
 }
 
-/// Sends the helper away when a thread ends, even by a panic.
+/// Ends the help of the waiting thread when this one ends, even by a panic.
 struct Closing(Helper);
 
 impl Drop for Closing {

@@ -1,26 +1,26 @@
-//! A second thread for parts of a sealing.
+//! Two threads that share the work of sealing an index.
 //!
-//! Whoever waits for an index to be sealed has nothing else to do, and may as well [help](Helper::help).
-//! A part that nobody has taken by the time that it is needed is done by who has put it up, so one thread is
-//! enough for everything.
+//! The thread that waits for an index has nothing else to do meanwhile, so it [helps](Helper::help): it does
+//! tasks that the sealing thread offers. A task that nobody has taken by the time its result is needed is done
+//! by the thread that offered it, so one thread is enough for everything.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-type Part = Box<dyn FnOnce() + Send>;
+type Task = Box<dyn FnOnce() + Send>;
 
-/// Where one part waits for who takes it.
+/// The task that is on offer.
 #[derive(Default)]
 struct Slot {
-    part: Option<Part>,
-    /// How many parts were put up; the number of the last one.
+    task: Option<Task>,
+    /// How many tasks were offered, which is the number of the last one.
     count: u64,
     is_closed: bool,
 }
 
-/// The way of parts from one thread to another; clones are of the same way.
+/// Where one thread offers tasks and another takes them. Clones share the place.
 #[derive(Clone, Default)]
 pub(super) struct Helper(Arc<(Mutex<Slot>, Condvar)>);
 
@@ -31,18 +31,18 @@ impl fmt::Debug for Helper {
 }
 
 impl Helper {
-    /// No part runs while the slot is locked, so a panic leaves it as it was.
+    /// Locks the slot. No task runs meanwhile, so a panic leaves the slot as it was.
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does parts that others put up, until [`close`](Helper::close).
+    /// Does the tasks that other threads offer, until [`close`](Helper::close) is called.
     pub(super) fn help(&self) {
         let mut slot = self.slot();
         while !slot.is_closed {
-            if let Some(part) = slot.part.take() {
+            if let Some(task) = slot.task.take() {
                 drop(slot);
-                part();
+                task();
                 slot = self.slot();
             } else {
                 let woken = self.0.1.wait(slot);
@@ -51,58 +51,58 @@ impl Helper {
         }
     }
 
-    /// Sends who helps away.
+    /// Ends [`help`](Helper::help) in every thread.
     pub(super) fn close(&self) {
         self.slot().is_closed = true;
         self.0.1.notify_all();
     }
 
-    /// Puts a part up and returns its number, or the part where another is waiting.
-    fn put_up(&self, part: Part) -> Result<u64, Part> {
+    /// Offers a task and returns its number, or gives it back where another is on offer.
+    fn offer(&self, task: Task) -> Result<u64, Task> {
         let mut slot = self.slot();
-        if slot.part.is_some() {
-            return Err(part);
+        if slot.task.is_some() {
+            return Err(task);
         }
-        slot.part = Some(part);
+        slot.task = Some(task);
         slot.count += 1;
         self.0.1.notify_one();
         Ok(slot.count)
     }
 
-    /// Returns the part of a number, unless it was taken.
-    fn take_back(&self, number: u64) -> Option<Part> {
+    /// Withdraws the task of a number, unless it was taken.
+    fn withdraw(&self, number: u64) -> Option<Task> {
         let mut slot = self.slot();
         let is_last = slot.count == number;
-        is_last.then(|| slot.part.take()).flatten()
+        is_last.then(|| slot.task.take()).flatten()
     }
 
-    /// Does two parts, at the same time where somebody helps.
+    /// Does two things, at the same time where another thread helps.
     pub(super) fn join<A, B: Send + 'static>(
         &self,
         own: impl FnOnce() -> A,
         other: impl FnOnce() -> B + Send + 'static,
     ) -> (A, B) {
         let (outbox, inbox) = channel();
-        let other: Part = Box::new(move || {
-            // A panic shows where the result is waited for, and the helper goes on.
+        let other: Task = Box::new(move || {
+            // A panic goes on where the result is waited for, and the helping thread stays.
             let outcome = panic::catch_unwind(AssertUnwindSafe(other));
-            // Who waits is gone only where it panicked itself.
+            // The receiver is gone only where its own thread panicked.
             let _ = outbox.send(outcome);
         });
-        let number = self.put_up(other);
+        let number = self.offer(other);
         let own = own();
-        // Nobody has taken it, or there was no place for it.
+        // Nobody has taken the task, or another was on offer.
         let left = match number {
-            Ok(number) => self.take_back(number),
+            Ok(number) => self.withdraw(number),
             Err(other) => Some(other),
         };
-        if let Some(part) = left {
-            part();
+        if let Some(task) = left {
+            task();
         }
         match inbox.recv() {
             Ok(Ok(other)) => (own, other),
             Ok(Err(cause)) => panic::resume_unwind(cause),
-            Err(_) => unreachable!("a part sends what it comes to"),
+            Err(_) => unreachable!("every task sends its outcome"),
         }
     }
 }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_done_with_help_and_without() {
+    fn tasks_are_done_with_help_and_without() {
         let helper = Helper::default();
         assert_eq!(sum(&helper, 0..100), 4950);
         let outcome = thread::scope(|scope| {
