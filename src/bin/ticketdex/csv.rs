@@ -9,12 +9,16 @@ pub(crate) struct CsvReading {
     /// CSV: what columns are, like 'Issue id=tid,Summary=subject'; may stand several times
     ///
     /// Each column of a list is named as the header names it, in any case, and mapped to an output
-    /// variable or to custom_fields.NAME. A column that is not mapped is the variable of its name.
-    /// Every column that is mapped must be there.
+    /// variable or to custom_fields.NAME. A column that is not mapped is the variable of its name, if
+    /// there is one; else --others says what becomes of it. Every column that is mapped must be there.
     #[arg(long, value_name = "COLUMN=VARIABLE,...")]
     map: Vec<String>,
 
-    /// CSV: what becomes of other columns: custom (the custom field of that name), skip or error
+    /// CSV: what becomes of columns that are neither mapped nor named like a variable: error (unless
+    /// given), skip, or custom, which makes each the custom field of its name
+    ///
+    /// The name of a custom field has no blanks, so that a column such as Due Date needs --map
+    /// 'Due Date=custom_fields.Due_Date'.
     #[arg(long, value_name = "WHAT", value_parser = parse_others)]
     others: Option<CsvOthers>,
 

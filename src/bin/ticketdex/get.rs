@@ -14,8 +14,9 @@ use crate::{Failure, parse_format, parse_request, people, say};
 /// Answers one request
 ///
 /// The response goes to standard output. Standard error tells how many tickets there are, how
-/// long they took to load, how many matched, and how long it took to find them; also, where more
-/// tickets follow those of the response or precede them, the variable that a request for them has.
+/// long they took to load, how many matched, and how long it took to find them. Where more tickets
+/// follow those of the response, it tells what to add to the request for the next page, such as
+/// after=TOKEN, and likewise for those that precede.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A get_tickets request like 'status=Open&order=date_opened DESC&count=5', or a count_tickets

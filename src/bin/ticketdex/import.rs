@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     store: PathBuf,
 
     /// How many tickets go in at once; they are held in memory
-    #[arg(long, value_name = "N", default_value = "16384")]
+    #[arg(long, value_name = "N", default_value = "16384", value_parser = parse_batch)]
     batch: NonZeroUsize,
 
     #[command(flatten)]
@@ -55,6 +55,11 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     keeping: Keeping,
+}
+
+fn parse_batch(text: &str) -> Result<NonZeroUsize, String> {
+    let expected = |_| "it is a number of tickets, at least 1".to_owned();
+    text.parse().map_err(expected)
 }
 
 /// Runs the command.

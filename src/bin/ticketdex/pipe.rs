@@ -28,9 +28,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// The memory that is kept for the next line; what a longer one took is given back.
 const LINE_BYTES_KEPT: usize = 64 << 10;
 
-/// Answers the requests on standard input, one a line, until it ends
+/// Answers the requests on standard input, one a line, and makes the changes there
 ///
-/// This is how other programs drive the engine. Lines may also change tickets.
+/// This is how other programs drive the engine: it ends when its input does.
 #[derive(Args)]
 #[command(after_long_help = PROTOCOL_HELP)]
 pub(crate) struct Arguments {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ticketdex::{Error, Import, ImportFormat, Imported, Progress};
+use ticketdex::{Error, ErrorKind, Import, ImportFormat, Imported, Progress};
 
 use crate::csv::CsvReading;
 use crate::decompress::{self, Compression};
@@ -17,6 +17,10 @@ use crate::{Failure, counted, describe, say};
 
 /// The most skipped records of an input whose reasons are told.
 const REASONS_MAX: usize = 100;
+
+/// What helps where a column of CSV is no variable.
+const COLUMNS_HINT: &str = "--map says what a column is, --others skip or custom what becomes of \
+                            columns that are no variable, and --delimiter what stands between columns";
 
 /// How inputs are read.
 #[derive(Args)]
@@ -125,7 +129,12 @@ impl Reading {
         for reason in reasons.iter().flatten() {
             say(&format!("{name}: skipped: {reason}"));
         }
-        let imported = imported?;
+        let imported = imported.inspect_err(|error| {
+            let is_column = matches!(error.kind(), ErrorKind::UnknownVariable { .. });
+            if is_column && source.format == ImportFormat::Csv {
+                say(&format!("{name}: {COLUMNS_HINT}"));
+            }
+        })?;
         if imported.skipped > 0 {
             let skipped = counted(imported.skipped, "bad record");
             say(&format!("{name}: {skipped} skipped"));
