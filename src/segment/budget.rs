@@ -38,7 +38,7 @@ pub(crate) struct Budget {
 
 /// Room for something that a reader is about to keep; given back unless it is kept.
 #[derive(Debug)]
-pub(super) struct Reservation<'a> {
+pub(crate) struct Reservation<'a> {
     budget: &'a Budget,
     bytes: usize,
     is_kept: bool,
@@ -63,7 +63,7 @@ impl Budget {
     }
 
     /// Asks for room for something to keep.
-    pub(super) fn reserve(&self, bytes: usize) -> Option<Reservation<'_>> {
+    pub(crate) fn reserve(&self, bytes: usize) -> Option<Reservation<'_>> {
         let mut reservation = Reservation {
             budget: self,
             bytes: 0,

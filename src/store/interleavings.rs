@@ -15,10 +15,23 @@ use super::*;
 use crate::model::{Field, Ticket};
 use crate::segment::{Budget, Slot};
 
+/// The stack of each thread, in words: a commit needs more than loom gives one.
+const STACK_WORDS: usize = 1 << 15;
+
+/// Starts a thread.
+fn spawn<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+    let builder = thread::Builder::new().stack_size(STACK_WORDS);
+    builder.spawn(act).unwrap()
+}
+
 fn check_orders(threads: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
-    builder.check(threads);
+    let threads = Arc::new(threads);
+    builder.check(move || {
+        let threads = Arc::clone(&threads);
+        spawn(move || threads()).join().unwrap();
+    });
 }
 
 fn put(tids: impl IntoIterator<Item = u64>, status: &str) -> Batch {
@@ -57,7 +70,7 @@ fn readers_see_whole_commits_in_their_order() {
     check_orders(|| {
         let mut store = Store::new(Options::default());
         let readers = [store.reader(), store.reader()];
-        let readers = readers.map(|reader| thread::spawn(move || read_twice(&reader)));
+        let readers = readers.map(|reader| spawn(move || read_twice(&reader)));
         for version in 1..=2 {
             store.commit(put(1..=2, &format!("{version}"))).unwrap();
         }
@@ -76,7 +89,7 @@ fn two_writers_and_a_merge_take_turns() {
         }
         let reader = store.reader();
         let store = Arc::new(loom::sync::Mutex::new(store));
-        let writer = thread::spawn({
+        let writer = spawn({
             let store = Arc::clone(&store);
             move || {
                 let mut batch = put(1..=2, "new");
@@ -84,7 +97,7 @@ fn two_writers_and_a_merge_take_turns() {
                 store.lock().unwrap().commit(batch).unwrap()
             }
         });
-        let merger = thread::spawn({
+        let merger = spawn({
             let store = Arc::clone(&store);
             move || {
                 let job = store.lock().unwrap().merge_job();
@@ -118,7 +131,7 @@ fn a_budget_is_kept_in_every_order() {
         budget.admit(|| 50).unwrap();
         let readers = [30, 25].map(|bytes| {
             let (budget, kept) = (Arc::clone(&budget), Arc::clone(&kept));
-            thread::spawn(move || {
+            spawn(move || {
                 if let Some(reservation) = budget.reserve(bytes) {
                     kept.fetch_add(bytes, SeqCst);
                     reservation.keep();
@@ -146,7 +159,7 @@ fn a_budget_sees_what_changed_and_came_back() {
         let budget = Budget::new(Some(100));
         let kept = Arc::new(AtomicUsize::new(0));
         budget.admit(|| 50).unwrap();
-        let reader = thread::spawn({
+        let reader = spawn({
             let (budget, kept) = (Arc::clone(&budget), Arc::clone(&kept));
             move || {
                 drop(budget.reserve(30));
@@ -178,7 +191,7 @@ fn orders_and_commits_share_the_budget() {
         let mut store = Store::new(Options::default().memory_bytes_max(bytes_max));
         store.commit(put(1..=2, "1")).unwrap();
         let reader = store.reader();
-        let reading = thread::spawn(move || {
+        let reading = spawn(move || {
             let snapshot = reader.snapshot();
             let segment = &snapshot.segments()[0].segment;
             let is_made = segment.order(slot).is_some();
@@ -211,7 +224,7 @@ fn callers_of_a_group_all_return() {
                 assert_eq!(outcome, Some(number * 10));
             }
         };
-        let others = [1, 2].map(|number| thread::spawn(call(number)));
+        let others = [1, 2].map(|number| spawn(call(number)));
         call(3)();
         for other in others {
             other.join().unwrap();
