@@ -163,8 +163,9 @@ impl Conjunction {
         let is_idle = |part: &Part| part.estimate == rows_count && part.filter.is_enumerable();
         self.active_count = self.parts.len();
         if mode.filters == FilterMode::Planned {
+            // A row's texts are the most expensive to ask, however few rows they leave.
             self.parts
-                .sort_by_key(|part| (is_idle(part), part.estimate));
+                .sort_by_key(|part| (is_idle(part), part.filter.reads_texts(), part.estimate));
             self.active_count -= self.parts.iter().filter(|part| is_idle(part)).count();
         } else {
             self.parts.sort_by_key(|part| part.estimate);
