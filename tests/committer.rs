@@ -351,7 +351,7 @@ fn a_commit_that_returned_is_in_the_file() {
 /// `cargo test --all-features --test committer a_kill_loses_no_commit_that_returned` starts it, with the
 /// store's path in `TICKETDEX_COMMITTER`. It never ends by itself.
 #[test]
-#[ignore = "it runs until it is killed; a_kill_loses_no_commit_that_returned starts it"]
+#[ignore = "it runs until it is killed; to run: cargo test --all-features --test committer a_kill_loses"]
 fn threads_that_commit_until_they_are_killed() {
     let Some(path) = std::env::var_os("TICKETDEX_COMMITTER") else {
         return;

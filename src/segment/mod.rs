@@ -132,8 +132,8 @@ pub(crate) const FRAME_BYTES: usize = ARC_BYTES + size_of::<Segment>();
 /// The fields of long texts: each row has its own, however often a text occurs.
 pub(crate) const LONG_FIELDS: [Field; 2] = [Field::Subject, Field::Summary];
 
-/// Returns whether a field has a posting for each class: it is filtered by value and is not cid, which
-/// has so many values that one sorted vector serves better.
+/// Returns whether a field has a posting for each class. All fields that are filtered by value have, but cid:
+/// it has too many values for that, and one sorted vector serves it better.
 pub(crate) fn has_postings(field: Field) -> bool {
     Field::FILTERS.contains(&field) && field != Field::Cid
 }

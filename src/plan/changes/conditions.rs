@@ -11,7 +11,7 @@
 
 use super::super::order::Value;
 use super::row::Subject;
-use crate::model::compare::{cmp_folded, elements, starts_with_folded};
+use crate::model::compare::{cmp_folded, elements, is_among, starts_with_folded};
 use crate::model::value::{date_to_seconds, fold};
 use crate::model::{Field, FieldKind};
 use crate::query::{AnyField, FieldFilter, FieldTest, FilterValue, FilterValues};
@@ -195,10 +195,6 @@ impl Condition {
             slot.map(|slot| subject.row.text(slot)).unwrap_or_default()
         };
         let field = self.field.field();
-        let is_among = |text: &str, folded: &[String]| {
-            let compare = |own: &String| cmp_folded(text, own).reverse();
-            folded.binary_search_by(compare).is_ok()
-        };
         match &self.test {
             Test::Texts(folded) if field.is_some_and(Field::is_list) => {
                 elements(&text()).any(|element| is_among(element, folded))

@@ -215,10 +215,10 @@ fn cut_words_of_many_rows_are_found() {
     assert!(asked.get() < 1_000, "{} texts", asked.get());
 }
 
-/// Words as keys have, with so few characters that each pair of them is at thousands of spots, and so
-/// many words that these are in several windows.
+/// The words are like keys, but of eight characters, so each pair of these is at thousands of spots. There are
+/// enough words for the spots to fill several windows.
 #[test]
-fn parts_at_many_places_are_joined() {
+fn parts_at_many_spots_are_joined() {
     const CHARS: [&str; 8] = ["0", "3", "7", "9", "f", "q", "x", "z"];
     let mut random = Random(0x7015);
     let key = |random: &mut Random, length: usize| -> String {
