@@ -2,7 +2,8 @@
 //! that a mirror which follows both is equal to what it mirrors.
 //!
 //! Each random life is a store with batches, merges and loads; `TICKETDEX_SEQUENCES` is how many,
-//! `TICKETDEX_SEED` the seed of the first. The lives of durable stores are opened again on the way.
+//! `TICKETDEX_SEED` the seed of the first. One life for every 25 of these is of a store on disk, which is
+//! closed, killed and opened again on the way.
 
 mod common;
 
@@ -405,50 +406,123 @@ mod durable_stores {
         durable::Options::new().create(true)
     }
 
-    #[test]
-    fn a_mirror_is_equal_through_reopenings() {
-        let folder = folder("versions_reopened");
-        for seed in 1..=12 {
-            println!("seed {seed}");
+    /// A store on disk that is closed or killed again and again.
+    struct Life {
+        random: Random,
+        path: PathBuf,
+        memory: Options,
+        may_lose: bool,
+    }
+
+    impl Life {
+        fn new(seed: u64, folder: &Path) -> Life {
             let mut random = Random::new(seed);
-            let path = folder.join(seed.to_string());
-            let removals_max = random.choose(&[1_000_000, 20, 3, 0]);
-            let memory = Options::default().removals_max(removals_max);
-            let options = || {
-                let options = options().store(memory.clone());
-                if seed % 3 == 0 {
-                    options.may_lose(Duration::from_hours(1))
-                } else {
-                    options
-                }
-            };
-            let mut store = options().open(&path).unwrap();
-            let mut copies = vec![Mirror::empty()];
-            for _ in 0..12 {
-                for _ in 0..4 {
-                    step(&mut random, &mut store);
-                    copies.push(Mirror::of(&store.snapshot()));
-                }
-                let before = store.snapshot();
-                drop(store);
-                store = options().threads(random.below(4)).open(&path).unwrap();
-                let after = store.snapshot();
-                assert_eq!(after.version(), before.version());
-                let since = random.below(before.version() as usize + 1) as u64;
-                let told = |snapshot: &Snapshot| {
-                    let removed = snapshot.removed_since(since);
-                    removed
-                        .map(Iterator::collect::<Vec<_>>)
-                        .map_err(|it| it.to_string())
-                };
-                assert_eq!(told(&after), told(&before));
-                for record in before.answer(&Query::default()).records() {
-                    let version = after.version_of(record.tid());
-                    assert_eq!(version, Some(record.version()));
-                }
-                check_mirrors(&copies, &after);
+            let removals_max = random.choose(&[1_000_000, 1_000_000, 1_000_000, 20, 0]);
+            Life {
+                path: folder.join("tickets.redb"),
+                memory: Options::default().removals_max(removals_max),
+                may_lose: random.is_one_in(5),
+                random,
             }
         }
+
+        fn open(&mut self) -> Store {
+            let options = options().store(self.memory.clone());
+            let options = options.threads(self.random.below(4));
+            let options = if self.may_lose {
+                options.may_lose(Duration::from_hours(1))
+            } else {
+                options
+            };
+            options.open(&self.path).unwrap()
+        }
+
+        /// Closes the store and opens it again; all that was known before is known after.
+        fn close(&mut self, store: Store) -> Store {
+            let before = store.snapshot();
+            drop(store);
+            let store = self.open();
+            self.check_same(&before, &store.snapshot());
+            store
+        }
+
+        /// Opens what a killed process leaves: the file as it lies there while the store is open.
+        fn kill(&mut self, store: Store) -> Store {
+            let before = store.snapshot();
+            let left = self.path.with_extension("left");
+            fs::copy(&self.path, &left).unwrap();
+            drop(store);
+            fs::rename(left, &self.path).unwrap();
+            let store = self.open();
+            let after = store.snapshot();
+            if self.may_lose {
+                assert!(after.version() >= before.version());
+            } else {
+                self.check_same(&before, &after);
+            }
+            store
+        }
+
+        fn check_same(&mut self, before: &Snapshot, after: &Snapshot) {
+            assert_eq!(after.version(), before.version());
+            let since = self.random.below(before.version() as usize + 1) as u64;
+            let told = |snapshot: &Snapshot| {
+                let removed = snapshot.removed_since(since);
+                removed
+                    .map(Iterator::collect::<Vec<_>>)
+                    .map_err(|it| it.to_string())
+            };
+            assert_eq!(told(after), told(before));
+            for record in before.answer(&Query::default()).records() {
+                let version = after.version_of(record.tid());
+                assert_eq!(version, Some(record.version()));
+            }
+        }
+    }
+
+    /// Each life has 96 steps and 12 ends, of which half are kills.
+    #[test]
+    fn a_mirror_is_equal_through_reopenings_and_kills() {
+        let folder = folder("versions_reopened");
+        let first = environment("TICKETDEX_SEED", 1);
+        let (mut steps_count, mut closes_count, mut kills_count) = (0, 0, 0);
+        let (mut followed, mut anew_count) = (0, 0);
+        for seed in first..first + environment("TICKETDEX_SEQUENCES", 300) / 25 {
+            println!("TICKETDEX_SEED={seed}");
+            let folder = folder.join(seed.to_string());
+            fs::create_dir(&folder).unwrap();
+            let mut life = Life::new(seed, &folder);
+            let mut store = life.open();
+            let mut copies = vec![Mirror::empty()];
+            for _ in 0..12 {
+                for _ in 0..8 {
+                    step(&mut life.random, &mut store);
+                    steps_count += 1;
+                    if life.random.is_one_in(3) {
+                        copies.push(Mirror::of(&store.snapshot()));
+                    }
+                }
+                if life.random.is_one_in(3) {
+                    durable::image_job(&store).unwrap().run().unwrap();
+                }
+                store = if life.random.is_one_in(2) {
+                    kills_count += 1;
+                    life.kill(store)
+                } else {
+                    closes_count += 1;
+                    life.close(store)
+                };
+                followed += copies.len();
+                anew_count += check_mirrors(&copies, &store.snapshot());
+            }
+            drop(store);
+            fs::remove_dir_all(folder).unwrap();
+        }
+        println!(
+            "{steps_count} steps, {closes_count} closes, {kills_count} kills; {followed} times a copy \
+             followed, {anew_count} of them from the start"
+        );
+        assert!(anew_count * 2 < followed);
     }
 
     #[test]
@@ -606,5 +680,37 @@ mod durable_stores {
         assert!(now.removed_since(9).is_err() && now.removed_since(found.version()).is_ok());
         assert_eq!(now.version(), found.version() + 2);
         assert!(!mirror.follow(&now) && mirror.tickets == Mirror::of(&now).tickets);
+    }
+
+    /// The image is older than the commits that a crash has lost, so only the database knows of them.
+    #[test]
+    fn lost_numbers_are_known_to_be_lost_after_an_opening_from_an_image() {
+        let folder = folder("versions_lost_image");
+        let (path, left) = (folder.join("a.redb"), folder.join("left"));
+        let open = || {
+            let options = options().may_lose(Duration::from_hours(1));
+            options.open_told(&path).unwrap()
+        };
+        let (mut store, _) = open();
+        store.commit(put(1..=9)).unwrap();
+        store.sync().unwrap();
+        durable::image_job(&store).unwrap().run().unwrap();
+        let mut batch = Batch::new();
+        batch.remove(1);
+        let lost = store.commit(batch).unwrap().version;
+        let mut mirror = Mirror::of(&store.snapshot());
+        // What a killed process leaves.
+        fs::copy(&path, &left).unwrap();
+        drop(store);
+        fs::rename(&left, &path).unwrap();
+        for _ in 0..3 {
+            let (mut store, opened) = open();
+            assert!(opened.from_image, "{opened:?}");
+            assert!(store.snapshot().removed_since(lost).is_err());
+            store.commit(put([20])).unwrap();
+        }
+        let (store, _) = open();
+        assert!(!mirror.follow(&store.snapshot()));
+        assert!(mirror.tickets == Mirror::of(&store.snapshot()).tickets);
     }
 }

@@ -172,8 +172,9 @@ impl Tail {
         if self.numbers.last() > self.numbers.commit() {
             // Commits were lost whose numbers may have been seen.
             take(Change::Commit(self.numbers.last()))?;
-            take(Change::Forget(self.numbers.forgotten()))?;
         }
+        // No entry tells what is forgotten because earlier commits were lost.
+        take(Change::Forget(self.numbers.forgotten()))?;
         Ok(changed)
     }
 }

@@ -22,6 +22,7 @@ use hashbrown::DefaultHashBuilder;
 use super::budget::Budget;
 use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
+use super::growing::{GrowingIntegers, GrowingNumbers};
 use super::parts::SegmentParts;
 use super::text_column::TextColumn;
 use super::versions::Versions;
@@ -36,33 +37,31 @@ use crate::model::{Cell, Field, FieldKind, Ticket};
 struct TextsBuilder {
     texts: DistinctTexts,
     /// One a row; rows past the end have ordinal 0, the empty text.
-    ordinals: Vec<u32>,
+    ordinals: GrowingIntegers,
 }
 
 impl TextsBuilder {
     /// Gives a row a text; rows come in ascending order.
     fn insert(&mut self, row: u32, text: &str, hasher: &DefaultHashBuilder) {
         if !text.is_empty() {
-            self.ordinals.resize(row as usize, 0);
-            self.ordinals.push(self.texts.insert(text, hasher));
+            self.ordinals.resize(row as usize);
+            self.ordinals.extend(&[self.texts.insert(text, hasher)]);
         }
     }
 
     /// Gives rows from one on, which come after those before, a text each.
     fn insert_all(&mut self, first_row: u32, texts: &[&str], hasher: &DefaultHashBuilder) {
         if texts.iter().any(|text| !text.is_empty()) {
-            self.ordinals.resize(first_row as usize, 0);
-            self.texts.insert_all(texts, hasher, &mut self.ordinals);
+            let ordinals = self.texts.insert_all(texts, hasher);
+            self.ordinals.resize(first_row as usize);
+            self.ordinals.extend(&ordinals);
         }
     }
 
     /// Sorts the texts and makes the column of the rows in their final order.
     fn seal(self, rows: &RowOrder, is_url_encoded: bool) -> Column {
         let (dictionary, ordinals) = self.texts.sort(is_url_encoded);
-        let ordinal = |row: u32| {
-            let provisional = self.ordinals.get(row as usize).copied().unwrap_or(0);
-            u64::from(ordinals[provisional as usize])
-        };
+        let ordinal = |row: u32| u64::from(ordinals[self.ordinals.get(row) as usize]);
         Column::of_texts(&rows.map(ordinal), dictionary)
     }
 }
@@ -105,8 +104,7 @@ impl RowOrder {
 #[derive(Debug)]
 enum FieldBuilder {
     Texts(TextsBuilder),
-    /// One a row; rows past the end have none.
-    Numbers(Vec<Option<u64>>),
+    Numbers(GrowingNumbers),
     /// With the words, as both are made from long texts.
     Long,
     Custom,
@@ -134,12 +132,7 @@ impl FieldBuilder {
                 builder.insert_all(first_row, &texts, hasher);
             }
             FieldBuilder::Numbers(numbers) => {
-                for (row, cell) in (first_row..).zip(cells) {
-                    if let Some(number) = number_of(cell) {
-                        numbers.resize(row as usize, None);
-                        numbers.push(Some(number));
-                    }
-                }
+                numbers.extend(first_row, &cells.map(number_of).collect::<Vec<_>>());
             }
             FieldBuilder::Long | FieldBuilder::Custom => {}
         }
@@ -174,7 +167,7 @@ impl SegmentBuilder {
             }
             FieldKind::CustomFields => FieldBuilder::Custom,
             FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date => {
-                FieldBuilder::Numbers(Vec::new())
+                FieldBuilder::Numbers(GrowingNumbers::default())
             }
         };
         SegmentBuilder {
@@ -258,13 +251,13 @@ impl SegmentBuilder {
             }
             let texts = self.custom[index].get_or_insert_default();
             // The first of a repeated name counts, also when it is empty.
-            let is_repeated = texts.ordinals.len() > row as usize;
+            let is_repeated = texts.ordinals.count() > row as usize;
             if is_repeated {
                 continue;
             }
             self.words.insert_text(text);
             texts.insert(row, text, &self.hasher);
-            texts.ordinals.resize(row as usize + 1, 0);
+            texts.ordinals.resize(row as usize + 1);
         }
     }
 
@@ -281,7 +274,7 @@ impl SegmentBuilder {
                     FieldColumn::Ordinals(texts.seal(&rows, field.is_url_encoded()))
                 }
                 FieldBuilder::Numbers(numbers) => {
-                    let number = |row: u32| numbers.get(row as usize).copied().flatten();
+                    let number = |row: u32| numbers.get(row);
                     let is_date = field.kind() == FieldKind::Date;
                     FieldColumn::Ordinals(Column::of_numbers(
                         &rows.map(number),

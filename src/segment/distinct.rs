@@ -67,15 +67,11 @@ impl DistinctTexts {
         ordinal
     }
 
-    /// Appends the ordinal of each of some texts, as [`insert`](DistinctTexts::insert) gives it.
+    /// Returns the ordinal of each of some texts, as [`insert`](DistinctTexts::insert) gives it.
     ///
     /// A look-up waits for memory: of many at once, the waits are at the same time.
-    pub(super) fn insert_all(
-        &mut self,
-        texts: &[&str],
-        hasher: &DefaultHashBuilder,
-        ordinals: &mut Vec<u32>,
-    ) {
+    pub(super) fn insert_all(&mut self, texts: &[&str], hasher: &DefaultHashBuilder) -> Vec<u32> {
+        let mut ordinals = Vec::with_capacity(texts.len());
         for texts in texts.chunks(LOOKUP_TEXTS) {
             let mut halves = [0; LOOKUP_TEXTS];
             for (text, half) in texts.iter().zip(&mut halves) {
@@ -90,6 +86,7 @@ impl DistinctTexts {
                 });
             }
         }
+        ordinals
     }
 
     /// Returns the ordinals of those texts that are known, and 0 for the others; each step is

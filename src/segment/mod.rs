@@ -32,6 +32,7 @@ mod digit_pattern;
 mod distinct;
 mod ends;
 mod folded;
+mod growing;
 #[cfg(feature = "durable")]
 mod image;
 mod integers;
