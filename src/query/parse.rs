@@ -42,7 +42,8 @@ const DIRECTION_EXPECTED: &str = "ASC or DESC";
 struct Reading {
     action: ActionName,
     builder: QueryBuilder,
-    counting: CountQueryBuilder,
+    /// In a box, as most requests count nothing by value and a reading is long enough to move.
+    counting: Option<Box<CountQueryBuilder>>,
     seen: [bool; NAMES.len()],
     /// By operator: one bit a field that has stood with it and may not again.
     seen_fields: [u64; 4],
@@ -162,12 +163,13 @@ impl Reading {
                 query.count_only = parse_flag(value).ok_or_else(|| fail("Y or N"))?;
             }
             Single::By => {
-                let keys = CountKey::parse_list(value);
-                self.counting.keys = keys.ok_or_else(|| fail(BY_EXPECTED))?;
+                let keys = CountKey::parse_list(value).ok_or_else(|| fail(BY_EXPECTED))?;
+                self.counting.get_or_insert_default().keys = keys;
             }
-            Single::Top => self.counting.top = Some(positive()?),
+            Single::Top => self.counting.get_or_insert_default().top = Some(positive()?),
             Single::ExcludeOwn => {
-                self.counting.excludes_own = parse_flag(value).ok_or_else(|| fail("Y or N"))?;
+                let excludes_own = parse_flag(value).ok_or_else(|| fail("Y or N"))?;
+                self.counting.get_or_insert_default().excludes_own = excludes_own;
             }
             Single::Order => {
                 self.order = parse_order(value).ok_or_else(|| fail(ORDER_EXPECTED))?;
@@ -248,7 +250,8 @@ impl Reading {
         let action = match self.action {
             ActionName::GetTickets => Action::GetTickets(query),
             ActionName::CountTickets => {
-                Action::CountTickets(self.counting.matching(query).build()?)
+                let counting = self.counting.map_or_else(CountQuery::builder, |it| *it);
+                Action::CountTickets(counting.matching(query).build()?)
             }
         };
         Ok(Request {

@@ -136,10 +136,14 @@ pub(super) fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
 /// Cost: a look at the first letter of each name, and the decoding of few pairs.
 pub(super) fn find_action(text: &str) -> ActionName {
     let text = text.strip_prefix('?').unwrap_or(text);
+    let bytes = text.as_bytes();
+    let starts_pair = |at: usize| at == 0 || bytes[at - 1] == b'&';
     // No other name is decoded to this one.
-    let named = text
-        .split('&')
-        .filter(|pair| pair.starts_with(['a', 'A', '%']));
+    let may_be = |&at: &usize| matches!(bytes[at], b'a' | b'A' | b'%') && starts_pair(at);
+    let named = (0..bytes.len()).filter(may_be).map(|at| {
+        let rest = &text[at..];
+        rest.split_once('&').map_or(rest, |(pair, _)| pair)
+    });
     let value = named.filter_map(|pair| find_first(pair, Single::Action));
     let action = value
         .take(1)

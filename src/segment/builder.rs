@@ -44,7 +44,7 @@ impl TextsBuilder {
     /// Gives a row a text; rows come in ascending order.
     fn insert(&mut self, row: u32, text: &str, hasher: &DefaultHashBuilder) {
         if !text.is_empty() {
-            self.ordinals.resize(row as usize);
+            self.ordinals.pad(row as usize);
             self.ordinals.extend(&[self.texts.insert(text, hasher)]);
         }
     }
@@ -53,13 +53,14 @@ impl TextsBuilder {
     fn insert_all(&mut self, first_row: u32, texts: &[&str], hasher: &DefaultHashBuilder) {
         if texts.iter().any(|text| !text.is_empty()) {
             let ordinals = self.texts.insert_all(texts, hasher);
-            self.ordinals.resize(first_row as usize);
+            self.ordinals.pad(first_row as usize);
             self.ordinals.extend(&ordinals);
         }
     }
 
     /// Sorts the texts and makes the column of the rows in their final order.
-    fn seal(self, rows: &RowOrder, is_url_encoded: bool) -> Column {
+    fn seal(mut self, rows: &RowOrder, is_url_encoded: bool) -> Column {
+        self.ordinals.spread();
         let (dictionary, ordinals) = self.texts.sort(is_url_encoded);
         let ordinal = |row: u32| u64::from(ordinals[self.ordinals.get(row) as usize]);
         Column::of_texts(&rows.map(ordinal), dictionary)
@@ -257,7 +258,7 @@ impl SegmentBuilder {
             }
             self.words.insert_text(text);
             texts.insert(row, text, &self.hasher);
-            texts.ordinals.resize(row as usize + 1);
+            texts.ordinals.pad(row as usize + 1);
         }
     }
 
@@ -273,7 +274,8 @@ impl SegmentBuilder {
                 FieldBuilder::Texts(texts) => {
                     FieldColumn::Ordinals(texts.seal(&rows, field.is_url_encoded()))
                 }
-                FieldBuilder::Numbers(numbers) => {
+                FieldBuilder::Numbers(mut numbers) => {
+                    numbers.spread();
                     let number = |row: u32| numbers.get(row);
                     let is_date = field.kind() == FieldKind::Date;
                     FieldColumn::Ordinals(Column::of_numbers(

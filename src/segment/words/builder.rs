@@ -3,10 +3,9 @@
 //! # Cost
 //!
 //! Inserting is one look into a table a word, or a piece of one. A new one costs its bytes and
-//! some 30 more; one that is met again costs two to four bytes of log, the
-//! frequent ones least, since they are numbered as they come. Sealing sorts the
-//! texts once and reads the log twice: to measure every text's rows, and to write
-//! them.
+//! some 30 more; one that is met again costs two to four bytes of log, or a bit where it is
+//! [frequent](super::frequent). Sealing sorts the texts once and reads the log twice: to measure every
+//! text's rows, and to write them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,21 +16,17 @@ use super::super::spread;
 use super::super::text_order::{HEAD_BYTES, sort_heads};
 use super::bits::set_bit;
 use super::cut::Rule;
+use super::frequent::{Frequent, for_each_row};
 use super::hashed::{HashedRows, HashedText, HashedTexts};
 use super::helper::Helper;
 use super::lexicon::{Ids, Kind, Lexicon, Postings};
+use super::log::{Log, NUMBER_MAX};
 use super::packed::{Cursor, Gauge, Lists, Offsets};
 use super::spots::{SPOTS_MAX, first_of, stretches_of};
 use super::{CutWords, Words};
 
 /// The size of the table of texts that occurred recently.
 const RECENT_COUNT: usize = 1 << 16;
-
-/// Marks the first of two parts of a number.
-const NUMBER_MARK: u32 = 1 << 15;
-
-/// The greatest number of a text that two parts hold.
-const NUMBER_MAX: u32 = (1 << 31) - 1;
 
 /// What the log of pieces has for a spot that is left out: no piece has this number.
 const GAP: u32 = 0;
@@ -71,7 +66,7 @@ impl WordsBuilder {
 
     /// Returns how many rows have ended.
     pub(crate) fn rows_count(&self) -> u32 {
-        self.whole.row_ends.count() as u32
+        self.whole.log.rows_count() as u32
     }
 
     /// Makes the index: row i of it is the inserted row `order[i]`, or i without an order.
@@ -141,14 +136,14 @@ impl PieceCollector {
                 let piece = &rows.texts[index];
                 let number = found.number(&mut self.pieces, text, rows, index);
                 if piece.length == 0 {
-                    push_number(GAP, &mut self.pieces.log);
+                    self.pieces.log.push(GAP);
                 } else {
                     self.pieces.insert(self.next_spot, text, piece, number);
                 }
                 self.next_spot += 1;
             }
             at = end;
-            self.pieces.end_row();
+            self.pieces.log.end_row();
             self.spots_counts.push(self.next_spot - start);
             self.next_spot = first_of(stretches_of(self.next_spot));
         }
@@ -180,10 +175,10 @@ struct Collector {
     entries: Vec<Entry>,
     /// The texts one after another, as first met.
     text: Vec<u8>,
-    /// The numbers of the texts of each row, as [`push_number`] writes them.
-    log: Vec<u16>,
-    /// Where each row's part of the log ends.
-    row_ends: Offsets,
+    /// The numbers of the texts of each row, but for the frequent ones.
+    log: Log,
+    /// Words that many rows have; none of pieces.
+    frequent: Frequent,
 }
 
 /// How many texts are looked up at once, so that waits for memory are at the same time.
@@ -284,22 +279,40 @@ impl Entry {
 }
 
 impl Collector {
-    fn end_row(&mut self) {
-        self.row_ends.push(self.log.len());
-    }
-
     /// Takes the words of rows, each at its row.
     fn insert_rows(&mut self, text: &[u8], rows: &HashedTexts) {
         let mut found = Lookup::default();
         let mut at = 0;
         for &end in &rows.row_ends {
-            let row = self.row_ends.count() as u32;
+            let row = self.log.rows_count() as u32;
             for index in at..end {
                 let number = found.number(self, text, rows, index);
                 self.insert(row, text, &rows.texts[index], number);
             }
             at = end;
-            self.end_row();
+            self.log.end_row();
+        }
+        self.find_frequent();
+    }
+
+    /// Takes the words that have become frequent out of the log, where it is time to look.
+    fn find_frequent(&mut self) {
+        let rows_count = self.log.rows_count() as u32;
+        if !self.frequent.is_due(rows_count) {
+            return;
+        }
+        let counts = self.entries.iter().map(|entry| entry.ids.count);
+        if !self.frequent.choose(rows_count, counts) {
+            return;
+        }
+        let log = std::mem::take(&mut self.log);
+        for row in 0..rows_count {
+            log.for_each(row as usize, |number| {
+                if !self.frequent.insert(number, row) {
+                    self.log.push(number);
+                }
+            });
+            self.log.end_row();
         }
     }
 
@@ -324,8 +337,8 @@ impl Collector {
             self.insert_unknown(id, text, hashed);
             return;
         };
-        if entry.ids.add(id) {
-            push_number(number, &mut self.log);
+        if entry.ids.add(id) && !self.frequent.insert(number, id) {
+            self.log.push(number);
         }
     }
 
@@ -366,7 +379,7 @@ impl Collector {
             self.recent = vec![0; RECENT_COUNT].try_into().ok();
         }
         self.text.extend_from_slice(&own[..length]);
-        push_number(number, &mut self.log);
+        self.log.push(number);
         let hash_of = |&(half, _): &(u32, u32)| spread(half);
         let half = hashed.half;
         self.table
@@ -383,41 +396,35 @@ impl Collector {
     ) -> Lexicon {
         self.table = HashTable::new();
         self.recent = None;
-        if order.is_some() {
+        if let Some(order) = order {
+            self.frequent.reorder(order);
             self.measure(order, starts);
         }
         let numbers = self.sort_texts(ids);
-        let ranges = |&number: &u32| self.entries[number as usize].range();
-        let ranges: Vec<Range<usize>> = numbers.iter().flatten().map(ranges).collect();
-        let unsorted = std::mem::take(&mut self.text);
+        let (text, ends) = self.take_texts(&numbers);
         let (postings, mut lexicon) = helper.join(
             || self.write_postings(ids, order, starts, &numbers),
-            move || {
-                let mut text = Vec::with_capacity(unsorted.len());
-                let mut ends = Offsets::default();
-                for range in ranges {
-                    text.extend_from_slice(&unsorted[range]);
-                    ends.push(text.len());
-                }
-                drop(unsorted);
-                text.shrink_to_fit();
-                ends.shrink();
-                Lexicon::of_texts(ids, text, ends)
-            },
+            move || Lexicon::of_texts(ids, text, ends),
         );
         lexicon.postings = postings;
         lexicon
     }
 
     /// Measures the ids of each text again, since they are others now.
-    fn measure(&mut self, order: Option<&[u32]>, starts: Option<&[u32]>) {
+    fn measure(&mut self, order: &[u32], starts: Option<&[u32]>) {
         let mut entries = std::mem::take(&mut self.entries);
         for entry in &mut entries {
             entry.ids = Gauge::default();
         }
-        self.for_each_posting(order, starts, |id, number| {
+        self.for_each_posting(Some(order), starts, |id, number| {
             entries[number as usize].ids.add(id);
         });
+        for (number, rows) in self.frequent.words() {
+            let ids = &mut entries[number as usize].ids;
+            for_each_row(rows, |row| {
+                ids.add(row);
+            });
+        }
         self.entries = entries;
     }
 
@@ -437,45 +444,35 @@ impl Collector {
         })
     }
 
+    /// Returns the texts in their order, and where each ends; they are kept nowhere else then.
+    fn take_texts(&mut self, numbers: &[Vec<u32>; Kind::ALL.len()]) -> (Vec<u8>, Offsets) {
+        let unsorted = std::mem::take(&mut self.text);
+        let (mut text, mut ends) = (Vec::with_capacity(unsorted.len()), Offsets::default());
+        for &number in numbers.iter().flatten() {
+            text.extend_from_slice(&unsorted[self.entries[number as usize].range()]);
+            ends.push(text.len());
+        }
+        text.shrink_to_fit();
+        ends.shrink();
+        (text, ends)
+    }
+
     /// Transposes the log: from the texts of each row to the ids of each text.
     fn write_postings(
-        &self,
+        mut self,
         ids: Ids,
         order: Option<&[u32]>,
         starts: Option<&[u32]>,
         numbers: &[Vec<u32>; Kind::ALL.len()],
     ) -> Postings {
-        let [dense, several, single] = numbers;
-        let entry = |&number: &u32| &self.entries[number as usize];
-        let counts = |numbers: &[u32]| numbers.iter().map(|n| entry(n).ids.count).collect();
-        let sizes = several.iter().map(|number| entry(number).ids.bytes());
-        let stride = ids.stride();
-        let mut postings = Postings {
-            dense_counts: counts(dense),
-            dense: vec![0; dense.len() * stride],
-            several_counts: counts(several),
-            several: Lists::with_sizes(sizes),
-            single: vec![0; single.len()],
-        };
-        let mut slots = vec![Slot::Absent; self.entries.len()];
-        for (rank, &number) in dense.iter().enumerate() {
-            slots[number as usize] = Slot::Dense(rank * stride);
+        let mut writer = PostingsWriter::new(&std::mem::take(&mut self.entries), ids, numbers);
+        self.for_each_posting(order, starts, |id, number| writer.write(number, id));
+        // What is not needed any more makes room for what is written.
+        self.log = Log::default();
+        for (number, rows) in self.frequent.into_words() {
+            writer.write_all(number, &rows);
         }
-        for (rank, &number) in several.iter().enumerate() {
-            slots[number as usize] = Slot::Several(postings.several.cursor(rank));
-        }
-        for (rank, &number) in single.iter().enumerate() {
-            slots[number as usize] = Slot::Single(rank);
-        }
-        self.for_each_posting(order, starts, |id, number| {
-            match &mut slots[number as usize] {
-                Slot::Dense(start) => set_bit(&mut postings.dense[*start..], id),
-                Slot::Several(cursor) => postings.several.write(cursor, id),
-                Slot::Single(rank) => postings.single[*rank] = id,
-                Slot::Absent => {}
-            }
-        });
-        postings
+        writer.postings
     }
 
     /// Visits every id and number of a text that it has, ids ascending as ordered.
@@ -486,12 +483,11 @@ impl Collector {
         starts: Option<&[u32]>,
         mut visit: impl FnMut(u32, u32),
     ) {
-        let rows_count = order.map_or(self.row_ends.count(), <[u32]>::len);
+        let rows_count = order.map_or(self.log.rows_count(), <[u32]>::len);
         for row in 0..rows_count {
             let inserted = order.map_or(row, |order| order[row] as usize);
-            let mut rest = &self.log[self.row_ends.before(inserted)];
             let mut id = starts.map_or(row as u32, |starts| starts[row]);
-            while let Some(number) = take_number(&mut rest) {
+            self.log.for_each(inserted, |number| {
                 // A spot that is left out has a number too, of no text.
                 if starts.is_none() {
                     visit(id, number);
@@ -501,48 +497,75 @@ impl Collector {
                     }
                     id += 1;
                 }
-            }
+            });
         }
     }
 }
 
-/// Where the next id of a text goes.
-#[derive(Clone, Copy)]
-enum Slot {
-    /// Only dropped rows have the text.
-    Absent,
-    /// A bit of the bitmap that starts at that integer.
-    Dense(usize),
-    Several(Cursor),
-    /// The index of the single id.
-    Single(usize),
+/// Postings being written, the ids of each text ascending.
+struct PostingsWriter {
+    postings: Postings,
+    /// The place of each text among all, by its number: those with bitmaps, with lists, with one id.
+    places: Vec<u32>,
+    /// Where the next id of each list goes.
+    cursors: Vec<Cursor>,
+    /// The integers of a bitmap.
+    stride: usize,
 }
 
-/// Appends the number of a text: 15 bits, or 31 in two parts, the upper part marked.
-#[inline]
-fn push_number(number: u32, log: &mut Vec<u16>) {
-    // Without a branch on the number, which nothing would foretell.
-    let is_short = number < NUMBER_MARK;
-    let first = if is_short {
-        number
-    } else {
-        number >> 16 | NUMBER_MARK
-    };
-    let length = log.len() + 2 - usize::from(is_short);
-    log.extend([first as u16, number as u16]);
-    log.truncate(length);
-}
+/// The place of a text that only dropped rows have.
+const ABSENT: u32 = u32::MAX;
 
-/// Reads the next number; none at the end.
-#[inline]
-fn take_number(rest: &mut &[u16]) -> Option<u32> {
-    let (&first, after) = rest.split_first()?;
-    *rest = after;
-    let first = u32::from(first);
-    if first < NUMBER_MARK {
-        return Some(first);
+impl PostingsWriter {
+    fn new(entries: &[Entry], ids: Ids, numbers: &[Vec<u32>; Kind::ALL.len()]) -> PostingsWriter {
+        let [dense, several, single] = numbers;
+        let entry = |&number: &u32| &entries[number as usize];
+        let counts = |numbers: &[u32]| numbers.iter().map(|n| entry(n).ids.count).collect();
+        let sizes = several.iter().map(|number| entry(number).ids.bytes());
+        let postings = Postings {
+            dense_counts: counts(dense),
+            dense: vec![0; dense.len() * ids.stride()],
+            several_counts: counts(several),
+            several: Lists::with_sizes(sizes),
+            single: vec![0; single.len()],
+        };
+        let mut places = vec![ABSENT; entries.len()];
+        for (place, &number) in (0..).zip(numbers.iter().flatten()) {
+            places[number as usize] = place;
+        }
+        let cursors = (0..several.len()).map(|list| postings.several.cursor(list));
+        PostingsWriter {
+            cursors: cursors.collect(),
+            postings,
+            places,
+            stride: ids.stride(),
+        }
     }
-    let (&second, after) = rest.split_first()?;
-    *rest = after;
-    Some((first ^ NUMBER_MARK) << 16 | u32::from(second))
+
+    /// Gives an id to a text; it is greater than the last one of a list.
+    #[inline]
+    fn write(&mut self, number: u32, id: u32) {
+        let place = self.places[number as usize] as usize;
+        let dense_count = self.postings.dense_counts.len();
+        if place < dense_count {
+            return set_bit(&mut self.postings.dense[place * self.stride..], id);
+        }
+        let list = place - dense_count;
+        if let Some(cursor) = self.cursors.get_mut(list) {
+            self.postings.several.write(cursor, id);
+        } else if let Some(single) = self.postings.single.get_mut(list - self.cursors.len()) {
+            *single = id;
+        }
+    }
+
+    /// Gives a text all the rows that a bitmap has, which are all that the text has.
+    fn write_all(&mut self, number: u32, rows: &[u64]) {
+        let place = self.places[number as usize] as usize;
+        if place < self.postings.dense_counts.len() {
+            let own = &mut self.postings.dense[place * self.stride..][..rows.len()];
+            own.copy_from_slice(rows);
+        } else {
+            for_each_row(rows, |row| self.write(number, row));
+        }
+    }
 }

@@ -67,12 +67,17 @@ impl Ids {
         }
     }
 
-    /// Returns the integers of 64 bits in a bitmap; none where there are no bitmaps.
-    pub(super) fn stride(self) -> usize {
+    /// Returns how many rows there are; none where the ids are no rows.
+    pub(super) fn rows_count(self) -> u32 {
         match self {
-            Ids::Rows(rows_count) => stride(rows_count),
+            Ids::Rows(rows_count) => rows_count,
             Ids::Spots => 0,
         }
+    }
+
+    /// Returns the integers of 64 bits in a bitmap; none where there are no bitmaps.
+    pub(super) fn stride(self) -> usize {
+        stride(self.rows_count())
     }
 }
 

@@ -272,6 +272,48 @@ fn an_order_moves_and_drops_rows() {
     }
 }
 
+/// Words that many rows have at first, or for a time, or throughout; in any order of the rows.
+#[test]
+fn frequent_words_keep_their_rows() {
+    const ROWS_COUNT: u32 = 14_000;
+    const PART: u32 = ROWS_COUNT.div_ceil(3);
+    let text_of = |row: u32| {
+        let mut text = format!("w{} ", row % 60);
+        let mut add = |word: &str, is_in: bool| text.push_str(if is_in { word } else { "" });
+        add("early ", row < PART && row % 20 == 0);
+        add("later ", (PART..2 * PART).contains(&row) && row % 10 == 0);
+        add("often often ", row % 3 == 0);
+        text
+    };
+    let rows: Vec<Vec<String>> = (0..ROWS_COUNT).map(|row| vec![text_of(row)]).collect();
+    let mut random = Random(5);
+    let mut shuffled: Vec<u32> = (0..ROWS_COUNT).collect();
+    for last in (1..shuffled.len()).rev() {
+        shuffled.swap(last, random.below(last + 1));
+    }
+    let orders = [
+        None,
+        Some((0..ROWS_COUNT).rev().collect()),
+        Some(shuffled[..9_001].to_vec()),
+        Some(shuffled),
+        // One row has the word of the first part, and then none has.
+        Some((PART - 10..ROWS_COUNT).collect()),
+        Some((PART..ROWS_COUNT).collect()),
+        Some(vec![]),
+    ];
+    for order in orders {
+        let words = build(&rows, order.as_deref());
+        let moved: Vec<Vec<String>> = match &order {
+            None => rows.clone(),
+            Some(order) => order
+                .iter()
+                .map(|&row| rows[row as usize].clone())
+                .collect(),
+        };
+        check(&moved, &words, &[], &format!("{} rows", moved.len()));
+    }
+}
+
 #[test]
 fn a_merge_is_the_index_of_all_rows() {
     for seed in 1..=60 {
