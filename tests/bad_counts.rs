@@ -118,10 +118,18 @@ fn an_unknown_word_of_a_list_is_named() {
     }
     let error = refuse("action=count_tickets&by=statsu");
     assert_eq!(error.suggestion(), Some("status"));
-    // What is known but cannot be counted by is no unknown word.
-    for by in ["date_opened", "tid", "due_date.day,subject"] {
+    // What is known but cannot be counted by is no unknown word, and is named too.
+    for (by, told) in [
+        (
+            "date_opened",
+            "; \"date_opened\" cannot stand there (did you mean \"date_opened.month\"?)",
+        ),
+        ("status,tid", "; \"tid\" cannot stand there"),
+        ("due_date.day,subject", "; \"subject\" cannot stand there"),
+        ("stat", "; unknown is \"stat\" (did you mean \"status\"?)"),
+    ] {
         let message = refuse(&format!("action=count_tickets&by={by}")).to_string();
-        assert!(message.ends_with(BY), "{message}");
+        assert!(message.ends_with(&format!("{BY}{told}")), "{message}");
     }
 }
 

@@ -364,3 +364,35 @@ fn a_builder_refuses_what_a_request_cannot_say() {
     let expected = "date_closed is given again as \"2/2/2014\" but may stand once";
     assert_eq!(error.unwrap_err().to_string(), expected);
 }
+
+/// A name that is only near the part of another, or that begins it, is enough for a suggestion.
+#[test]
+fn keys_are_suggested() {
+    for (request, told) in [
+        (
+            "order=datee",
+            "; unknown is \"datee\" (did you mean \"date_opened\"?)",
+        ),
+        (
+            "order=tid,stat+DESC",
+            "; unknown is \"stat\" (did you mean \"status\"?)",
+        ),
+        (
+            "order=status+dsc",
+            "; unknown is \"dsc\" (did you mean \"DESC\"?)",
+        ),
+        (
+            "order=custom_fields",
+            "; \"custom_fields\" cannot stand there",
+        ),
+        ("order=tid+ASC+cid", "; \"cid\" cannot stand there"),
+        (
+            "fields=tid,opend",
+            "; unknown is \"opend\" (did you mean \"date_opened\"?)",
+        ),
+        ("prio=1", "(did you mean \"priority\"?)"),
+    ] {
+        let message = refuse(request).to_string();
+        assert!(message.ends_with(told), "{message}");
+    }
+}

@@ -8,6 +8,22 @@ const EDITS_A_LETTER: usize = 3;
 /// The most bytes of a word for which a suggestion is looked for.
 const WORD_BYTES_MAX: usize = 40;
 
+/// The same for a part of a name, which is shorter.
+const EDITS_A_PART: usize = 4;
+
+/// The fewest bytes of a word that is looked for in the parts of names.
+const PART_BYTES_MIN: usize = 3;
+
+const DIRECTIONS: [&str; 2] = ["DESC", "ASC"];
+
+/// The dates as keys to count by.
+const DATE_PARTS: [&str; 4] = [
+    "date_opened.month",
+    "date_closed.month",
+    "due_date.month",
+    "last_updated.month",
+];
+
 /// Returns the candidate that a word is closest to, letter case aside, if it is close to any.
 ///
 /// What holds a dot is a custom field's name or wants to be, and those are not known here.
@@ -24,6 +40,49 @@ pub(super) fn closest<'a>(
     let edits = candidates.into_iter().map(|it| (edits(word, it), it));
     let (edits, candidate) = edits.min_by_key(|(edits, _)| *edits)?;
     (edits <= edits_max && edits < candidate.len()).then_some(candidate)
+}
+
+/// Returns the candidate of which a word is a part or begins one, or nearly is one.
+///
+/// The parts of a name are its words between underscores: `date` and `opened` of `date_opened`. Of
+/// several candidates that are as close it is the first.
+fn closest_part<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if !(PART_BYTES_MIN..=WORD_BYTES_MAX).contains(&word.len()) || word.contains('.') {
+        return None;
+    }
+    let edits = candidates.into_iter().map(|it| (part_edits(word, it), it));
+    let (edits, candidate) = edits.min_by_key(|(edits, _)| *edits)?;
+    (edits <= word.len() / EDITS_A_PART).then_some(candidate)
+}
+
+/// Counts the edits between a word and the closest part of a name; none where it begins one.
+fn part_edits(word: &str, name: &str) -> usize {
+    let behind = name.match_indices('_').map(|(at, _)| at + 1);
+    let parts = std::iter::once(0).chain(behind).map(|at| {
+        let rest = &name[at..];
+        let part = rest.split('_').next().unwrap_or(rest);
+        match begins(rest, word) {
+            true => 0,
+            false => edits(word, part),
+        }
+    });
+    parts.min().unwrap_or(word.len())
+}
+
+/// Returns the one candidate that begins with a word, if there is one and no other.
+pub(super) fn only_completion<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let mut candidates = candidates.into_iter().filter(|it| begins(it, word));
+    let candidate = candidates.next().filter(|_| word.len() >= PART_BYTES_MIN);
+    candidate.filter(|_| candidates.next().is_none())
+}
+
+/// Returns whether a name begins with a word, in any case.
+fn begins(name: &str, word: &str) -> bool {
+    let start = name.get(..word.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 /// Counts the letters to insert, drop, replace or swap with the next to make one word of another.
@@ -48,10 +107,13 @@ fn edits(from: &str, to: &str) -> usize {
     last[to.len()]
 }
 
-/// Returns the names that a list of fields may have, but for those of custom fields.
-pub(super) fn field_names() -> impl Iterator<Item = &'static str> {
+/// Returns the names that the list of a variable may have, but for those of custom fields and of parts
+/// of dates.
+fn field_names(variable: &str) -> impl Iterator<Item = &'static str> + Clone {
     let names = |field: Field| [Some(field.name()), field.alias()].into_iter().flatten();
-    Field::ALL.into_iter().flat_map(names)
+    let fields = Field::ALL.into_iter();
+    let fields = fields.filter(move |&field| can_list(variable, field));
+    fields.flat_map(names)
 }
 
 /// Returns the output variable that a name of a record probably means.
@@ -60,41 +122,92 @@ pub(super) fn output_name(word: &str) -> Option<&'static str> {
     named.or_else(|| closest(word, Field::ALL.map(Field::name)))
 }
 
-/// Returns the first word of a list of fields that is none, or of an order's that is no direction.
-///
-/// Where the list has keys to count by, a date may have a part.
-pub(super) fn unknown_word<'a>(list: &'a str, variable: &str) -> Option<&'a str> {
-    const PREFIX: &str = "custom_fields.";
-    let is_known = |word: &str| {
-        let custom = word.split_at_checked(PREFIX.len());
-        let custom = custom.filter(|(prefix, _)| prefix.eq_ignore_ascii_case(PREFIX));
-        let is_part = || {
-            let parts = word.rsplit_once('.').filter(|_| variable == "by");
-            parts.is_some_and(|(date, part)| {
-                let field = Field::from_name(date);
-                field.is_some_and(|it| it.kind() == FieldKind::Date)
-                    && DatePart::from_name(part).is_some()
+/// A word that cannot stand where it does in a list of fields.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct WrongWord<'a> {
+    pub(super) word: &'a str,
+    /// Whether it stands where an order has a direction.
+    is_direction: bool,
+}
+
+impl<'a> WrongWord<'a> {
+    /// Returns the first such word of the list that is the value of a variable.
+    pub(super) fn find(list: &'a str, variable: &str) -> Option<WrongWord<'a>> {
+        list.split(',').find_map(|item| {
+            if variable != "order" {
+                return wrong_name(item.trim(), variable);
+            }
+            let mut words = item.split_whitespace();
+            let name = wrong_name(words.next().unwrap_or(""), variable);
+            name.or_else(|| {
+                let direction = words.next().filter(|word| !is_direction(word));
+                let word = direction.or_else(|| words.next())?;
+                let is_direction = true;
+                Some(WrongWord { word, is_direction })
             })
-        };
-        custom.map_or_else(
-            || Field::from_name(word).is_some() || is_part(),
-            |(_, name)| is_custom_name(name),
-        )
-    };
-    let is_direction = |word: &str| {
-        ["asc", "desc"]
-            .iter()
-            .any(|it| it.eq_ignore_ascii_case(word))
-    };
-    list.split(',').find_map(|item| {
-        if variable != "order" {
-            let name = Some(item.trim());
-            return name.filter(|name| !name.is_empty() && !is_known(name));
+        })
+    }
+
+    /// Returns whether it has a meaning elsewhere.
+    pub(super) fn is_known(&self) -> bool {
+        Field::from_name(self.word).is_some() || is_direction(self.word)
+    }
+
+    /// Returns what was probably meant.
+    pub(super) fn suggestion(&self, variable: &str) -> Option<&'static str> {
+        if self.is_direction {
+            let direction = closest(self.word, DIRECTIONS);
+            return direction.filter(|_| !self.is_known());
         }
-        let mut words = item.split_whitespace();
-        let field = words.next().filter(|word| !is_known(word));
-        field.or_else(|| words.find(|word| !is_direction(word)))
-    })
+        let parts = DATE_PARTS.into_iter().filter(|_| variable == "by");
+        let names = field_names(variable).chain(parts);
+        if self.is_known() {
+            return only_completion(self.word, names);
+        }
+        closest(self.word, names.clone()).or_else(|| closest_part(self.word, names))
+    }
+}
+
+fn wrong_name<'a>(word: &'a str, variable: &str) -> Option<WrongWord<'a>> {
+    const PREFIX: &str = "custom_fields.";
+    let custom = word.split_at_checked(PREFIX.len());
+    let custom = custom.filter(|(prefix, _)| prefix.eq_ignore_ascii_case(PREFIX));
+    let is_part = || {
+        let parts = word.rsplit_once('.').filter(|_| variable == "by");
+        parts.is_some_and(|(date, part)| {
+            let field = Field::from_name(date);
+            field.is_some_and(|it| it.kind() == FieldKind::Date)
+                && DatePart::from_name(part).is_some()
+        })
+    };
+    let is_right = custom.map_or_else(
+        || Field::from_name(word).is_some_and(|it| can_list(variable, it)) || is_part(),
+        |(_, name)| is_custom_name(name),
+    );
+    let is_direction = false;
+    (!is_right).then_some(WrongWord { word, is_direction })
+}
+
+/// Returns whether the list that is the value of a variable can name a field.
+fn can_list(variable: &str, field: Field) -> bool {
+    match variable {
+        "order" => field != Field::CustomFields,
+        "empty" | "present" => field != Field::Tid,
+        "by" => {
+            let uncounted = [
+                Field::Tid,
+                Field::CustomFields,
+                Field::Subject,
+                Field::Summary,
+            ];
+            field.kind() != FieldKind::Date && !uncounted.contains(&field)
+        }
+        _ => true,
+    }
+}
+
+fn is_direction(word: &str) -> bool {
+    DIRECTIONS.iter().any(|it| it.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -115,8 +228,37 @@ mod tests {
             ("", None),
             (&*"status".repeat(1000), None),
         ] {
-            assert_eq!(closest(word, field_names()), meant, "{word}");
+            assert_eq!(closest(word, field_names("fields")), meant, "{word}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_name_is_enough() {
+        for (variable, word, meant) in [
+            ("order", "datee", Some("date_opened")),
+            ("order", "date", Some("date_opened")),
+            ("order", "Opened", Some("date_opened")),
+            ("fields", "stat", Some("status")),
+            ("fields", "tech", Some("assigned_tech")),
+            ("fields", "addresss", Some("cc_addresses")),
+            ("by", "stat", Some("status")),
+            ("by", "date_opened", Some("date_opened.month")),
+            ("by", "datee", Some("date_opened.month")),
+            ("by", "summ", None),
+            ("by", "tid", None),
+            ("empty", "tid", None),
+            ("order", "DESC", None),
+            ("fields", "st", None),
+            ("fields", "nothing", None),
+            ("fields", "st\u{e4}", None),
+        ] {
+            let wrong = WrongWord::find(word, variable).unwrap();
+            assert_eq!(wrong.suggestion(variable), meant, "{variable}={word}");
+        }
+        let names = ["start_tid", "status", "start_date"];
+        assert_eq!(only_completion("stat", names), Some("status"));
+        assert_eq!(only_completion("start", names), None);
+        assert_eq!(only_completion("st", ["status"]), None);
     }
 
     #[test]
@@ -132,23 +274,31 @@ mod tests {
     }
 
     #[test]
-    fn the_word_that_is_none_is_found() {
-        for (list, word) in [
-            ("status,priorty ASC,tid", Some("priorty")),
-            (" status  dsc", Some("dsc")),
-            ("status DESC tid", Some("tid")),
-            ("custom_fields.9", Some("custom_fields.9")),
-            ("UID,Custom_Fields.Serial desc", None),
-            ("", None),
+    fn the_word_that_is_wrong_is_found() {
+        for (variable, list, word) in [
+            ("order", "status,priorty ASC,tid", Some("priorty")),
+            ("order", " status  dsc", Some("dsc")),
+            ("order", "status DESC tid", Some("tid")),
+            ("order", "status DESC DESC", Some("DESC")),
+            ("order", "custom_fields.9", Some("custom_fields.9")),
+            ("order", "tid,custom_fields", Some("custom_fields")),
+            ("order", "UID,Custom_Fields.Serial desc", None),
+            ("order", "tid, ", Some("")),
+            ("fields", " uid, cid ,custom_fields.a", None),
+            ("fields", "uid,,cid", Some("")),
+            ("fields", "cid uid", Some("cid uid")),
+            ("fields", "cid, stats desc", Some("stats desc")),
+            ("empty", "cid,TID", Some("TID")),
+            ("by", "status,stat", Some("stat")),
+            ("by", "status,tid", Some("tid")),
+            ("by", "status,due_date", Some("due_date")),
+            ("by", "due_date.year,uid", None),
         ] {
-            assert_eq!(unknown_word(list, "order"), word, "{list}");
+            let wrong = WrongWord::find(list, variable);
+            assert_eq!(wrong.map(|it| it.word), word, "{variable}={list}");
         }
-        for (list, word) in [
-            (" uid, cid ,,custom_fields.a", None),
-            ("cid uid", Some("cid uid")),
-            ("cid, stats desc", Some("stats desc")),
-        ] {
-            assert_eq!(unknown_word(list, "fields"), word, "{list}");
-        }
+        let suggested = |list| WrongWord::find(list, "order").unwrap().suggestion("order");
+        assert_eq!(suggested("tid dsc"), Some("DESC"));
+        assert_eq!(suggested("tid DESC cid"), None);
     }
 }

@@ -59,9 +59,14 @@ pub fn assert_invalid(error: &Error, variable: &str, value: &str, expected: &str
     let rest = message.strip_prefix(&start);
     let word = rest.and_then(|rest| rest.strip_suffix(&hint(error)));
     let is_right = word.is_some_and(|word| {
-        let word = word.strip_prefix("; unknown is \"");
-        let word = word.map(|word| word.strip_suffix('"').is_some_and(|it| start.contains(it)));
-        word.unwrap_or(rest == Some(&*hint(error)))
+        let unknown = word.strip_prefix("; unknown is \"");
+        let unknown = unknown.and_then(|word| word.strip_suffix('"'));
+        let known = word.strip_prefix("; \"");
+        let known = known.and_then(|word| word.strip_suffix("\" cannot stand there"));
+        match unknown.or(known) {
+            Some(word) => start.contains(word),
+            None => word.is_empty(),
+        }
     });
     assert!(is_right, "{message}\nshould begin {start}");
 }

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use super::ErrorKind;
-use crate::model::{CUSTOM_NAMES_MAX, Field, suggest};
+use crate::model::suggest::{self, WrongWord};
+use crate::model::{CUSTOM_NAMES_MAX, Field};
 
 /// The variables whose values are lists of fields.
 const LISTS: [&str; 5] = ["order", "fields", "empty", "present", "by"];
@@ -26,7 +27,7 @@ impl ErrorKind {
     }
 
     /// Returns the word of a list of fields that makes it invalid, if it is one word.
-    fn unknown_word(&self) -> Option<&str> {
+    fn wrong_word(&self) -> Option<WrongWord<'_>> {
         match self {
             ErrorKind::InvalidValue {
                 variable, value, ..
@@ -34,7 +35,7 @@ impl ErrorKind {
                 // The last word of a value that was cut may be a part of one.
                 let is_cut = value.chars().count() == SHOWN_CHARS_MAX;
                 let whole = value.rsplit_once(',').filter(|_| is_cut);
-                suggest::unknown_word(whole.map_or(value, |(words, _)| words), variable)
+                WrongWord::find(whole.map_or(value, |(words, _)| words), variable)
             }
             _ => None,
         }
@@ -50,17 +51,22 @@ impl ErrorKind {
             } => match Field::from_output_name(variable.trim_end_matches("!=")) {
                 // What these hold is searched and not compared.
                 Some(Field::Subject | Field::Summary) => Some("keyword"),
-                _ => suggest::closest(variable, expected.split(", ")),
+                _ => {
+                    let names = expected.split(", ").filter(|name| !name.contains(' '));
+                    let closest = suggest::closest(variable, names.clone());
+                    closest.or_else(|| suggest::only_completion(variable, names))
+                }
             },
             ErrorKind::UnknownVariable { variable, .. } => {
                 suggest::output_name(variable).filter(|name| !name.eq_ignore_ascii_case(variable))
             }
             ErrorKind::InvalidValue {
-                value, expected, ..
+                variable,
+                value,
+                expected,
             } => {
-                if let Some(word) = self.unknown_word() {
-                    let directions = ["ASC", "DESC"].into_iter();
-                    return suggest::closest(word, suggest::field_names().chain(directions));
+                if let Some(wrong) = self.wrong_word() {
+                    return wrong.suggestion(variable);
                 }
                 // Only a list of words says how each is written: "Y or N".
                 let words = expected.split(", ").flat_map(|it| it.split(" or "));
@@ -101,8 +107,12 @@ impl ErrorKind {
             } => {
                 let shown = (Shown(variable), Shown(value));
                 write!(f, "{} is \"{}\" but must be {expected}", shown.0, shown.1)?;
-                if let Some(word) = self.unknown_word().filter(|word| word != value) {
-                    write!(f, "; unknown is \"{}\"", Shown(word))?;
+                match self.wrong_word() {
+                    Some(wrong) if wrong.is_known() => {
+                        write!(f, "; \"{}\" cannot stand there", Shown(wrong.word))?;
+                    }
+                    Some(wrong) => write!(f, "; unknown is \"{}\"", Shown(wrong.word))?,
+                    None => {}
                 }
                 match self.suggestion() {
                     Some(name) => write!(f, " (did you mean \"{name}\"?)"),
