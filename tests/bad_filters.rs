@@ -12,8 +12,8 @@ const DATE: &str =
 const UNEQUAL: &str = "a text other than *, which every ticket would equal";
 const LIST: &str = "a list of output variables, uid, group, escalation or custom_fields.NAME, \
     parted by commas";
-const LIST_BUT_TID: &str = "a list of output variables but tid, uid, group, escalation or \
-    custom_fields.NAME, parted by commas";
+const LIST_BUT_TID: &str = "a list of output variables, uid, group, escalation or \
+    custom_fields.NAME, parted by commas, without tid";
 
 /// Values that a filter cannot have: request, variable, value as decoded, what is valid.
 const INVALID: &[(&str, &str, &str, &str)] = &[

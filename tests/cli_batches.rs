@@ -109,15 +109,15 @@ fn a_batch_with_a_line_that_is_refused_is_refused_whole() {
         "invalid_ticket",
         "invalid_value",
         "ok 5 1",
-        "invalid_ticket",
+        "batch_refused",
         "ok 5 1",
         "ok 5 1",
         "ok 5 1",
         "unknown_ticket", // Which only the commit can know.
         "ok 5 1",
-        "invalid_syntax",
-        "ok 5 1",
         "invalid_syntax", // A batch within a batch.
+        "ok 5 1",
+        "batch_refused",
         "invalid_syntax",
         "invalid_syntax", // None is open.
         "ok 5 1",
@@ -128,22 +128,89 @@ fn a_batch_with_a_line_that_is_refused_is_refused_whole() {
         "ok 4 2",
     ];
     assert_eq!(headers(&["--store", &path], input), expected);
-    let replies = pipe(
-        &["--store", &path, "--format", "delimited"],
-        b"commit\nbegin\nbegin\nrollback\n",
+}
+
+/// Returns the messages of the errors that `pipe` replies to some lines, with their codes.
+fn messages(path: &str, lines: &[&str]) -> Vec<(String, String)> {
+    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let replies = pipe(&["--store", path, "--format", "json"], input.as_bytes());
+    let messages = replies.into_iter().filter_map(|reply| match reply {
+        Reply::Error { code, body } => {
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            Some((code, body["error"]["message"].as_str().unwrap().to_owned()))
+        }
+        Reply::Ok { .. } => None,
+    });
+    messages.collect()
+}
+
+#[test]
+fn what_is_wrong_with_a_batch_is_told() {
+    let path = store("batches_told.redb");
+    let lines = [
+        "commit", "begin", "begin", "commit", "begin x", "begin ", "del 1", "del x", "put {}",
+        "commit", "del 2",
+    ];
+    let refused = "the batch is refused and nothing of it is stored, as line";
+    let told = messages(&path, &lines);
+    let told: Vec<(&str, &str)> = told.iter().map(|(code, told)| (&**code, &**told)).collect();
+    let x = "tid is \"x\" but must be an integer";
+    let again = "expected commit or rollback before the next begin";
+    assert_eq!(
+        told,
+        [
+            ("invalid_syntax", "expected begin before commit or rollback"),
+            ("invalid_syntax", again),
+            (
+                "batch_refused",
+                &*format!("{refused} 3 of the input was refused: invalid_syntax: {again}")
+            ),
+            (
+                "invalid_syntax",
+                "expected begin, commit or rollback alone in its line"
+            ),
+            ("invalid_value", x),
+            (
+                "invalid_ticket",
+                "a ticket's tid must be given, and be 1 or more"
+            ),
+            (
+                "batch_refused",
+                &*format!("{refused} 8 of the input was refused: invalid_value: {x}")
+            ),
+        ]
     );
-    for (at, told) in [
-        (0, "expected begin before commit or rollback"),
-        (2, "expected commit or rollback before the next begin"),
+    let found = ticketdex::durable::open_read_only(&path).unwrap();
+    assert!(found.get(1).is_some() && found.get(2).is_none());
+}
+
+/// A line that cannot be a request is told the words that a line may begin with.
+#[test]
+fn an_unknown_verb_is_told_those_that_are_known() {
+    const KNOWN: &str = "; known are put, patch, del, begin, commit, rollback, since, backup, and \
+                         requests like status=Open";
+    let path = store("batches_verbs.redb");
+    for (line, verb, meant) in [
+        ("statsu", "statsu", None),
+        (
+            "pach {\"tid\":1,\"subject\":\"a=b\"}",
+            "pach",
+            Some("patch"),
+        ),
+        ("PUT {\"tid\":1}", "PUT", Some("put")),
+        ("put{\"tid\":1}", "put{\"tid\":1}", Some("put")),
+        (" del 1", " del", Some("del")),
+        ("begn", "begn", Some("begin")),
     ] {
-        let Reply::Error { body, .. } = &replies[at] else {
-            panic!("{replies:?}");
-        };
-        let told = format!("message={}\n", told.replace(' ', "+"));
-        assert!(
-            str::from_utf8(body).unwrap().ends_with(&told),
-            "{replies:?}"
-        );
+        let meant = meant.map_or(String::new(), |verb| format!(" (did you mean \"{verb}\"?)"));
+        let message = format!("unknown verb \"{verb}\"{meant}{KNOWN}");
+        let expected = ("unknown_variable".to_owned(), message);
+        assert_eq!(messages(&path, &[line]), [expected], "{line}");
+    }
+    // What may be a request keeps the error of one.
+    for line in ["statsu=Open", "get status=Open", "?statsu", "status&statsu"] {
+        let told = messages(&path, &[line]);
+        assert!(told[0].1.starts_with("unknown variable \""), "{told:?}");
     }
 }
 

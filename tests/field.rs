@@ -426,7 +426,7 @@ fn every_kind_of_error_tells_where_what_and_what_would_be_right() {
         (store_error, "invalid_store", &store_parts),
         (in_use, "store_in_use", &in_use_parts),
         (storage.unwrap_err(), "storage", &storage_parts),
-        (io.unwrap_err(), "io", &["line 1", "reading"]),
+        (io.unwrap_err(), "io", &["line 1", "the line is dead"]),
     ];
     for (error, code, parts) in &kinds {
         assert_tells(error, code, parts);

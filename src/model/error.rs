@@ -95,6 +95,15 @@ pub enum ErrorKind {
         /// which is a secret.
         value: String,
     },
+    /// Two columns of a CSV header are the same variable or custom field.
+    DuplicateColumn {
+        /// The variable, or `custom_fields.NAME`, cut at 100 characters.
+        variable: String,
+        /// The first of the two: its number, from 1, and its name, cut at 100 characters.
+        first: (u64, String),
+        /// The second, likewise.
+        second: (u64, String),
+    },
     /// A request has `page` without `count`.
     PageNeedsCount {
         /// The page as given, cut at 100 characters.
@@ -127,6 +136,20 @@ pub enum ErrorKind {
     UnknownTicket {
         /// The ticket.
         tid: u64,
+    },
+    /// A line of `ticketdex pipe` is no request, and begins with none of the words that it knows.
+    UnknownVerb {
+        /// The word, cut at 100 characters.
+        verb: String,
+        /// The words that it knows, as a list.
+        expected: &'static str,
+    },
+    /// A batch of `ticketdex pipe` is to be committed, and one of its lines was refused.
+    RefusedBatch {
+        /// The line of the input.
+        line: u64,
+        /// Why that was refused.
+        cause: Error,
     },
     /// The removals after a commit are asked for, and some of them are forgotten.
     VersionTooOld {
@@ -221,7 +244,7 @@ pub enum ErrorKind {
         /// The journal's own error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The caller's reader or writer failed.
+    /// The caller's reader or writer failed; the message is its own.
     Io(io::Error),
 }
 
@@ -234,14 +257,17 @@ impl Error {
     /// Returns the stable word that names this kind of error in a response.
     pub fn code(&self) -> &'static str {
         match self.kind() {
-            ErrorKind::UnknownVariable { .. } => "unknown_variable",
+            ErrorKind::UnknownVariable { .. } | ErrorKind::UnknownVerb { .. } => "unknown_variable",
             ErrorKind::InvalidValue { .. } => "invalid_value",
-            ErrorKind::DuplicateVariable { .. } => "duplicate_variable",
+            ErrorKind::DuplicateVariable { .. } | ErrorKind::DuplicateColumn { .. } => {
+                "duplicate_variable"
+            }
             ErrorKind::PageNeedsCount { .. } => "page_needs_count",
             ErrorKind::PageNeedsWildcard { .. } => "page_needs_wildcard",
             ErrorKind::CursorConflict { .. } => "cursor_conflict",
             ErrorKind::InvalidTicket { .. } => "invalid_ticket",
             ErrorKind::UnknownTicket { .. } => "unknown_ticket",
+            ErrorKind::RefusedBatch { .. } => "batch_refused",
             ErrorKind::VersionTooOld { .. } => "version_too_old",
             ErrorKind::OtherStore { .. } => "other_store",
             ErrorKind::VersionTooNew { .. } => "version_too_new",
@@ -264,6 +290,9 @@ impl Error {
     /// False for a failing reader, writer or journal, for a store that is full, and for snapshots
     /// that cannot be compared.
     pub fn is_request(&self) -> bool {
+        if let ErrorKind::RefusedBatch { cause, .. } = self.kind() {
+            return cause.is_request();
+        }
         !matches!(
             self.kind(),
             ErrorKind::OtherStore { .. }
@@ -295,6 +324,7 @@ impl Error {
     /// ```
     pub fn status(&self) -> u16 {
         match self.kind() {
+            ErrorKind::RefusedBatch { cause, .. } => cause.status(),
             ErrorKind::UnknownTicket { .. } => 404,
             ErrorKind::VersionTooOld { .. } => 410,
             ErrorKind::TooManyTickets { .. }
@@ -308,7 +338,9 @@ impl Error {
             | ErrorKind::Io(_) => 500,
             ErrorKind::UnknownVariable { .. }
             | ErrorKind::InvalidValue { .. }
+            | ErrorKind::UnknownVerb { .. }
             | ErrorKind::DuplicateVariable { .. }
+            | ErrorKind::DuplicateColumn { .. }
             | ErrorKind::PageNeedsCount { .. }
             | ErrorKind::PageNeedsWildcard { .. }
             | ErrorKind::CursorConflict { .. }
@@ -365,6 +397,7 @@ impl Error {
                 tid
             }
             ErrorKind::UnknownTicket { tid } => Some(tid),
+            ErrorKind::RefusedBatch { ref cause, .. } => cause.tid(),
             _ => self.0.tid,
         }
     }
@@ -474,7 +507,8 @@ impl From<Error> for io::Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.kind() {
-            ErrorKind::Io(error) => Some(error),
+            // The message is the cause's own.
+            ErrorKind::Io(error) => error.source(),
             ErrorKind::Storage { source, .. } => Some(&**source),
             _ => None,
         }
@@ -559,40 +593,4 @@ pub(crate) fn shorten(value: &str) -> String {
 const _: () = assert!(size_of::<Error>() == size_of::<usize>());
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_shows_code_place_message_and_causes() {
-        let failed = io::Error::other("no such device");
-        let position = Position {
-            line: Some(3),
-            column: None,
-            record: 2,
-        };
-        let error = Error::from(failed).at(position);
-        let expected = "io: line 3, record 2: reading or writing failed: no such device";
-        assert_eq!(format!("{error:?}"), expected);
-        assert_eq!(format!("{error:#?}"), expected);
-        let error = Error::from(ErrorKind::UnknownTicket { tid: 7 });
-        assert_eq!(
-            format!("{error:?}"),
-            "unknown_ticket: ticket 7 is not there to be patched"
-        );
-    }
-
-    #[test]
-    fn what_a_store_has_no_room_for_is_told_in_numbers() {
-        let tickets = Error::from(ErrorKind::TooManyTickets { rows_max: 9 });
-        assert_eq!(tickets.code(), "too_many_tickets");
-        assert_eq!(tickets.to_string(), "a store holds at most 9 tickets");
-        let memory = Error::from(ErrorKind::TooMuchMemory {
-            bytes: 12,
-            bytes_max: 10,
-        });
-        assert_eq!(memory.code(), "too_much_memory");
-        let shown = "the store would take 12 bytes of memory but may take 10";
-        assert_eq!(memory.to_string(), shown);
-        assert!(!tickets.is_request() && !memory.is_request());
-    }
-}
+mod tests;

@@ -25,7 +25,7 @@ mod format;
 pub(crate) mod json;
 pub(crate) mod memory;
 pub(crate) mod names;
-mod suggest;
+pub(crate) mod suggest;
 pub(crate) mod sync;
 mod texts;
 pub(crate) mod value;

@@ -1,5 +1,7 @@
 //! What somebody probably meant who wrote a name that does not exist.
 
+use chrono::format::{Item, StrftimeItems};
+
 use super::{DatePart, Field, FieldKind, is_custom_name};
 
 /// The most edits between a word and what is suggested for it, for each three of its letters.
@@ -29,7 +31,7 @@ const DATE_PARTS: [&str; 4] = [
 /// What holds a dot is a custom field's name or wants to be, and those are not known here.
 ///
 /// Cost: the lengths of the word and of each candidate multiplied.
-pub(super) fn closest<'a>(
+pub(crate) fn closest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -132,7 +134,13 @@ pub(super) struct WrongWord<'a> {
 
 impl<'a> WrongWord<'a> {
     /// Returns the first such word of the list that is the value of a variable.
+    ///
+    /// Of the patterns of `dates` it is the first part that is unknown.
     pub(super) fn find(list: &'a str, variable: &str) -> Option<WrongWord<'a>> {
+        if variable == "dates" {
+            let (word, is_direction) = (unknown_part(list)?, false);
+            return Some(WrongWord { word, is_direction });
+        }
         list.split(',').find_map(|item| {
             if variable != "order" {
                 return wrong_name(item.trim(), variable);
@@ -155,6 +163,9 @@ impl<'a> WrongWord<'a> {
 
     /// Returns what was probably meant.
     pub(super) fn suggestion(&self, variable: &str) -> Option<&'static str> {
+        if variable == "dates" {
+            return None;
+        }
         if self.is_direction {
             let direction = closest(self.word, DIRECTIONS);
             return direction.filter(|_| !self.is_known());
@@ -164,8 +175,35 @@ impl<'a> WrongWord<'a> {
         if self.is_known() {
             return only_completion(self.word, names);
         }
-        closest(self.word, names.clone()).or_else(|| closest_part(self.word, names))
+        nearest(self.word, names)
     }
+}
+
+/// Returns what was probably meant by a name that the list of a variable may have.
+pub(super) fn listed_name(word: &str, variable: &str) -> Option<&'static str> {
+    nearest(word, field_names(variable))
+}
+
+fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    closest(word, names.clone()).or_else(|| closest_part(word, names))
+}
+
+/// Returns the first part of a pattern of dates that means nothing.
+fn unknown_part(pattern: &str) -> Option<&str> {
+    let mut rest = pattern;
+    while let Some(at) = rest.find('%') {
+        let part = &rest[at..];
+        // Behind the sign stand letters and figures that say how, and then the one that says what.
+        let is_how = |c: char| c.is_ascii_digit() || "-_.:#".contains(c);
+        let what = part[1..].char_indices().find(|&(_, c)| !is_how(c));
+        let end = what.map_or(part.len(), |(at, c)| 1 + at + c.len_utf8());
+        let (part, behind) = part.split_at(end);
+        if StrftimeItems::new(part).any(|item| matches!(item, Item::Error)) {
+            return Some(part);
+        }
+        rest = behind;
+    }
+    None
 }
 
 fn wrong_name<'a>(word: &'a str, variable: &str) -> Option<WrongWord<'a>> {
@@ -293,6 +331,10 @@ mod tests {
             ("by", "status,tid", Some("tid")),
             ("by", "status,due_date", Some("due_date")),
             ("by", "due_date.year,uid", None),
+            ("dates", "%d.%m.%Q %Q", Some("%Q")),
+            ("dates", "%%Q %-d%:z%.3f %", Some("%")),
+            ("dates", "%d %\u{e4}", Some("%\u{e4}")),
+            ("dates", "%%Q%-d/%:z%.3f", None),
         ] {
             let wrong = WrongWord::find(list, variable);
             assert_eq!(wrong.map(|it| it.word), word, "{variable}={list}");

@@ -351,8 +351,8 @@ const FILTER_EXPECTED: &str = "left out: no filter by value exists for it";
 const RANGE_EXPECTED: &str = "left out: only integers and dates have a range";
 const LIST_EXPECTED: &str = "a list of output variables, uid, group, escalation or \
     custom_fields.NAME, parted by commas";
-const LIST_BUT_TID_EXPECTED: &str = "a list of output variables but tid, uid, group, escalation \
-    or custom_fields.NAME, parted by commas";
+const LIST_BUT_TID_EXPECTED: &str = "a list of output variables, uid, group, escalation or \
+    custom_fields.NAME, parted by commas, without tid";
 const BY_EXPECTED: &str = "a list of at most 16 fields that have a filter by value, \
     custom_fields.NAME, or dates with .year, .month or .day, parted by commas";
 const TID_EXPECTED: &str = "a ticket number, or a pattern of digits and *";

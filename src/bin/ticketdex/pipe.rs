@@ -28,6 +28,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// The memory that is kept for the next line; what a longer one took is given back.
 const LINE_BYTES_KEPT: usize = 64 << 10;
 
+/// The words with which a line begins that is no request.
+const VERBS: &str = "put, patch, del, begin, commit, rollback, since, backup";
+
 /// Answers the requests on standard input, one a line, and makes the changes there
 ///
 /// This is how other programs drive the engine: it ends when its input does.
@@ -93,9 +96,9 @@ Protocol:
     rollback      forgets them
 
   Each of these and each change is answered as above; VERSION is that of the last commit. A change
-  or a second begin that is refused is answered with its error, and so is the commit after it: the
-  whole batch is refused. What only the commit can find, such as a patch of a ticket that is not there, is its
-  answer. Requests between them are answered from what is committed. Where the input ends before
+  or a second begin that is refused is answered with its error. The commit after it is answered with
+  batch_refused and the line that was the first, and nothing of the batch is made. What only the commit
+  can find, such as a patch of a ticket that is not there, is its answer. Requests between them are answered from what is committed. Where the input ends before
   the commit, nothing of the batch is made, and the exit status is 1.
 
   A line may ask what changed, or for a copy of the tickets:
@@ -125,6 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut pipe = Pipe {
         reader: writer.reader(),
         writer,
+        line: 0,
         format: arguments.format,
         csv_safe: arguments.csv_safe,
         stdout: BufWriter::with_capacity(CHUNK_BYTES, io::stdout().lock()),
@@ -140,6 +144,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let line = mark
             .and_then(|mark| line.strip_prefix(mark))
             .unwrap_or(&line);
+        pipe.line += 1;
         pipe.serve(line).map_err(Failure::output)?;
     }
     match pipe.writer.gathered() {
@@ -171,6 +176,21 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Failu
 /// Returns a cursor as a header shows it.
 fn shown(cursor: Option<Cursor>) -> String {
     cursor.map_or_else(|| "-".to_owned(), |cursor| cursor.to_string())
+}
+
+/// Returns the error of a line that is no request, for there is no variable before its JSON.
+fn unknown_verb(line: &str) -> Option<Error> {
+    let before_json = line.split('{').next().unwrap_or(line);
+    if before_json.contains(['=', '&', '?']) {
+        return None;
+    }
+    let blanks = line.len() - line.trim_start().len();
+    let end = line[blanks..]
+        .find(' ')
+        .map_or(line.len(), |at| blanks + at);
+    let verb = line[..end].chars().take(100).collect();
+    let expected = VERBS;
+    Some(ErrorKind::UnknownVerb { verb, expected }.into())
 }
 
 /// Reads the number of a commit.
@@ -211,6 +231,8 @@ impl Write for Held<'_> {
 struct Pipe<W: Write> {
     reader: Reader,
     writer: Writer,
+    /// The number of the line that is served, from 1.
+    line: u64,
     /// Of the responses to requests that name none.
     format: Format,
     /// Whether texts of CSV are made harmless.
@@ -241,7 +263,7 @@ impl<W: Write> Pipe<W> {
     /// Changes the tickets, or copies them; none where a line asks for neither.
     fn write(&mut self, line: &[u8]) -> Option<Result<(), Error>> {
         let (b"backup", path) = split_word(line) else {
-            return self.writer.write(line);
+            return self.writer.write(self.line, line);
         };
         if path.is_empty() {
             return Some(Err(expected(
@@ -276,7 +298,7 @@ impl<W: Write> Pipe<W> {
             }
             Err(error) => {
                 let format = Request::find_format(text).unwrap_or(self.format);
-                self.send_error(&error, format)
+                self.send_error(&unknown_verb(text).unwrap_or(error), format)
             }
         }
     }

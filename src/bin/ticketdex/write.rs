@@ -31,8 +31,8 @@ pub(crate) struct Writer {
 #[derive(Default)]
 struct OpenBatch {
     batch: Batch,
-    /// Of the first line that was refused: then the batch is refused as a whole.
-    refused: Option<Error>,
+    /// The first line that was refused, and why: then the batch is refused as a whole.
+    refused: Option<(u64, Error)>,
 }
 
 /// What the writer and its merges meet through.
@@ -83,25 +83,26 @@ impl Writer {
         Some(open.batch.changes().len())
     }
 
-    /// Does what a line says; none where it is no write line.
-    pub(crate) fn write(&mut self, line: &[u8]) -> Option<Result<(), Error>> {
-        match line {
-            b"begin" => return Some(self.begin()),
+    /// Does what a line of the input says, which has a number; none where it is no write line.
+    pub(crate) fn write(&mut self, number: u64, line: &[u8]) -> Option<Result<(), Error>> {
+        let (word, rest) = split_word(line);
+        match word {
+            b"put" | b"patch" | b"del" => return Some(self.change(number, word, rest)),
+            b"begin" | b"commit" | b"rollback" if !rest.trim_ascii().is_empty() => {
+                return Some(Err(expected("begin, commit or rollback alone in its line")));
+            }
+            b"begin" => return Some(self.begin(number)),
             b"commit" => return Some(self.commit()),
             b"rollback" => return Some(self.end().map(drop)),
             _ => {}
         }
-        let (word, rest) = split_word(line);
-        if ![&b"put"[..], b"patch", b"del"].contains(&word) {
-            return None;
-        }
-        Some(self.change(word, rest))
+        None
     }
 
-    fn begin(&mut self) -> Result<(), Error> {
+    fn begin(&mut self, number: u64) -> Result<(), Error> {
         if let Some(open) = &mut self.open {
             let error = expected("commit or rollback before the next begin");
-            open.refused.get_or_insert_with(|| error.clone());
+            open.refused.get_or_insert_with(|| (number, error.clone()));
             return Err(error);
         }
         self.open = Some(OpenBatch::default());
@@ -111,7 +112,9 @@ impl Writer {
     /// Commits the batch that is open.
     fn commit(&mut self) -> Result<(), Error> {
         let open = self.end()?;
-        open.refused.map_or(Ok(()), Err)?;
+        if let Some((line, cause)) = open.refused {
+            return Err(ErrorKind::RefusedBatch { line, cause }.into());
+        }
         self.apply(open.batch)
     }
 
@@ -121,7 +124,7 @@ impl Writer {
         open.ok_or_else(|| expected("begin before commit or rollback"))
     }
 
-    fn change(&mut self, word: &[u8], rest: &[u8]) -> Result<(), Error> {
+    fn change(&mut self, number: u64, word: &[u8], rest: &[u8]) -> Result<(), Error> {
         let Some(open) = &mut self.open else {
             let mut batch = Batch::new();
             add(&mut batch, word, rest)?;
@@ -134,7 +137,7 @@ impl Writer {
             Some(_) => &mut unkept,
         };
         add(batch, word, rest).inspect_err(|error| {
-            open.refused.get_or_insert_with(|| error.clone());
+            open.refused.get_or_insert_with(|| (number, error.clone()));
             open.batch = Batch::new();
         })
     }

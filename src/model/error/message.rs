@@ -9,8 +9,8 @@ use super::ErrorKind;
 use crate::model::suggest::{self, WrongWord};
 use crate::model::{CUSTOM_NAMES_MAX, Field};
 
-/// The variables whose values are lists of fields.
-const LISTS: [&str; 5] = ["order", "fields", "empty", "present", "by"];
+/// The variables whose values are lists of fields, or of the parts of dates.
+const LISTS: [&str; 6] = ["order", "fields", "empty", "present", "by", "dates"];
 
 /// The characters of a value that an error shows.
 pub(super) const SHOWN_CHARS_MAX: usize = 100;
@@ -26,7 +26,7 @@ impl ErrorKind {
         )
     }
 
-    /// Returns the word of a list of fields that makes it invalid, if it is one word.
+    /// Returns the word of a list that makes it invalid, if it is one word.
     fn wrong_word(&self) -> Option<WrongWord<'_>> {
         match self {
             ErrorKind::InvalidValue {
@@ -51,6 +51,7 @@ impl ErrorKind {
             } => match Field::from_output_name(variable.trim_end_matches("!=")) {
                 // What these hold is searched and not compared.
                 Some(Field::Subject | Field::Summary) => Some("keyword"),
+                Some(Field::CustomFields) => Some("custom_fields.NAME"),
                 _ => {
                     let names = expected.split(", ").filter(|name| !name.contains(' '));
                     let closest = suggest::closest(variable, names.clone());
@@ -68,10 +69,17 @@ impl ErrorKind {
                 if let Some(wrong) = self.wrong_word() {
                     return wrong.suggestion(variable);
                 }
+                if variable == "map" {
+                    return suggest::listed_name(value, "fields");
+                }
                 // Only a list of words says how each is written: "Y or N".
                 let words = expected.split(", ").flat_map(|it| it.split(" or "));
                 let is_list = words.clone().all(|word| !word.contains(' '));
                 suggest::closest(value, words.filter(|_| is_list))
+            }
+            ErrorKind::UnknownVerb { verb, expected } => {
+                let mut letters = verb.trim_start().split(|c: char| !c.is_ascii_alphabetic());
+                suggest::closest(letters.next()?, expected.split(", "))
             }
             _ => None,
         }
@@ -129,6 +137,19 @@ impl ErrorKind {
                     "{variable} is given again as \"{value}\" but may stand once"
                 )
             }
+            ErrorKind::DuplicateColumn {
+                variable,
+                first: (first, first_name),
+                second: (second, second_name),
+            } => {
+                let (first_name, second_name) = (Shown(first_name), Shown(second_name));
+                write!(
+                    f,
+                    "both column {first}, \"{first_name}\", and column {second}, \"{second_name}\", \
+                     are {}, which may have one column",
+                    Shown(variable)
+                )
+            }
             ErrorKind::PageNeedsCount { page } => {
                 let page = Shown(page);
                 write!(f, "page is \"{page}\" but needs count, the tickets a page")
@@ -163,6 +184,21 @@ impl ErrorKind {
             }
             ErrorKind::UnknownTicket { tid } => {
                 write!(f, "ticket {tid} is not there to be patched")
+            }
+            ErrorKind::UnknownVerb { verb, expected } => {
+                write!(f, "unknown verb \"{}\"", Shown(verb))?;
+                if let Some(verb) = self.suggestion() {
+                    write!(f, " (did you mean \"{verb}\"?)")?;
+                }
+                write!(f, "; known are {expected}, and requests like status=Open")
+            }
+            ErrorKind::RefusedBatch { line, cause } => {
+                write!(
+                    f,
+                    "the batch is refused and nothing of it is stored, as line {line} of the input was \
+                     refused: {}: {cause}",
+                    cause.code()
+                )
             }
             ErrorKind::TooManyCustomFields { name, tid } => {
                 if let Some(tid) = tid {
@@ -257,7 +293,7 @@ impl ErrorKind {
                 }
                 write!(f, "{reason}")
             }
-            ErrorKind::Io(_) => write!(f, "reading or writing failed"),
+            ErrorKind::Io(cause) => write!(f, "{}", Shown(&cause.to_string())),
         }
     }
 }
