@@ -132,7 +132,7 @@ fn a_batch_with_a_line_that_is_refused_is_refused_whole() {
 
 /// Returns the messages of the errors that `pipe` replies to some lines, with their codes.
 fn messages(path: &str, lines: &[&str]) -> Vec<(String, String)> {
-    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let input = lines.join("\n") + "\n";
     let replies = pipe(&["--store", path, "--format", "json"], input.as_bytes());
     let messages = replies.into_iter().filter_map(|reply| match reply {
         Reply::Error { code, body } => {

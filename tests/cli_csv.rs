@@ -118,7 +118,7 @@ fn what_the_arguments_cannot_mean_is_wrong_usage() {
     let lines = file("usage.jsonl", "{\"tid\":1}\n");
     for (path, arguments, told) in [
         (&csv, &["--map", "a=number"][..], "map is \"number\""),
-        (&csv, &["--map", "tid"], "map is \"\""),
+        (&csv, &["--map", "tid"], "\"tid\" has no variable"),
         (
             &csv,
             &["--map", "a=tid,A=cid"],
@@ -142,10 +142,10 @@ fn what_the_arguments_cannot_mean_is_wrong_usage() {
             stderr(&output)
         );
     }
-    let output = run(&["get", "--data", &csv, "--map", "Id=tid"], b"");
+    let output = run(&["get", "--data", &csv, "--map", "Tids=tid"], b"");
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stderr(&output).contains("no column is named \"Id\""),
+        stderr(&output).contains("no column is named \"Tids\" (did you mean \"tid\"?)"),
         "{}",
         stderr(&output)
     );
@@ -159,4 +159,82 @@ fn what_the_arguments_cannot_mean_is_wrong_usage() {
     ];
     let output = run_well(&[&count[..], &["--delimiter", "tab"]].concat(), b"");
     assert_eq!(output, b"count\r\n1\r\n");
+}
+
+#[test]
+fn what_does_not_read_in_is_told_the_argument_that_helps() {
+    let dates = file("hint_dates.csv", "tid,due_date\n1,24.12.2014 10:00\n");
+    let same = file("hint_same.csv", "tid,Label,Label\n1,a,b\n");
+    let other = file("hint_other.csv", "tid,Label,custom_fields.label\n1,a,b\n");
+    let unknown = file("hint_unknown.csv", "tid,Label\n1,a\n");
+    let blank = file("hint_blank.csv", "tid,\"2nd, floor\"\n1,a\n");
+    let semicolons = file("hint_semicolons.csv", "tid;cid\n1;a\n");
+    let latin = file("hint_latin.csv", b"tid,cid\n1,M\xFCller\n");
+    let unnumbered = file("hint_unnumbered.csv", "cid,subject\na,b\n");
+    for (path, arguments, error, hint) in [
+        (
+            &dates,
+            &[][..],
+            "due_date is \"24.12.2014 10:00\" but must be a date like",
+            "--dates says how dates are written; --dates '%d.%m.%Y %H:%M' would read this one",
+        ),
+        (
+            &dates,
+            &["--dates=%d/%m/%Y", "--dates=%Y"],
+            "due_date is \"24.12.2014 10:00\" but must be a date in a pattern that was given",
+            "no pattern of --dates fits: '%d/%m/%Y' '%Y'; --dates '%d.%m.%Y %H:%M' would read this one",
+        ),
+        (
+            &same,
+            &["--others=custom"],
+            "duplicate_variable: line 1, column 11: both column 2, \"Label\", and column 3, \"Label\", \
+             are custom_fields.Label",
+            "--map cannot tell columns of one name apart, so rename one of them in the header; or \
+             --others skip",
+        ),
+        (
+            &other,
+            &["--others=custom"],
+            "both column 2, \"Label\", and column 3, \"custom_fields.label\", are custom_fields.label",
+            "--map makes one of them another variable or a custom field",
+        ),
+        (
+            &unknown,
+            &[],
+            "unknown variable \"Label\"",
+            "--map says what a column is",
+        ),
+        (
+            &blank,
+            &["--others=custom"],
+            "unknown variable \"2nd, floor\"",
+            "--map '2nd, floor=custom_fields._2nd__floor' gives it a name",
+        ),
+        (
+            &semicolons,
+            &[],
+            "unknown variable \"tid;cid\"",
+            "where that stands between columns: --delimiter ';'",
+        ),
+        (
+            &latin,
+            &[],
+            "expected UTF-8 but found the byte 0xFC",
+            "iconv makes it UTF-8",
+        ),
+        (
+            &unnumbered,
+            &[],
+            "a ticket's tid must be given",
+            "the column of the ticket's number is tid, or what --map",
+        ),
+    ] {
+        let output = run(&[&["get", "--data", path], arguments].concat(), b"");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let lines: Vec<&str> = stderr(&output).lines().collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains(error), "{lines:?}");
+        let hint = format!("ticketdex: {hint}");
+        assert!(lines[1].starts_with(&hint), "{lines:?}");
+    }
 }

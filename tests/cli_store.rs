@@ -81,15 +81,18 @@ fn tickets_of_equal_numbers_are_told() {
     let lines = |status: &str| format!("{{\"tid\":7,\"status\":\"{status}\"}}\n");
     let twice = file("store_equal.jsonl", [lines("a"), lines("b")].concat());
     let (status, message) = import(&[&twice, "--store", &store], b"");
-    let told = "2 tickets put (1 in the place of another of its number), 0 there already, ";
+    let told =
+        "2 tickets put (1 in the place of an earlier one of the same number), 0 there already, ";
     assert!(status == 0 && message.contains(told), "{message}");
     let other = file("store_equal_other.jsonl", lines("c"));
     let (status, message) = import(&[&other, "--store", &store, "--batch", "1"], b"");
-    let told = "1 ticket put (1 in the place of another of its number), 0 there already, ";
+    let told =
+        "1 ticket put (1 in the place of an earlier one of the same number), 0 there already, ";
     assert!(status == 0 && message.contains(told), "{message}");
     // The same ticket again, and then another of its number.
     let (status, message) = import(&[&other, &twice, "--store", &store], b"");
-    let told = "2 tickets put (2 in the place of another of its number), 1 there already, ";
+    let told =
+        "2 tickets put (2 in the place of an earlier one of the same number), 1 there already, ";
     assert!(status == 0 && message.contains(told), "{message}");
 }
 
@@ -378,6 +381,11 @@ fn a_store_is_asked_for_as_it_should_be() {
     assert_eq!(output.status.code(), Some(1));
     let missing = format!("invalid_store: {path} is not there");
     assert!(stderr(&output).contains(&missing), "{}", stderr(&output));
+    let makes = format!("`ticketdex import FILE --store {path}` makes a store");
+    assert!(stderr(&output).contains(&makes), "{}", stderr(&output));
+    // A file that is there and no store needs another word.
+    let output = run(&["get", "--store", &lines], b"");
+    assert!(!stderr(&output).contains("makes a store"), "{output:?}");
     let output = run(&["pipe", "--store", &path], b"put {\"tid\":1}\n");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(&missing), "{}", stderr(&output));

@@ -34,6 +34,10 @@ fn export(name: &str) -> Vec<u8> {
     std::fs::read(folder.join(name)).unwrap()
 }
 
+const PATTERN: &str = "a pattern like %d/%m/%Y %H:%M, where %d is the day, %m the month, %b its \
+    name, %Y the year, %y its last two digits, %H the hour, %I the hour of a half day, %p AM or PM, %M \
+    the minute, %S the second, and %z the offset from UTC";
+
 /// Inputs with a bad record between others, with its message, and the tids that are read where it
 /// is skipped.
 #[rustfmt::skip] // One case a line.
@@ -79,9 +83,9 @@ const BAD_RECORDS: &[(&[u8], &str, &[u64])] = &[
 const BAD_INPUTS: &[(&[u8], &str, &[u64])] = &[
     (b"", "line 1, column 1: expected a header, a record of the names of the columns: found its end", &[]),
     (b"\xEF\xBB\xBF\r\n\n", "line 3, column 1: expected a header, a record of the names of the columns: found its end", &[]),
-    (b"tid,tid\n1,1\n", "line 1, column 5: tid is given again as \"tid\" but may stand once", &[]),
-    (b"\ntid,cid,CID\n1,1\n", "line 2, column 9: cid is given again as \"CID\" but may stand once", &[]),
-    (b"tid,custom_fields.A,Custom_Fields.a\n1,,\n", "line 1, column 21: custom_fields is given again as \"Custom_Fields.a\" but may stand once", &[]),
+    (b"tid,tid\n1,1\n", "line 1, column 5: both column 1, \"tid\", and column 2, \"tid\", are tid, which may have one column", &[]),
+    (b"\ntid,cid,CID\n1,1\n", "line 2, column 9: both column 2, \"cid\", and column 3, \"CID\", are cid, which may have one column", &[]),
+    (b"tid,custom_fields.A,Custom_Fields.a\n1,,\n", "line 1, column 21: both column 2, \"custom_fields.A\", and column 3, \"Custom_Fields.a\", are custom_fields.a, which may have one column", &[]),
     (b"tid,Severity\n1,\n", "line 1, column 5: unknown variable \"Severity\"; expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
     (b"tid,\"a\nb\",x\n1,,\n", "line 1, column 5: unknown variable \"a\\nb\"; expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
     (b"tid,uid\n1,\n", "line 1, column 5: unknown variable \"uid\" (did you mean \"assigned_tech\"?); expected an output variable of a ticket, custom_fields.NAME, or a column that is mapped to one", &[]),
@@ -183,19 +187,19 @@ fn options_refuse_what_they_cannot_mean() {
         ),
         (
             map("a", "number"),
-            "map is \"number\" but must be an output variable but custom_fields, or custom_fields.NAME",
+            "map is \"number\" but must be an output variable other than custom_fields, or custom_fields.NAME",
         ),
         (
             map("a", "custom_fields"),
-            "map is \"custom_fields\" but must be an output variable but custom_fields, or custom_fields.NAME",
+            "map is \"custom_fields\" but must be an output variable other than custom_fields, or custom_fields.NAME",
         ),
         (
             map("a", "custom_fields.9"),
-            "map is \"custom_fields.9\" but must be an output variable but custom_fields, or custom_fields.NAME",
+            "map is \"custom_fields.9\" but must be an output variable other than custom_fields, or custom_fields.NAME",
         ),
         (
             map("a", ""),
-            "map is \"\" but must be an output variable but custom_fields, or custom_fields.NAME",
+            "map is \"\" but must be an output variable other than custom_fields, or custom_fields.NAME",
         ),
         (
             map("a", "tid").unwrap().map("A", "cid"),
@@ -203,11 +207,20 @@ fn options_refuse_what_they_cannot_mean() {
         ),
         (
             options().dates(""),
-            "dates is \"\" but must be a pattern like %d/%m/%Y %H:%M",
+            &*format!("dates is \"\" but must be {PATTERN}"),
+        ),
+        (
+            options().dates("dd/mm/yyyy"),
+            &*format!("dates is \"dd/mm/yyyy\" but must be {PATTERN}"),
         ),
         (
             options().dates("%d/%!"),
-            "dates is \"%d/%!\" but must be a pattern like %d/%m/%Y %H:%M",
+            &*format!("dates is \"%d/%!\" but must be {PATTERN}; unknown is \"%!\""),
+        ),
+        (
+            map("a", "sumary"),
+            "map is \"sumary\" but must be an output variable other than custom_fields, or \
+             custom_fields.NAME (did you mean \"summary\"?)",
         ),
     ] {
         assert_eq!(outcome.unwrap_err().to_string(), message);
@@ -255,14 +268,15 @@ fn columns_are_what_the_caller_says() {
                 .map("Floor", "custom_fields.ROOM")
                 .unwrap()
                 .others(CsvOthers::Skip),
-            "line 1, column 18: custom_fields is given again as \"custom_fields.Room\" but may stand once",
+            "line 1, column 18: both column 3, \"Floor\", and column 5, \"custom_fields.Room\", are \
+         custom_fields.Room, which may have one column",
         ),
         (
             mapped()
                 .map("Flor", "subject")
                 .unwrap()
                 .others(CsvOthers::Skip),
-            "line 1, column 1: expected a header with every column that is mapped: no column is named \"Flor\"",
+            "line 1, column 1: expected a header with every column that is mapped: no column is named \"Flor\" (did you mean \"Floor\"?)",
         ),
     ] {
         assert_eq!(told(options).unwrap_err(), message);

@@ -63,9 +63,10 @@ fn part_edits(word: &str, name: &str) -> usize {
     let parts = std::iter::once(0).chain(behind).map(|at| {
         let rest = &name[at..];
         let part = rest.split('_').next().unwrap_or(rest);
-        match begins(rest, word) {
-            true => 0,
-            false => edits(word, part),
+        if begins(rest, word) {
+            0
+        } else {
+            edits(word, part)
         }
     });
     parts.min().unwrap_or(word.len())

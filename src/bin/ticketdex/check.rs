@@ -8,7 +8,7 @@ use clap::Args;
 use ticketdex::durable::Checked;
 use ticketdex::{Error, ErrorKind};
 
-use crate::input::store_options;
+use crate::input::{not_opened, store_options};
 use crate::source::shown_opening;
 use crate::{Failure, counted, say};
 
@@ -50,7 +50,7 @@ fn not_sound(path: &Path, error: Error) -> Failure {
     let is_damaged = matches!(error.kind(), ErrorKind::InvalidStore { .. });
     // An opening to read takes the tickets from the image, where that is whole and of this store.
     let saved = is_damaged.then(|| store_options().open_read_only(path).ok());
-    let failure = Failure::bad("--store", error);
+    let failure = not_opened(path, error);
     let Some(snapshot) = saved.flatten() else {
         return failure;
     };

@@ -1,7 +1,51 @@
 //! How the command reads CSV: the library's options, as arguments.
 
 use clap::Args;
-use ticketdex::{CsvOptions, CsvOthers, Error};
+use ticketdex::chrono::{Datelike, NaiveDate, NaiveDateTime};
+use ticketdex::{CsvOptions, CsvOthers, Error, ErrorKind, Field, FieldKind};
+
+/// What helps where a column is no variable.
+const COLUMNS_HINT: &str = "--map says what a column is, --others skip or custom what becomes of \
+                            columns that are no variable, and --delimiter what stands between columns";
+
+/// What helps where a record has no number.
+const TID_HINT: &str = "the column of the ticket's number is tid, or what --map 'COLUMN=tid' says";
+
+/// What helps where two columns of one name are one variable.
+const SAME_HINT: &str = "--map cannot tell columns of one name apart, so rename one of them in the header; \
+                         or --others skip leaves out all that are neither mapped nor named like a variable";
+
+/// What helps where two columns of different names are one variable.
+const OTHER_HINT: &str = "--map makes one of them another variable or a custom field, like --map \
+                          'COLUMN=custom_fields.NAME'; or --others skip leaves out all that are neither \
+                          mapped nor named like a variable";
+
+/// How exports write days and times of day, those first that are meant where several fit.
+const DAYS: [&str; 11] = [
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d/%b/%y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%b %d, %Y",
+    "%d.%m.%y",
+];
+const TIMES: [&str; 10] = [
+    "",
+    " %H:%M",
+    " %H:%M:%S",
+    " %I:%M %p",
+    " %I:%M:%S %p",
+    ", %I:%M %p",
+    "T%H:%M:%S%z",
+    "T%H:%M:%SZ",
+    " %H:%M:%S UTC",
+    " %H:%M:%S %z",
+];
 
 /// How CSV is read.
 #[derive(Args)]
@@ -11,7 +55,7 @@ pub(crate) struct CsvReading {
     /// Each column of a list is named as the header names it, in any case, and mapped to an output
     /// variable or to custom_fields.NAME. A column that is not mapped is the variable of its name, if
     /// there is one; else --others says what becomes of it. Every column that is mapped must be there.
-    #[arg(long, value_name = "COLUMN=VARIABLE,...")]
+    #[arg(long, value_name = "COLUMN=VARIABLE,...", value_parser = parse_map)]
     map: Vec<String>,
 
     /// CSV: what becomes of columns that are neither mapped nor named like a variable: error (unless
@@ -41,6 +85,39 @@ impl CsvReading {
             || self.others.is_some()
             || !self.dates.is_empty()
             || self.delimiter.is_some()
+    }
+
+    /// Returns which arguments may help where CSV is not read for an error; empty is none.
+    pub(crate) fn hint(&self, error: &Error) -> String {
+        match error.kind() {
+            ErrorKind::UnknownVariable { variable, .. } => self.column_hint(variable),
+            ErrorKind::InvalidTicket { tid: None, .. } => TID_HINT.to_owned(),
+            ErrorKind::DuplicateColumn { first, second, .. } => {
+                let is_same = first.1.eq_ignore_ascii_case(&second.1);
+                let hint = if is_same { SAME_HINT } else { OTHER_HINT };
+                hint.to_owned()
+            }
+            ErrorKind::InvalidValue {
+                variable, value, ..
+            } if is_date(variable) => dates_hint(&self.dates, value),
+            _ => String::new(),
+        }
+    }
+
+    /// Returns what helps where a column is no variable.
+    fn column_hint(&self, name: &str) -> String {
+        let other = [(";", ";"), ("\t", "tab"), ("|", "|")];
+        let other = other.iter().find(|(sign, _)| name.contains(sign));
+        if let (None, Some((_, word))) = (self.delimiter, other) {
+            return format!("where that stands between columns: --delimiter '{word}'");
+        }
+        match self.others {
+            Some(CsvOthers::Custom) => {
+                let variable = variable_like(name);
+                format!("--map '{name}={variable}' gives it a name that it can have")
+            }
+            _ => COLUMNS_HINT.to_owned(),
+        }
     }
 
     /// Returns what the arguments say.
@@ -81,6 +158,74 @@ fn pairs(list: &str) -> Vec<(&str, &str)> {
     pairs
 }
 
+/// Returns the variable, or the custom field, whose name is like that of a column.
+fn variable_like(column: &str) -> String {
+    let is_letter = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+    let own: String = column
+        .chars()
+        .map(|c| if is_letter(&c) { c } else { '_' })
+        .collect();
+    let mut fields = Field::ALL.iter();
+    if let Some(field) = fields.find(|field| field.name().eq_ignore_ascii_case(&own)) {
+        return field.name().to_owned();
+    }
+    let needs_letter = own.is_empty() || own.starts_with(|c: char| c.is_ascii_digit());
+    let letter = if needs_letter { "_" } else { "" };
+    format!("custom_fields.{letter}{own}")
+}
+
+fn is_date(variable: &str) -> bool {
+    let is_it = |field: &Field| field.name() == variable && field.kind() == FieldKind::Date;
+    Field::ALL.iter().any(is_it)
+}
+
+/// Says how a date that was not read could be.
+fn dates_hint(patterns: &[String], date: &str) -> String {
+    let given = patterns.iter().map(|pattern| format!(" '{pattern}'"));
+    let given = match patterns {
+        [] => "--dates says how dates are written".to_owned(),
+        _ => format!("no pattern of --dates fits:{}", given.collect::<String>()),
+    };
+    match fitting(date) {
+        Some(pattern) => {
+            let other = pattern.replace("%d/%m", "%m/%d");
+            let is_other = other != pattern && reads(&other, date);
+            let month_first = if is_other {
+                format!(", or '{other}' where the month comes first")
+            } else {
+                String::new()
+            };
+            format!("{given}; --dates '{pattern}' would read this one{month_first}")
+        }
+        None => format!("{given}; `ticketdex import --help` has an example"),
+    }
+}
+
+/// Returns a pattern that reads a date.
+fn fitting(date: &str) -> Option<String> {
+    let times = |day| TIMES.into_iter().map(move |time| format!("{day}{time}"));
+    let mut patterns = DAYS.into_iter().flat_map(times);
+    patterns.find(|pattern| reads(pattern, date))
+}
+
+fn reads(pattern: &str, date: &str) -> bool {
+    let second = NaiveDateTime::parse_from_str(date, pattern);
+    let day = second.map(|second| second.date());
+    let day = day.or_else(|_| NaiveDate::parse_from_str(date, pattern));
+    // Two figures are the end of a year, not a year of antiquity.
+    day.is_ok_and(|day| day.year() >= 1000)
+}
+
+/// Reads the argument of `--map`, of which each column has its variable.
+fn parse_map(list: &str) -> Result<String, String> {
+    match pairs(list).iter().find(|(_, variable)| variable.is_empty()) {
+        Some((column, _)) => Err(format!(
+            "each is COLUMN=VARIABLE, and \"{column}\" has no variable"
+        )),
+        None => Ok(list.to_owned()),
+    }
+}
+
 fn parse_others(word: &str) -> Result<CsvOthers, String> {
     match word.to_ascii_lowercase().as_str() {
         "custom" => Ok(CsvOthers::Custom),
@@ -117,6 +262,41 @@ mod tests {
             ("", &[]),
         ] {
             assert_eq!(pairs(list), expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_found_for_the_dates_of_exports() {
+        for (date, pattern) in [
+            ("24.12.2014 10:00", Some("%d.%m.%Y %H:%M")),
+            ("24.12.14", Some("%d.%m.%y")),
+            ("03/04/2014 9:05", Some("%d/%m/%Y %H:%M")),
+            ("12/24/2014 9:05 PM", Some("%m/%d/%Y %I:%M %p")),
+            ("01/Feb/14 12:00 am", Some("%d/%b/%y %I:%M %p")),
+            ("2014-02-01T10:00:00+0100", Some("%Y-%m-%dT%H:%M:%S%z")),
+            ("2014-02-01T10:00:00Z", Some("%Y-%m-%dT%H:%M:%SZ")),
+            ("2014-02-01 10:00:00 UTC", Some("%Y-%m-%d %H:%M:%S UTC")),
+            ("Feb 1, 2014", Some("%b %d, %Y")),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(fitting(date).as_deref(), pattern, "{date}");
+        }
+        let hint = "--dates says how dates are written; --dates '%d/%m/%Y' would read this one";
+        assert_eq!(dates_hint(&[], "24/12/2014"), hint);
+        let both = format!("{hint}, or '%m/%d/%Y' where the month comes first");
+        assert_eq!(dates_hint(&[], "03/04/2014"), both);
+    }
+
+    #[test]
+    fn columns_are_named_as_variables_can_be() {
+        for (column, variable) in [
+            ("Issue key", "custom_fields.Issue_key"),
+            ("2nd, floor", "custom_fields._2nd__floor"),
+            ("Due Date", "due_date"),
+            ("", "custom_fields._"),
+        ] {
+            assert_eq!(variable_like(column), variable);
         }
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     image::settle(&mut writer.store);
     let replaced = match writer.replaced {
         0 => String::new(),
-        count => format!(" ({count} in the place of another of its number)"),
+        count => format!(" ({count} in the place of an earlier one of the same number)"),
     };
     say(&format!(
         "{} put{replaced}, {} there already, {} skipped, in {:.2?}; the store has {}",
@@ -109,14 +109,14 @@ fn fill(writer: &mut Writer, sources: &[Source<'_>], reading: &Reading) -> Resul
                 .read(source, "checking", |import| {
                     check(import, &mut names, &writer.interrupt)
                 })
-                .map_err(|error| Failure::bad(nothing_in(source), error))?;
+                .map_err(|error| reading.failure(source, nothing_in(source), error))?;
         }
     }
     let mut skipped = 0;
     for source in sources {
         let imported = reading
             .read(source, "putting", |import| writer.take(import))
-            .map_err(|error| Failure::bad(writer.what_is_in(source), error))?;
+            .map_err(|error| reading.failure(source, writer.what_is_in(source), error))?;
         skipped += imported.skipped;
     }
     Ok(skipped)

@@ -4,12 +4,14 @@
 //! Files load one after the other into one store, so a later ticket replaces an earlier
 //! one of its tid. All arguments are looked at before the first byte is read.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use ticketdex::synth::Tickets;
-use ticketdex::{Batch, Options, Snapshot, Store, Texts, durable};
+use ticketdex::{Batch, Error, ErrorKind, Options, Snapshot, Store, Texts, durable};
 
 use crate::source::{Reading, Source, is_stdin, shown_opening, threads};
 use crate::{Failure, counted, say};
@@ -130,7 +132,7 @@ impl Input {
             let load = |import| Ok(store.load(import)?.imported);
             self.reading
                 .read(source, "loading", load)
-                .map_err(|error| Failure::bad(source.name(), error))?;
+                .map_err(|error| self.reading.failure(source, source.name(), error))?;
         }
         Ok(store)
     }
@@ -141,7 +143,7 @@ pub(crate) fn open_store(path: &Path, creates: bool, keeping: &Keeping) -> Resul
     let bar = shown_opening(path);
     let opened = keeping.store_options().create(creates).open(path);
     bar.finish_and_clear();
-    opened.map_err(|error| Failure::bad("--store", error))
+    opened.map_err(|error| not_opened(path, error))
 }
 
 /// Loads a durable store to be read, which stays as it is.
@@ -153,7 +155,22 @@ fn read_store(path: &Path, keeping: &Keeping) -> Result<Snapshot, Failure> {
     let bar = shown_opening(path);
     let opened = keeping.store_options().open_read_only(path);
     bar.finish_and_clear();
-    opened.map_err(|error| Failure::bad("--store", error))
+    opened.map_err(|error| not_opened(path, error))
+}
+
+/// Returns why a store does not open, and tells what makes one where there is none.
+pub(crate) fn not_opened(path: &Path, error: Error) -> Failure {
+    let is_missing = matches!(error.kind(), ErrorKind::InvalidStore { .. })
+        && fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let hint = if is_missing {
+        format!(
+            "`ticketdex import FILE --store {}` makes a store and puts the tickets of a file into it",
+            path.display()
+        )
+    } else {
+        String::new()
+    };
+    Failure::bad("--store", error).hinted(hint)
 }
 
 /// Returns the options by which every command opens a store, whatever it keeps in memory.

@@ -107,6 +107,8 @@ enum Failure {
         /// What it happened to: a file, a request.
         about: String,
         error: Error,
+        /// What can be done about it, said behind it; empty where nothing is known.
+        hint: String,
     },
     /// What was asked for is not done, for a reason in words that is no error of usage or data.
     Refused(String),
@@ -119,7 +121,16 @@ impl Failure {
         Failure::Bad {
             about: about.into(),
             error: error.into(),
+            hint: String::new(),
         }
+    }
+
+    /// Says what can be done about bad data; empty is nothing.
+    fn hinted(mut self, text: String) -> Failure {
+        if let Failure::Bad { hint, .. } = &mut self {
+            *hint = text;
+        }
+        self
     }
 
     /// What came of writing to standard output.
@@ -142,8 +153,11 @@ impl Failure {
                 say(reason);
                 ExitCode::FAILURE
             }
-            Failure::Bad { about, error } => {
+            Failure::Bad { about, error, hint } => {
                 say(&format!("{about}: {}", describe(error)));
+                if !hint.is_empty() {
+                    say(hint);
+                }
                 ExitCode::FAILURE
             }
         }

@@ -18,9 +18,9 @@ use crate::{Failure, counted, describe, say};
 /// The most skipped records of an input whose reasons are told.
 const REASONS_MAX: usize = 100;
 
-/// What helps where a column of CSV is no variable.
-const COLUMNS_HINT: &str = "--map says what a column is, --others skip or custom what becomes of \
-                            columns that are no variable, and --delimiter what stands between columns";
+/// What helps where an input is in the encoding of an older system.
+const ENCODING_HINT: &str = "iconv makes it UTF-8, like `iconv -f WINDOWS-1252 -t UTF-8 FILE`, where that is \
+                             its encoding";
 
 /// How inputs are read.
 #[derive(Args)]
@@ -129,17 +129,22 @@ impl Reading {
         for reason in reasons.iter().flatten() {
             say(&format!("{name}: skipped: {reason}"));
         }
-        let imported = imported.inspect_err(|error| {
-            let is_column = matches!(error.kind(), ErrorKind::UnknownVariable { .. });
-            if is_column && source.format == ImportFormat::Csv {
-                say(&format!("{name}: {COLUMNS_HINT}"));
-            }
-        })?;
+        let imported = imported?;
         if imported.skipped > 0 {
             let skipped = counted(imported.skipped, "bad record");
             say(&format!("{name}: {skipped} skipped"));
         }
         Ok(imported)
+    }
+
+    /// Returns why an input was not read, and tells which argument may help.
+    pub(crate) fn failure(&self, source: &Source<'_>, about: String, error: Error) -> Failure {
+        let hint = match (error.kind(), source.format) {
+            (ErrorKind::InvalidEncoding { .. }, _) => ENCODING_HINT.to_owned(),
+            (_, ImportFormat::Csv) => self.csv.hint(&error),
+            _ => String::new(),
+        };
+        Failure::bad(about, error).hinted(hint)
     }
 }
 

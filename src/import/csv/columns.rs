@@ -1,6 +1,6 @@
 //! What the columns of a CSV input stand for, and the tickets that its records are.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use memchr::memchr_iter;
 
@@ -11,6 +11,7 @@ use crate::import::room::Room;
 use crate::import::source::place_after;
 use crate::model::draft::{Draft, Encoding};
 use crate::model::error::{Error, ErrorKind, invalid_value, shorten, unknown_variable};
+use crate::model::suggest::closest;
 use crate::model::{CUSTOM_NAMES_MAX, Field, FieldKind, Ticket, is_custom_name};
 
 /// The columns of an input.
@@ -31,7 +32,8 @@ impl Columns {
         let mut reading = Reading {
             options,
             are_mapped: vec![false; options.mapped.len()],
-            seen: HashSet::new(),
+            seen: HashMap::new(),
+            read_count: 0,
             custom_count: 0,
         };
         let mut columns = Vec::with_capacity(splitter.values().len());
@@ -39,7 +41,7 @@ impl Columns {
             let column = reading.column(name);
             columns.push(column.map_err(|error| place_after(error, &header[..start]))?);
         }
-        reading.check_mapped()?;
+        reading.check_mapped(splitter.values().map(|(_, name)| name))?;
         Ok(Columns {
             targets: columns,
             delimiter,
@@ -107,14 +109,16 @@ struct Reading<'a> {
     options: &'a CsvOptions,
     /// By mapping, whether its column is there.
     are_mapped: Vec<bool>,
-    /// The variables that have a column, in lower case.
-    seen: HashSet<String>,
+    /// The variables that have a column, in lower case, with its number and its name.
+    seen: HashMap<String, (u64, &'a str)>,
+    read_count: u64,
     custom_count: usize,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
     /// Returns what the next column stands for.
-    fn column(&mut self, name: &str) -> Result<Column, Error> {
+    fn column(&mut self, name: &'a str) -> Result<Column, Error> {
+        self.read_count += 1;
         let mut mapped = self.options.mapped.iter();
         let column = match mapped.position(|(own, _)| own.eq_ignore_ascii_case(name)) {
             Some(at) => {
@@ -125,21 +129,23 @@ impl Reading<'_> {
         };
         let (variable, key) = match &column {
             Column::Skipped => return Ok(column),
-            Column::Field(field) => (*field, field.name().to_owned()),
+            Column::Field(field) => (field.name().to_owned(), field.name().to_owned()),
             Column::Custom(own) => {
                 self.custom_count += 1;
-                let key = format!("custom_fields.{}", own.to_ascii_lowercase());
-                (Field::CustomFields, key)
+                let variable = format!("custom_fields.{own}");
+                let key = variable.to_ascii_lowercase();
+                (variable, key)
             }
         };
         if self.custom_count > CUSTOM_NAMES_MAX {
             let name = shorten(name);
             return Err(ErrorKind::TooManyCustomFields { name, tid: None }.into());
         }
-        if !self.seen.insert(key) {
-            return Err(ErrorKind::DuplicateVariable {
-                variable: variable.name(),
-                value: shorten(name),
+        if let Some((number, first)) = self.seen.insert(key, (self.read_count, name)) {
+            return Err(ErrorKind::DuplicateColumn {
+                variable: shorten(&variable),
+                first: (number, shorten(first)),
+                second: (self.read_count, shorten(name)),
             }
             .into());
         }
@@ -166,14 +172,17 @@ impl Reading<'_> {
         }
     }
 
-    fn check_mapped(&self) -> Result<(), Error> {
+    fn check_mapped(&self, names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
         let Some(at) = self.are_mapped.iter().position(|is_there| !is_there) else {
             return Ok(());
         };
-        let name = shorten(&self.options.mapped[at].0);
+        let name = &*self.options.mapped[at].0;
+        let meant = closest(name, names);
+        let meant = meant.map_or(String::new(), |name| format!(" (did you mean \"{name}\"?)"));
+        let name = shorten(name);
         Err(ErrorKind::InvalidSyntax {
             expected: "a header with every column that is mapped",
-            detail: format!("no column is named \"{name}\""),
+            detail: format!("no column is named \"{name}\"{meant}"),
         }
         .into())
     }

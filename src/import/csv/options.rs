@@ -152,7 +152,7 @@ impl CsvOptions {
     pub fn map(mut self, column: impl Into<String>, variable: &str) -> Result<CsvOptions, Error> {
         let column = column.into();
         let target = Column::of_variable(variable).ok_or_else(|| {
-            let expected = "an output variable but custom_fields, or custom_fields.NAME";
+            let expected = "an output variable other than custom_fields, or custom_fields.NAME";
             invalid_value("map", variable, expected)
         })?;
         let mut names = self.mapped.iter().map(|(name, _)| name);
@@ -185,7 +185,8 @@ impl CsvOptions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) for what is no pattern.
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) for what is no pattern, and for one
+    /// without any part of a date, like `dd/mm/yyyy`.
     ///
     /// # Examples
     ///
@@ -198,10 +199,11 @@ impl CsvOptions {
     /// ```
     pub fn dates(mut self, pattern: impl Into<String>) -> Result<CsvOptions, Error> {
         let pattern = pattern.into();
-        let mut items = StrftimeItems::new(&pattern);
-        if pattern.is_empty() || items.any(|item| matches!(item, Item::Error)) {
-            let expected = "a pattern like %d/%m/%Y %H:%M";
-            return Err(invalid_value("dates", &pattern, expected));
+        let items = || StrftimeItems::new(&pattern);
+        let has_error = items().any(|item| matches!(item, Item::Error));
+        let has_part = items().any(|item| matches!(item, Item::Numeric(..) | Item::Fixed(_)));
+        if has_error || !has_part {
+            return Err(invalid_value("dates", &pattern, PATTERN_EXPECTED));
         }
         self.dates.push(pattern);
         Ok(self)
@@ -220,6 +222,10 @@ impl CsvOptions {
         &self.dates
     }
 }
+
+const PATTERN_EXPECTED: &str = "a pattern like %d/%m/%Y %H:%M, where %d is the day, %m the month, %b \
+    its name, %Y the year, %y its last two digits, %H the hour, %I the hour of a half day, %p AM or PM, \
+    %M the minute, %S the second, and %z the offset from UTC";
 
 /// Reads a date by the first of some patterns that fits.
 pub(super) fn read_date(text: &str, patterns: &[String]) -> Option<NaiveDateTime> {

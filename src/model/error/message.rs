@@ -70,7 +70,7 @@ impl ErrorKind {
                     return wrong.suggestion(variable);
                 }
                 if variable == "map" {
-                    return suggest::listed_name(value, "fields");
+                    return suggest::listed_name(value, "order");
                 }
                 // Only a list of words says how each is written: "Y or N".
                 let words = expected.split(", ").flat_map(|it| it.split(" or "));
