@@ -505,6 +505,8 @@ fn exit_statuses_tell_bad_data_from_wrong_usage() {
             "standard input",
         ),
         (&["pipe", "tid=7"], 2, "tid=7"),
+        (&["count", "--top", "x"], 2, "it is a whole number"),
+        (&["generate", "1", "--seed", "-"], 2, "it is a whole number"),
         (&["no-such"], 2, "no-such"),
         (&[], 2, "Usage"),
     ] {
@@ -718,4 +720,15 @@ fn help_tells_the_protocol() {
     ] {
         assert!(help.contains(word), "{word}");
     }
+}
+
+/// What cannot be read is named, and the system's own words follow.
+#[test]
+fn a_file_that_is_not_there_is_told_in_the_words_of_the_system() {
+    let path = file("not_there.jsonl", "");
+    std::fs::remove_file(&path).unwrap();
+    let output = run(&["get", "--data", &path], b"");
+    let cause = std::fs::read(&path).unwrap_err();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output), format!("ticketdex: {path}: io: {cause}\n"));
 }

@@ -70,6 +70,16 @@ fn a_table_shows_the_fields_that_are_asked_for() {
     assert_eq!(table("80", "fields=custom_fields.no", &data), "\n\n\n\n");
 }
 
+/// A name alone is a filter without a value, and not what is counted by.
+#[test]
+fn a_count_by_nothing_says_so() {
+    let data = file("count_nothing.jsonl", TICKETS);
+    let output = run_in("80", &["count", "status", "--data", &data]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.ends_with("ticketdex: status has no value, so it filters nothing; --by FIELD counts by the values of a field\n"), "{told}");
+    assert_eq!(output.stdout, b"3 tickets\n");
+}
+
 #[test]
 fn counts_are_bars() {
     let data = file("bars.jsonl", TICKETS);

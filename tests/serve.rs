@@ -202,6 +202,9 @@ fn without_a_key_it_must_be_told_to() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         assert!(stderr(&output).contains(part), "{arguments:?}: {output:?}");
     }
+    let output = run(&["serve", "--no-key", "--listen", "localhost:8080"], b"");
+    let part = "it is an address and a port, such as 127.0.0.1:8080";
+    assert!(stderr(&output).contains(part), "{output:?}");
     let service = Service::start(&["--data", example.to_str().unwrap(), "--no-key"]);
     assert_eq!(service.get("/API/default.aspx?tid=*"), (200, PAGE.to_vec()));
     assert!(!service.stop().said.contains("key_name"));

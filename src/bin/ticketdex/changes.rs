@@ -20,7 +20,7 @@ use ticketdex::{Action, Answer, AnyField, Error, ErrorKind, Query, Removed, Requ
 
 use crate::input::{Keeping, load_store};
 use crate::lines::Line;
-use crate::{Failure, counted, say, shown};
+use crate::{Failure, counted, parse_number, say, shown};
 
 /// What is written to the output at once.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     store: PathBuf,
 
     /// The version up to which all is known, 0 where nothing is
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_number)]
     since: u64,
 
     #[command(flatten)]

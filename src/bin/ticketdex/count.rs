@@ -9,7 +9,7 @@ use ticketdex::{Action, Counts, KeyCounts, Request};
 
 use crate::input::Input;
 use crate::table::{Screen, clean, width};
-use crate::{Failure, counted, parse_request, say};
+use crate::{Failure, counted, parse_number, parse_request, say};
 
 /// The widest bar, and the least room that a bar is worth.
 const BAR_MAX: usize = 40;
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     by: Vec<String>,
 
     /// Only so many values of each field: those that most tickets have
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_number)]
     top: Option<u64>,
 
     /// Count each field without the filters on it
@@ -60,6 +60,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let loaded = arguments.input.load_snapshot()?;
     let snapshot = &loaded.tickets;
     say(&loaded.describe(snapshot.tickets_count()));
+    let text = arguments.request.to_string_lossy();
+    if arguments.by.is_empty() && !text.is_empty() && !text.contains('=') {
+        say(&format!(
+            "{text} has no value, so it filters nothing; --by FIELD counts by the values of a field"
+        ));
+    }
     write(&snapshot.count_by(query)).map_err(Failure::output)
 }
 

@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use clap::Args;
 use ticketdex::synth::World;
 
-use crate::Failure;
 use crate::input::DEFAULT_SEED;
+use crate::{Failure, parse_number};
 
 /// The bytes that are written at once.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     count: u64,
 
     /// Which of the many possible sets of tickets
-    #[arg(long, default_value_t = DEFAULT_SEED)]
+    #[arg(long, default_value_t = DEFAULT_SEED, value_parser = parse_number)]
     seed: u64,
 
     /// The kind of help desk: desk, enterprise, migrated, giants, logs, tongues, wide, alarms, churn

@@ -216,6 +216,12 @@ fn parse_request(text: &OsStr) -> Result<Request, Failure> {
     parsed.map_err(|error: Error| Failure::bad("the request", error))
 }
 
+/// Reads an argument that is a number.
+fn parse_number(text: &str) -> Result<u64, String> {
+    let expected = |_| "it is a whole number below 2^64, such as 10".to_owned();
+    text.parse().map_err(expected)
+}
+
 /// Reads the argument of `--format`.
 fn parse_format(name: &str) -> Result<Format, String> {
     Format::from_name(name).ok_or_else(|| "the formats are xml, json, delimited and csv".to_owned())

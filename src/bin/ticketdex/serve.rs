@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::log::Log;
 use crate::image;
 use crate::input::Input;
-use crate::{Failure, say};
+use crate::{Failure, parse_number, say};
 
 /// The connections that may wait to be accepted.
 const WAITING_MAX: u32 = 1024;
@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     keys: keys::Keys,
 
     /// The address and port to listen on; port 0 takes one that is free
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     listen: SocketAddr,
 
     /// Where the requests go
@@ -56,12 +56,18 @@ pub(crate) struct Arguments {
     path: String,
 
     /// The most records of one answer; none is no limit
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = parse_number)]
     records_max: Option<u64>,
 
     /// Put an apostrophe before texts of CSV that a spreadsheet would run, as get --csv-safe does
     #[arg(long)]
     csv_safe: bool,
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let expected =
+        |_| "it is an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned();
+    text.parse().map_err(expected)
 }
 
 /// Runs the command.
