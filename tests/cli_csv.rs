@@ -214,7 +214,7 @@ fn what_does_not_read_in_is_told_the_argument_that_helps() {
             &semicolons,
             &[],
             "unknown variable \"tid;cid\"",
-            "where that stands between columns: --delimiter ';'",
+            "if columns are parted by ;, it is --delimiter ';'",
         ),
         (
             &latin,

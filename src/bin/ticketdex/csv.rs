@@ -109,7 +109,7 @@ impl CsvReading {
         let other = [(";", ";"), ("\t", "tab"), ("|", "|")];
         let other = other.iter().find(|(sign, _)| name.contains(sign));
         if let (None, Some((_, word))) = (self.delimiter, other) {
-            return format!("where that stands between columns: --delimiter '{word}'");
+            return format!("if columns are parted by {word}, it is --delimiter '{word}'");
         }
         match self.others {
             Some(CsvOthers::Custom) => {
