@@ -4,6 +4,9 @@
 //! needs of a text before it is read, or where it is none, is found here.
 
 use std::borrow::Cow;
+use std::iter;
+
+use memchr::{memchr_iter, memchr2};
 
 use super::Query;
 use super::count::CountQuery;
@@ -137,10 +140,10 @@ pub(super) fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
 pub(super) fn find_action(text: &str) -> ActionName {
     let text = text.strip_prefix('?').unwrap_or(text);
     let bytes = text.as_bytes();
-    let starts_pair = |at: usize| at == 0 || bytes[at - 1] == b'&';
+    let starts = iter::once(0).chain(memchr_iter(b'&', bytes).map(|at| at + 1));
     // No other name is decoded to this one.
-    let may_be = |&at: &usize| matches!(bytes[at], b'a' | b'A' | b'%') && starts_pair(at);
-    let named = (0..bytes.len()).filter(may_be).map(|at| {
+    let may_be = |&at: &usize| matches!(bytes.get(at), Some(b'a' | b'A' | b'%'));
+    let named = starts.filter(may_be).map(|at| {
         let rest = &text[at..];
         rest.split_once('&').map_or(rest, |(pair, _)| pair)
     });
@@ -152,6 +155,41 @@ pub(super) fn find_action(text: &str) -> ActionName {
 }
 
 /// Returns the decoded pairs of a request.
-pub(super) fn pairs(text: &str) -> form_urlencoded::Parse<'_> {
-    form_urlencoded::parse(text.strip_prefix('?').unwrap_or(text).as_bytes())
+///
+/// Most need no decoding, and are told by a look at their bytes.
+pub(super) fn pairs(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    let text = text.strip_prefix('?').unwrap_or(text);
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    pairs.filter_map(|pair| {
+        if memchr2(b'%', b'+', pair.as_bytes()).is_some() {
+            return form_urlencoded::parse(pair.as_bytes()).next();
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((name.into(), value.into()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_those_of_the_standard() {
+        for text in [
+            "",
+            "&&",
+            "a",
+            "=b",
+            "a=b=c",
+            "=",
+            "a&&b=&",
+            "a+b=%41%2b",
+            "%=+&é=ü",
+            "a=%C3%BC&x=%ff",
+        ] {
+            let expected = form_urlencoded::parse(text.as_bytes());
+            assert!(pairs(text).eq(expected), "{text}");
+        }
+        assert!(pairs("?a=1&?b").eq(form_urlencoded::parse(b"a=1&?b")));
+    }
 }
