@@ -16,7 +16,7 @@ use super::place::Place;
 use super::task::Task;
 use super::walk_price::is_worth_sampling;
 use crate::model::Field;
-use crate::segment::Slot;
+use crate::segment::{Segment, Slot};
 
 /// The classes of a key's field in the key's direction, and how far they are passed.
 #[derive(Clone, Debug)]
@@ -96,6 +96,13 @@ impl Bucket {
         if let Some(blocks) = &mut self.blocks {
             blocks.seek(rows);
         }
+    }
+
+    /// Passes over the next class and returns it; none where no class is left.
+    pub(super) fn next_class(&mut self) -> Option<(Field, u32)> {
+        let index = (self.begun < self.classes_count).then_some(self.begun)?;
+        self.begun += 1;
+        Some((self.field, self.class(index)))
     }
 
     /// Begins the next class; false where none is left.
@@ -224,17 +231,22 @@ impl Bucket {
     }
 }
 
-/// Returns the estimated cost of buckets; none where the field has no set for each of few values.
-pub(super) fn cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
+/// Returns how many values a key has, where there is a set of rows for each of few.
+pub(super) fn sets_count(segment: &Segment, key: Key) -> Option<u64> {
     let Slot::Field(field) = key.slot else {
         return None;
     };
+    let sets_count = segment.posting_sets(field)?.len() as u64;
+    (1..=BUCKETS_MAX)
+        .contains(&sets_count)
+        .then_some(sets_count)
+}
+
+/// Returns the estimated cost of buckets; none where the field has no set for each of few values.
+pub(super) fn cost(found: &Found, task: Task<'_>, key: Key) -> Option<u64> {
+    let sets = sets_count(&task.live.segment, key)?;
     let matches = found.count().max(1);
     let need = task.need;
-    let sets = task.live.segment.posting_sets(field)?.len() as u64;
-    if sets == 0 || sets > BUCKETS_MAX {
-        return None;
-    }
     let blocks = found.conjunction.block_indexes().len() as u64;
     let last = need.skip + need.take;
     let even = (last * sets / matches, 1024);

@@ -29,6 +29,7 @@ use super::filter::Filters;
 use super::part::{BLOCK_COST, MIXED_BLOCK_COST, Part, SORT_COST, VISIT_COST, WRITTEN_BLOCK_COST};
 use super::segment_filter::SegmentFilter;
 use super::{FilterMode, PlanMode};
+use crate::model::Field;
 use crate::segment::{
     BLOCK_ROWS, Bitmap, Block, EMPTY_BLOCK, RowSet, Segment, Slot, block_count, blocks_count,
     count_common, has_block, intersect_all, range_block,
@@ -139,6 +140,22 @@ impl Conjunction {
         }
         conjunction.settle(segment, mode);
         conjunction
+    }
+
+    /// Returns the filters with one more: that a field has a class.
+    pub(super) fn and_class(
+        &self,
+        (field, class): (Field, u32),
+        segment: &Segment,
+        mode: PlanMode,
+    ) -> Conjunction {
+        let mut all = self.clone();
+        let estimate = segment.posting(field, class).count().into();
+        let filter = SegmentFilter::Class(field, class);
+        if !all.add(Filters::ADDED, filter, estimate) {
+            all.settle(segment, mode);
+        }
+        all
     }
 
     /// Adds a filter; returns whether it leaves no row, so that no other matters.

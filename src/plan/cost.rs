@@ -35,6 +35,10 @@ pub(super) const CLEARED_ROWS: u64 = 256;
 /// With more values than this, a bucket for each is no cheaper than a walk.
 pub(super) const BUCKETS_MAX: u64 = 256;
 
+/// Counting the rows of one value of a first key, and choosing the path to their order. Measured: 3 µs
+/// for a page of 50 of 5,000 tickets, 50 to 200 positions of a walk among it.
+pub(super) const NESTED_COST: u64 = 3_000;
+
 /// Returns the estimated cost of putting a number of rows in order.
 pub(super) fn sort_cost(rows: u64) -> u64 {
     let levels = u64::from(rows.max(1).ilog2()) + 1;

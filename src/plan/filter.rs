@@ -80,6 +80,8 @@ pub(super) struct Filters {
 impl Filters {
     /// The index of the set of tickets among the filters.
     pub(super) const WITHIN: usize = usize::MAX;
+    /// The index of a filter that no request has: it is added for a part of the order.
+    pub(super) const ADDED: usize = usize::MAX - 1;
 
     /// Reads the filters of a query, for a snapshot with these custom names.
     pub(super) fn of(query: &Query, names: &CustomNames) -> Filters {

@@ -3,7 +3,8 @@
 //! Each segment gets a plan of its own. Its filters are compiled into a
 //! [`conjunction`]; the number of matches is [`found`] without listing them where bitmaps
 //! allow; then the [`path`] to the order with the least estimated cost is chosen, and carried
-//! out by [`path_rows`] as it was priced. Several segments are merged by key, then tid, in
+//! out by [`path_rows`] as it was priced; where many rows tie in the first key of several, those of each
+//! value are planned as a request of their own. Several segments are merged by key, then tid, in
 //! [`rows`]; [`selection`] finds where a deep page begins in them, and a [`place`] where the rows
 //! begin that come after a cursor. [`explain`] shows all of it.
 //!
@@ -32,6 +33,7 @@ mod filter;
 mod found;
 mod keys;
 mod matcher;
+mod nested_price;
 mod order;
 mod part;
 mod path;
@@ -94,6 +96,8 @@ pub enum Strategy {
     Walk,
     /// Value by value of the first key: its posting and the filters as bitmaps.
     Bucket,
+    /// Value by value of the first key, and the rows of each in order by a plan of their own.
+    Nested,
     /// A bounded buffer of the best of all matches.
     TopK,
     /// The same, block by block as the zones of the first key allow, until no block has better.
@@ -104,10 +108,11 @@ pub enum Strategy {
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Strategy; 6] = [
+    pub const ALL: [Strategy; 7] = [
         Strategy::RowOrder,
         Strategy::Walk,
         Strategy::Bucket,
+        Strategy::Nested,
         Strategy::TopK,
         Strategy::Zones,
         Strategy::Sort,
@@ -120,6 +125,7 @@ impl fmt::Display for Strategy {
             Strategy::RowOrder => "row order",
             Strategy::Walk => "walk",
             Strategy::Bucket => "bucket",
+            Strategy::Nested => "nested",
             Strategy::TopK => "top-k",
             Strategy::Zones => "top-k by zones",
             Strategy::Sort => "sort",
@@ -533,7 +539,7 @@ mod tests {
     #[test]
     fn every_mode_is_there_once_and_every_strategy_has_a_name() {
         let modes: HashSet<PlanMode> = PlanMode::all().collect();
-        assert_eq!((modes.len(), PlanMode::all().count()), (42, 42));
+        assert_eq!((modes.len(), PlanMode::all().count()), (48, 48));
         assert!(modes.contains(&PlanMode::default()));
         let names = Strategy::ALL.map(|strategy| strategy.to_string());
         assert_eq!(
@@ -542,6 +548,7 @@ mod tests {
                 "row order",
                 "walk",
                 "bucket",
+                "nested",
                 "top-k",
                 "top-k by zones",
                 "sort",

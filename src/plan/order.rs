@@ -99,6 +99,14 @@ impl Order {
         self.keys.len() == 1
     }
 
+    /// Returns the order of rows that tie in the first key.
+    pub(super) fn within_ties(&self) -> Order {
+        Order {
+            keys: self.keys.iter().skip(1).copied().collect(),
+            tid_descends: self.tid_descends,
+        }
+    }
+
     /// Returns an integer that orders rows as the first key does, or tid where there is no key,
     /// as far as it decides.
     pub(super) fn leading(&self, snapshot: &Snapshot, id: RowId) -> u64 {

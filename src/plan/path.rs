@@ -5,7 +5,8 @@
 //! out by [`PathRows`](super::path_rows::PathRows) as it was priced, and shown by
 //! [`explain`](super::explain). What a strategy decides within itself (whether the rows of one
 //! filter are listed, how a walk knows its matches) is a part of the path, and no step after it
-//! decides again.
+//! decides again. Only a nested path has choices to come: the rows of each value that it begins are those of
+//! a request of their own, and are not known before.
 //!
 //! # Invariants
 //!
@@ -18,6 +19,7 @@ use super::bucket;
 use super::due::order_cost;
 use super::explain::SegmentSketch;
 use super::found::Found;
+use super::nested_price::{self, NestedPath};
 use super::order::Key;
 use super::task::Task;
 use super::top;
@@ -39,6 +41,8 @@ pub(super) enum Path {
     Walk(WalkPath),
     /// Takes the rows of value after value of the first key.
     Bucket(Key),
+    /// Takes the rows of value after value of the first key, those of each by a path of their own.
+    Nested(NestedPath),
     /// Selects the best of all matches.
     TopK,
     /// Selects the best of the matches of the blocks that can have them.
@@ -60,16 +64,18 @@ impl Path {
             Path::Listed | Path::Blocks => Strategy::RowOrder,
             Path::Walk(_) => Strategy::Walk,
             Path::Bucket(_) => Strategy::Bucket,
+            Path::Nested(_) => Strategy::Nested,
             Path::TopK => Strategy::TopK,
             Path::Zones(_) => Strategy::Zones,
             Path::Sort => Strategy::Sort,
         }
     }
 
-    /// Returns the slot whose order the path walks along, if that order is not there yet.
+    /// Returns the slot whose order the path walks along or counts on, if that order is not there yet.
     fn lacking_order(&self) -> Option<Slot> {
         match self {
             Path::Walk(walk) if walk.span.is_none() => Some(walk.key.slot),
+            Path::Nested(nested) => nested.lacking,
             _ => None,
         }
     }
@@ -88,12 +94,18 @@ pub(super) fn price(strategy: Strategy, found: &Found, task: Task<'_>) -> Option
             (path, cost)
         }
         (Strategy::RowOrder, Some(_))
-        | (Strategy::Walk | Strategy::Bucket | Strategy::Zones, None) => return None,
+        | (Strategy::Walk | Strategy::Bucket | Strategy::Nested | Strategy::Zones, None) => {
+            return None;
+        }
         (Strategy::Walk, Some(&key)) => {
             let (walk, cost) = walk_price::price(found, task, key)?;
             (Path::Walk(walk), cost)
         }
         (Strategy::Bucket, Some(&key)) => (Path::Bucket(key), bucket::cost(found, task, key)?),
+        (Strategy::Nested, Some(&key)) => {
+            let (nested, cost) = nested_price::price(found, task, key)?;
+            (Path::Nested(nested), cost)
+        }
         (Strategy::TopK, first) => (Path::TopK, top::top_cost(found, task, first)),
         (Strategy::Zones, Some(&key)) => (Path::Zones(key), top::zones_cost(found, task, key)?),
         (Strategy::Sort, first) => (Path::Sort, top::sort_all_cost(found, task, first)),
@@ -105,7 +117,7 @@ pub(super) fn price(strategy: Strategy, found: &Found, task: Task<'_>) -> Option
 #[derive(Debug)]
 pub(super) struct Choice {
     chosen: Priced,
-    /// The path to take in place of a walk whose order cannot be made.
+    /// The path to take in place of one whose order cannot be made.
     otherwise: Option<Priced>,
     /// The order that would have saved time, and how many nanoseconds.
     missed: Option<(Slot, u64)>,
@@ -134,7 +146,7 @@ impl Choice {
             return Choice::unpriced(found, task);
         }
         let mut least: Option<Priced> = None;
-        let mut least_but_walk: Option<Priced> = None;
+        let mut least_ready: Option<Priced> = None;
         for strategy in Strategy::ALL {
             let Some(priced) = price(strategy, found, task) else {
                 continue;
@@ -143,8 +155,8 @@ impl Choice {
             let is_least = |least: &Option<Priced>| {
                 least.as_ref().is_none_or(|least| priced.cost < least.cost)
             };
-            if strategy != Strategy::Walk && is_least(&least_but_walk) {
-                least_but_walk = Some(priced.clone());
+            if priced.path.lacking_order().is_none() && is_least(&least_ready) {
+                least_ready = Some(priced.clone());
             }
             if is_demanded {
                 return Choice::demanded(priced, found, task);
@@ -155,7 +167,7 @@ impl Choice {
         }
         // Sorting serves every order, so there is always a least.
         let chosen = least.unwrap_or(Choice::NOTHING.chosen);
-        let lacking = chosen.path.lacking_order().zip(least_but_walk);
+        let lacking = chosen.path.lacking_order().zip(least_ready);
         let mut choice = Choice {
             chosen,
             otherwise: None,
@@ -191,15 +203,15 @@ impl Choice {
         }
     }
 
-    /// Takes a demanded path, but for a walk whose order may turn out to have no room.
+    /// Takes a demanded path, unless an order that it needs may turn out to have no room.
     fn demanded(chosen: Priced, found: &Found, task: Task<'_>) -> Choice {
         let others = || {
             let mut mode = task.mode;
             mode.strategy = None;
             let others = Strategy::ALL.into_iter();
-            let others = others.filter(|&strategy| strategy != Strategy::Walk);
             let others =
                 others.filter_map(|strategy| price(strategy, found, Task { mode, ..task }));
+            let others = others.filter(|priced| priced.path.lacking_order().is_none());
             others.min_by_key(|priced| priced.cost)
         };
         Choice {

@@ -12,8 +12,11 @@
 //!
 //! # Cost
 //!
-//! Row order and bucket cost their blocks; walk the rows visited, page ÷ selectivity; zones the matches
-//! of the blocks that can have the best; top-k and sort all matches.
+//! Row order and bucket cost their blocks; walk the rows visited, page ÷ selectivity; nested what a page
+//! costs among the rows of one value; zones the matches of the blocks that can have the best; top-k and
+//! sort all matches.
+
+mod nested;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -26,6 +29,7 @@ use super::explain::Work;
 use super::found::Found;
 use super::keys::RowKeys;
 use super::matcher::make_matcher;
+use super::nested_price::NestedPath;
 use super::order::Order;
 use super::path::Path;
 use super::place::{PackedPlace, Place};
@@ -35,11 +39,14 @@ use super::top::{all_rows, top_rows, zone_rows};
 use super::walk::Walk;
 use super::walk_price::WalkPath;
 use crate::snapshot::LiveSegment;
+use nested::Nested;
 
 /// The matching rows of one segment, in order.
 #[derive(Clone, Debug)]
 pub(super) struct PathRows {
     pub(super) steps: Steps,
+    /// What puts the rows of each bucket in order, if that has a path of its own.
+    nested: Option<Box<Nested>>,
     conjunction: Option<Arc<Conjunction>>,
     mode: FilterMode,
     /// The order within the segment.
@@ -65,6 +72,7 @@ const WALK_ROWS_MAX: u64 = 256;
 impl PathRows {
     /// Stands before the first of the matches, or before the first after the task's place.
     pub(super) fn new(path: Path, mut found: Found, task: Task<'_>, work: &mut Work) -> PathRows {
+        let is_nested = matches!(path, Path::Nested(_));
         let mut rows = Vec::new();
         let live = task.live;
         let ties_descend = task.order.tid_descends;
@@ -87,7 +95,7 @@ impl PathRows {
                 let matcher = make_matcher(&found, live, matching, work);
                 Steps::Walk(Walk::new(key, ties_descend, span, matcher))
             }
-            Path::Bucket(key) => {
+            Path::Bucket(key) | Path::Nested(NestedPath { key, .. }) => {
                 let bucket = Bucket::new(found.scope(live), key, ties_descend);
                 bucket.map_or(Steps::Done, Steps::Bucket)
             }
@@ -97,6 +105,7 @@ impl PathRows {
         };
         let mut path_rows = PathRows {
             steps,
+            nested: is_nested.then(|| Box::new(Nested::new(task))),
             mode: found.mode,
             conjunction: Some(Arc::new(found.conjunction)),
             order: task.order.clone(),
@@ -128,6 +137,9 @@ impl PathRows {
         };
         if matches!(self.steps, Steps::Done) {
             rows.retain(|row| after.contains(row));
+        }
+        if self.nested.is_some() {
+            return self.seek_nested(scope, place);
         }
         let after = (after, order.is_plain());
         self.steps.seek(scope, place, after, rows, &mut self.work);
@@ -204,6 +216,7 @@ impl PathRows {
             Steps::Walk(walk) if !walk.is_countable() => return self.pass(live, count),
             Steps::Walk(walk) if is_plain => return walk.skip(scope, count, work),
             Steps::Bucket(bucket) if is_plain => return bucket.skip(scope, count, rows, work),
+            _ if self.nested.is_some() => return self.skip_nested(scope, count),
             Steps::Walk(walk) => {
                 let before = walk.skip_groups(scope, count, work);
                 walk.take_group(scope, rows, work);
@@ -301,6 +314,7 @@ impl PathRows {
                 rows.extend(keyed.iter().map(|&(_, row)| row));
                 false
             }
+            _ if self.nested.is_some() => self.refill_nested(scope, wanted),
             Steps::Walk(_) | Steps::Bucket(_) => self.refill_by_groups(scope, wanted),
         };
         if !has_more {

@@ -136,6 +136,15 @@ impl Place {
         }
     }
 
+    /// Returns the place among the rows that tie with it in the first key, in the order by the
+    /// other keys.
+    pub(super) fn within_ties(&self) -> Place {
+        Place {
+            values: self.values.iter().skip(1).cloned().collect(),
+            among: self.among,
+        }
+    }
+
     /// Returns what the place has in the order's first key; none where it is before all rows or
     /// after all of them, or where there is no key.
     pub(super) fn first(&self) -> Option<Value<'_>> {
