@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::FilterMode;
-use super::cost::{ASKED_COST, CLEARED_ROWS, COUNTED_POSITIONS, SAMPLE_COST, SPARSE};
+use super::cost::{ASKED_COST, CLEARED_ROWS, COMPARE_COST, COUNTED_POSITIONS, SAMPLE_COST, SPARSE};
 use super::explain::WalkMatching;
 use super::found::Found;
 use super::order::Key;
@@ -94,7 +94,13 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         }
         _ => 0,
     };
-    let cost = visited * ASKED_COST + made + counted + asked;
+    // What ties is put in order by the other keys together.
+    let put_in_order = if task.order.is_plain() {
+        0
+    } else {
+        ties * COMPARE_COST
+    };
+    let cost = visited * ASKED_COST + made + counted + asked + put_in_order;
     let walk = WalkPath {
         key,
         span,
