@@ -117,10 +117,6 @@ fn values_cost(found: &Found, share: Share) -> u64 {
 fn ties_cost(found: &Found, task: Task<'_>, tied_count: usize, share: Share) -> u64 {
     let conjunction = &found.conjunction;
     let read = conjunction.bits_cost() * share.values + share.matches * COMPARE_COST;
-    if task.need.is_shared {
-        // All ties are read to find where a page begins in several segments.
-        return read;
-    }
     let Some(&key) = task.order.keys.get(tied_count) else {
         return read;
     };

@@ -40,6 +40,7 @@ use super::walk::Walk;
 use super::walk_price::WalkPath;
 use crate::snapshot::LiveSegment;
 use nested::Nested;
+pub(super) use nested::ToPass;
 
 /// The matching rows of one segment, in order.
 #[derive(Clone, Debug)]
@@ -110,16 +111,31 @@ impl PathRows {
             conjunction: Some(Arc::new(found.conjunction)),
             order: task.order.clone(),
             rows,
-            next: 0,
-            passed: 0,
             needed: task.need.take,
             batch: task.need.share,
-            work: Work::default(),
+            ..PathRows::none()
         };
         if let Some(place) = task.place {
             path_rows.seek(task.live, place);
         }
         path_rows
+    }
+
+    /// Makes rows of which there are none.
+    pub(super) fn none() -> PathRows {
+        PathRows {
+            steps: Steps::Done,
+            nested: None,
+            conjunction: None,
+            mode: FilterMode::default(),
+            order: Order::default(),
+            rows: Vec::new(),
+            next: 0,
+            passed: 0,
+            needed: 0,
+            batch: 0,
+            work: Work::default(),
+        }
     }
 
     /// Passes over all matches that do not come after a place. What is keyed is after it already.

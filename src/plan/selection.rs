@@ -4,7 +4,8 @@
 //! a row near the middle of what is undecided is taken as the *pivot*, each segment is asked
 //! how many of its matches come before the pivot, and by the sum the undecided part is cut.
 //! First only the values of the first key are compared, so that ties need not be told apart;
-//! then, if the page begins among many ties, their tids or their other keys.
+//! then, if the page begins among many ties, their tids or their other keys. Where the ties of a segment
+//! have a path of their own, they are searched among as all rows are, by the order that is left.
 //!
 //! # Invariants
 //!
@@ -20,7 +21,7 @@ use std::ops::Range;
 
 use super::keys::{KeyedRow, RowKeys};
 use super::order::{Key, Order, Value, directed, is_constant};
-use super::path_rows::PathRows;
+use super::path_rows::{PathRows, ToPass};
 use super::steps::{Steps, Ties, partition_window};
 use crate::segment::{Column, Segment};
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
@@ -130,8 +131,15 @@ pub(super) fn pass(
     }
     if left(&windows) > few {
         if order.keys.len() > 1 || order.tid_descends && !order.keys.is_empty() {
-            let mut passed =
-                pass_by_keys(snapshot, order, members, &windows, (left(&windows), few));
+            let depth = (left(&windows), few);
+            let is_nested = |(member, ties): (&Member, &Range<u64>)| {
+                member.path_rows.is_nested() && !ties.is_empty()
+            };
+            let mut passed = if members.iter().zip(&windows).any(is_nested) {
+                pass_nested(snapshot, order, members, &windows, depth)
+            } else {
+                pass_by_keys(snapshot, order, members, &windows, depth)
+            };
             passed.pivots_count += pivots_count;
             return passed;
         }
@@ -150,6 +158,61 @@ pub(super) fn pass(
         left: left(&windows),
         pivots_count,
     }
+}
+
+/// Passes over rows by the keys after the first, as [`pass`] does by all keys: all members are within
+/// the ties of one first key.
+fn pass_nested(
+    snapshot: &Snapshot,
+    order: &Order,
+    members: &mut [Member],
+    ties: &[Range<u64>],
+    (nth, few): (u64, u64),
+) -> Passed {
+    let rest = order.within_ties();
+    let live_of = |member: &Member| &snapshot.segments()[member.segment as usize];
+    // A segment in which all rows tie in the first key has the order by the others already.
+    let is_constant = |live: &LiveSegment| is_constant(&live.segment, order.keys[0].slot);
+    let ties_count: u64 = ties.iter().map(|ties| ties.end - ties.start).sum();
+    let with_ties = |(_, ties): &(&mut Member, &Range<u64>)| !ties.is_empty();
+    let mut within = Vec::with_capacity(members.len());
+    for (member, ties) in members.iter_mut().zip(ties).filter(with_ties) {
+        let live = live_of(member);
+        let (path_rows, count) = if is_constant(live) {
+            let all = std::mem::replace(&mut member.path_rows, PathRows::none());
+            (all, member.count)
+        } else {
+            let length = u128::from(ties.end - ties.start);
+            let share = u128::from(nth) * length / u128::from(ties_count);
+            let passed = ToPass {
+                about: share as u64,
+                most: nth,
+                is_shared: true,
+            };
+            let order = rest.within(&live.segment);
+            let path_rows = &mut member.path_rows;
+            path_rows.take_out_ties(live, &order, ties, passed)
+        };
+        within.push(Member {
+            segment: member.segment,
+            path_rows,
+            count,
+        });
+    }
+    let passed = pass(snapshot, &rest, &mut within, nth, few);
+    let mut within = within.into_iter().peekable();
+    for (member, ties) in members.iter_mut().zip(ties) {
+        let live = live_of(member);
+        match within.next_if(|_| !ties.is_empty()) {
+            None => member.path_rows.enter(live, ties.end, Vec::new()),
+            Some(within) if is_constant(live) => member.path_rows = within.path_rows,
+            Some(within) => {
+                let path_rows = &mut member.path_rows;
+                path_rows.put_back_ties(live, ties.end, within.path_rows);
+            }
+        }
+    }
+    passed
 }
 
 /// Passes over rows by all keys: all members are within the ties of one first key.

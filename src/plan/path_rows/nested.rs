@@ -9,17 +9,20 @@
 //!
 //! * Only one value's rows are under way at a time; those before it were passed by counting or given.
 
+use std::ops::Range;
+
 use super::PathRows;
-use crate::plan::PlanMode;
-use crate::plan::Strategy;
 use crate::plan::conjunction::Scope;
 use crate::plan::explain::Work;
 use crate::plan::found::Found;
+use crate::plan::keys::RowKeys;
 use crate::plan::order::Order;
 use crate::plan::path::Choice;
 use crate::plan::place::Place;
 use crate::plan::steps::Steps;
 use crate::plan::task::{Need, Task};
+use crate::plan::{PlanMode, Strategy};
+use crate::snapshot::LiveSegment;
 
 /// What puts the rows of each value of the first key in order.
 #[derive(Clone, Debug)]
@@ -29,6 +32,30 @@ pub(super) struct Nested {
     mode: PlanMode,
     /// The rows of the value that was begun last.
     rows: Option<PathRows>,
+    /// How many matches have that value.
+    count: u64,
+}
+
+/// The rows of the value begun next that will be passed over.
+#[derive(Clone, Copy)]
+pub(in crate::plan) struct ToPass {
+    /// About how many they are.
+    pub(in crate::plan) about: u64,
+    /// How many they are at most.
+    pub(in crate::plan) most: u64,
+    /// Whether they are to be found among those of several segments.
+    pub(in crate::plan) is_shared: bool,
+}
+
+impl ToPass {
+    /// Makes a number of rows of one segment.
+    fn of(count: u64) -> ToPass {
+        ToPass {
+            about: count,
+            most: count,
+            is_shared: false,
+        }
+    }
 }
 
 impl Nested {
@@ -42,57 +69,58 @@ impl Nested {
             order: task.order.within_ties(),
             mode,
             rows: None,
+            count: 0,
         }
     }
 
-    /// Finds the rows of one value, given its matches, and passes over the first `skip` of them or over
-    /// those that do not come after a place.
+    /// Finds the rows of one value, given its matches: those that come after a place, if there is one.
     fn begin(
         &mut self,
-        scope: Scope<'_>,
+        live: &LiveSegment,
         found: Found,
-        (skip, take): (u64, u64),
+        need: Need,
         place: Option<&Place>,
         work: &mut Work,
     ) {
-        let live = scope.live;
-        let take = take.min(found.count());
         let task = Task {
             live,
             order: &self.order,
-            need: Need {
-                skip,
-                take,
-                share: take,
-                most: found.count().min(skip.saturating_add(take)),
-                is_shared: false,
-            },
+            need,
             place,
             mode: self.mode,
         };
         let choice = Choice::new(&found, task).settle(task);
-        let mut rows = PathRows::new(choice.path(), found, task, work);
-        rows.skip(live, skip);
-        self.rows = Some(rows);
+        self.count = found.count();
+        self.rows = Some(PathRows::new(choice.path(), found, task, work));
     }
 }
 
 impl PathRows {
-    /// Begins the rows of the next value of the first key, behind `skip` of them or behind a place;
+    /// Begins the rows of the next value of the first key, or those of them that come after a place;
     /// false where no value is left.
-    fn begin_nested(&mut self, scope: Scope<'_>, skip: u64, place: Option<&Place>) -> bool {
+    fn begin_nested(&mut self, scope: Scope<'_>, passed: ToPass, place: Option<&Place>) -> bool {
         let (Steps::Bucket(bucket), Some(nested)) = (&mut self.steps, &mut self.nested) else {
             return false;
         };
         let Some(class) = bucket.next_class() else {
             return false;
         };
-        let segment = &scope.live.segment;
-        let conjunction = scope.conjunction.and_class(class, segment, nested.mode);
-        let found = Found::new(conjunction, scope.live, nested.mode, &mut self.work);
-        if found.count() > skip {
+        let live = scope.live;
+        let conjunction = scope
+            .conjunction
+            .and_class(class, &live.segment, nested.mode);
+        let found = Found::new(conjunction, live, nested.mode, &mut self.work);
+        if found.count() > 0 {
             let take = self.needed.saturating_sub(self.rows.len() as u64);
-            nested.begin(scope, found, (skip, take), place, &mut self.work);
+            let take = take.min(found.count());
+            let need = Need {
+                skip: passed.about,
+                take,
+                share: take,
+                most: found.count().min(passed.most.saturating_add(take)),
+                is_shared: passed.is_shared,
+            };
+            nested.begin(live, found, need, place, &mut self.work);
         }
         true
     }
@@ -110,7 +138,7 @@ impl PathRows {
             if self.rows.len() >= wanted {
                 return true;
             }
-            if !self.begin_nested(scope, 0, None) {
+            if !self.begin_nested(scope, ToPass::of(0), None) {
                 return false;
             }
         }
@@ -119,8 +147,12 @@ impl PathRows {
     /// Passes over the first `count` matches.
     pub(super) fn skip_nested(&mut self, scope: Scope<'_>, count: u64) {
         if let Steps::Bucket(bucket) = &mut self.steps {
-            let before = bucket.skip_groups(scope, count, &mut self.work);
-            self.begin_nested(scope, count - before, None);
+            let skip = count - bucket.skip_groups(scope, count, &mut self.work);
+            self.begin_nested(scope, ToPass::of(skip), None);
+            let begun = self.nested.as_mut().and_then(|nested| nested.rows.as_mut());
+            if let Some(begun) = begun {
+                begun.skip(scope.live, skip);
+            }
         }
     }
 
@@ -129,7 +161,73 @@ impl PathRows {
         if let Steps::Bucket(bucket) = &mut self.steps
             && bucket.seek(scope, place)
         {
-            self.begin_nested(scope, 0, Some(&place.within_ties()));
+            self.begin_nested(scope, ToPass::of(0), Some(&place.within_ties()));
         }
+    }
+
+    /// Returns whether the rows of each value of the first key have a path of their own.
+    pub(in crate::plan) fn is_nested(&self) -> bool {
+        self.nested.is_some()
+    }
+
+    /// Takes out the matches of a range of ranks, all that have one value in the first key, in the
+    /// order by the other keys, `order`; returns them with their count.
+    pub(in crate::plan) fn take_out_ties(
+        &mut self,
+        live: &LiveSegment,
+        order: &Order,
+        ranks: &Range<u64>,
+        passed: ToPass,
+    ) -> (PathRows, u64) {
+        let Some(conjunction) = self.conjunction.clone() else {
+            return (PathRows::none(), 0);
+        };
+        let scope = Scope {
+            live,
+            conjunction: &conjunction,
+            mode: self.mode,
+        };
+        if let (Steps::Bucket(bucket), true) = (&mut self.steps, self.nested.is_some()) {
+            bucket.skip_groups(scope, ranks.start, &mut self.work);
+            self.begin_nested(scope, passed, None);
+            let begun = self.nested.as_mut();
+            let begun = begun.and_then(|nested| Some((nested.rows.take()?, nested.count)));
+            return begun.map_or((PathRows::none(), 0), |(rows, matches_count)| {
+                let count = rows.count(matches_count);
+                (rows, count)
+            });
+        }
+        let ties = self.steps.take_ties(scope, ranks, &mut self.work);
+        let keyed = RowKeys::new(&live.segment, order).keyed(ties.into_iter());
+        let count = keyed.len() as u64;
+        let rows = PathRows {
+            steps: Steps::Keyed(keyed),
+            conjunction: self.conjunction.clone(),
+            mode: self.mode,
+            order: order.clone(),
+            needed: self.needed,
+            batch: self.batch,
+            ..PathRows::none()
+        };
+        (rows, count)
+    }
+
+    /// Puts back the ties that were taken out, after some of them were passed over; all matches before
+    /// `end` are those or come before them.
+    pub(in crate::plan) fn put_back_ties(
+        &mut self,
+        live: &LiveSegment,
+        end: u64,
+        mut rows: PathRows,
+    ) {
+        if let Some(nested) = &mut self.nested {
+            nested.rows = Some(rows);
+            return;
+        }
+        let needed = usize::try_from(self.needed).unwrap_or(usize::MAX);
+        let left = std::iter::from_fn(|| rows.next(live)).take(needed);
+        let left = left.collect();
+        self.work.add(&rows.work);
+        self.enter(live, end, left);
     }
 }
