@@ -8,7 +8,7 @@
 //! # Cost
 //!
 //! One posting a byte of the words at most, of one or two bytes as a rule. Building is
-//! a pass over the words that measures the lists, with a look-up and four bytes of log a
+//! a pass over the words that measures the lists, with a look-up and two to four bytes of log a
 //! posting, and one over the log that writes them.
 
 #[cfg(feature = "durable")]
@@ -17,6 +17,7 @@ use std::ops::Range;
 
 use hashbrown::HashTable;
 
+use super::log::Log;
 use super::packed::{Cursor, Gauge, Lists};
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
@@ -41,14 +42,15 @@ impl Grams {
         let bytes: usize = words.clone().map(<[u8]>::len).sum();
         let mut found = Found::for_bytes(bytes);
         // What each position starts, so that the second pass looks nothing up.
-        let mut log: Vec<u32> = Vec::new();
-        for (word, text) in words.clone().enumerate() {
+        let mut log = Log::default();
+        for (word, text) in words.enumerate() {
             for_each_key(text, |key| {
                 let number = found.number(key);
                 log.push(number);
                 // A key that a word holds twice is one posting.
                 found.gauges[number as usize].add(word as u32);
             });
+            log.end_row();
         }
         let order = found.order();
         let gauges = order.iter().map(|&number| found.gauges[number as usize]);
@@ -57,14 +59,13 @@ impl Grams {
         for (gram, &number) in order.iter().enumerate() {
             cursors[number as usize] = lists.cursor(gram);
         }
-        let mut positions = log.iter();
-        for (word, text) in words.enumerate() {
-            for &number in positions.by_ref().take(text.len()) {
+        for word in 0..log.rows_count() {
+            log.for_each(word, |number| {
                 let cursor = &mut cursors[number as usize];
                 if !cursor.is_last(word as u32) {
                     lists.write(cursor, word as u32);
                 }
-            }
+            });
         }
         Grams {
             words_counts: gauges.map(|gauge| gauge.count).collect(),

@@ -1,19 +1,21 @@
-//! Which texts each row has, in the order of the rows: what sealing transposes into postings.
+//! Which numbers each row has, in the order of the rows: what is transposed into postings.
+//!
+//! Rows have the numbers of their texts, and words those of their grams.
 //!
 //! # Cost
 //!
-//! Two bytes for a number below 2^15, which are those of the texts that came first, and four for others.
-//! A row takes four more.
+//! Two bytes for a number below 2^15, which are those of what came first, and four for others. A row takes
+//! four more.
 
 use super::packed::Offsets;
 
 /// Marks the first of two parts of a number.
 const NUMBER_MARK: u32 = 1 << 15;
 
-/// The greatest number of a text that two parts hold.
+/// The greatest number that two parts hold.
 pub(super) const NUMBER_MAX: u32 = (1 << 31) - 1;
 
-/// The numbers of the texts of each row.
+/// The numbers of each row.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     /// Of each number 15 bits, or 31 in two parts, of which the upper is marked.

@@ -12,8 +12,8 @@
 //! Either way the rows are known without a look at the texts, but for a few rows where that is
 //! cheaper.
 //!
-//! * [`builder`]: rows of texts on their way in; [`log`]: which texts each row has; [`frequent`]: the rows
-//!   of words that many have.
+//! * [`builder`]: rows of texts on their way in; [`log`]: which numbers each row has; [`frequent`]: the
+//!   rows of words that many have.
 //! * [`feed`]: their way there, in portions, on a thread of their own if wanted.
 //! * [`hashed`]: the words of a portion, found and hashed; [`helper`]: a second thread at sealing.
 //! * [`cut`]: which words are cut, and where.
