@@ -271,7 +271,13 @@ mod tests {
 
     #[test]
     fn zeros_are_left_out_while_most_are() {
-        let integer = |row: u32| if row % 9 == 0 { u64::from(row) + 1 } else { 0 };
+        let integer = |row: u32| {
+            if row.is_multiple_of(9) {
+                u64::from(row) + 1
+            } else {
+                0
+            }
+        };
         let mut integers = GrowingIntegers::default();
         integers.pad(500);
         let rows: Vec<u64> = (500..1_000).map(integer).collect();

@@ -280,9 +280,9 @@ fn frequent_words_keep_their_rows() {
     let text_of = |row: u32| {
         let mut text = format!("w{} ", row % 60);
         let mut add = |word: &str, is_in: bool| text.push_str(if is_in { word } else { "" });
-        add("early ", row < PART && row % 20 == 0);
-        add("later ", (PART..2 * PART).contains(&row) && row % 10 == 0);
-        add("often often ", row % 3 == 0);
+        add("early ", row < PART && row.is_multiple_of(20));
+        add("later ", (PART..2 * PART).contains(&row) && row.is_multiple_of(10));
+        add("often often ", row.is_multiple_of(3));
         text
     };
     let rows: Vec<Vec<String>> = (0..ROWS_COUNT).map(|row| vec![text_of(row)]).collect();
