@@ -1,13 +1,13 @@
-//! The filters of a query, read once to be asked of single tickets.
+//! The filters of a query, prepared for tests of single tickets.
 //!
-//! A plan turns filters into ordinals and sets of each segment, which pays where many rows are asked.
-//! Here few are, of segments that are there for one commit, so a filter is compared with the values
-//! themselves. Conditions depend on no snapshot: custom fields go by name.
+//! A plan turns filters into ordinals and row sets of each segment, which pays where many rows are
+//! tested. Here few rows are tested, most of them in segments of one commit, so a filter is compared
+//! with the values themselves. Conditions depend on no snapshot: they find custom fields by name.
 //!
 //! # Cost
 //!
-//! A comparison a filter and value. Terms cost a search in the ticket's searchable texts, which are
-//! folded once a ticket, however many ask.
+//! A comparison for each filter and value. A term costs a search in the ticket's searchable texts, which
+//! are folded once for each ticket, however many queries ask.
 
 use super::super::order::Value;
 use super::row::Subject;
@@ -21,15 +21,15 @@ use crate::segment::{DigitPattern, Slot};
 /// What a value must satisfy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) enum Test {
-    /// Is one of these folded texts, which ascend; of a list, has an element that is.
+    /// The text, or an element of the list, is one of these folded texts, which ascend.
     Texts(Box<[String]>),
-    /// Is a number between two of one of these pairs, both inclusive; none is not.
+    /// The number is within one of these ranges, both ends inclusive; a row without a number fails.
     Numbers(Box<[(u64, u64)]>),
-    /// Is a folded text at or after this one.
+    /// The text, folded, is equal to this one or after it.
     AtLeast(Box<str>),
-    /// Is a folded text at or before this one, or begins with it.
+    /// The text, folded, is equal to this one, before it, or begins with it.
     AtMost(Box<str>),
-    /// Is empty or none; of a list, has no element.
+    /// There is no value: an empty text, no number, or a list without elements.
     Empty,
 }
 
@@ -42,13 +42,13 @@ pub(in super::super) struct Condition {
     pub(in super::super) is_complement: bool,
 }
 
-/// All filters of a query; a place in the order is none of them.
+/// All filters of a query, except for `after` and `before`, which need a snapshot.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Conditions {
-    /// The least and the greatest tid that can match; none where nothing can.
+    /// The least and the greatest tid that can match; none where no ticket can match.
     pub(in super::super) tids: Option<(u64, u64)>,
     pattern: Option<DigitPattern>,
-    /// The number of the commit that put the ticket is above this one.
+    /// Tickets match that were put or patched by a commit with a greater number than this.
     version_above: u64,
     pub(in super::super) tests: Box<[Condition]>,
     /// Folded.
@@ -74,7 +74,7 @@ impl Conditions {
         Conditions {
             tids: (first <= last).then_some((first, last)),
             pattern,
-            // Every ticket is of a commit, and these are numbered from 1.
+            // Every ticket is of some commit, and commits are numbered from 1, so 0 lets all through.
             version_above: query.changed_since().unwrap_or(0),
             tests: conditions(query.filters()),
             terms: folded(query.terms()),
@@ -87,7 +87,7 @@ impl Conditions {
         self.hold_by(subject, |term| subject.has_term(term))
     }
 
-    /// Returns the same, given what says whether the ticket's texts hold a term.
+    /// Returns whether a ticket matches, where `has_term` tells whether its texts hold a term.
     pub(in super::super) fn hold_by<'c>(
         &'c self,
         subject: &Subject<'_>,
@@ -104,7 +104,7 @@ impl Conditions {
     }
 }
 
-/// Reads the filters on fields but tid; bounds of one field become one range.
+/// Reads the filters on all fields except `tid`; the two bounds of a field become one range.
 fn conditions(filters: &[FieldFilter]) -> Box<[Condition]> {
     let mut read = Vec::with_capacity(filters.len());
     let mut left = filters.iter().peekable();
@@ -167,7 +167,7 @@ fn values_test(values: &FilterValues) -> Test {
     }
 }
 
-/// Returns a value as columns have it: of a date its first second.
+/// Returns a value as columns hold it; for a date, which may be a year, month or day, its first second.
 fn first_number(value: &FilterValue) -> u64 {
     match value {
         FilterValue::Integer(integer) => *integer,
@@ -176,7 +176,7 @@ fn first_number(value: &FilterValue) -> u64 {
     }
 }
 
-/// Returns a value as columns have it: of a date its last second.
+/// Returns a value as columns hold it; for a date its last second.
 fn last_number(value: &FilterValue) -> u64 {
     match value {
         FilterValue::Date(moment) => date_to_seconds(moment.last_second()),
@@ -222,7 +222,8 @@ impl Condition {
     }
 }
 
-/// Returns whether a field has no value: empty, none, a 0 that stands for none, no element.
+/// Returns whether a field has no value: an empty text, no number, a 0 that stands for none, or a list
+/// without elements.
 pub(in super::super) fn is_empty(field: Field, subject: &Subject<'_>) -> bool {
     match (subject.row.value(Slot::Field(field)), field.kind()) {
         (Value::Number(number), FieldKind::Integer) => number.unwrap_or(0) == 0,

@@ -1,15 +1,14 @@
 //! What changed in the answer to one query between two snapshots of a store.
 //!
-//! The tickets that were written or removed in between are those of
-//! [`Touched`]; each is asked whether it matched before and
-//! whether it matches now. No other ticket can have entered or left, so what there is besides is not
-//! looked at. A [`Row`] reads values without making columns, [`Conditions`] are the filters of a query
-//! for single tickets, and a [`Comparison`] gathers what a query tells of the tickets that it is shown;
-//! standing queries are many of these.
+//! The snapshots list the tickets that were written or removed in between ([`Touched`]). Each of these
+//! is tested against the query as of both snapshots. No other ticket can have entered or left, so no
+//! other is looked at. A [`Row`] reads values without making columns, [`Conditions`] test one ticket
+//! against the filters of a query, and a [`Comparison`] gathers the changes of one query. Standing
+//! queries (the module `watches`) run many comparisons over the same touched tickets.
 //!
 //! # Invariants
 //!
-//! * Every touched ticket that matches in either snapshot is entered, left or in both, once.
+//! * A ticket makes at most one entry. One that matches in exactly one of the snapshots always makes one.
 
 mod conditions;
 mod row;
@@ -60,14 +59,14 @@ use row::{Differences, Row};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ChangeKind {
-    /// It matches and did not: it was put, or changed so that it matches.
+    /// It did not match and does: it was put, or changed so that it matches.
     Entered,
     /// It matched and does not: it was removed, or changed so that it does not match.
     Left,
-    /// It matched and matches, and a variable that the query shows has another value. It may have
+    /// It matches in both snapshots, and a variable that the query shows has another value. It may have
     /// moved too.
     Changed,
-    /// It matched and matches and shows what it showed, but its place in the order is another.
+    /// It matches in both snapshots and shows the same values, but has another place in the order.
     Moved,
 }
 
@@ -83,9 +82,9 @@ struct Entry {
 
 /// What changed in the answer to a query between two snapshots of a store.
 ///
-/// Made by [`Snapshot::changes_since`], which says what counts, and by [`Watches::changes`]. It holds
-/// both snapshots, so whatever it gives can be read for as long as it is kept, and what they name stays
-/// in memory.
+/// Made by [`Snapshot::changes_since`], which says what counts as a change, and by
+/// [`Watches::changes`]. It holds both snapshots: their tickets can be read for as long as it is kept,
+/// and stay in memory until then.
 ///
 /// [`Watches::changes`]: crate::Watches::changes
 ///
@@ -110,11 +109,12 @@ pub struct Changes {
     older: Snapshot,
     newer: Snapshot,
     fields: Option<Arc<Fields>>,
-    /// Those that entered, then those that left, then those in both; each in the query's order.
+    /// The tickets that entered, then those that left, then those that match in both snapshots; each
+    /// group in the query's order.
     entries: Vec<Entry>,
 }
 
-/// Prints the versions and how many tickets there are; these may hold what no log should.
+/// Prints the versions and how many tickets changed, but no values, which may not belong in a log.
 impl fmt::Debug for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Changes")
@@ -146,7 +146,8 @@ impl Changes {
         self.entries.is_empty()
     }
 
-    /// Returns all of them, each once: those that entered, that left, and the others.
+    /// Returns every ticket that entered, left, changed or moved, once each and in this order of kinds;
+    /// those that changed or moved are one group.
     pub fn tickets(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
         self.entries.iter().map(|entry| ChangedTicket {
             changes: self,
@@ -154,24 +155,26 @@ impl Changes {
         })
     }
 
-    /// Returns the tickets that match and did not, in the query's order.
+    /// Returns the tickets that match and did not match before, in the query's order.
     pub fn entered(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
         self.of_kind(ChangeKind::Entered)
     }
 
-    /// Returns the tickets that matched and do not, in the order that they had.
+    /// Returns the tickets that matched and do not any more, in the query's order as of the older
+    /// snapshot.
     pub fn left(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
         self.of_kind(ChangeKind::Left)
     }
 
-    /// Returns the tickets that matched and match and show another value, in the query's order.
+    /// Returns the tickets that match in both snapshots and show another value, in the query's order.
     pub fn changed(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
         self.of_kind(ChangeKind::Changed)
     }
 
-    /// Returns the tickets that matched and match and are at another place in the query's order.
+    /// Returns the tickets that match in both snapshots and have another place in the query's order, in
+    /// that order.
     ///
-    /// Those among them that show another value are told by [`changed`](Changes::changed) too.
+    /// Those among them that show another value are also among [`changed`](Changes::changed).
     pub fn moved(&self) -> impl Iterator<Item = ChangedTicket<'_>> {
         self.tickets().filter(ChangedTicket::is_moved)
     }
@@ -232,33 +235,33 @@ impl<'a> ChangedTicket<'a> {
         self.entry.kind
     }
 
-    /// Returns whether it matched and matches and has another value in a key of the query's order,
+    /// Returns whether it matches in both snapshots and has another value in a key of the query's order,
     /// letter case aside.
     pub fn is_moved(&self) -> bool {
         self.entry.is_moved
     }
 
-    /// Returns the ticket as of the older snapshot, whether or not it matched there; none where it was
-    /// not there.
+    /// Returns the ticket as of the older snapshot, whether or not it matched there; none where that
+    /// snapshot does not have it.
     pub fn before(&self) -> Option<Record<'a>> {
         let id = self.entry.before?;
         Some(self.changes.older.record(id))
     }
 
-    /// Returns the ticket as of the newer snapshot, whether or not it matches there; none where it is
+    /// Returns the ticket as of the newer snapshot, whether or not it matches there; none where it was
     /// removed.
     pub fn after(&self) -> Option<Record<'a>> {
         let id = self.entry.after?;
         Some(self.changes.newer.record(id))
     }
 
-    /// Returns the variables that the query shows in which the ticket differs between the snapshots,
-    /// in the order of the output variables.
+    /// Returns the variables that differ between the snapshots, among those that the query shows, in the
+    /// order of the output variables.
     ///
-    /// A custom field is told by its name, as the store spells it. There are none where the ticket is
-    /// not in both snapshots.
+    /// A custom field is listed by its name, as the store spells it. The list is empty where the ticket
+    /// is not in both snapshots.
     ///
-    /// Cost: a comparison of each field, or where both are patches of one row, of each that was patched.
+    /// Cost: a comparison of each field; where both are patches of one row, of each patched field.
     pub fn fields(&self) -> Vec<AnyField> {
         let (Some(before), Some(after)) = (self.entry.before, self.entry.after) else {
             return Vec::new();
@@ -283,43 +286,43 @@ impl Snapshot {
     /// Returns what entered, left, changed and moved in the answer to a query since an older snapshot
     /// of the same store.
     ///
-    /// It is what a comparison of the two answers tells, and no more:
+    /// The result is what a comparison of the two answers would find:
     ///
     /// * A ticket **entered** where it matches and did not match, and **left** where it matched and does
     ///   not, whether by its values, by being put or by being removed.
-    /// * Of a ticket that matched and matches, what counts is what it shows: it **changed** where a
-    ///   variable has another value, in another spelling too. `fields` says which are looked at;
-    ///   without it all are. A ticket that was put again as it was did not change, though it bears
-    ///   another number ([`Record::version`]).
-    /// * It **moved** where it has another value in a key of `order`, as orders compare: a status that
-    ///   is `open` in place of `Open` is another value but no other place. Others that came or went
-    ///   around it move no ticket. Without `order`, and by `tid` alone, nothing moves.
-    /// * `count`, `page` and `count_only` change nothing: what changed is told of all that matches. A
-    ///   window would let tickets in and out that nobody has touched.
-    /// * `after` and `before` are filters here: what is on that side of the place matches, and a ticket
-    ///   that moves past the place enters or leaves.
-    /// * `changed_since` is a filter as it is elsewhere: each snapshot has its own numbers.
+    /// * A ticket that matches in both snapshots **changed** where a variable that it shows has another
+    ///   value, or the same in another spelling. `fields` names the variables that are compared; without
+    ///   it all are. A ticket that was put again with the same values did not change, although it has
+    ///   another version ([`Record::version`]).
+    /// * It **moved** where it has another value in a key of `order`, as orders compare: `open` in place
+    ///   of `Open` is another value at the same place. Tickets that come or go around it do not move
+    ///   it. Without `order`, and by `tid` alone, nothing moves.
+    /// * `count`, `page` and `count_only` are ignored: the changes are those of all matching tickets. On
+    ///   one page, tickets would come and go that nobody has touched.
+    /// * `after` and `before` are filters here: only tickets on that side of the place match, and a
+    ///   ticket that moves past the place enters or leaves.
+    /// * `changed_since` is a filter as elsewhere, and each snapshot is filtered by its own versions.
     ///
     /// Merges in between do not show, and neither does what was undone: a ticket that was removed and
-    /// put again, or patched back, is what it was. So with the answer of the older snapshot at hand, the
-    /// answer of the newer one is made of it by what left, entered, changed and moved.
+    /// put again, or patched back, counts as unchanged. Whoever has the answer of the older snapshot can
+    /// therefore bring it up to date by what left, entered, changed and moved.
     ///
-    /// How far back the older snapshot lies does not matter. The log of removals may not reach back to
-    /// it ([`Options::removals_max`](crate::Options::removals_max)); then its tickets are looked at
+    /// The older snapshot may be of any age. Where the log of removals does not reach back to it
+    /// ([`Options::removals_max`](crate::Options::removals_max)), all of its tickets are looked up
     /// instead, and nothing is missing.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::OtherStore`] where the snapshots are of different stores, as of one that was opened
-    /// twice; [`ErrorKind::VersionTooNew`] where the one that is given is the newer one.
+    /// [`ErrorKind::OtherStore`] where the snapshots are of different stores, also of one store that was
+    /// opened twice; [`ErrorKind::VersionTooNew`] where the given snapshot is the newer one.
     ///
     /// # Cost
     ///
-    /// That of the tickets that were put, patched or removed in between, at two look-ups each, a
-    /// comparison of the filters and, where they match in both, of the fields; then what is told is
-    /// sorted. Where large segments were merged in between, also a look at the numbers of the blocks
-    /// that hold such tickets; where the log of removals does not reach back, also a look-up for each
-    /// ticket in the segments that were merged.
+    /// For each ticket that was put, patched or removed in between, two look-ups, a comparison with the
+    /// filters and, where it matches in both, of the fields; then the changes are sorted. Where large
+    /// segments were merged in between, also a look at the versions in the blocks that hold such
+    /// tickets; where the log of removals does not reach back, also a look-up for each ticket in the
+    /// segments that were merged.
     ///
     /// # Examples
     ///
@@ -394,22 +397,22 @@ impl<'a> TouchedTicket<'a> {
         }
     }
 
-    /// Returns whether the ticket was and is there, and its searchable texts are known to be the same.
+    /// Returns whether the ticket is in both snapshots, and known to have the same searchable texts.
     pub(super) fn shares_texts(&self) -> bool {
         let rows = self.before.as_ref().zip(self.after.as_ref());
         rows.is_some_and(|(before, after)| after.row.shares_texts(before.row))
     }
 }
 
-/// The keys of an order that a row has.
+/// The values that a row has in the keys of an order.
 type KeyValues<'a> = SmallVec<[Value<'a>; 2]>;
 
-/// One query between two snapshots, with what it has told so far.
+/// One query between two snapshots, with the changes that were found so far.
 pub(super) struct Comparison<'a> {
     older: &'a Snapshot,
     newer: &'a Snapshot,
     query: &'a Query,
-    /// Of the newer snapshot, which has every custom name of the older one in the same place.
+    /// Resolved for the newer snapshot, which has every custom name of the older one at the same index.
     order: Order,
     place: Option<Place>,
     entries: Vec<Entry>,
@@ -434,7 +437,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Returns whether a row is on the side of the place that the query asks for.
+    /// Returns whether a row is on the side of the cursor that the query asks for; true without one.
     pub(super) fn is_on_side(&self, row: Row<'_>) -> bool {
         let Some(place) = &self.place else {
             return true;
@@ -448,7 +451,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Takes a ticket in, given whether it matched and whether it matches; by ascending tid.
+    /// Notes what became of a ticket, given whether it matched before and whether it matches after.
     pub(super) fn add(&mut self, ticket: &TouchedTicket<'_>, was: bool, is: bool) {
         let mut is_moved = false;
         let kind = match (was, is, &ticket.before, &ticket.after) {
@@ -492,7 +495,7 @@ impl<'a> Comparison<'a> {
         let row = match (entry.kind, entry.before, entry.after) {
             (ChangeKind::Left, Some(id), _) => Row::new(self.older, id),
             (_, _, Some(id)) => Row::new(self.newer, id),
-            // What did not leave is in the newer snapshot.
+            // A ticket that did not leave is in the newer snapshot.
             _ => return SmallVec::new(),
         };
         let keys = self.order.keys.iter();
@@ -511,7 +514,7 @@ impl<'a> Comparison<'a> {
         directed(own.1.tid.cmp(&other.1.tid), self.order.tid_descends)
     }
 
-    /// Returns what changed, in order.
+    /// Sorts the entries and returns them as changes.
     pub(super) fn finish(mut self) -> Changes {
         let entries = std::mem::take(&mut self.entries).into_iter();
         let mut keyed: Vec<_> = entries.map(|it| (self.key_values(&it), it)).collect();

@@ -1,8 +1,8 @@
-//! One row of a snapshot, asked for values.
+//! One row of a snapshot, and its values.
 //!
-//! A plan asks columns about many rows and may make a column or an order for that. Here a few rows are
-//! asked, most of them just written: of a revision the new values are read where they are kept and all
-//! others from the base, so that nothing is made.
+//! A plan reads columns for many rows, and may make a column or an order to do so. Here few rows are
+//! read, most of them just written, so nothing is made: the new values of a revised row are read from
+//! the revision, and all its other values from the row that it revises.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -18,12 +18,13 @@ use crate::query::AnyField;
 use crate::segment::{NewValueRef, Revision, Segment, Slot};
 use crate::snapshot::{RowId, Snapshot};
 
-/// A row, with where its values are.
+/// A row, and where its values are.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Row<'a> {
     segment: &'a Segment,
     at: u32,
-    /// Where the values are that no revision gave: the row itself, unless it revises another.
+    /// Where the values are that the revision does not replace: the revised row's segment, or the row's
+    /// own where it revises nothing.
     base: &'a Segment,
     base_at: u32,
 }
@@ -52,7 +53,7 @@ impl<'a> Row<'a> {
         self.segment.version(self.at)
     }
 
-    /// Returns what the row has in a slot; a custom name that no row of the segment has is empty.
+    /// Returns the row's value in a slot; the empty text for a custom name that the segment does not have.
     pub(in super::super) fn value(self, slot: Slot) -> Value<'a> {
         if let (Slot::Field(field), Some(revision)) = (slot, self.segment.revision())
             && let Some(new) = revision.new_value(field, self.at)
@@ -65,7 +66,7 @@ impl<'a> Row<'a> {
         Value::of(self.base, slot, self.base_at)
     }
 
-    /// Returns a text, an identifier or a flag; empty elsewhere.
+    /// Returns a value that is kept as text; the empty text for a number or date.
     pub(in super::super) fn text(self, slot: Slot) -> Cow<'a, str> {
         match self.value(slot) {
             Value::Text(text) => Cow::Borrowed(text),
@@ -74,7 +75,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Returns an integer, or a date as its seconds; of a field in which 0 stands for none, that 0.
+    /// Returns an integer, or a date in seconds; 0 in place of none for a field in which 0 stands for none.
     pub(in super::super) fn number(self, field: Field) -> Option<u64> {
         match (self.value(Slot::Field(field)), field.kind()) {
             (Value::Number(number), FieldKind::Integer) => Some(number.unwrap_or(0)),
@@ -83,7 +84,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Returns the custom texts that the segment has, with the index of their name, ascending by it.
+    /// Returns the row's text in each custom column of the segment, with the index of the column's name,
+    /// ascending.
     fn custom_texts(self) -> impl Iterator<Item = (u32, &'a str)> {
         let columns = self.base.custom_columns();
         columns.map(move |(index, column)| (index, column.text(self.base_at)))
@@ -94,15 +96,15 @@ impl<'a> Row<'a> {
         self.custom_texts().any(|(_, text)| !text.is_empty())
     }
 
-    /// Returns whether both rows are the same but for what revisions change, as no searchable text and
-    /// no custom field is.
+    /// Returns whether both are the same row except for revised values. Then their searchable texts and
+    /// custom fields are equal, since revisions change neither.
     pub(super) fn shares_texts(self, other: Row<'_>) -> bool {
         std::ptr::eq(self.base, other.base) && self.base_at == other.base_at
     }
 
-    /// Returns in which fields the row differs from another of the same ticket, letter case included.
+    /// Returns the fields in which the row differs from another of the same ticket, if only in letter case.
     ///
-    /// Cost: a look at the fields that were revised where both revise the same row, else at all.
+    /// Cost: a comparison of each field; where both revise the same row, of each revised field.
     pub(in super::super) fn differences(self, other: Row<'_>) -> Differences {
         let mut found = Differences::default();
         if self.shares_texts(other) {
@@ -139,7 +141,7 @@ impl<'a> Row<'a> {
 /// The fields in which two rows of a ticket differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Differences {
-    /// One bit a field, by its index; that of the custom fields is never set.
+    /// One bit for each field, by its index; the bit of the custom fields as a whole is never set.
     bits: u64,
     /// The indexes of the custom fields' names, ascending.
     custom: Vec<u32>,
@@ -152,7 +154,7 @@ impl Differences {
             (Value::Number(own), Value::Number(other)) => own == other,
             (Value::Text(own), Value::Text(other)) => own == other,
             (Value::Long(own), Value::Long(other)) => own.is_same(&other),
-            // A field is of one kind in every segment.
+            // Not reached: a field has the same kind in every segment.
             _ => false,
         };
         self.bits |= u64::from(!is_equal) << field.index();
@@ -162,7 +164,7 @@ impl Differences {
         self.bits == 0 && self.custom.is_empty()
     }
 
-    /// Returns the fields, in the order of the output variables and, within, of the store's names.
+    /// Returns the fields in the order of the output variables, custom fields in that of the store's names.
     pub(in super::super) fn fields(&self, names: &CustomNames) -> impl Iterator<Item = AnyField> {
         Field::ALL.into_iter().flat_map(move |field| {
             let is_set = self.bits >> field.index() & 1 == 1;
@@ -179,11 +181,12 @@ impl Differences {
     }
 }
 
-/// A row with what tests of it have in common.
+/// A row under test, with what all tests of it share.
 pub(in super::super) struct Subject<'a> {
     pub(in super::super) row: Row<'a>,
-    /// Of the newer of two snapshots, which has every name of the older one in the same place.
+    /// The names of the newer snapshot, which has every name of the older one at the same index.
     names: &'a CustomNames,
+    /// The folded texts, shared by subjects whose texts are the same.
     searchable: Rc<OnceCell<String>>,
 }
 
@@ -208,7 +211,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Returns where a field's values are; none for a custom field that no ticket has.
+    /// Returns the slot of a field; none for a custom field that no ticket has.
     pub(in super::super) fn slot(&self, field: &AnyField) -> Option<Slot> {
         match field {
             AnyField::Field(field) => Some(Slot::Field(*field)),
@@ -221,7 +224,8 @@ impl<'a> Subject<'a> {
         memmem::find(self.searchable().as_bytes(), term.as_bytes()).is_some()
     }
 
-    /// Returns all searchable texts folded, a line each: no term has white space in it.
+    /// Returns all searchable texts, folded, one in each line. No term spans two of them, since terms have
+    /// no white space.
     pub(in super::super) fn searchable(&self) -> &str {
         self.searchable.get_or_init(|| {
             let mut all = String::new();

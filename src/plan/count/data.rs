@@ -1,4 +1,6 @@
-//! Counts by value as data.
+//! The result of counting by value, as plain data.
+//!
+//! The rest of the folder makes these types; they depend on no snapshot, so that a caller can keep them.
 
 use std::fmt;
 
@@ -8,10 +10,9 @@ use crate::query::CountKey;
 
 /// How many tickets match, and how many of them have each value of each key.
 ///
-/// It owns all that it tells, so it outlives the snapshot. Written by
-/// [`write_to`](Counts::write_to), and for other programs by `serde`: `count`, and in `by` for each
-/// key `field`, `distinct` and `groups` of `value` and `count`, numbers as numbers and values as
-/// plain text.
+/// It owns its values, so it may outlive the snapshot. [`write_to`](Counts::write_to) writes it as a
+/// response, and `serde` for other programs: `count`, and in `by`, for each key, `field`, `distinct` and
+/// `groups` of `value` and `count`. Counts are numbers, and values are plain text.
 ///
 /// # Examples
 ///
@@ -40,7 +41,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Returns the number of matching tickets, whatever filters a key was counted without.
+    /// Returns the number of tickets that match all filters, also where a key was counted without some.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -51,7 +52,7 @@ impl Counts {
     }
 }
 
-/// Prints figures and none of the values, which are the tickets'.
+/// Prints the counts but no values, which may not belong in a log.
 impl fmt::Debug for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Counts")
@@ -89,25 +90,25 @@ fn serialize_key<S: Serializer>(key: &CountKey, serializer: S) -> Result<S::Ok, 
 }
 
 impl KeyCounts {
-    /// Returns what was counted by; a custom field in the store's spelling, or in the request's
-    /// where the store has none of its name. It prints as a response names it.
+    /// Returns the key: a custom field in the store's spelling, or in the request's where the store has
+    /// no such field. It prints as a response names it.
     pub fn key(&self) -> &CountKey {
         &self.key
     }
 
-    /// Returns how many groups there are, those that `top` leaves out too.
+    /// Returns how many groups there are, including those that `top` leaves out.
     pub fn distinct(&self) -> u64 {
         self.distinct
     }
 
-    /// Returns the groups: of dates and integers ascending, none first; of all else by count, the
-    /// highest first, then by folded value.
+    /// Returns the groups. Those of dates and integers ascend, none first; all others are sorted by count,
+    /// the highest first, and then by folded value.
     pub fn groups(&self) -> &[Group] {
         &self.groups
     }
 }
 
-/// Prints the key and figures.
+/// Prints the key and the numbers of groups.
 impl fmt::Debug for KeyCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyCounts")
@@ -126,14 +127,16 @@ pub struct Group {
 }
 
 impl Group {
-    /// Returns the value as plain text: a text in the least spelling, by code point, that a counted
-    /// ticket has; an integer's digits; `2014`, `2014-02` or `2014-02-01` of a date; empty for none,
-    /// and `0` where 0 stands for none.
+    /// Returns the value as plain text.
+    ///
+    /// A text is in the least of the spellings that counted tickets have, by code point. An integer is
+    /// its digits, a date `2014`, `2014-02` or `2014-02-01`. No value is the empty text, or `0` where 0
+    /// stands for none.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// Returns how many tickets have it, 1 or more.
+    /// Returns how many tickets have the value, 1 or more.
     pub fn count(&self) -> u64 {
         self.count
     }

@@ -1,12 +1,12 @@
 //! Groups of tickets by value, over all segments.
 //!
-//! A segment tells how many rows have each ordinal. Here ordinals become values, lists their elements,
-//! and the groups of several segments one list, in the order of their values; from that come the
-//! number of groups, the most frequent of them, and what is shown.
+//! The `ways` count how many rows of a segment have each ordinal. This module turns the ordinals into
+//! values, splits lists into their elements, and joins the groups of all segments in the order of their
+//! values. From the joined groups come their number, the most frequent ones, and the texts to show.
 //!
 //! # Cost
 //!
-//! A comparison for each group and each doubling of the segments; elements of lists are sorted.
+//! A comparison for each group and each doubling of the number of segments; elements of lists are sorted.
 
 use std::cmp::{Ordering, Reverse};
 
@@ -19,17 +19,17 @@ use crate::segment::{Column, Counted};
 /// Groups in the order of their values: texts folded, by code point; numbers by value, none first.
 #[derive(Debug)]
 pub(super) enum Groups<'a> {
-    /// Each with its least spelling.
+    /// Texts, each in its least spelling.
     Texts(Vec<Counted<&'a str>>),
     Numbers(Vec<Counted<Option<u64>>>),
 }
 
-/// What the values of a key are.
+/// The kind of a key's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
     List,
-    /// An integer; where there is none, a 0 stands for it or nothing does.
+    /// An integer. Where a ticket has none, either 0 stands for that or nothing does.
     Integer {
         has_zero_for_none: bool,
     },
@@ -64,9 +64,10 @@ impl Kind {
         }
     }
 
-    /// Makes the groups of rows by ordinal, which ascend; of a date by day and 1.
+    /// Makes groups from ascending counts by ordinal; for a date, by the number of its day plus 1, where
+    /// 0 is no date.
     ///
-    /// Of a text the ordinals are the least that are counted of each class.
+    /// For a text there is one count for each class, by the least ordinal of the class that was counted.
     pub(super) fn groups(self, column: &Column, counted: Vec<Counted<u64>>) -> Groups<'_> {
         let counted = counted.into_iter();
         match self {
@@ -111,7 +112,7 @@ impl Kind {
         }
     }
 
-    /// Chooses the groups with the highest counts and shows them in their order.
+    /// Chooses the groups with the highest counts, and puts these in the order in which they are shown.
     pub(super) fn finish(self, key: CountKey, groups: &Groups<'_>, top: Option<u64>) -> KeyCounts {
         let value = |at: usize| match groups {
             Groups::Texts(texts) => texts[at].0.to_owned(),
@@ -150,7 +151,7 @@ impl Kind {
     }
 }
 
-/// Joins the groups of several segments; of none there are no groups.
+/// Joins the groups of several segments; without segments there are no groups.
 pub(super) fn join(mut all: Vec<Groups<'_>>) -> Groups<'_> {
     while all.len() > 1 {
         let mut joined = Vec::with_capacity(all.len().div_ceil(2));
@@ -175,13 +176,13 @@ impl<'a> Groups<'a> {
             (Groups::Numbers(own), Groups::Numbers(other)) => {
                 Groups::Numbers(join_sorted(own, other, Ord::cmp))
             }
-            // A key has values of one kind in every segment.
+            // Not reached: a key has values of one kind in every segment.
             (own, _) => own,
         }
     }
 }
 
-/// Joins ascending groups, of which those that compare equal become one, with the least value.
+/// Joins ascending groups; two that compare equal become one group with the lesser value.
 fn join_sorted<T: Copy + Ord>(
     own: Vec<Counted<T>>,
     other: Vec<Counted<T>>,
@@ -210,8 +211,8 @@ fn join_sorted<T: Copy + Ord>(
     }
 }
 
-/// Makes the groups of the elements of lists: each counts once for a list that has it, in
-/// whatever spellings.
+/// Makes the groups of the elements of lists; an element that a list has in several spellings counts
+/// once for that list.
 fn elements_of<'a>(lists: impl Iterator<Item = Counted<&'a str>>) -> Groups<'a> {
     let by_fold = |a: &&str, b: &&str| cmp_folds(a, b).then_with(|| a.cmp(b));
     let is_same = |a: &str, b: &str| cmp_folds(a, b) == Ordering::Equal;
@@ -227,7 +228,7 @@ fn elements_of<'a>(lists: impl Iterator<Item = Counted<&'a str>>) -> Groups<'a> 
         }
         all.extend(own.iter().map(|&element| (element, count)));
     }
-    // Lists of one element come in order already.
+    // A stable sort, which is fast here: lists of one element come in order already.
     all.sort_by(|(a, _), (b, _)| by_fold(a, b));
     all.dedup_by(|next, kept| {
         let is_same = is_same(next.0, kept.0);

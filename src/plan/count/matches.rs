@@ -1,7 +1,7 @@
-//! The matching rows of a segment, in the form in which they are counted.
+//! The matching rows of a segment, in a form that can be counted.
 //!
-//! Found when a key first needs them, and then shared by all that are counted among the same
-//! tickets.
+//! The rows are found when a way to count first needs them, and then shared by all keys that have the
+//! same filters. Some ways need only what the filters say, and then no row is found.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -16,7 +16,7 @@ use crate::segment::{
 };
 use crate::snapshot::LiveSegment;
 
-/// What the filters of a request left of a segment.
+/// The rows of a segment that match the filters of a request.
 pub(super) struct Matches<'f, 's: 'f> {
     pub(super) found: &'f Found,
     pub(super) live: &'s LiveSegment,
@@ -24,11 +24,11 @@ pub(super) struct Matches<'f, 's: 'f> {
 }
 
 enum Rows<'a> {
-    /// All of a range.
+    /// All rows of a range.
     Range(Range<u32>),
-    /// Ascending.
+    /// Rows in a list, ascending.
     Listed(Cow<'a, [u32]>),
-    /// Set in a bitmap.
+    /// Rows in a bitmap.
     Bits(Cow<'a, Bitmap>),
 }
 
@@ -68,12 +68,12 @@ impl<'f, 's: 'f> Matches<'f, 's> {
         Rows::Bits(Cow::Owned(bits))
     }
 
-    /// Returns whether the rows are found one by one, so that they are few.
+    /// Returns whether the rows are found one by one, which means that they are few.
     pub(super) fn are_listed(&self) -> bool {
         self.found.rows.is_some() || self.found.conjunction.access() == Access::Drive
     }
 
-    /// Counts the rows.
+    /// Adds the rows to tallies.
     pub(super) fn count_into(&self, tallies: &mut [Tally<'_>]) {
         let mut add = |rows: &[u32]| tallies.iter_mut().for_each(|tally| tally.add(rows));
         match self.rows() {
@@ -99,7 +99,7 @@ impl<'f, 's: 'f> Matches<'f, 's> {
         }
     }
 
-    /// Returns how many of the rows a set has.
+    /// Returns how many of the rows are in a row set.
     pub(super) fn count_in(&self, set: &RowSet) -> u64 {
         let bits = match self.rows() {
             Rows::Range(rows) => {
@@ -122,10 +122,10 @@ impl<'f, 's: 'f> Matches<'f, 's> {
         count
     }
 
-    /// Returns the least ordinal that a row of a set has among the matches; `first` is the least that
-    /// any row of the set can have.
+    /// Returns the least ordinal among the matching rows of a set, where no row of the set has one below
+    /// `first`.
     ///
-    /// Cost: a look at the rows up to one with `first`.
+    /// Cost: a look at each of these rows, up to the block in which one has `first`.
     pub(super) fn least_ordinal(&self, column: &Column, set: &RowSet, first: u64) -> Option<u64> {
         let mut least: Option<u64> = None;
         for index in self.found.conjunction.block_indexes() {

@@ -1,14 +1,16 @@
 //! Counts by value: how many of the matching tickets have each value of a key.
 //!
-//! No ticket is made for it. The filters of a request are compiled as those of any answer; what they
-//! leave of a segment is counted by ordinals, in one of several [`ways`], and what the ordinals stand for
-//! is joined over the segments in [`groups`]. Where a key is counted without the filters on its own
-//! field, it has filters of its own; keys with the same filters share the rows that these leave.
+//! Filters are compiled as for any answer, but no ticket is read. The matching rows of a segment
+//! ([`matches`](mod@matches)) are counted by ordinal in one of several [`ways`]; [`groups`] turns
+//! ordinals into values and joins the segments, and [`data`] holds the result. A key that is counted
+//! without the filters on its own field has another set of filters; keys with the same set share the
+//! matching rows.
 //!
 //! # Cost
 //!
-//! At most a step a match and key, and a comparison a group and segment. Counts of all tickets are
-//! kept with a segment, and where filters are by few values they come from its cubes.
+//! At most a step for each match and key, and a comparison for each group and segment. Counts of all
+//! tickets are kept with a segment, and where filters and key have few values, a cube of the segment
+//! has the counts.
 
 mod data;
 mod groups;
@@ -38,27 +40,27 @@ pub use data::{Counts, Group, KeyCounts};
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CountWay {
-    /// By the counts of all rows, without the dead ones.
+    /// By the kept counts of all rows, less those of the dead rows.
     Kept,
-    /// By where the parts of a date end in its order.
+    /// By the places in a date's order at which its years, months or days end.
     Order,
     /// By the cells of a cube.
     Cube,
-    /// By what the set of each value has in common with the matches.
+    /// By intersecting the row set of each value with the matches.
     Postings,
     /// By the ordinal of each row.
     Rows,
 }
 
-/// How to count otherwise than estimates say, so that tests can compare all ways.
+/// How to count, where tests override the choice by estimated costs to compare all ways.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct CountMode {
     /// How filters are applied.
     pub filters: FilterMode,
-    /// The way to count where it can serve; elsewhere each row is looked at.
+    /// The way to count wherever it can serve; where it cannot, each row is looked at.
     pub way: Option<CountWay>,
-    /// Whether what is kept between requests is neither used nor made.
+    /// Whether to count without the data that is kept between requests, and to keep none.
     pub is_cold: bool,
 }
 
@@ -96,15 +98,15 @@ impl CountMode {
 impl Snapshot {
     /// Counts the tickets that match, and how many of them have each value of each key.
     ///
-    /// It cannot fail: whatever could be wrong with a request is found when the [`CountQuery`] is
+    /// This cannot fail: whatever could be wrong with a request is found when the [`CountQuery`] is
     /// made.
     ///
     /// # Cost
     ///
     /// That of finding the matches, and at most a step for each match and key; a list costs one for
-    /// each of its elements too. Less where filters and key have few values, and where all tickets
-    /// are counted: their counts are kept for the next time, within the store's budget. Memory is a
-    /// few bytes for each different value.
+    /// each of its elements too. It is less where filters and key have few values, and where all
+    /// tickets are counted: their counts are kept for the next time, within the store's budget. Memory
+    /// is a few bytes for each distinct value.
     ///
     /// # Examples
     ///
@@ -132,10 +134,10 @@ impl Snapshot {
         self.count_by_with(query, CountMode::default())
     }
 
-    /// Counts likewise within a set of ticket numbers: only tickets in the set match.
+    /// Counts as [`count_by`](Snapshot::count_by) does, but only tickets whose numbers are in a set.
     ///
-    /// Numbers that no ticket has are no error. The counts are those of a store that holds the
-    /// tickets of the set alone.
+    /// Numbers that no ticket has are no error. The counts are the same as those of a store that holds
+    /// only the tickets of the set.
     ///
     /// # Cost
     ///
@@ -159,13 +161,13 @@ impl Snapshot {
         self.count_by_within_with(query, tids, CountMode::default())
     }
 
-    /// Counts by a demanded way.
+    /// Counts by a given way.
     #[doc(hidden)]
     pub fn count_by_with(&self, query: &CountQuery, mode: CountMode) -> Counts {
         self.count_of(query, &[], mode)
     }
 
-    /// Counts within a set by a demanded way.
+    /// Counts within a set by a given way.
     #[doc(hidden)]
     pub fn count_by_within_with(
         &self,
@@ -180,7 +182,7 @@ impl Snapshot {
         let keys: Vec<Key> = query.keys().iter().map(|key| Key::of(key, self)).collect();
         let mut groups: Vec<Vec<Groups<'_>>> = keys.iter().map(|_| Vec::new()).collect();
         let mut total = 0;
-        for (at, (matching, members)) in parties(query).into_iter().enumerate() {
+        for (at, (matching, members)) in group_keys(query).into_iter().enumerate() {
             let mut filters = Filters::of(&matching, self.names());
             filters.within = within.to_vec();
             for (index, live) in self.segments().iter().enumerate() {
@@ -207,32 +209,32 @@ impl Snapshot {
     }
 }
 
-/// Returns the queries that keys are counted among, with the places of these keys; the first is
-/// that of the request.
-fn parties(query: &CountQuery) -> Vec<(Cow<'_, Query>, Vec<usize>)> {
-    let mut parties = vec![(Cow::Borrowed(query.matching()), Vec::new())];
+/// Returns the distinct queries whose matches keys are counted among, and the indexes of the keys of
+/// each; the first is the request's own query.
+fn group_keys(query: &CountQuery) -> Vec<(Cow<'_, Query>, Vec<usize>)> {
+    let mut grouped = vec![(Cow::Borrowed(query.matching()), Vec::new())];
     let mut fields: Vec<Option<AnyField>> = vec![None];
     for (at, key) in query.keys().iter().enumerate() {
         let Some(matching) = query.matching_for(key) else {
-            parties[0].1.push(at);
+            grouped[0].1.push(at);
             continue;
         };
         let field = Some(key.field());
-        if let Some(party) = fields.iter().position(|own| *own == field) {
-            parties[party].1.push(at);
+        if let Some(index) = fields.iter().position(|own| *own == field) {
+            grouped[index].1.push(at);
         } else {
             fields.push(field);
-            parties.push((Cow::Owned(matching), vec![at]));
+            grouped.push((Cow::Owned(matching), vec![at]));
         }
     }
-    parties
+    grouped
 }
 
 /// A key of a request, resolved for a snapshot.
 struct Key {
-    /// As it is shown.
+    /// The key as a response names it.
     shown: CountKey,
-    /// Where its values are; none where no ticket of the snapshot can have one.
+    /// The slot of its values; none where no ticket of the snapshot can have one.
     slot: Option<Slot>,
     kind: Kind,
 }
@@ -255,7 +257,7 @@ impl Key {
         Key { shown, slot, kind }
     }
 
-    /// Returns where the values are in a segment; none where no row has one.
+    /// Returns the column of the key in a segment; none where no row has a value.
     fn column<'a>(&self, live: &'a LiveSegment) -> Option<KeyColumn<'a>> {
         let slot = self.slot?;
         let column = live.segment.column(slot)?;
@@ -264,7 +266,7 @@ impl Key {
     }
 }
 
-/// Counts the matches of a segment by some keys.
+/// Counts the matches of a segment by several keys; one pass counts all keys that need a look at each row.
 fn count_segment<'s, 'k>(
     keys: impl Iterator<Item = &'k Key>,
     matches: &Matches<'_, 's>,
@@ -283,7 +285,7 @@ fn count_segment<'s, 'k>(
             Some((own, None)) => {
                 left.push((at, own));
                 tallies.push(Tally::new(own.column, own.unit(), count));
-                // Counted below, with the others.
+                // Replaced below, where all tallies are made in one pass.
                 key.kind.empty_groups(0)
             }
         });

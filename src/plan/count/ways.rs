@@ -1,13 +1,13 @@
 //! The ways to count the rows of a segment by one key.
 //!
-//! The plain way looks at the ordinal of each matching row. The others do without: the counts of all
-//! rows are kept, an order has the rows of a part of a date side by side, a cube has counts of
-//! combinations, and where values are few their sets are intersected with the matches. Each way has an
-//! estimated cost, and the cheapest is taken.
+//! The plain way looks at the ordinal of each matching row. The other ways avoid that: the segment may
+//! keep the counts of all rows, the order of a date has the rows of a year, month or day next to each
+//! other, a cube has the counts of combinations of values, and where values are few, the row set of each
+//! is intersected with the matches. Each way has an estimated cost, and the cheapest is taken.
 //!
 //! # Invariants
 //!
-//! * Every way gives the same counts; [`CountMode`] exists to hold them to it.
+//! * Every way gives the same counts; tests compare them by [`CountMode`].
 
 use super::groups::Kind;
 use super::matches::Matches;
@@ -18,23 +18,23 @@ use crate::segment::{
     BLOCK_ROWS, Column, Counted, RowSet, Segment, Slot, Tally, Unit, blocks_count, by_class,
 };
 
-// Costs in nanoseconds, of the machine that the ways were measured on; only their ratios matter.
+// Costs are in nanoseconds on the machine on which the ways were measured; only their ratios matter.
 /// Counting a row by its ordinal.
 const ROW_COST: u64 = 2;
 /// Counting a row by the day of its date.
 const DATED_ROW_COST: u64 = 6;
-/// Finding where a part of a date ends in an order. Measured: 800 to 1,600 among a million rows.
+/// Finding where a year, month or day ends in an order: 800 to 1,600 were measured with a million rows.
 const SEARCH_COST: u64 = 1_000;
-/// Counting the rows that a block has in common with a dense set.
+/// Counting the rows of one block that are in both of two bitmaps.
 const COMMON_BLOCK_COST: u64 = 12;
-/// Adding a cell of a cube.
+/// Adding up one cell of a cube.
 const CELL_COST: u64 = 1;
-/// Choosing the cells of a class.
+/// Finding the cells of one class in a cube.
 const CLASS_COST: u64 = 20;
-/// Reading one of the kept counters.
+/// Reading one kept count.
 const COUNTER_COST: u64 = 1;
 
-/// What a key is in a segment.
+/// A key and its column in one segment.
 #[derive(Clone, Copy)]
 pub(super) struct KeyColumn<'a> {
     pub(super) slot: Slot,
@@ -50,7 +50,8 @@ impl KeyColumn<'_> {
         }
     }
 
-    /// Counts without a look at each row, where that is the cheapest or the demanded way.
+    /// Counts by the cheapest way, or the demanded one; none where that is a look at each row, which the
+    /// caller does.
     pub(super) fn count(
         self,
         matches: &Matches<'_, '_>,
@@ -78,7 +79,7 @@ impl KeyColumn<'_> {
         }
     }
 
-    /// Returns the estimated cost of a look at each row.
+    /// Returns the estimated cost of a look at each matching row.
     fn rows_cost(self, matches: &Matches<'_, '_>) -> u64 {
         let row_cost = match self.unit() {
             Unit::Ordinal => ROW_COST,
@@ -130,7 +131,7 @@ impl KeyColumn<'_> {
         }
     }
 
-    /// Returns the field, where the key is the value of one.
+    /// Returns the field, where the key is a field whose values are texts and no lists.
     fn field(self) -> Option<Field> {
         match (self.kind, self.slot) {
             (Kind::Text, Slot::Field(field)) => Some(field),
@@ -142,7 +143,7 @@ impl KeyColumn<'_> {
         segment.posting_sets(self.field()?)
     }
 
-    /// Counts all live rows by the counts of all rows.
+    /// Counts all live rows: the kept counts of all rows, less those of the dead rows.
     fn count_kept(self, matches: &Matches<'_, '_>, mode: CountMode) -> Option<Vec<Counted<u64>>> {
         let live = matches.live;
         let counts = live.segment.ordinal_counts(self.slot, !mode.is_cold)?;
@@ -170,7 +171,7 @@ impl KeyColumn<'_> {
         Some(self.settle(counted))
     }
 
-    /// Brings counts by ordinal to what groups are made of.
+    /// Turns counts by ordinal into those that [`Kind::groups`] takes: of a text, one for each class.
     pub(super) fn settle(self, counted: Vec<Counted<u64>>) -> Vec<Counted<u64>> {
         match self.kind {
             Kind::Text => by_class(self.column, counted),
@@ -178,7 +179,7 @@ impl KeyColumn<'_> {
         }
     }
 
-    /// Returns the most groups that a part of a date can have among the matches.
+    /// Returns an upper bound of the years, months or days among the matches.
     fn groups_max(self, part: DatePart, matches: &Matches<'_, '_>) -> u64 {
         let days = match part {
             DatePart::Year => 365,
@@ -192,7 +193,7 @@ impl KeyColumn<'_> {
         span / days + 2
     }
 
-    /// Returns the classes that matches can have, of a key whose order is there.
+    /// Returns the range of classes that matches can have; never empty.
     fn classes(self, matches: &Matches<'_, '_>) -> std::ops::Range<u64> {
         let range = matches.found.conjunction.class_range(self.slot);
         let end = self.column.classes_count();
@@ -201,7 +202,7 @@ impl KeyColumn<'_> {
         start..range.end.clamp(start + 1, end)
     }
 
-    /// Counts by where the parts of a date end in its order.
+    /// Counts by the places in the date's order at which years, months or days end.
     fn count_in_order(self, matches: &Matches<'_, '_>) -> Option<Vec<Counted<u64>>> {
         let Kind::Date(part) = self.kind else {
             return None;
@@ -242,14 +243,14 @@ impl KeyColumn<'_> {
         Some(self.spell(matches, counts))
     }
 
-    /// Counts what the matches have in common with the set of each value.
+    /// Counts the matches that are in the row set of each value.
     fn count_postings(self, matches: &Matches<'_, '_>) -> Option<Vec<Counted<u64>>> {
         let sets = self.posting_sets(&matches.live.segment)?;
         let counts = sets.iter().map(|set| matches.count_in(set)).collect();
         Some(self.spell(matches, counts))
     }
 
-    /// Returns the counts by class with the least ordinal that a match has of each class.
+    /// Turns counts by class into counts by ordinal: the least one of the class that a match has.
     fn spell(self, matches: &Matches<'_, '_>, counts: Vec<u64>) -> Vec<Counted<u64>> {
         let sets = self.posting_sets(&matches.live.segment).unwrap_or_default();
         let ordinal = |class: u32| {

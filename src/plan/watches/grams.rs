@@ -1,12 +1,12 @@
-//! Which watches ask for a term that a text holds.
+//! The terms that watches ask for, found in the texts of a ticket.
 //!
-//! A term is kept under one of its runs of three bytes, that under which the fewest terms are. A text is
-//! passed over once, whatever the number of watches: at each of its runs the terms that are kept under it
-//! are compared with what stands around.
+//! A term is kept under one of its runs of three bytes: the run that has the fewest terms. One pass over
+//! a text finds every term in it, whatever the number of watches: at each run of the text, the terms
+//! that are kept under the run are compared with the text around it.
 //!
 //! # Invariants
 //!
-//! * Every run under which terms are kept is in the filter; others may be.
+//! * Every run that has terms is in the filter; the filter may let other runs through.
 //!
 //! # Cost
 //!
@@ -17,27 +17,28 @@ use hashbrown::HashMap;
 
 use super::seats::{Seats, remove_seat};
 
-/// The bytes of a run.
+/// The length of a run, in bytes.
 const GRAM_BYTES: usize = 3;
 
 type Gram = [u8; GRAM_BYTES];
 
-/// A term, where in it the run is under which it is kept, and the watches that ask for it.
+/// A term, and the watches that ask for it.
 #[derive(Debug)]
 struct Entry {
     term: Box<str>,
+    /// The byte of the term at which the run starts that it is kept under.
     at: u32,
     seats: Seats,
 }
 
-/// The watches by runs of bytes in what they ask for.
+/// The terms of watches, by one run of each.
 #[derive(Debug, Default)]
 pub(super) struct Grams {
     entries: HashMap<Gram, Vec<Entry>>,
     filter: GramFilter,
 }
 
-/// Returns the runs of a text, with where each starts.
+/// Returns the runs of a text, and the byte at which each starts.
 fn grams_of(text: &str) -> impl Iterator<Item = (u32, Gram)> {
     let runs = text.as_bytes().array_windows();
     (0..).zip(runs.copied())
@@ -48,8 +49,8 @@ impl Grams {
         self.entries.is_empty()
     }
 
-    /// Returns how many watches ask for a term, and where in it the run starts under which the fewest
-    /// terms are; none of a term that is shorter than a run.
+    /// Returns how many watches are kept under a term, and the byte of it at which the run starts that
+    /// has the fewest terms; none for a term that is shorter than a run.
     pub(super) fn rarest(&self, term: &str) -> Option<(usize, u32)> {
         let counts = grams_of(term).map(|(at, gram)| {
             let entries = self.entries.get(&gram);
@@ -61,7 +62,7 @@ impl Grams {
         Some((own.map_or(0, |entry| entry.seats.len()), at))
     }
 
-    /// Adds the watch of a seat under the run of a term that starts at `at`.
+    /// Adds a watch under the run of a term that starts at byte `at`.
     pub(super) fn insert(&mut self, term: &str, at: u32, seat: u32) {
         let Some((_, gram)) = grams_of(term).nth(at as usize) else {
             return;
@@ -79,7 +80,7 @@ impl Grams {
         }
     }
 
-    /// Removes a watch likewise.
+    /// Removes a watch from the run that it was added under.
     pub(super) fn remove(&mut self, term: &str, at: u32, seat: u32) {
         let Some((_, gram)) = grams_of(term).nth(at as usize) else {
             return;
@@ -101,7 +102,7 @@ impl Grams {
         }
     }
 
-    /// Appends the watches that ask for a term that a text holds.
+    /// Appends the seats of the watches that are kept under a term which the text holds.
     pub(super) fn find(&self, text: &str, out: &mut Vec<u32>) {
         if self.is_empty() {
             return;
@@ -124,15 +125,16 @@ impl Grams {
     }
 }
 
-/// A bit for the hash of each run that may be there.
+/// A Bloom filter of runs with one hash: a set bit for the hash of each run that has terms.
 #[derive(Debug, Default)]
 struct GramFilter {
     /// Empty until a run is added.
-    words: Vec<u64>,
+    bits: Vec<u64>,
 }
 
 impl GramFilter {
-    /// 8 KiB, a quarter of the fastest cache: of some thousand runs one in twenty bits is set.
+    /// The number of bits is 2 to this power. They take 8 KiB, a quarter of a usual first-level cache;
+    /// 3,000 runs set one bit in twenty.
     const BITS_LOG2: u32 = 16;
 
     fn bit(gram: Gram) -> u32 {
@@ -142,18 +144,18 @@ impl GramFilter {
     }
 
     fn insert(&mut self, gram: Gram) {
-        if self.words.is_empty() {
-            self.words = vec![0; 1 << GramFilter::BITS_LOG2 >> 6];
+        if self.bits.is_empty() {
+            self.bits = vec![0; 1 << GramFilter::BITS_LOG2 >> 6];
         }
         let bit = GramFilter::bit(gram);
-        self.words[(bit / 64) as usize] |= 1 << (bit % 64);
+        self.bits[(bit / 64) as usize] |= 1 << (bit % 64);
     }
 
     #[inline]
     fn may_hold(&self, gram: Gram) -> bool {
         let bit = GramFilter::bit(gram);
-        let word = self.words.get((bit / 64) as usize);
-        word.is_some_and(|word| word >> (bit % 64) & 1 == 1)
+        let bits = self.bits.get((bit / 64) as usize);
+        bits.is_some_and(|bits| bits >> (bit % 64) & 1 == 1)
     }
 }
 
@@ -205,6 +207,6 @@ mod tests {
         for ((seat, term), at) in (0..).zip(terms).zip(keys) {
             grams.remove(term, at, seat);
         }
-        assert!(grams.is_empty() && grams.filter.words.is_empty());
+        assert!(grams.is_empty() && grams.filter.bits.is_empty());
     }
 }

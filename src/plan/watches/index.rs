@@ -1,20 +1,21 @@
-//! Which watches a ticket could concern, by what it has.
+//! The index of standing queries: which watches a ticket could concern, by its values.
 //!
-//! A watch is kept under one of its filters, its key: a ticket that does not have what the key asks
-//! for cannot match, so a ticket's values lead to the watches that it could concern. Of several filters
-//! the one is taken under whose values the fewest watches are, so that watches which all ask for
-//! `status=open` part by what else they ask for. A term is a key too, where no filter by value leads to
-//! fewer watches, as looking for terms takes a pass over the texts of each ticket. Filters that nothing
-//! answers by itself (complements, patterns, bounds of texts, terms of one or two letters) are keys of
-//! none; a watch with nothing else is asked about every ticket.
+//! A watch is kept under one of its filters, its key. A ticket without the values that the key asks for
+//! cannot match, so the values of a ticket lead to all the watches that it could concern. Of several
+//! filters by value, the key is the one whose values have the fewest watches: watches that all ask for
+//! `status=open` are told apart by their other filters. Finding terms takes a pass over the texts of
+//! each ticket, so a term is the key only where every filter by value has many watches and the term has
+//! fewer. Complements, patterns, bounds of texts and terms of one or two bytes are never keys; a watch
+//! that has nothing else is compared with every ticket.
 //!
 //! # Invariants
 //!
-//! * A watch is under every value of its key, or asked always, or nothing can match it.
+//! * A watch is under every value of its key. One without a key is under `always`, unless no ticket can
+//!   match it.
 //!
 //! # Cost
 //!
-//! Adding a watch: a look at its filters. Removing one: a look at those that are under the same values.
+//! Adding a watch: a look at its filters. Removing one: a look at the watches under the same values.
 
 use std::collections::HashMap;
 
@@ -29,23 +30,23 @@ use crate::model::compare::elements;
 use crate::model::value::fold_short;
 use crate::query::AnyField;
 
-/// With as few watches under a value that it asks for, a watch is not kept under a term.
+/// Where a filter by value leads to at most this many watches, a watch is not kept under a term.
 const FEW_SEATS: usize = 16;
 
-/// Under what a watch is kept.
+/// What a watch is kept under.
 #[derive(Clone, Debug)]
 pub(super) enum Key {
-    /// Nothing, as no ticket can match.
+    /// Nothing, since no ticket can match.
     Nothing,
     /// A ticket number.
     Tid(u64),
-    /// Ticket numbers between two.
+    /// A range of ticket numbers, both ends inclusive.
     Tids(u64, u64),
-    /// The test of a field: the watch's filter of this index.
+    /// The watch's test of a field, by its index.
     Test(u32),
-    /// A term: that of this index, and where in it the run of bytes starts.
+    /// A term, by its index, and the byte at which the run starts that it is kept under.
     Term(u32, u32),
-    /// Every ticket is to be asked.
+    /// Nothing: the watch is compared with every ticket.
     Always,
 }
 
@@ -55,7 +56,7 @@ struct FieldIndex {
     texts: HashMap<Box<str>, Seats>,
     numbers: HashMap<u64, Seats>,
     ranges: Ranges,
-    /// Those that ask for no value.
+    /// The watches that ask for tickets without a value.
     empty: Seats,
 }
 
@@ -78,8 +79,8 @@ enum KeyValue<'a> {
     Empty,
 }
 
-/// Returns the values that a test asks for, of which a ticket that passes has one; none where a value
-/// cannot tell.
+/// Returns values of which every ticket that passes a test has at least one; none where there is no such
+/// list.
 fn key_values(condition: &Condition) -> Option<SmallVec<[KeyValue<'_>; 2]>> {
     if condition.is_complement {
         return None;
@@ -143,7 +144,7 @@ impl FieldIndex {
         }
     }
 
-    /// Returns how many watches are under a value; none of a range, which others overlap.
+    /// Returns how many watches are under a value; none for a range, which ranges of others may overlap.
     fn count(index: Option<&FieldIndex>, value: &KeyValue<'_>) -> Option<usize> {
         let seats = match *value {
             KeyValue::Text(text) => index.and_then(|index| index.texts.get(text)),
@@ -154,10 +155,10 @@ impl FieldIndex {
         Some(seats.map_or(0, Seats::len))
     }
 
-    /// Appends the watches under what a ticket has in the field.
+    /// Appends the watches that are under a value which the ticket has in the field.
     fn find(&self, field: &AnyField, subject: &Subject<'_>, out: &mut Vec<u32>) {
         let Some(slot) = subject.slot(field) else {
-            // A custom field that no ticket has.
+            // It is a custom field that no ticket has.
             out.extend(&self.empty);
             return;
         };
@@ -190,7 +191,7 @@ impl FieldIndex {
 }
 
 impl Index {
-    /// Returns under what to keep a watch.
+    /// Chooses the key of a watch.
     fn choose(&self, conditions: &Conditions) -> Key {
         let (first, last) = match conditions.tids {
             None => return Key::Nothing,
@@ -201,7 +202,7 @@ impl Index {
         let equalities = tests.clone().filter_map(|(at, condition)| {
             let values = key_values(condition)?;
             let index = self.fields.get(&condition.field);
-            // Under each value beside the first the watch is kept once more.
+            // The 1 is for the watch itself, which each value adds a seat for.
             let counts = values.iter();
             let counts = counts.map(|value| Some(FieldIndex::count(index, value)? + 1));
             Some((counts.sum::<Option<usize>>()?, at))
@@ -236,7 +237,7 @@ impl Index {
         }
     }
 
-    /// Adds a watch; returns under what it is kept, which removing it takes.
+    /// Adds a watch; returns its key, which [`remove`](Index::remove) needs.
     pub(super) fn insert(&mut self, conditions: &Conditions, seat: u32) -> Key {
         let key = self.choose(conditions);
         match key {
@@ -292,15 +293,19 @@ impl Index {
         }
     }
 
-    /// Appends the watches that a ticket could concern by its texts, which both sides of a patch
-    /// may share; one may stand there several times.
+    /// Appends the watches that a ticket could concern by a term in its texts; a watch may be appended
+    /// several times.
+    ///
+    /// This is apart from [`find`](Index::find) because a ticket often has the same texts before and
+    /// after a patch.
     pub(super) fn find_by_texts(&self, subject: &Subject<'_>, out: &mut Vec<u32>) {
         if !self.terms.is_empty() {
             self.terms.find(subject.searchable(), out);
         }
     }
 
-    /// Appends those that it could concern by its other values, likewise.
+    /// Appends the watches that a ticket could concern by anything else, and those that are always
+    /// compared; a watch may be appended several times.
     pub(super) fn find(&self, subject: &Subject<'_>, out: &mut Vec<u32>) {
         let tid = subject.row.tid();
         out.extend(self.tids.get(&tid).into_iter().flatten());
@@ -311,7 +316,7 @@ impl Index {
         out.extend(&self.always);
     }
 
-    /// Returns whether nothing is kept.
+    /// Returns whether the index holds no watch.
     #[cfg(test)]
     pub(super) fn is_unused(&self) -> bool {
         self.tids.is_empty()

@@ -1,15 +1,15 @@
-//! Standing queries: thousands of them, and what each commit means to each.
+//! Standing queries: thousands of them, and what a commit changes in the answer to each.
 //!
-//! [`Watches`] are plain values: they start no thread, own no channel and hold no snapshot. Whoever
-//! commits, or is told of a commit, calls [`Watches::changes`] with the snapshots before and after, and
-//! gets for each watch that is concerned what [`Snapshot::changes_since`] would tell. An [`index`] leads
-//! from the values of a changed ticket to the watches that it could concern, so most are never looked
-//! at.
+//! [`Watches`] are a plain value that starts no thread, owns no channel and holds no snapshot. Whoever
+//! commits, or learns of a commit, calls [`Watches::changes`] with the snapshots before and after, and
+//! gets for each watch whose answer changed what [`Snapshot::changes_since`] would return. The [`index`]
+//! leads from the values of a changed ticket to the watches that it could concern, so that most watches
+//! are never looked at.
 //!
 //! # Invariants
 //!
-//! * An id is given once.
-//! * Each watch is in the index under the key that it names.
+//! * No id is given twice.
+//! * Each watch is in the index under its [`Key`], and nowhere else.
 
 mod grams;
 mod index;
@@ -30,8 +30,8 @@ use index::{Index, Key};
 
 /// The number of a watch, given by [`Watches::insert`]; none is given twice.
 ///
-/// Later watches have greater ids. An id belongs to the [`Watches`] that gave it, and others may have
-/// given the same.
+/// Later watches have greater ids. An id is meaningful only to the [`Watches`] that gave it; another
+/// `Watches` may give the same id.
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ impl fmt::Display for WatchId {
     }
 }
 
-/// A query that stands, read and indexed.
+/// A standing query, prepared and indexed.
 #[derive(Debug)]
 struct Watch {
     id: WatchId,
@@ -62,7 +62,7 @@ struct Watch {
     key: Key,
 }
 
-/// Queries that stand, with an index that tells which of them a changed ticket could concern.
+/// Standing queries, with an index that tells which of them a changed ticket could concern.
 ///
 /// # Examples
 ///
@@ -88,7 +88,7 @@ struct Watch {
 /// ```
 #[derive(Default)]
 pub struct Watches {
-    /// The watches that are there, and seats that are free.
+    /// The watches by seat; none at the seats that are free.
     slots: Vec<Option<Watch>>,
     free: Vec<u32>,
     seats: HashMap<WatchId, u32>,
@@ -96,7 +96,7 @@ pub struct Watches {
     last_id: u64,
 }
 
-/// Prints how many there are.
+/// Prints how many watches there are.
 impl fmt::Debug for Watches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watches")
@@ -106,7 +106,7 @@ impl fmt::Debug for Watches {
 }
 
 impl Watches {
-    /// Makes a set without watches.
+    /// Makes an empty set of watches.
     pub fn new() -> Watches {
         Watches::default()
     }
@@ -116,13 +116,14 @@ impl Watches {
         self.seats.len()
     }
 
-    /// Lets a query stand, and returns the number by which it is told of.
+    /// Adds a standing query and returns its id.
     ///
-    /// Whoever also wants what matches already asks for it as of the snapshot that is the older one of
-    /// the next call of [`changes`](Watches::changes): then nothing is missing or told twice.
+    /// Whoever also needs the tickets that match already should query the snapshot that will be the
+    /// older one in the next call of [`changes`](Watches::changes): then no change is missed or
+    /// reported twice.
     ///
-    /// Cost: a look at the query's filters, whatever the number of watches; some hundred bytes and
-    /// twice the query's texts.
+    /// Cost: a look at the query's filters, whatever the number of watches; some hundred bytes of memory
+    /// and twice the query's texts.
     ///
     /// # Panics
     ///
@@ -133,16 +134,16 @@ impl Watches {
         let seat = self.free.pop().unwrap_or_else(|| {
             let seat = u32::try_from(self.slots.len());
             self.slots.push(None);
-            // A watch takes some hundred bytes, so that this many are past a TiB.
-            seat.expect("there is no memory for as many watches")
+            // A watch takes more than a hundred bytes, so that 2^32 of them take hundreds of GiB.
+            seat.expect("2^32 watches take hundreds of GiB of memory")
         });
         self.seats.insert(id, seat);
         self.put(seat, id, query);
         id
     }
 
-    /// Lets a query stand in the place of a watch's, which is returned; none where there is no such
-    /// watch, and then nothing is done.
+    /// Replaces the query of a watch and returns the old one; does nothing and returns none where there
+    /// is no such watch.
     ///
     /// # Examples
     ///
@@ -201,12 +202,12 @@ impl Watches {
         Some(watch.query)
     }
 
-    /// Returns for each watch whose answer changed between two snapshots what changed in it, by
+    /// Returns the watches whose answers changed between two snapshots, and what changed in each, by
     /// ascending id.
     ///
-    /// For each watch that is [`Snapshot::changes_since`] of its query, which says what counts; those
-    /// for which it is empty are left out. The snapshots are those before and after a commit, or after
-    /// several: what is told is the same as when nobody looked in between.
+    /// The changes of a watch are [`Snapshot::changes_since`] of its query, which says what counts as a
+    /// change; watches without changes are left out. The snapshots may be one commit apart or several:
+    /// only their tickets count, not what was committed in between.
     ///
     /// # Errors
     ///
@@ -214,12 +215,13 @@ impl Watches {
     ///
     /// # Cost
     ///
-    /// A look-up in both snapshots for each ticket that was written or removed, a look into the index
+    /// For each ticket that was written or removed, a look-up in both snapshots, a look into the index
     /// for each field that a watch is kept under, and a comparison for each watch that is found there.
     /// A watch is kept under one filter by value (`=`, `empty`) or one term of three bytes or more, else
-    /// under a range of integers or dates, else under one of ticket numbers; where there are terms, the
-    /// texts of each ticket are passed over once. A watch that has none of these is compared with every
-    /// ticket: it has complements, patterns, shorter terms or bounds of customer ids alone, or nothing.
+    /// under a range of integers or dates, else under one of ticket numbers. Where watches are kept under
+    /// terms, one pass over the texts of each ticket finds them all. A watch that has none of these, but
+    /// only complements, patterns, shorter terms, bounds of customer ids or no filter, is compared with
+    /// every ticket.
     ///
     /// # Examples
     ///
@@ -232,7 +234,7 @@ impl Watches {
     ///     let older = store.snapshot();
     ///     store.commit(batch)?;
     ///     let concerned = watches.changes(&older, &store.snapshot())?;
-    ///     Ok(concerned.len()) // here each is told
+    ///     Ok(concerned.len()) // a service would notify each of these
     /// }
     ///
     /// let mut watches = Watches::new();
@@ -252,7 +254,7 @@ impl Watches {
         Ok(self.changes_counted(older, newer)?.0)
     }
 
-    /// Returns the same with how many times a watch was compared with a ticket as it was or is.
+    /// Returns [`changes`](Watches::changes), and how many times a watch was compared with a ticket.
     #[doc(hidden)]
     pub fn changes_counted(
         &self,
@@ -280,24 +282,25 @@ impl Watches {
     }
 }
 
-/// All watches between two snapshots, with what they are told so far.
+/// One call of [`Watches::changes`]: all watches between two snapshots, with the changes so far.
 struct Round<'a> {
     watches: &'a Watches,
     older: &'a Snapshot,
     newer: &'a Snapshot,
-    /// Of those that something has matched, by seat.
+    /// The comparisons of the watches that a ticket has matched, by seat.
     comparisons: HashMap<u32, Comparison<'a>>,
-    /// The watches that the texts of the last ticket lead to.
+    /// The watches that the texts of the last subject lead to.
     by_texts: Vec<u32>,
-    /// Whether the texts of the last ticket hold a term that was asked for, as many watches ask for the
-    /// same ones.
+    /// Whether the texts of the last subject hold each term that was asked for: many watches ask for the
+    /// same terms.
     held: HashMap<&'a str, bool>,
     compared_count: u64,
 }
 
 impl Round<'_> {
-    /// Finds the seats of the watches that a ticket matches, ascending; none where it is not there.
-    /// Its texts are those of the last one where the flag says so.
+    /// Finds the seats of the watches that a ticket matches, ascending; none without a subject.
+    ///
+    /// `has_same_texts` says that the subject has the same texts as the last one.
     fn find(&mut self, subject: Option<&Subject<'_>>, has_same_texts: bool, found: &mut Vec<u32>) {
         found.clear();
         let Some(subject) = subject else {
@@ -330,7 +333,7 @@ impl Round<'_> {
         });
     }
 
-    /// Takes a ticket in, given the watches that it matched and those that it matches.
+    /// Notes a ticket, given the watches that it matches in the older and in the newer snapshot.
     fn add(&mut self, ticket: &TouchedTicket<'_>, before: &[u32], after: &[u32]) {
         for_each_of_either(before, after, |seat, was, is| {
             if let Some(comparison) = self.comparisons.get_mut(&seat) {
@@ -339,7 +342,7 @@ impl Round<'_> {
         });
     }
 
-    /// Returns what each watch is told, of those that are told anything.
+    /// Returns the changes of each watch that has any.
     fn finish(self) -> Vec<(WatchId, Changes)> {
         let slots = &self.watches.slots;
         let changes = self.comparisons.into_iter();
@@ -354,7 +357,7 @@ impl Round<'_> {
     }
 }
 
-/// Calls `each` with what is in either of two ascending lists, and in which.
+/// Calls `each` with every value of two ascending lists, and whether it is in each of them.
 fn for_each_of_either(own: &[u32], others: &[u32], mut each: impl FnMut(u32, bool, bool)) {
     let (mut own, mut others) = (own.iter().peekable(), others.iter().peekable());
     loop {
@@ -394,7 +397,7 @@ mod tests {
         let mut watches = Watches::new();
         let queries = REQUESTS.map(|request| request.parse::<Query>().unwrap());
         for query in &queries {
-            // The same twice, so that a value has several.
+            // Inserted twice, so that a value has several seats.
             let ids = [0, 1].map(|_| watches.insert(query.clone()));
             for other in &queries {
                 assert_eq!(
@@ -408,7 +411,7 @@ mod tests {
         }
     }
 
-    /// Watches that have a filter in common part by the others.
+    /// Watches that share a filter are kept under their other filters.
     #[test]
     fn the_key_of_a_watch_is_the_filter_with_the_fewest_watches() {
         let mut watches = Watches::new();

@@ -1,32 +1,33 @@
 //! Ranges of numbers, found by a number that they hold.
 //!
-//! An interval tree whose shape is fixed: a node for each block of 2^n numbers from a multiple of 2^n
-//! on, of which only those are there that hold a range. A range is kept in the least block that holds
-//! all of it, so it holds the two numbers in the middle of that block. A number is in 65 blocks; in each
-//! the ranges that hold it are the first ones by their start, where it is before the middle, and the
-//! last ones by their end where it is after. So no tree is balanced, and ranges come and go at any time.
+//! This is an interval tree of fixed shape. A block is 2^n numbers that start at a multiple of 2^n, and
+//! only blocks that have ranges get a node. A range is kept in the smallest block around it, so it holds
+//! both numbers next to the middle of that block (or the only number, where the block has one). A number
+//! is in 65 blocks, one of each size. Where it is before the middle of a block, the block's ranges that
+//! hold it are those that start at or before it; where it is after the middle, those that end at or
+//! after it. The shape needs no balancing, and ranges can come and go at any time.
 //!
 //! # Cost
 //!
-//! Adding and removing one: a binary search. Finding: a look-up for each size of block that is there,
-//! and a step a range that is found.
+//! Adding or removing a range: a search in its block. Finding: a look-up for each size that some block
+//! has, and a step for each range that is found.
 
 use std::collections::{BTreeSet, HashMap};
 
-/// The sizes of blocks: of 2^0 to 2^64 numbers.
+/// The number of sizes that a block may have: 2^0 to 2^64 numbers.
 const SIZES_COUNT: usize = 65;
 
-/// The ranges of one block, with whose they are.
+/// The ranges of one block, by their first and by their last number, each with its owner.
 #[derive(Debug, Default)]
 struct Node {
     by_first: BTreeSet<(u64, u32)>,
     by_last: BTreeSet<(u64, u32)>,
 }
 
-/// Ranges, each of an owner.
+/// Ranges of numbers, each with an owner.
 #[derive(Debug)]
 pub(super) struct Ranges {
-    /// By the bits of a block's size, and the number of the block among those of its size.
+    /// The nodes by their block: n for a size of 2^n, and the block's index among those of its size.
     nodes: HashMap<(u32, u64), Node>,
     /// How many nodes there are of each size.
     nodes_counts: [u32; SIZES_COUNT],
@@ -41,12 +42,12 @@ impl Default for Ranges {
     }
 }
 
-/// Returns the number of the block that holds a number, among those of a size.
+/// Returns the index of the block that holds a number, among the blocks of 2^`bits` numbers.
 fn block_of(number: u64, bits: u32) -> u64 {
     number.checked_shr(bits).unwrap_or(0)
 }
 
-/// Returns the least block that holds a range.
+/// Returns the smallest block that holds a range: n for a size of 2^n, and its index.
 fn block_around(first: u64, last: u64) -> (u32, u64) {
     let bits = u64::BITS - (first ^ last).leading_zeros();
     (bits, block_of(first, bits))
@@ -57,7 +58,7 @@ impl Ranges {
         self.nodes.is_empty()
     }
 
-    /// Adds a range, both ends inclusive; one whose end is before its start holds nothing.
+    /// Adds a range, both ends inclusive; one whose end is before its start is not kept.
     pub(super) fn insert(&mut self, (first, last): (u64, u64), owner: u32) {
         if first > last {
             return;
@@ -71,7 +72,7 @@ impl Ranges {
         node.by_last.insert((last, owner));
     }
 
-    /// Removes a range; all of an owner's are removed together.
+    /// Removes a range. An owner's ranges must all be removed together, as they may share an entry.
     pub(super) fn remove(&mut self, (first, last): (u64, u64), owner: u32) {
         let block = block_around(first, last);
         let Some(node) = self.nodes.get_mut(&block) else {
@@ -85,7 +86,7 @@ impl Ranges {
         }
     }
 
-    /// Appends the owners of the ranges that hold a number, one once for each of its ranges.
+    /// Appends the owners of the ranges that hold a number; an owner of several may come several times.
     pub(super) fn find(&self, number: u64, out: &mut Vec<u32>) {
         for (bits, &count) in (0..).zip(&self.nodes_counts) {
             if count == 0 {
