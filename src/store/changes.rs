@@ -1,9 +1,9 @@
-//! What batches come to, ticket by ticket, before anything is built or written.
+//! The net effect of batches on each ticket, before anything is built or written.
 //!
-//! The lines of a batch apply in order, and later ones see what earlier ones did. What stays
-//! of a ticket is one [`TicketChange`]. A patch that leaves the searchable texts alone stays a few
-//! values beside the row that they are for, where the publisher may revise that row;
-//! every other patch becomes the whole ticket that it leaves.
+//! The lines of a batch apply in order, and later lines see what earlier ones did; for each ticket one
+//! [`TicketChange`] is left. Where a patch changes no searchable text and the publisher may revise the
+//! ticket's row, that is the row and its new values. Any other patch becomes the whole ticket that
+//! results from it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::model::names::CustomNames;
 use crate::segment::{NewValue, RevisedRow, Segment, is_revisable};
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
 
-/// What becomes of a ticket.
+/// The change of one ticket.
 #[derive(Debug)]
 pub(super) enum TicketChange {
     Put(Box<Ticket>),
@@ -42,7 +42,7 @@ pub(super) struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    /// Returns no changes to a snapshot.
+    /// Makes an empty set of changes to a snapshot.
     pub(super) fn none(snapshot: &'a Snapshot, publisher: &'a Publisher) -> Changes<'a> {
         Changes {
             snapshot,
@@ -56,7 +56,7 @@ impl<'a> Changes<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`commit`](super::Store::commit) that a ticket or a patch brings on.
+    /// Those of [`commit`](super::Store::commit) that a ticket or a patch may cause.
     pub(super) fn of(
         batch: Batch,
         snapshot: &'a Snapshot,
@@ -82,7 +82,7 @@ impl<'a> Changes<'a> {
                 Ok(change) => replaced.push(change),
                 Err(error) => {
                     self.names = names;
-                    // From the last to the first, as one line may replace what another made.
+                    // From the last to the first, since a line may have replaced the change of an earlier one.
                     for (tid, before) in replaced.into_iter().rev() {
                         match before {
                             Some(before) => self.by_tid.insert(tid, before),
@@ -96,7 +96,7 @@ impl<'a> Changes<'a> {
         Ok(())
     }
 
-    /// Applies a line; returns its ticket with the change that it replaces.
+    /// Applies a line; returns the ticket's number and the earlier change that it replaces.
     fn apply(&mut self, line: BatchChange) -> Result<(u64, Option<TicketChange>), Error> {
         let (tid, change) = match line {
             BatchChange::Put(ticket) => {
@@ -127,7 +127,7 @@ impl<'a> Changes<'a> {
         Ok(TicketChange::Put(ticket))
     }
 
-    /// Returns the row that a patch revises with the values that it leaves, if it can.
+    /// Returns the row that a patch revises and its new values; none where the ticket must be put whole.
     fn revised(&self, tid: u64, patch: &Patch) -> Result<Option<Revised>, Error> {
         let changes_text = !patch.values().all(|(field, _)| is_revisable(field));
         if changes_text || patch.custom().next().is_some() {
@@ -144,7 +144,7 @@ impl<'a> Changes<'a> {
         let Some((id, mut row)) = revised else {
             return Ok(None);
         };
-        // The rules for a value do not depend on the ticket's others.
+        // An empty ticket will do: the rules for a value do not depend on the ticket's other values.
         let mut ticket = Ticket {
             tid,
             ..Ticket::default()
@@ -157,7 +157,7 @@ impl<'a> Changes<'a> {
         Ok(Some(Revised { id, row }))
     }
 
-    /// Returns a row to be revised, if it may.
+    /// Returns a row with the values that revisions gave it so far, if it may be revised.
     fn row_of(&self, id: RowId) -> Option<RevisedRow> {
         let segment = &self.segment(id).segment;
         self.publisher.may_revise(segment).then(|| {
@@ -174,7 +174,7 @@ impl<'a> Changes<'a> {
         &self.snapshot.segments()[id.segment as usize]
     }
 
-    /// Hands over what is to be written of each ticket, or that it is removed, by tid.
+    /// Hands over each changed ticket as it is to be written, or none where it is removed, by tid.
     pub(super) fn for_each_ticket(
         &self,
         mut take: impl FnMut(u64, Option<&Ticket>) -> Result<(), Error>,
@@ -188,7 +188,7 @@ impl<'a> Changes<'a> {
             })
     }
 
-    /// Returns the ticket that a revised row leaves.
+    /// Returns the whole ticket of a revised row.
     fn ticket(&self, revised: &Revised) -> Box<Ticket> {
         let mut ticket = Box::new(Ticket::from(self.snapshot.record(revised.id)));
         for (field, value) in &revised.row.values {
@@ -205,7 +205,7 @@ impl<'a> Changes<'a> {
         })
     }
 
-    /// Returns the revised rows by what they revise, each ascending.
+    /// Returns the revised rows of each base, ascending.
     pub(super) fn revisions(&self) -> Vec<(Arc<Segment>, Vec<RevisedRow>)> {
         let mut revisions: Vec<(Arc<Segment>, Vec<RevisedRow>)> = Vec::new();
         // Ascending by tid, as the rows of every base are.
@@ -225,8 +225,8 @@ impl<'a> Changes<'a> {
         revisions
     }
 
-    /// Returns where the live rows are that the changes replace as a whole, or remove: these with
-    /// their tids, which ascend.
+    /// Returns the live rows that the changes replace as a whole or remove; those that are removed come
+    /// with their tids, which ascend.
     pub(super) fn replaced(&self) -> impl Iterator<Item = (RowId, Option<u64>)> {
         self.by_tid
             .iter()
@@ -237,7 +237,7 @@ impl<'a> Changes<'a> {
             })
     }
 
-    /// Returns where the live rows are that the changes revise.
+    /// Returns the live rows that the changes revise.
     pub(super) fn revised_rows(&self) -> impl Iterator<Item = RowId> {
         self.by_tid.values().filter_map(|change| match change {
             TicketChange::Revise(revised) => Some(revised.id),

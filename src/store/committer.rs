@@ -1,15 +1,16 @@
 //! Commits from many threads, which wait for the disk together.
 //!
-//! A durable commit is as quick as the disk syncs, so threads that take turns at a store commit
-//! together no faster than one alone. A [`Committer`] lets them share the wait: while one thread
-//! commits, the batches of the others gather, and the next one commits them all by
-//! [`Store::commit_together`].
+//! A durable commit takes as long as the disk takes to sync, so threads that commit to a store in turn
+//! are together no faster than one alone. A [`Committer`] lets them share the wait: while one thread
+//! commits, the batches of the others gather, and the next thread commits them all by
+//! [`Store::commit_together`]. A `Group` decides which thread that is.
 //!
 //! # Invariants
 //!
-//! * A call returns when its own batch is committed, in a durable store on disk, or refused.
-//! * Which batches are committed together depends on when they come, and no outcome but the number
-//!   of the commit depends on that: each is applied after those that came before it, and whole.
+//! * A call returns once its own batch is committed (in a durable store, as [`Store::commit`] is) or
+//!   refused.
+//! * Which batches are committed together depends on when they come, but their outcomes differ in the
+//!   number of the commit only: each is applied whole, after those that came before it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,12 +25,12 @@ const PANICKED: &str = "the thread that committed the batch for this one panicke
 
 /// Commits batches to a shared store, those of several threads at once.
 ///
-/// A clone is another handle to the same. What else the store is for goes by its mutex, which a
-/// commit holds for as long as it takes: loads, or a [`Maintainer`](super::Maintainer) of the same
-/// store, which runs its merges.
+/// A clone is another handle to the same committer. For anything else, such as loads, lock the store's
+/// mutex, which each commit holds while it runs; a [`Maintainer`](super::Maintainer) of the same store
+/// runs its merges.
 ///
-/// No thread is started: of the threads that wait one commits for all. For a single thread it is
-/// [`Store::commit`].
+/// No thread is started: one of the threads that wait commits for all. With a single thread, a call is
+/// the same as [`Store::commit`].
 ///
 /// # Examples
 ///
@@ -66,7 +67,7 @@ struct Shared {
 impl Committer {
     /// Makes a committer to a store.
     ///
-    /// One is enough for all threads: only batches that go by the same committer, or by a clone of it, are
+    /// All threads should share one: only batches given to the same committer, or to a clone of it, are
     /// committed together.
     pub fn new(store: Arc<Mutex<Store>>) -> Committer {
         Committer {
@@ -79,24 +80,24 @@ impl Committer {
 
     /// Commits a batch, alone or together with those of other threads.
     ///
-    /// It returns when the batch is committed: every snapshot that is taken from then on shows it, and a
-    /// durable store has it on disk. The version is that of the commit which the batch became a part
-    /// of, so several calls may return the same one.
+    /// It returns once the batch is committed: every snapshot that is taken afterwards shows it, and a
+    /// durable store has it on disk (unless its options let commits return earlier). The version is that
+    /// of the commit which the batch became a part of, so several calls may return the same one.
     ///
     /// # Errors
     ///
     /// Those of [`Store::commit`]. A batch that breaks a rule is refused alone; an error of the store's
-    /// [`Journal`](crate::Journal) is that of every batch which was to be committed together.
-    /// [`ErrorKind::Storage`] also where another thread committed for this one and panicked.
+    /// [`Journal`](crate::Journal) is returned for every batch of the group. [`ErrorKind::Storage`] also
+    /// where another thread committed for this one and panicked.
     ///
     /// # Cost
     ///
-    /// That of the commit that is under way when it comes, and of the next, which is its own.
+    /// The rest of the commit that is under way when the call is made, and then its own.
     pub fn commit(&self, batch: Batch) -> Result<Commit, Error> {
         let Shared { store, group } = &*self.shared;
         let outcome = group.run(
             batch,
-            // A commit that panicked has changed nothing, or has been published.
+            // The commit of a thread that panicked has changed nothing, or has been published whole.
             || store.lock().unwrap_or_else(PoisonError::into_inner),
             |mut store, batches| store.commit_together(batches),
         );
@@ -116,7 +117,7 @@ impl Committer {
     }
 }
 
-/// Prints nothing of the store, which a commit may hold.
+/// Prints nothing of the store, which a commit may have locked.
 impl fmt::Debug for Committer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Committer").finish_non_exhaustive()

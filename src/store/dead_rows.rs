@@ -1,4 +1,4 @@
-//! What is dead does not stay: when it is due to be merged, and how much of it is left.
+//! Tests of dead rows: when merges that free them are due, and how many stay.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ fn patch(store: &mut Store, tids: impl Iterator<Item = u64>) {
     store.commit(batch).unwrap();
 }
 
-/// Runs the jobs that are due, each of which must do something, and returns how many those were.
+/// Runs the jobs that are due until none is, and returns how many there were.
 fn run_jobs(store: &mut Store) -> usize {
     let mut count = 0;
     while let Some(job) = store.merge_job() {
@@ -50,7 +50,7 @@ fn run_jobs(store: &mut Store) -> usize {
     count
 }
 
-/// Returns the rows and the bytes of long texts that are held.
+/// Returns the number of rows and the bytes of long texts in memory, dead ones included.
 fn held(store: &Store) -> (u32, u64) {
     let snapshot = store.snapshot();
     let whole = snapshot
@@ -70,16 +70,16 @@ fn a_few_long_texts_go_when_they_are_most_of_a_segment() {
     put(&mut store, 98..=100, 60_000);
     store.merge_all();
     assert_eq!(held(&store), (100, 970 + 180_000));
-    // One of the three may stay dead, two may not.
+    // With one of the three long texts dead, no merge is due; with two, one is.
     remove(&mut store, 98..=98);
     assert_eq!((run_jobs(&mut store), held(&store)), (0, (100, 180_970)));
     remove(&mut store, 99..=99);
     assert_eq!((run_jobs(&mut store), held(&store)), (1, (98, 60_970)));
-    // The text of a revised row is not dead, though its row is.
+    // The text of a revised row is not dead, although the row is.
     patch(&mut store, 100..=100);
     assert_eq!((run_jobs(&mut store), held(&store)), (0, (98, 60_970)));
     remove(&mut store, 100..=100);
-    // The base is none of the commit's to merge while it is large.
+    // The base is large, so a job merges it and not a commit.
     assert_eq!((run_jobs(&mut store), held(&store)), (1, (97, 970)));
     assert_eq!(store.snapshot().check_invariants(), Ok(()));
 }
@@ -119,7 +119,7 @@ fn a_large_revision_that_is_mostly_dead_is_due() {
     assert_eq!(snapshot.check_invariants(), Ok(()));
 }
 
-/// Returns the next of numbers that look like chance.
+/// Returns the next pseudorandom number.
 fn next(state: &mut u64) -> u64 {
     *state = state
         .wrapping_mul(6_364_136_223_846_793_005)
@@ -127,7 +127,7 @@ fn next(state: &mut u64) -> u64 {
     *state >> 33
 }
 
-/// Makes a batch of puts, patches or removals; half of the batches take tickets away.
+/// Makes a batch of puts, patches or removals; half of the batches remove tickets.
 fn random_batch(state: &mut u64, tids: &mut BTreeSet<u64>) -> Batch {
     let mut batch = Batch::new();
     let kind = next(state) % 4;
@@ -166,7 +166,7 @@ fn as_much_is_live_as_is_dead_whatever_the_batches_are() {
         for step in 0..60 {
             store.commit(random_batch(&mut state, &mut tids)).unwrap();
             run_jobs(&mut store);
-            // Where there are more small segments than one commit may merge, the next goes on.
+            // Where there are more small segments than one commit may merge, the next commits merge the rest.
             for _ in 0..3 {
                 store.commit(Batch::new()).unwrap();
                 run_jobs(&mut store);

@@ -1,20 +1,21 @@
-//! Callers that hand in work, one of which does it for all who wait.
+//! Callers on several threads that hand in work, one of which does it for all who wait.
 //!
-//! Work that costs as much for many as for one, such as waiting for a disk, is best done together. A
-//! [`Group`] needs no thread and no clock for that: who comes first leads, and does its own at once;
-//! who comes while it works waits, and then the first of these leads the next group, which is all that
-//! has gathered. So one caller alone waits for nobody, and the more there are, the larger the groups.
+//! Work that costs as much for many callers as for one, such as waiting for a disk, is best done
+//! together. A [`Group`] needs neither a thread nor a clock for that. The first caller leads: it does its
+//! own work at once. Callers that come meanwhile wait, and when the leader is done, the first of them
+//! leads and does the work of all that have gathered. A caller that is alone therefore never waits, and
+//! the more callers there are, the larger the groups become.
 //!
 //! # Invariants
 //!
-//! * At most one caller leads, and whenever somebody waits, somebody leads.
-//! * Work is done in the order in which it was handed in, each exactly once, unless a leader panics:
-//!   then that of its group is lost, which its owners are told, and the next group is led.
-//! * Nobody returns before its own work is done.
+//! * At most one caller leads at a time, and whenever a caller waits, one leads.
+//! * Work is done in the order in which it was handed in, and exactly once. Where a leader panics, the
+//!   work of its group is lost; its other callers are told, and the next group goes on.
+//! * No caller returns before its own work is done or lost.
 //!
 //! # Cost
 //!
-//! A caller that leads takes two locks; one that waits is woken once, or twice where it is to lead.
+//! A caller that leads locks the queue three times; one that waits is woken once.
 
 use std::mem;
 use std::sync::{Arc, PoisonError};
@@ -28,23 +29,24 @@ pub(super) struct Group<W, R>(Mutex<Queue<W, R>>);
 #[derive(Debug)]
 struct Queue<W, R> {
     is_led: bool,
-    waiting: Vec<(W, Arc<Place<R>>)>,
+    waiting: Vec<(W, Arc<Caller<R>>)>,
 }
 
-/// Where one caller waits.
+/// What one caller waits on.
 #[derive(Debug)]
-struct Place<R> {
-    word: Mutex<Option<Word<R>>>,
-    spoken: Condvar,
+struct Caller<R> {
+    notice: Mutex<Option<Notice<R>>>,
+    given: Condvar,
 }
 
-/// What a caller that waits is told.
+/// What a waiting caller is told.
 #[derive(Debug)]
-enum Word<R> {
-    /// It leads the next group, which its own work is in.
+enum Notice<R> {
+    /// To lead the next group, which includes its own work.
     Lead,
+    /// The outcome of its work.
     Done(R),
-    /// The leader panicked, so nobody knows how far its work came.
+    /// The leader panicked, so it is unknown how far the work came.
     Lost,
 }
 
@@ -58,96 +60,97 @@ impl<W, R> Default for Group<W, R> {
 }
 
 impl<W, R> Group<W, R> {
-    /// Has work done by this caller or by another, and returns what came of it; none where the
-    /// thread that did it panicked.
+    /// Has work done, by this caller or by another, and returns its outcome; none where another caller
+    /// did it and panicked.
     ///
-    /// A caller that leads calls `begin`, which may wait for what the work needs while more of it
-    /// gathers, and then `work` with all that has, its own too. It returns one outcome for each, in order.
+    /// A caller that leads calls `begin`, which may wait for what the work needs while more work
+    /// gathers, and then `work` with all that has gathered, including its own. `work` returns one
+    /// outcome for each piece of work, in order.
     pub(super) fn run<G>(
         &self,
         own: W,
         begin: impl FnOnce() -> G,
         work: impl FnOnce(G, Vec<W>) -> Vec<R>,
     ) -> Option<R> {
-        let place = Arc::new(Place {
-            word: Mutex::new(None),
-            spoken: Condvar::new(),
+        let caller = Arc::new(Caller {
+            notice: Mutex::new(None),
+            given: Condvar::new(),
         });
         let mut queue = self.queue();
-        queue.waiting.push((own, Arc::clone(&place)));
+        queue.waiting.push((own, Arc::clone(&caller)));
         let leads = !mem::replace(&mut queue.is_led, true);
         drop(queue);
         if !leads {
-            match place.wait() {
-                Word::Lead => {}
-                Word::Done(outcome) => return Some(outcome),
-                Word::Lost => return None,
+            match caller.wait() {
+                Notice::Lead => {}
+                Notice::Done(outcome) => return Some(outcome),
+                Notice::Lost => return None,
             }
         }
         let mut led = Led {
             group: self,
-            own: &place,
-            places: Vec::new(),
+            own: &caller,
+            callers: Vec::new(),
         };
         let needed = begin();
-        let (works, places) = mem::take(&mut self.queue().waiting).into_iter().unzip();
-        led.places = places;
+        let (works, callers) = mem::take(&mut self.queue().waiting).into_iter().unzip();
+        led.callers = callers;
         let mut outcomes = work(needed, works).into_iter();
         let mut own = None;
-        for other in mem::take(&mut led.places) {
+        for other in mem::take(&mut led.callers) {
             match outcomes.next() {
-                Some(outcome) if Arc::ptr_eq(&other, &place) => own = Some(outcome),
-                Some(outcome) => other.tell(Word::Done(outcome)),
-                None => other.tell(Word::Lost),
+                Some(outcome) if Arc::ptr_eq(&other, &caller) => own = Some(outcome),
+                Some(outcome) => other.tell(Notice::Done(outcome)),
+                None => other.tell(Notice::Lost),
             }
         }
         own
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue<W, R>> {
-        // No code of others runs while it is locked, so it is whole.
+        // Only code of this file runs while the queue is locked, so a panic elsewhere leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<R> Place<R> {
-    fn wait(&self) -> Word<R> {
-        let mut word = self.word.lock().unwrap_or_else(PoisonError::into_inner);
+impl<R> Caller<R> {
+    fn wait(&self) -> Notice<R> {
+        let mut notice = self.notice.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(word) = word.take() {
-                return word;
+            if let Some(notice) = notice.take() {
+                return notice;
             }
-            let waited = self.spoken.wait(word);
-            word = waited.unwrap_or_else(PoisonError::into_inner);
+            let waited = self.given.wait(notice);
+            notice = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn tell(&self, word: Word<R>) {
-        *self.word.lock().unwrap_or_else(PoisonError::into_inner) = Some(word);
-        self.spoken.notify_one();
+    fn tell(&self, notice: Notice<R>) {
+        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+        self.given.notify_one();
     }
 }
 
-/// The right to lead, which goes on to the first who waits, whatever ends it.
+/// The right to lead. When it is dropped, also by a panic, it passes to the first caller that waits.
 struct Led<'a, W, R> {
     group: &'a Group<W, R>,
-    own: &'a Arc<Place<R>>,
-    /// Those of the group who have not been told what came of their work.
-    places: Vec<Arc<Place<R>>>,
+    own: &'a Arc<Caller<R>>,
+    /// The callers of the group that have not been told the outcome of their work.
+    callers: Vec<Arc<Caller<R>>>,
 }
 
 impl<W, R> Drop for Led<'_, W, R> {
     fn drop(&mut self) {
-        for place in mem::take(&mut self.places) {
-            place.tell(Word::Lost);
+        for caller in mem::take(&mut self.callers) {
+            caller.tell(Notice::Lost);
         }
         let mut queue = self.group.queue();
         // A leader that panicked before it took any work is still the first of the queue.
         queue
             .waiting
-            .retain(|(_, place)| !Arc::ptr_eq(place, self.own));
+            .retain(|(_, caller)| !Arc::ptr_eq(caller, self.own));
         match queue.waiting.first() {
-            Some((_, next)) => next.tell(Word::Lead),
+            Some((_, next)) => next.tell(Notice::Lead),
             None => queue.is_led = false,
         }
     }
@@ -281,7 +284,7 @@ mod tests {
                 })
             });
             let outcomes = callers.map(|caller| caller.join().unwrap());
-            // One of the two led and panicked, the other one's work was in its group.
+            // One of the two led and panicked, and the work of the other was in its group.
             assert!(outcomes.contains(&None) && outcomes.contains(&Some(None)));
         });
     }

@@ -1,7 +1,7 @@
-//! The steps around the swap, in the orders that threads can take them.
+//! Tests of the steps around the swap, in every order in which threads can take them.
 //!
-//! Every order in which a thread is stopped in its midst at most three times; waiting for
-//! another thread or ending does not count.
+//! These are all orders with at most three preemptions; a switch because a thread waits or ends does not
+//! count as one.
 //!
 //! Run by `RUSTFLAGS="--cfg loom" cargo test --release --lib interleavings`.
 
@@ -15,7 +15,7 @@ use super::*;
 use crate::model::{Field, Ticket};
 use crate::segment::{Budget, Slot};
 
-/// The stack of each thread, in words: a commit needs more than loom gives one.
+/// The stack of each thread, in machine words; a commit needs more than loom's default.
 const STACK_WORDS: usize = 1 << 15;
 
 /// Starts a thread.
@@ -51,7 +51,7 @@ fn statuses(snapshot: &Snapshot) -> Vec<String> {
     (1..=2).filter_map(status).collect()
 }
 
-/// Takes two snapshots; what each shows must be of one commit, and no older than before.
+/// Takes two snapshots; each must show a single commit, and the second none older than the first.
 fn read_twice(reader: &Reader) {
     let first = reader.snapshot();
     let seen = statuses(&first);
@@ -102,7 +102,7 @@ fn two_writers_and_a_merge_take_turns() {
             move || {
                 let job = store.lock().unwrap().merge_job();
                 let merged = job.map(MergeJob::run);
-                // Dropped where the writer was first: a segment had died.
+                // The result is dropped where the writer was first and a segment had no live row left.
                 merged.map(|merged| store.lock().unwrap().install(merged))
             }
         });
@@ -122,7 +122,7 @@ fn two_writers_and_a_merge_take_turns() {
     });
 }
 
-/// Readers that keep and a writer that publishes never come to more than the budget.
+/// What readers keep and what a writer publishes never exceed the budget together.
 #[test]
 fn a_budget_is_kept_in_every_order() {
     check_orders(|| {
@@ -152,7 +152,7 @@ fn a_budget_is_kept_in_every_order() {
     });
 }
 
-/// A reader that gives back and asks for as much again is counted, though the sum is the same.
+/// A reader that returns room and takes as much again is noticed, although the sum is the same.
 #[test]
 fn a_budget_sees_what_changed_and_came_back() {
     check_orders(|| {
@@ -171,7 +171,7 @@ fn a_budget_sees_what_changed_and_came_back() {
         });
         budget.settle(|| 50 + kept.load(SeqCst));
         reader.join().unwrap();
-        // There is room for what nobody has taken, at most.
+        // The room that is left is at most what nobody has taken.
         let rest = 100 - 50 - kept.load(SeqCst);
         assert!(budget.reserve(rest + 1).is_none());
     });
@@ -186,7 +186,7 @@ fn orders_and_commits_share_the_budget() {
         store.commit(put(1..=2, "1")).unwrap();
         store.commit(put([3], "2")).unwrap();
         let cold = store.snapshot().memory().total();
-        // Room for the commit, or for an order before it, but not for both.
+        // There is room for the commit, or for an order before it, but not for both.
         let bytes_max = cold + 8;
         let mut store = Store::new(Options::default().memory_bytes_max(bytes_max));
         store.commit(put(1..=2, "1")).unwrap();
@@ -206,7 +206,7 @@ fn orders_and_commits_share_the_budget() {
     });
 }
 
-/// Each of three callers has its own outcome, whoever leads, and nobody is left waiting.
+/// Each of three callers gets its own outcome, whoever leads, and none waits forever.
 #[test]
 fn callers_of_a_group_all_return() {
     check_orders(|| {

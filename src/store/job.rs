@@ -1,4 +1,7 @@
-//! A merge that waits for its caller: taken from a store, run anywhere, installed.
+//! A large merge as a job of the caller's: taken from a store, run on any thread, installed.
+//!
+//! A job holds the segments as they were when it was taken. Installing its result must therefore bring in
+//! what commits did to them since: rows that died, and revisions of rows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,9 +40,9 @@ impl fmt::Debug for MergeJob {
     }
 }
 
-/// What a [`MergeJob`] made, for [`Store::install`](crate::Store::install).
+/// The result of a [`MergeJob`], for [`Store::install`](crate::Store::install).
 pub struct Merged {
-    /// As they were when the job was taken.
+    /// The merged segments, as they were when the job was taken.
     inputs: Vec<LiveSegment>,
     segment: Arc<Segment>,
 }
@@ -61,9 +64,7 @@ impl MergeJob {
         }
     }
 
-    /// Returns how many tickets the merge takes over.
-    ///
-    /// Its time is nearly in proportion.
+    /// Returns how many tickets the merge copies; its time is nearly in proportion.
     pub fn tickets_count(&self) -> u64 {
         let live_counts = self.inputs.iter().map(LiveSegment::live_count);
         live_counts.map(u64::from).sum()
@@ -82,12 +83,12 @@ impl MergeJob {
 }
 
 impl Merged {
-    /// Returns the segments of a snapshot with this one in the place of its inputs.
+    /// Returns the segments of a snapshot with the result in place of the job's inputs.
     ///
-    /// Rows that died since the job was taken are dead here too. Where bases were merged with
-    /// their revisions, commits may have made others of them since; these become revisions
-    /// of the result. None where an input that nothing can stand for is no longer in the
-    /// snapshot: then its rows are elsewhere, or nowhere.
+    /// Rows that died since the job was taken are marked dead in the result. Where a base was merged,
+    /// commits may have revised more of its rows since; such revisions become revisions of the result.
+    /// None where an input is missing from the snapshot and no newer revision has taken its place:
+    /// then the result is of no use, since the rows of that input are in other segments or gone.
     pub(super) fn put_into(self, snapshot: &Snapshot) -> Option<Vec<LiveSegment>> {
         let mut segments = snapshot.segments().to_vec();
         let mut merged = LiveSegment::new(Arc::clone(&self.segment));
@@ -101,11 +102,11 @@ impl Merged {
             match segments.iter().position(is_input) {
                 Some(at) => {
                     let now = segments.swap_remove(at);
-                    // Rows only die, so what differs has died meanwhile.
+                    // Rows never come to life again, so the rows that differ have died since.
                     now.dead
                         .for_each_difference(&input.dead, u32::MAX, |row| bury(input, row));
                 }
-                // Its live rows are in a newer revision of the same base.
+                // A newer revision of the same base has taken over its live rows.
                 None if self.has_base_of(input) => {
                     let rows = 0..input.segment.rows_count();
                     rows.filter(|&row| !input.dead.contains(row))
@@ -125,10 +126,11 @@ impl Merged {
         Some(segments)
     }
 
-    /// Counts the long texts of what has died since the job was taken, but for revised rows.
+    /// Counts the long texts of the rows that have died since the job was taken, except for rows that a
+    /// revision still shares.
     fn count_texts(&self, merged: &mut LiveSegment, segments: &[LiveSegment]) {
         if self.segment.revision().is_some() {
-            // The commits counted them where the base is.
+            // The texts belong to the base, and the commits have counted them there.
             return;
         }
         let mut gone = (*merged.dead).clone();
@@ -141,12 +143,12 @@ impl Merged {
         merged.bury_texts(rows.into_iter());
     }
 
-    /// Returns whether what a segment revises was merged.
+    /// Returns whether a segment revises one of the inputs.
     fn has_base_of(&self, live: &LiveSegment) -> bool {
         self.inputs.iter().any(|input| live.revises(&input.segment))
     }
 
-    /// Makes the revision of a merged base one of the result.
+    /// Turns the revision of a merged base into a revision of the result.
     fn rebase(&self, live: &LiveSegment) -> LiveSegment {
         let Some(revision) = live.segment.revision() else {
             return live.clone();
@@ -156,8 +158,8 @@ impl Merged {
     }
 }
 
-/// Merges the live rows of segments: of revisions of one base into another, else into a
-/// segment of its own, for which the base of each revision must be there too.
+/// Merges the live rows of segments. Revisions of one base become one revision of it; otherwise the
+/// result is a whole segment, and the inputs must include the base of each revision.
 pub(super) fn merge_live(inputs: &[LiveSegment], budget: &Arc<Budget>) -> Arc<Segment> {
     let sources: Vec<_> = inputs.iter().map(|it| (&*it.segment, &*it.dead)).collect();
     let merged = Segment::of_revisions(&sources, budget);

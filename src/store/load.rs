@@ -1,7 +1,7 @@
 //! Loads: all tickets of an import as one segment, visible at once.
 //!
-//! A load goes around the batches of commits, as it would not fit into one: tickets go from the
-//! parser to the columns a block at a time, and what they replace is found when all are in.
+//! A load does not go through a batch, which would hold all of its tickets: they go from the parser to
+//! the columns a block at a time, and the tickets that they replace are found once all are in.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::model::error::ErrorKind;
 use crate::segment::SegmentBuilder;
 use crate::snapshot::{LiveSegment, Snapshot};
 
-/// What a load came to.
+/// The outcome of a load.
 ///
 /// ```
 /// use ticketdex::{Import, ImportFormat, Options, Store};
@@ -43,9 +43,8 @@ pub struct Loaded {
 impl Store {
     /// Adds the tickets of an import, replacing those whose tids are there already.
     ///
-    /// All of them become one segment and visible at once, when the whole input has been
-    /// read. Where the import skips bad records, a ticket with one custom name too many
-    /// is skipped too.
+    /// They become one segment, and become visible together once the whole input has been read. Where the
+    /// import skips bad records, a ticket with one custom name too many is skipped too.
     ///
     /// # Errors
     ///
@@ -55,16 +54,16 @@ impl Store {
     ///
     /// # Cost
     ///
-    /// Linear in the input; at most a few blocks of tickets are held as such. With
-    /// [`Import::threads`] above 1, one of the threads indexes words and encodes long texts,
-    /// which is about half of the work, and the others read and parse; each helps the other.
+    /// Linear in the input; only a few blocks of tickets are held unindexed. With [`Import::threads`]
+    /// above 1, one of the threads indexes words and encodes long texts, which is about half of the
+    /// work; the others read and parse, and help it where it lags behind.
     pub fn load<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
         self.load_onto(import, true)
     }
 
-    /// Puts the tickets of an import in the place of all that the store holds.
+    /// Replaces all tickets of the store by those of an import.
     ///
-    /// The custom names stay: a name never leaves a store. Errors and cost are those of
+    /// The names of custom fields stay, as a name never leaves a store. Errors and cost are those of
     /// [`load`](Store::load).
     ///
     /// ```
@@ -132,7 +131,7 @@ impl Store {
         let forgotten = parts.forgotten_since(&snapshot);
         let prepared = publisher.prepare(parts)?;
         if transaction.is_journaled() {
-            // Those of a commit that alone has too many are forgotten at once.
+            // Where this commit alone has more removals than the log may hold, they are forgotten at once.
             let mut told = removed.iter().filter(|_| forgotten != Some(version));
             told.try_for_each(|&tid| transaction.append(Change::Remove(tid)))?;
             append_forgotten(&mut transaction, forgotten)?;
@@ -143,8 +142,10 @@ impl Store {
     }
 }
 
-/// Returns the segments of a snapshot with the tickets that a load replaces marked dead; where it
-/// keeps no others, none, and the tickets that go and do not come again, ascending.
+/// Returns what a load leaves of a snapshot, and the tids that it removes, ascending.
+///
+/// Where the load keeps other tickets, those are the segments with replaced rows marked dead, and no
+/// removals. Otherwise no segment is left, and every ticket that is not loaded again is removed.
 fn what_is_left(
     snapshot: &Snapshot,
     loaded: &[u64],
@@ -165,9 +166,9 @@ fn what_is_left(
     (segments, Vec::new())
 }
 
-/// Returns the tickets of a snapshot that are not among some, which ascend; ascending too.
+/// Returns the tids of a snapshot that are not among some ascending tids, ascending.
 ///
-/// Cost: a step a ticket, and a sort where there are several segments.
+/// Cost: a step for each ticket, and a sort.
 fn tids_without(snapshot: &Snapshot, others: &[u64]) -> Vec<u64> {
     let mut left = Vec::new();
     for live in snapshot.segments() {

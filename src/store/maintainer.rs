@@ -1,15 +1,16 @@
 //! The loop that runs the merges of a store that several threads share.
 //!
-//! A store offers the merges that are too large for a commit and leaves to its caller when and where
-//! they run. What a service then writes is always the same: look now and then, run what is due
-//! without holding the store, install it, and stop when told. That is this file. It starts no thread:
-//! the thread that calls [`run`](Maintainer::run) is the one that merges.
+//! A store offers the merges that are too large for a commit, and its caller decides when and where they
+//! run. Most services need the same loop for that: look at intervals, run what is due without locking the
+//! store, install the result, and stop when told. This module is that loop. It starts no thread: the
+//! thread that calls [`run`](Maintainer::run) does the merging.
 //!
 //! # Invariants
 //!
-//! * The store is locked while a job is taken and while its result is installed, and never while
-//!   it runs: writers wait as long as they would for a commit.
-//! * One merge runs at a time, so one copy of its result lies beside the store.
+//! * The store is locked while a job is taken and while its result is installed, and never while the
+//!   job runs, so writers wait no longer than for another commit.
+//! * Each call of [`run`](Maintainer::run) runs one merge at a time, so only one result is held beside
+//!   the store.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,9 +21,9 @@ use super::Store;
 /// The time between two looks at a store that has nothing to merge.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs the merges of a shared store, on a thread of the caller's, until it is stopped.
+/// Runs the merges of a shared store on the caller's thread until it is stopped.
 ///
-/// A clone is another handle to the same: one is moved to the thread that calls
+/// A clone is another handle to the same maintainer: one is moved to the thread that calls
 /// [`run`](Maintainer::run), another stays where [`stop`](Maintainer::stop) is called. In an
 /// asynchronous program `run` belongs on a thread for blocking work, such as tokio's
 /// `spawn_blocking`.
@@ -74,13 +75,13 @@ impl Maintainer {
     /// Runs every merge as it becomes due, on the calling thread; returns once it is stopped.
     ///
     /// A merge that runs when `stop` is called is finished and installed first. Where the store's
-    /// mutex is poisoned by a writer that panicked, merging goes on: a commit that did not return
-    /// has changed nothing. Several threads may run one maintainer, but then do each merge twice.
+    /// mutex is poisoned by a writer that panicked, merging goes on: its commit has changed nothing, or
+    /// was published whole. Several threads may run one maintainer, but they would repeat each other's
+    /// merges.
     ///
     /// # Cost
     ///
-    /// A look at the store ten times a second, and the merges
-    /// (see [`Store::merge_job`]).
+    /// A look at the store ten times a second, and the merges (see [`Store::merge_job`]).
     pub fn run(&self) {
         while !self.pause() {
             // A finished merge may make the next one due.
@@ -90,7 +91,7 @@ impl Maintainer {
 
     /// Runs the merge that is due, if one is, and installs it; false where none was due.
     ///
-    /// For callers with a loop of their own, in the place of [`run`](Maintainer::run).
+    /// This is for callers that have a loop of their own and do not call [`run`](Maintainer::run).
     pub fn merge(&self) -> bool {
         let job = lock(&self.shared.store).merge_job();
         let Some(job) = job else {
@@ -101,7 +102,7 @@ impl Maintainer {
         true
     }
 
-    /// Lets every [`run`](Maintainer::run) of this maintainer return, one that is yet to begin too.
+    /// Makes every [`run`](Maintainer::run) of this maintainer return, including later calls.
     pub fn stop(&self) {
         *lock(&self.shared.is_stopped) = true;
         self.shared.stopped.notify_all();
@@ -122,7 +123,7 @@ impl Maintainer {
     }
 }
 
-/// Locks what stays whole whatever a thread that held it did.
+/// Locks a mutex, also a poisoned one: what it guards stays whole where a thread panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

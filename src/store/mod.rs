@@ -1,45 +1,40 @@
 //! The writer's side: batches in, snapshots out.
 //!
-//! What it costs, first. **One writer.** A [`Store`] is not `Clone`, so whoever owns it
-//! is the one writer; two writers share a mutex around it. **A commit builds a
-//! segment.** Its tickets are indexed before it returns, and the rows that they replace
-//! are marked dead, not erased: their memory goes when their segment is merged, or with the
-//! last live row of it. **A patch
-//! that leaves the searchable texts of a ticket in a large segment alone indexes nothing:** it
-//! keeps the new values beside the old row ([`Revision`]), and the first reader who asks for a
-//! field makes its column, which merges carry from then on. **Now and
-//! then a commit merges** small segments, up to 16,384 rows of them, and takes as long as
-//! that takes; readers do not notice. **Large merges are the caller's to schedule:** until a
-//! [`MergeJob`] is run and installed, large segments gather, and many segments are slower
-//! to read than one. **What is dead stays while as much is live:** see [`Store`] for the bound.
-//! A held snapshot, and an answer from it, keeps what it names alive.
+//! The costs first. **There is one writer.** A [`Store`] is not `Clone`, so whoever owns it is the
+//! writer; several writers share a mutex around it. **A commit builds a segment.** Its tickets are
+//! indexed before it returns. The rows that they replace are marked dead and not erased: their memory
+//! is freed when their segment is merged or has lost its last live row. **A patch indexes nothing**
+//! where the ticket is in a large segment and keeps its searchable texts: the new values are kept
+//! beside the old row ([`Revision`]), and the first reader who needs a field makes its column, which
+//! merges then carry along. **Some commits merge** small segments, up to 16,384 rows of them, and take
+//! longer by that; readers do not notice. **The caller schedules large merges:** until a [`MergeJob`]
+//! is run and installed, large segments accumulate, and many segments are slower to read than one.
+//! **Dead rows stay** as long as there are more live ones; [`Store`] states the bound. A snapshot that
+//! is held, or an answer from it, keeps its segments in memory.
 //!
-//! What it buys: a [`Reader`] takes a [`Snapshot`] without waiting, also in the middle
-//! of a commit, and sees all of a batch or nothing of it. A commit becomes visible in one
-//! atomic swap, when `commit` returns at the latest; a refused batch changes nothing,
-//! not even the list of custom names. A batch sees its own earlier lines. A snapshot
-//! held through any number of commits answers as it did. A store that was opened on a
-//! [`Journal`] publishes only what the journal has committed.
+//! The benefits: a [`Reader`] takes a [`Snapshot`] without waiting, also in the middle of a commit, and
+//! sees all of a batch or nothing of it. A commit becomes visible in one atomic swap, at the latest when
+//! `commit` returns; a refused batch changes nothing, not even the list of custom names. A batch sees its
+//! own earlier lines. A snapshot gives the same answers however many commits follow it. A store that was
+//! opened on a [`Journal`] publishes only what the journal has committed.
 //!
-//! **Commits are numbered** from 1, each row with the number of its own, and what a commit removes goes
-//! into a log that snapshots share ([`Snapshot::removed_since`]). So what changed since a number can be
-//! asked for like anything else. A number that a journal has seen is not given again.
+//! **Commits are numbered** from 1. Each row has the number of its commit, and the tickets that a commit
+//! removes go into a log that snapshots share ([`Snapshot::removed_since`]), so a request can ask for
+//! what changed since a number. A number that a journal has seen is not given again.
 //!
 //! # Invariants
 //!
 //! * A tid is live in at most one row of the published snapshot.
-//! * Names enter the list in the order of the records, and never leave.
+//! * Custom names enter the list in the order of the records, and never leave it.
 //! * Only checked tickets reach a segment.
 //!
 //! # Cost
 //!
-//! A commit is linear in its batch, plus a look-up of each tid in each segment, plus a
-//! copy of the tombstone blocks that it marks, plus adding its rows to what readers keep of dead ones,
-//! plus its share of the merges that it brings
-//! on: a ticket is rewritten a few times by commits and again by jobs (see [`tiers`] for how
-//! often, and for how many segments there are). The worst commit merges 16,384 rows, and as
-//! many revised ones of each large segment. While a merge runs it holds its result beside its
-//! inputs. Taking a snapshot is one atomic load.
+//! A commit costs time linear in its batch, a look-up of each tid in each segment, a copy of the
+//! tombstone blocks that it changes, an update of what readers keep about dead rows, and its share of
+//! merges: a ticket is rewritten a few times by commits and again by jobs ([`tiers`] says how often, and
+//! how many segments there are). The worst commit merges 16,384 rows, and as many revised rows of each
+//! large segment. A merge holds its result beside its inputs. Taking a snapshot is one atomic load.
 
 mod changes;
 mod committer;
@@ -80,7 +75,7 @@ pub use load::Loaded;
 pub use maintainer::Maintainer;
 pub use options::Options;
 
-/// What a commit came to.
+/// The outcome of a commit.
 ///
 /// ```
 /// use ticketdex::{Batch, Options, Store, Ticket};
@@ -97,27 +92,27 @@ pub use options::Options;
 pub struct Commit {
     /// The number of the commit, which is the version of the snapshot that it published.
     pub version: u64,
-    /// The tickets of that snapshot.
+    /// The number of tickets in that snapshot.
     pub tickets_count: u64,
 }
 
-/// Tickets, and the one right to change them.
+/// The tickets, and the only right to change them.
 ///
 /// # Memory
 ///
-/// What is replaced or removed is marked dead, and goes when its segment is merged, or at once
-/// when nothing of the segment is live. A segment is due to be merged when less than half of it
-/// is live, by its rows or by the bytes that these take: a small one (up to 8,192 rows) is merged
-/// by a commit, a larger one by a job. So when [`merge_job`](Store::merge_job) returns none, at
-/// most as many rows are dead as there are tickets, and at most as many bytes of subjects and
-/// summaries, but for small segments that the next commits merge. Texts of other fields are kept
-/// once for all rows that have them, and are not weighed. With the last ticket goes everything
-/// but the names of custom fields and the log of removals, which has a
+/// The row of a replaced or removed ticket is marked dead. It is freed when its segment is merged, or
+/// at once when the segment has no live row left. A segment is due to be merged when less than half of
+/// it is live, by rows or by the bytes that they take: a small one (up to 8,192 rows) is merged by a
+/// commit, a larger one by a job. So when [`merge_job`](Store::merge_job) returns none, there are at
+/// most as many dead rows as tickets, and at most as many dead bytes of subjects and summaries as live
+/// ones, except in small segments that the next commits merge. Texts of other fields are kept once for
+/// all rows that have them, and are not weighed. When the last ticket is removed, everything is freed
+/// except the names of custom fields and the log of removals, which has a
 /// [bound](Options::removals_max).
 ///
-/// Snapshots, answers and chunks that are held keep what they were made from, as do a
-/// [`MergeJob`] and its result. What is let go is the allocator's, which may keep it for what
-/// comes next: the README says how much that is.
+/// Snapshots, answers and chunks keep the segments that they were made from for as long as they are
+/// held, as do a [`MergeJob`] and its result. Freed memory goes to the allocator, which may keep it for
+/// later use; the README says how much that is.
 ///
 /// # Examples
 ///
@@ -138,9 +133,10 @@ pub struct Commit {
 /// ```
 pub struct Store {
     publisher: Publisher,
-    /// The version at which a merge was refused for want of memory.
+    /// The version at which the memory budget refused a merge.
     merges_stopped_at: Option<u64>,
-    /// Never locked, only borrowed by the one writer: a journal need not be `Sync`, a store is.
+    /// The mutex makes the store `Sync`, which a journal need not be; the writer borrows it and hardly
+    /// ever locks it.
     journal: Option<Mutex<Box<dyn Journal>>>,
 }
 
@@ -198,7 +194,7 @@ impl Store {
     /// Makes an empty store.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "options are of no use to a caller whose store has them"
+        reason = "a caller has no use for options once the store has them"
     )]
     pub fn new(options: Options) -> Store {
         Store {
@@ -208,8 +204,8 @@ impl Store {
         }
     }
 
-    /// Makes a store in memory of these tickets, as one segment; of a tid that stands twice the
-    /// last counts.
+    /// Makes a store in memory of these tickets, as one segment; of several tickets with one tid the last
+    /// is kept.
     ///
     /// # Errors
     ///
@@ -217,8 +213,8 @@ impl Store {
     ///
     /// # Cost
     ///
-    /// That of a commit that puts them all: they are held twice until it returns. A
-    /// [`load`](Store::load) is for what comes from a stream.
+    /// That of one commit of all tickets, which are in memory twice until it returns. For tickets from a
+    /// stream, use [`load`](Store::load).
     ///
     /// # Examples
     ///
@@ -235,9 +231,9 @@ impl Store {
         Ok(store)
     }
 
-    /// Makes a store of what a journal has committed, which commits to it from now on.
+    /// Makes a store of what a journal has committed; its own commits go to the same journal.
     ///
-    /// Everything is published at once, as one segment, and as the version of the last commit.
+    /// All tickets are published at once, as one segment, with the number of the last commit as version.
     ///
     /// # Errors
     ///
@@ -258,7 +254,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Waits until every commit is out of danger, where the store's [`Journal`] may lose some.
+    /// Waits until every commit is on disk, where the store's [`Journal`] lets commits return earlier.
     ///
     /// Does nothing for a store in memory.
     ///
@@ -285,18 +281,19 @@ impl Store {
         self.publisher.snapshot()
     }
 
-    /// Applies a batch in order and as a whole.
+    /// Applies the lines of a batch in order, all of them or none.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidTicket`] or [`ErrorKind::InvalidValue`] where a ticket or a
     /// patch breaks a rule, [`ErrorKind::UnknownTicket`] where a patched ticket is not
     /// there, [`ErrorKind::TooManyCustomFields`], [`ErrorKind::TooMuchMemory`], and those
-    /// of the store's [`Journal`]. After an error every answer is as before.
+    /// of the store's [`Journal`]. After an error, the store answers as before.
     ///
     /// # Cost
     ///
-    /// See the module: the batch, a look-up a segment, and the tombstone blocks marked.
+    /// Linear in the batch, plus a look-up of each tid in each segment and a copy of the blocks in which
+    /// replaced rows are marked dead. Some commits also merge small segments, up to 16,384 rows.
     pub fn commit(&mut self, batch: Batch) -> Result<Commit, Error> {
         let snapshot = self.snapshot();
         let changes = Changes::of(batch, &snapshot, &self.publisher)?;
@@ -305,17 +302,17 @@ impl Store {
 
     /// Applies several batches, each as a whole or not at all, as one commit.
     ///
-    /// The outcomes are those of the batches, in their order. A later batch sees what an earlier
-    /// one did. One that breaks a rule is refused alone, and the others are as if it had not been
-    /// there. Those that are applied have one version, become visible together, and in a
-    /// durable store wait for the disk together: that is what this call is for.
-    /// [`Committer`] makes such groups of what threads commit at the same time.
+    /// Returns one outcome for each batch, in order. A later batch sees what an earlier one did. A batch
+    /// that breaks a rule is refused alone, and the others are applied as if it had not been there. The
+    /// applied batches have one version, become visible together, and in a durable store wait for the
+    /// disk together, which is the purpose of this call. A [`Committer`] makes such groups of the
+    /// batches that several threads commit at the same time.
     ///
     /// # Errors
     ///
-    /// Of each batch those of [`commit`](Store::commit). One of the store's [`Journal`] is that of
-    /// every batch that no rule refuses, and none of them is applied. Where the memory budget has no room
-    /// for all together, each is committed alone, in its order.
+    /// Those of [`commit`](Store::commit), for each batch. An error of the store's [`Journal`] is returned
+    /// for every batch that breaks no rule, and none of them is applied. Where the memory budget has no
+    /// room for all together, each is committed alone, in order.
     ///
     /// # Cost
     ///
@@ -370,10 +367,10 @@ impl Store {
 
     /// Returns the most urgent merge that is too large for a commit, if one is due.
     ///
-    /// The caller runs it where it likes, also while this store goes on, and hands the
-    /// result to [`install`](Store::install). Without such merges a store answers as well,
-    /// but ever slower: each segment that waits adds a few microseconds to a request.
-    /// Taking a second job before the first is installed gives the same merge again.
+    /// The caller runs it on any thread, while the store goes on, and hands the result to
+    /// [`install`](Store::install). A store that is never merged gives the same answers but gets slower:
+    /// each segment more adds a few microseconds to a request. Taking a second job before the first is
+    /// installed usually gives the same merge again.
     ///
     /// # Cost
     ///
@@ -408,16 +405,17 @@ impl Store {
         self.job(|segments| tiers::choose_large(segments, self.publisher.commit_rows_max()))
     }
 
-    /// Publishes a merge; what was replaced or removed since the job was taken stays so.
+    /// Publishes the result of a merge; tickets that were replaced or removed since the job was taken stay
+    /// so.
     ///
-    /// No answer changes, so the version does not either. Where the segments that were
-    /// merged are no longer there, by another merge, by [`replace`](Store::replace) or because
-    /// their last ticket went, the merge is dropped and no answer changes. So it is where the
-    /// memory budget has no room for it; then no job is offered until the next commit.
+    /// No answer changes, so the version does not change either. The result is dropped where the merged
+    /// segments are gone: by another merge, by [`replace`](Store::replace), or because their last ticket
+    /// was removed. It is also dropped where the memory budget has no room for it; then no job is offered
+    /// until the next commit.
     ///
     /// # Cost
     ///
-    /// A look-up for each ticket that was replaced or removed meanwhile.
+    /// A look-up for each ticket that was replaced or removed since the job was taken.
     pub fn install(&mut self, merged: Merged) -> Commit {
         let snapshot = self.snapshot();
         if let Some(segments) = merged.put_into(&snapshot) {
@@ -429,15 +427,15 @@ impl Store {
         self.publisher.current()
     }
 
-    /// Merges all segments into one, now and on the calling thread.
+    /// Merges all segments into one, on the calling thread.
     ///
-    /// For after a load, or before a long time of reading: nothing answers faster than one
-    /// segment. Nothing happens where there is one already, without dead rows. What is past
-    /// the 2^32 − 2 rows of a segment stays in others.
+    /// This is useful after a load, or before a long time of reading, since one segment answers fastest.
+    /// Nothing happens where there is only one segment without dead rows. Segments that do not fit into
+    /// the 2^32 − 2 rows of one stay apart.
     ///
     /// # Cost
     ///
-    /// That of a merge job of every ticket.
+    /// That of running a merge job of all tickets.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! How a store behaves: its limits, and how it keeps texts.
+//! The options of a store: its limits, and how it keeps texts.
 
 #[cfg(doc)]
 use super::Store;
@@ -10,7 +10,7 @@ use crate::segment::PACKED_BYTES_MIN;
 #[cfg(doc)]
 use crate::snapshot::Snapshot;
 
-/// How a store behaves.
+/// The options of a store.
 ///
 /// # Examples
 ///
@@ -34,7 +34,7 @@ pub struct Options {
     pub(super) removals_max: usize,
 }
 
-/// The removals that a store tells of unless that is set.
+/// The default of [`Options::removals_max`].
 const REMOVALS_MAX: usize = 1_000_000;
 
 impl Default for Options {
@@ -54,22 +54,21 @@ impl Options {
     /// Sets the most heap bytes that the published snapshot may take, as
     /// [`Snapshot::memory`] counts them; without this there is no limit.
     ///
-    /// A commit or a load that would exceed it fails, and no ticket changes. What readers keep
-    /// for the next request counts too: past the limit the rows of a term are found, used and
-    /// dropped, and orders that are not there yet are not made, so that requests are answered
-    /// in slower ways. A commit, a load or a merge that has room without what they keep, and
-    /// not with it, drops all of it but the orders, and what a merge makes has none of it: readers
-    /// ask again. Outside of the limit are a batch or a load until
-    /// it is sealed, a merge until it is installed (at most the size of its inputs again), and
-    /// what held snapshots keep alive. A patch costs what putting the whole ticket does, as
-    /// everything is made by the commit that counts it.
+    /// A commit or a load that would exceed it fails, and no ticket changes. What readers keep for later
+    /// requests counts too: at the limit, the rows of a term are found, used and dropped, and no more
+    /// orders are made, so that requests are answered in slower ways. A commit, a load or a merge that
+    /// has room only without this kept data drops all of it except for the orders; later requests make
+    /// it again. The limit does not cover a batch or a load until it is sealed, a merge until it is
+    /// installed (at most the size of its inputs again), and what held snapshots keep in memory. With a
+    /// limit, a patch costs as much as putting the whole ticket, since the commit makes and counts
+    /// everything itself.
     #[must_use]
     pub fn memory_bytes_max(mut self, bytes: usize) -> Options {
         self.memory_bytes_max = Some(bytes);
         self
     }
 
-    /// Sets how long texts are kept: [fast](Texts::Fast) unless set.
+    /// Sets the form in which subjects and summaries are kept; [`Texts::Fast`] unless set.
     ///
     /// # Examples
     ///
@@ -85,11 +84,12 @@ impl Options {
         self
     }
 
-    /// Sets how many removals [`Snapshot::removed_since`] can tell of; a million unless set.
+    /// Sets how many removals [`Snapshot::removed_since`] can list; a million unless set.
     ///
-    /// Past that whole commits are forgotten, the oldest first, so the removals of a commit that
-    /// alone has more are forgotten at once. Each takes 16 bytes, which count as
-    /// [`Memory::removals`](crate::Memory::removals), and about as many in the file of a durable store.
+    /// When there are more, the removals of whole commits are forgotten, the oldest first. The removals
+    /// of a commit that has more than this by itself are forgotten at once. Each takes 16 bytes of memory,
+    /// which count as [`Memory::removals`](crate::Memory::removals), and about as many in the file of a
+    /// durable store.
     ///
     /// # Examples
     ///
@@ -115,17 +115,18 @@ impl Options {
         self
     }
 
-    /// Sets how many threads [`Store::open`] may use, with the caller's own; two are of use.
+    /// Sets how many threads [`Store::open`] may use, including the caller's own; more than two are of no
+    /// use.
     ///
-    /// A load goes by [`Import::threads`] instead; commits start none.
+    /// This does not apply to loads, which have [`Import::threads`]; commits start no thread.
     #[must_use]
     pub fn threads(mut self, count: usize) -> Options {
         self.threads = count;
         self
     }
 
-    /// Sets from how many bytes on a segment's subjects or summaries are packed, so that small stores
-    /// pack too.
+    /// Sets the least number of bytes at which a segment's subjects or summaries are packed. Tests lower
+    /// it so that small stores pack too.
     #[doc(hidden)]
     #[must_use]
     pub fn packed_bytes_min(mut self, bytes: usize) -> Options {
@@ -133,7 +134,7 @@ impl Options {
         self
     }
 
-    /// Returns from how many bytes on long texts are packed; the greatest number is never.
+    /// Returns the least number of bytes at which long texts are packed; `usize::MAX` means never.
     pub(super) fn packed_from(&self) -> usize {
         match self.texts {
             Texts::Fast => usize::MAX,
@@ -141,7 +142,7 @@ impl Options {
         }
     }
 
-    /// Sets how many rows a commit may merge, so that small stores merge too, or never.
+    /// Sets how many rows a commit may merge. Tests lower it so that small stores have large segments.
     #[doc(hidden)]
     #[must_use]
     pub fn commit_rows_max(mut self, rows: u32) -> Options {

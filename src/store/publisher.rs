@@ -1,12 +1,11 @@
-//! Where the next snapshot is made, counted and published.
+//! Where the next snapshot is made, checked against the memory budget, and published.
 //!
-//! A [`Publisher`] has the one pointer that readers load. Everything that the writer
-//! publishes goes through [`prepare`](Publisher::prepare), which drops empty segments,
-//! merges small ones and asks the memory budget (a merge that is installed by
-//! [`prepare_again`](Publisher::prepare_again), which only asks), and then through
-//! [`Prepared::publish`], which swaps the pointer and cannot fail. What is between the
-//! two (a journal that commits) may fail: then the prepared snapshot is dropped, and the
-//! budget counts the published one again. In between it counts the larger of the two.
+//! A [`Publisher`] has the one pointer that readers load. Everything that the writer publishes goes
+//! through two steps. [`prepare`](Publisher::prepare) drops empty segments, merges small ones and asks
+//! the memory budget ([`prepare_again`](Publisher::prepare_again), for installed merges, only asks the
+//! budget). [`Prepared::publish`] swaps the pointer and cannot fail. The journal commits between the two
+//! and may fail: then the prepared snapshot is dropped, and the budget counts the published one again.
+//! Until then it counts the larger of the two.
 
 use std::sync::Arc;
 
@@ -53,7 +52,7 @@ impl Publisher {
         self.reader().snapshot()
     }
 
-    /// Returns what the last commit came to.
+    /// Returns the version and the number of tickets of the published snapshot.
     pub(super) fn current(&self) -> Commit {
         let snapshot = self.snapshot();
         Commit {
@@ -67,7 +66,7 @@ impl Publisher {
         self.commit_rows_max
     }
 
-    /// Returns how many removals a snapshot tells of.
+    /// Returns how many removals the log may hold.
     pub(super) fn removals_max(&self) -> usize {
         self.removals_max
     }
@@ -95,22 +94,23 @@ impl Publisher {
         Ok(())
     }
 
-    /// Makes a segment of what was built, unless that is nothing.
+    /// Seals a segment, unless it has no rows.
     pub(super) fn seal(&self, builder: SegmentBuilder) -> Option<LiveSegment> {
         (builder.rows_count() > 0).then(|| LiveSegment::new(builder.seal(&self.budget)))
     }
 
-    /// Returns whether rows of a segment may be revised, instead of put again.
+    /// Returns whether a patch may revise rows of a segment instead of putting whole tickets.
     ///
-    /// Those of a small one may not: what it is merged into would leave its revisions behind.
-    /// Where there is a budget none may: readers would make columns that nobody has counted.
+    /// Rows of a small segment may not be revised: a commit may merge it without its revisions. With a
+    /// memory limit no row may be revised: readers would make columns that the budget has not counted.
     pub(super) fn may_revise(&self, segment: &Segment) -> bool {
         let is_large = tiers::is_large(segment.rows_count(), self.commit_rows_max);
         self.budget.is_unlimited() && (segment.revision().is_some() || is_large)
     }
 
-    /// Adds a segment of rows of a base, which ascend, as a commit has revised them; where the
-    /// smallest of the base's revisions has room for them, together with those.
+    /// Adds a segment of the rows of a base that a commit revises, given in ascending order. Where the
+    /// base has a revision on the lowest level with room for them, the new segment replaces it and has
+    /// its rows too.
     pub(super) fn revise(
         &self,
         segments: &mut Vec<LiveSegment>,
@@ -130,8 +130,8 @@ impl Publisher {
         )));
     }
 
-    /// Returns what the commit after a snapshot makes of it; `removed` are the tickets that it
-    /// removes, ascending.
+    /// Returns the parts of the snapshot that a commit makes after another; `removed` are the tids that
+    /// the commit removes, ascending.
     pub(super) fn next(
         &self,
         snapshot: &Snapshot,
@@ -169,7 +169,7 @@ impl Publisher {
         self.admit(parts)
     }
 
-    /// Makes the published snapshot once more, of other segments with the same tickets.
+    /// Prepares the published snapshot again, with other segments of the same tickets.
     pub(super) fn prepare_again(&self, segments: Vec<LiveSegment>) -> Result<Prepared<'_>, Error> {
         let snapshot = self.snapshot();
         self.admit(Parts {
@@ -181,12 +181,12 @@ impl Publisher {
         })
     }
 
-    /// Asks the budget for a snapshot. What readers keep is for speed alone, so it gives way
-    /// where that makes the room.
+    /// Asks the budget for room for a snapshot. What readers keep serves speed only, so it is dropped
+    /// where that makes enough room.
     fn admit(&self, parts: Parts) -> Result<Prepared<'_>, Error> {
         while let Err(bytes) = self.budget.admit(|| parts.bytes()) {
             let kept_bytes = parts.kept_bytes();
-            // Once more only where a reader has kept something again meanwhile.
+            // A further round follows only where a reader has kept something again in between.
             if kept_bytes == 0 || bytes - kept_bytes.min(bytes) > self.budget.bytes_max() {
                 self.settle();
                 return Err(self.too_much(bytes));
@@ -199,7 +199,7 @@ impl Publisher {
         })
     }
 
-    /// Makes the published snapshot the count again.
+    /// Sets the budget's count to the bytes of the published snapshot.
     fn settle(&self) {
         let published = self.snapshot();
         self.budget.settle(|| published.parts().bytes());
@@ -215,15 +215,15 @@ impl Publisher {
 }
 
 impl Prepared<'_> {
-    /// Lets every reader see the snapshot from now on.
+    /// Makes the snapshot the one that readers take.
     pub(super) fn publish(mut self) -> Commit {
         if let Some(parts) = self.parts.take() {
-            // What readers keep of dead rows is to be there for the first who asks.
+            // Updates what readers keep about dead rows, so that the first reader need not.
             for live in &parts.segments {
                 live.segment.carry_dead(&live.dead);
             }
             self.publisher.published.store(Arc::new(parts));
-            // What was published before counted until now.
+            // Until this call the budget also covered the snapshot that was published before.
             self.publisher.settle();
         }
         self.publisher.current()

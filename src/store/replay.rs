@@ -1,7 +1,7 @@
-//! What a journal hands over, on its way to the first snapshot of a store.
+//! The replay of a journal: its changes become the first snapshot of a store.
 //!
-//! Changes come in any order of commits, since a journal may keep what they came to rather than the
-//! changes themselves. The tickets become one segment; removals are sorted into the log.
+//! The changes may come in any order of commits, since a journal may keep the resulting tickets rather
+//! than the changes themselves. The tickets become one segment, and the removals are sorted into the log.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -21,11 +21,12 @@ pub(super) struct Replay<'a> {
     threads: usize,
     names: CustomNames,
     builder: SegmentBuilder,
-    /// The tickets that were removed since they were put.
+    /// The tickets that were removed after tickets came, and not put again since.
     removed: BTreeSet<u64>,
     removals: Vec<Removal>,
+    /// The last commit whose removals are forgotten.
     forgotten: u64,
-    /// The commit that the next change is of.
+    /// The number of the commit that the next change belongs to; 0 before the first.
     number: u64,
     /// The greatest number so far.
     last: u64,
@@ -46,7 +47,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Begins with the names of what the changes are put onto.
+    /// Begins a replay of what came after a snapshot, with its custom names.
     #[cfg(feature = "durable")]
     pub(super) fn onto(publisher: &'a Publisher, threads: usize, base: &Parts) -> Replay<'a> {
         Replay {
@@ -55,11 +56,11 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Takes a change in.
+    /// Applies a change.
     ///
     /// # Errors
     ///
-    /// Those of [`Store::open`](super::Store::open) that what is handed over brings on.
+    /// Those of [`Store::open`](super::Store::open) that a change may cause.
     pub(super) fn take(&mut self, change: Change<'_>) -> Result<(), Error> {
         match change {
             Change::Commit(number) => self.enter_commit(number),
@@ -69,7 +70,7 @@ impl<'a> Replay<'a> {
                 self.enter_first_commit();
                 let version = self.number;
                 self.removals.push(Removal { tid, version });
-                // What a log tells of before there are tickets need not be looked for.
+                // Before the first ticket, a removal only goes into the log.
                 if self.builder.rows_count() > 0 {
                     self.removed.insert(tid);
                 }
@@ -92,7 +93,7 @@ impl<'a> Replay<'a> {
         self.builder.enter_commit(number);
     }
 
-    /// Gives what a journal tells of no commit the number of the first.
+    /// Numbers the commit 1 where a journal has given no number.
     fn enter_first_commit(&mut self) {
         if self.number == 0 {
             self.enter_commit(1);
@@ -112,7 +113,7 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Makes the snapshot of everything that was handed over.
+    /// Makes the snapshot that all changes result in.
     pub(super) fn finish(mut self) -> Parts {
         let mut sealed = self.publisher.seal(self.builder);
         if let Some(live) = &mut sealed {

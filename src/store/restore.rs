@@ -1,4 +1,6 @@
-//! A store that is made of an image: segments that were read, and what has changed since.
+//! A store that is made of an image: segments that were read from files, and what has changed since.
+//!
+//! The module `durable` reads the image and the changes; only the store may publish them.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +14,13 @@ use crate::segment::Budget;
 use crate::snapshot::{Parts, Snapshot};
 
 impl Store {
-    /// Returns the budget that segments of the store are read for.
+    /// Returns the memory budget that segments of the store are to be read with.
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         self.publisher.budget()
     }
 
-    /// Publishes the parts of an image with what `replay` hands over, as a journal does: the
-    /// commits since, and of each changed ticket what it is now.
+    /// Publishes the parts of an image together with what has changed since. `replay` hands that over as
+    /// a journal does: the commits since the image, and each changed ticket in its present state.
     ///
     /// # Errors
     ///
@@ -66,12 +68,12 @@ impl Store {
         Ok(())
     }
 
-    /// Lets the store commit to a journal from now on, which has what the store holds.
+    /// Gives the store the journal to commit to, which must hold the same tickets.
     pub(crate) fn attach(&mut self, journal: impl Journal + 'static) {
         self.journal = Some(Mutex::new(Box::new(journal)));
     }
 
-    /// Returns what the journal has of a type for those who know it.
+    /// Returns the part of the journal that has a given type ([`Journal::part`]).
     pub(crate) fn journal_part<T: Any + Clone>(&self) -> Option<T> {
         let journal = self.journal.as_ref()?.lock();
         let journal = journal.unwrap_or_else(PoisonError::into_inner);

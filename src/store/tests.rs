@@ -103,7 +103,7 @@ fn a_batch_sees_its_own_earlier_lines() {
         (&*record.text(Field::Subject), record.custom("c_b")),
         ("s", "B")
     );
-    // Names stay, also of tickets that were replaced or removed in the same batch.
+    // The names of tickets that were replaced or removed in the same batch stay too.
     assert_eq!(snapshot.custom_names(), ["c_a", "c_b", "c_gone"]);
 }
 
@@ -166,7 +166,7 @@ fn segments_without_live_rows_go() {
     assert!(store.snapshot().segments().is_empty());
 }
 
-/// A store that merges small segments from four rows on, up to sixteen.
+/// A store whose commits merge up to sixteen rows.
 fn small_tiers() -> Store {
     Store::new(Options::default().commit_rows_max(16))
 }
@@ -182,7 +182,7 @@ fn commits_keep_segments_few() {
         let sizes = snapshot.segments().iter().map(|it| it.segment.rows_count());
         let small = sizes.clone().filter(|&rows| rows <= 8).count();
         assert!(small <= 7 && sizes.max() <= Some(16), "{tid}");
-        // Those that wait are full: the next one did not fit.
+        // Every other segment is large, with nine rows at least.
         assert!(snapshot.segments().len() - small <= tid as usize / 9);
     }
 }
@@ -249,13 +249,13 @@ fn a_merge_whose_inputs_are_gone_is_dropped() {
         }
         store
     };
-    // Merged already.
+    // The inputs were merged already.
     let mut store = make();
     let (first, second) = (store.merge_job().unwrap(), store.merge_job().unwrap());
     store.install(first.run());
     assert_eq!(store.install(second.run()).tickets_count, 4);
     assert_eq!(store.snapshot().segments_count(), 1);
-    // Removed, in part and altogether.
+    // Tickets of the inputs were removed: some, then all.
     for removed in [1..2, 1..5] {
         let mut store = make();
         let merged = store.merge_job().unwrap().run();
@@ -267,13 +267,13 @@ fn a_merge_whose_inputs_are_gone_is_dropped() {
         assert_eq!(store.install(merged), left);
         assert_eq!(store.snapshot().check_invariants(), Ok(()));
     }
-    // Replaced, by tickets of the same tids.
+    // They were replaced by tickets with the same tids.
     let mut store = make();
     let merged = store.merge_job().unwrap().run();
     let import = Import::new(ImportFormat::JsonLines, "{\"tid\":1}\n".as_bytes());
     let replaced = store.replace(import).unwrap().commit;
     assert_eq!(store.install(merged), replaced);
-    // Every row died in an input that is still there.
+    // Every row of an input died, and the input is still in the snapshot.
     let mut store = make();
     store.commit(put([ticket(5, "a")])).unwrap();
     store.merge_all();
@@ -319,7 +319,8 @@ fn patch(tid: u64, status: &str) -> Batch {
     batch
 }
 
-/// A job may leave so few rows that commits would merge them, and lose what revises them.
+/// A job may leave a small segment that others revise: a commit must not merge it, or it would lose the
+/// revisions.
 #[test]
 fn what_is_revised_is_no_commits_to_merge() {
     let mut store = Store::new(Options::default().commit_rows_max(8));
@@ -347,7 +348,7 @@ fn what_is_revised_is_no_commits_to_merge() {
     );
 }
 
-/// A commit merges revisions whose base a job merges meanwhile: their rows live on in its own.
+/// A commit merges revisions while a job merges their base: the rows live on in the commit's revision.
 #[test]
 fn what_is_revised_again_while_a_job_runs_is_there_once() {
     let mut store = Store::new(Options::default().commit_rows_max(8));
@@ -390,13 +391,13 @@ fn a_patch_of_no_text_indexes_nothing() {
     );
     let of_word: crate::Query = "keyword=a&status=c".parse().unwrap();
     assert_eq!(snapshot.answer(&of_word).total(), 1);
-    // A text makes the ticket a row of its own again.
+    // A patch of a text puts the whole ticket, as a row that revises nothing.
     let mut with_text = Batch::new();
     with_text.patch(7, Patch::new().set(Field::Subject, "Printer"));
     store.commit(with_text).unwrap();
     let of_text: crate::Query = "keyword=printer&status=C".parse().unwrap();
     assert_eq!(store.snapshot().answer(&of_text).total(), 1);
-    // With a budget, what readers may need is made and counted by the commit.
+    // With a memory limit no row is revised.
     let mut store = Store::new(Options::default().memory_bytes_max(1 << 30));
     store
         .commit(put((1..=9_000).map(|tid| ticket(tid, "a"))))
@@ -418,11 +419,11 @@ fn what_readers_keep_gives_way_to_a_commit() {
             Ticket { subject, ..ticket }
         }))
     };
-    // A union of this many words is kept, and so are the positions of the dead in an order.
+    // Readers keep a union of this many words, and the positions of dead rows in an order.
     let ask = |snapshot: &Snapshot| {
         for request in ["keyword=printer", "tid=*&order=subject&count=200&page=2"] {
             let query: crate::Query = request.parse().unwrap();
-            // An order of long texts is made once answers have borne what it costs.
+            // An order of long texts is made once answers without it have cost as much.
             for _ in 0..40 {
                 assert!(snapshot.answer(&query).total() > 3_900);
             }
@@ -445,12 +446,12 @@ fn what_readers_keep_gives_way_to_a_commit() {
     assert!(memory.total() < warm.total() && memory.orders < warm.orders);
     let warm = ask(&store.snapshot());
     assert!(warm.terms > 0);
-    // What has no room without it either leaves it.
+    // A commit that has no room without the kept data either does not drop it.
     let error = store.commit(printers(9_000..=16_000)).unwrap_err();
     assert_eq!(error.code(), "too_much_memory");
     assert_eq!(store.snapshot().memory(), warm);
     assert_eq!(store.snapshot().check_invariants(), Ok(()));
-    // What has just the room without it takes it.
+    // A commit that has room only without the kept data drops it.
     let mut ample = filled(1 << 30);
     ask(&ample.snapshot());
     ample.commit(printers(8_001..=12_000)).unwrap();
@@ -491,7 +492,7 @@ fn jobs_leave_small_segments_to_commits() {
         store.commit(put(tids.map(|tid| ticket(tid, "a")))).unwrap();
     }
     assert_eq!(store.snapshot().segments_count(), 5);
-    // With the two small ones the others would come to four times the greatest.
+    // Together with the two small ones, the others would add up to four times the greatest.
     assert!(store.merge_job().is_none());
     store
         .commit(put((first..first + 30).map(|tid| ticket(tid, "a"))))

@@ -1,50 +1,49 @@
 //! Which segments to merge, by their sizes and by what is dead in them.
 //!
-//! Segments need no order among themselves, since tombstones say which row of a tid
-//! counts; so the smallest are merged, wherever they are. A segment is *small* if it has
-//! at most half the rows that a commit may merge, and *large* else. Commits merge small
-//! segments and jobs large ones, so neither takes the other's inputs away. That is told
-//! by all rows, dead ones too, which never change; the sizes that follow are live rows. What
-//! a job leaves of a large segment may be small; it is a job's all the same as long as other
-//! segments revise it.
+//! Segments need no order among themselves, since tombstones say which row of a tid counts, so any of
+//! them may be merged. A segment is *small* if it has at most half the rows that a commit may merge, and
+//! *large* otherwise. Commits merge small segments and jobs merge large ones, so that neither takes the
+//! other's inputs away. For this all rows count, also dead ones, so that a segment never changes from one
+//! to the other; all other sizes below are live rows. A segment that others revise belongs to the jobs
+//! even if it is small.
 //!
-//! The rule: sorted by size, merge the longest run of the smallest segments that comes to
-//! [`GROWTH`] times its greatest. What stays is then a row of sizes that grow
-//! geometrically; what is merged finds itself in a segment at least that much larger.
-//! Where a small segment no longer fits in what a commit may merge, those before it are
-//! merged too: together they are large, and a job's from now on.
+//! The rule: sorted by size, merge the longest run of the smallest segments whose sum is at least
+//! [`GROWTH`] times the greatest of them. The sizes that remain grow geometrically, and a merged row is
+//! then in a segment at least that many times larger. Where the small segments together have more rows
+//! than a commit may merge, as many of the smallest as fit are merged in any case; the result is
+//! usually large, and left to jobs.
 //!
-//! Where that rule merges nothing, segments that are mostly dead are merged, each large one alone:
-//! less than half of their rows are live, or less than half of the bytes that these take. A few
-//! long texts may be most of a segment, so rows alone would not do.
+//! Where that rule merges nothing, segments that are mostly dead are merged, large ones one at a time.
+//! That is, less than half of their rows are live, or less than half of their bytes: a few long texts
+//! may be most of a segment.
 //!
-//! Revisions of one base are merged among themselves, without their base, and to fewer segments, since
-//! merging a revised row costs some ten nanoseconds and each segment costs every request: commits leave
-//! one on each of three *levels*, which have 16, 512 and 8,192 rows at most. A commit makes what it
-//! revises one with the lowest; where a level has more than its rows, what is on it goes to the next. Large
-//! revisions are merged as soon as the smaller come to an eighth of the next. A base
-//! counts with its revisions as one: where it is merged with others they go along, the small
-//! ones too; and so they do once it is mostly dead, where a revised row is dead, but its long
-//! texts, which the revision shares, are not.
+//! Revisions of one base are merged among themselves, without their base, and more often: merging a
+//! revised row costs only some ten nanoseconds, while each segment costs every request. Commits leave at
+//! most one revision on each of three *levels*, of up to 16, 512 and 8,192 rows. The rows that a commit
+//! revises are merged with the revision on the lowest level; one that outgrows its level is merged into
+//! the next. Large revisions are merged by jobs once the smaller ones add up to an eighth of the next.
+//! A base counts together with all its revisions, and is merged together with them. It is mostly dead by
+//! the same rule, but the long texts of a revised row count as live, since the revision shares them.
 //!
 //! # Invariants
 //!
-//! * What a commit merges has at most its limit of rows, dead ones too, for each base.
+//! * A commit merges at most its limit of rows, dead ones included: once for whole segments, and once
+//!   for the revisions of each base.
 //! * Jobs that are run one after the other come to an end: each leaves fewer segments, or
 //!   as many with fewer dead rows.
 //! * Where a base is merged, so are all of its revisions.
-//! * When no job is due, at least half of each large segment is live. So it is of small ones after
-//!   a commit, unless they have more rows than it may merge.
+//! * When no job is due, at least half of each large segment is live. After a commit the same is true of
+//!   small segments, unless they have more rows than the commit may merge.
 //!
 //! # Cost
 //!
-//! Commits rewrite a ticket at most once for each power of [`GROWTH`] below the rows that
-//! a commit may merge, and once more: eight times for 4 and 16,384. Jobs rewrite it once
-//! for each power of it between those rows and all tickets. A removed or replaced ticket
-//! adds three at most, and its long texts as many bytes. Commits alike leave at most three small
-//! segments a power, 21; sizes chosen to be as bad as can be, where each is a third of all smaller
-//! ones, leave 34. The revisions of a base are three small ones and, after jobs, one for each
-//! power of eight above 8,192. A revised row is rewritten by commits about thirty times.
+//! Commits rewrite a ticket at most once for each power of [`GROWTH`] below the rows that a commit may
+//! merge, and once more: eight times for 4 and 16,384. Jobs rewrite it once for each power of it between
+//! those rows and all tickets. A removed or replaced ticket causes at most three rows more to be
+//! rewritten, and its long texts three times their bytes. Commits of equal size leave at most three
+//! small segments for each power, 21 in all; the worst choice of sizes, where each is a third of all
+//! smaller ones, leaves 34. A base has at most three small revisions and, after jobs, one for each power
+//! of eight above 8,192 rows. Commits rewrite a revised row about thirty times.
 
 use std::sync::Arc;
 
@@ -54,36 +53,39 @@ use crate::snapshot::LiveSegment;
 /// The rows that one commit may merge.
 pub(super) const COMMIT_ROWS_MAX: u32 = 16_384;
 
-/// The least size of a merge, in sizes of the greatest of its segments.
+/// The least size of a merge, as a multiple of the greatest of its segments.
 const GROWTH: u64 = 4;
 
-/// The most rows of a revision on each level, as a share of what a commit may merge.
+/// The most rows of a revision on each level: the rows that a commit may merge, divided by this.
 const LEVEL_SHARES: [u32; 3] = [1024, 32, 2];
 
-/// A large revision is merged with the smaller ones once these come to this share of it.
+/// A large revision is merged with the smaller ones once these have one row for this many of its rows.
 const REVISED_SHARE: u64 = 8;
 
-/// The bytes that a row takes beside its long texts, about: a few a field, and words and postings.
+/// About how many bytes a row takes beside its long texts: a few for each field, and words and postings.
 const ROW_BYTES: u64 = 256;
 
-/// A segment by its place in the snapshot, or a base with its revisions.
+/// A segment that may be merged, or a base together with its revisions.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
+    /// The index of the segment, or of the base, in the snapshot.
     index: usize,
+    /// The number of live rows.
     live: u64,
+    /// The number of all rows.
     rows: u64,
-    /// The part that it takes of the room that a segment has for words that are cut.
+    /// The room that its long words take, of which a segment has [`Segment::WORD_STRETCHES_MAX`].
     word_stretches: u64,
     is_mostly_dead: bool,
 }
 
-/// Returns the bytes that rows with long texts take, about.
+/// Returns about how many bytes rows take, given those of their long texts.
 fn bytes(rows_count: u64, text_bytes: u64) -> u64 {
     rows_count * ROW_BYTES + text_bytes
 }
 
-/// Returns whether less than half of a segment is live: of its rows, or of the bytes that they
-/// take with those that other rows revise.
+/// Returns whether less than half of a segment is live, by its rows or by their bytes; `revised_count`
+/// dead rows count as live by their bytes, since revisions share them.
 fn is_mostly_dead(live: &LiveSegment, revised_count: u64) -> bool {
     let live_count = u64::from(live.live_count());
     let rows_count = u64::from(live.segment.rows_count());
@@ -102,7 +104,7 @@ fn is_of_jobs(segments: &[LiveSegment], live: &LiveSegment, rows_max: u32) -> bo
     is_large(live.segment.rows_count(), rows_max) || is_revised()
 }
 
-/// Returns none, for segments that revise nothing, and then each segment that others revise.
+/// Returns none, which stands for segments that revise nothing, and then each segment that others revise.
 pub(super) fn bases(segments: &[LiveSegment]) -> Vec<Option<Arc<Segment>>> {
     let mut bases: Vec<Option<Arc<Segment>>> = vec![None];
     for base in segments
@@ -144,7 +146,8 @@ fn candidates(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) 
     candidates
 }
 
-/// Returns the segments of a kind that revise nothing, each with its revisions as one.
+/// Returns the segments of a kind that revise nothing, each counted together with its revisions; the
+/// smallest first.
 fn families(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) -> Vec<Candidate> {
     let mut families = candidates(segments, |live| is_of(live, None) && is_kind(live));
     for family in &mut families {
@@ -160,7 +163,7 @@ fn families(segments: &[LiveSegment], is_kind: impl Fn(&LiveSegment) -> bool) ->
     families
 }
 
-/// Returns as many of the smallest as one segment has room for.
+/// Returns as many of the smallest candidates as fit into one segment.
 fn fitting(candidates: &[Candidate]) -> &[Candidate] {
     let (mut live, mut word_stretches) = (0, 0);
     let are_fitting = candidates.iter().take_while(|candidate| {
@@ -171,7 +174,8 @@ fn fitting(candidates: &[Candidate]) -> &[Candidate] {
     &candidates[..are_fitting.count()]
 }
 
-/// Returns how many of the smallest come to [`GROWTH`] times the greatest of them, at most.
+/// Returns the length of the longest run of the smallest candidates whose sum is at least [`GROWTH`]
+/// times the greatest of them; 0 if there is none.
 fn growing_count(candidates: &[Candidate]) -> usize {
     let (mut total, mut count) = (0, 0);
     for (at, candidate) in fitting(candidates).iter().enumerate() {
@@ -190,7 +194,7 @@ fn level(rows: u64, rows_max: u32) -> usize {
     found.unwrap_or(LEVEL_SHARES.len())
 }
 
-/// Returns the place of the revision of a base that so many rows more leave on the lowest level.
+/// Returns the index of a revision of a base that stays on the lowest level with `rows_count` rows more.
 pub(super) fn choose_lowest(
     segments: &[LiveSegment],
     base: &Arc<Segment>,
@@ -204,7 +208,8 @@ pub(super) fn choose_lowest(
     segments.iter().position(is_lowest)
 }
 
-/// Returns how many of the smallest revisions of a base leave one on each level once they are merged.
+/// Returns how many of the smallest revisions of a base must be merged so that each level has at most
+/// one.
 fn leveled_count(candidates: &[Candidate], rows_max: u32) -> usize {
     let level = |rows: u64| level(rows, rows_max);
     let (mut total, mut count) = (0, 0);
@@ -219,7 +224,7 @@ fn leveled_count(candidates: &[Candidate], rows_max: u32) -> usize {
     count
 }
 
-/// Returns how many of the smallest large revisions of a base are to be one.
+/// Returns how many of the smallest large revisions of a base a job is to merge.
 fn revised_count(candidates: &[Candidate]) -> usize {
     let (mut total, mut count) = (0, 0);
     for (at, candidate) in candidates.iter().enumerate() {
@@ -231,7 +236,7 @@ fn revised_count(candidates: &[Candidate]) -> usize {
     count
 }
 
-/// Returns the places of the first candidates, ascending.
+/// Returns the indexes of the first candidates, ascending.
 fn places(candidates: &[Candidate], count: usize) -> Vec<usize> {
     let first = candidates[..count].iter();
     let mut places: Vec<usize> = first.map(|candidate| candidate.index).collect();
@@ -239,7 +244,7 @@ fn places(candidates: &[Candidate], count: usize) -> Vec<usize> {
     places
 }
 
-/// Returns the places of the first families likewise, those of their revisions too.
+/// Returns the indexes of the first families and of all their revisions, ascending.
 fn family_places(segments: &[LiveSegment], families: &[Candidate], count: usize) -> Vec<usize> {
     let bases = places(families, count);
     let is_inside = |place: &usize| {
@@ -250,8 +255,8 @@ fn family_places(segments: &[LiveSegment], families: &[Candidate], count: usize)
     (0..segments.len()).filter(is_inside).collect()
 }
 
-/// Returns the places of the small revisions of a base that a commit is to merge, or of the
-/// small segments that revise nothing; ascending, and often none.
+/// Returns the indexes of the small revisions of a base that a commit is to merge, or without a base of
+/// the small segments that revise nothing; ascending, and often none.
 pub(super) fn choose_small(
     segments: &[LiveSegment],
     base: Option<&Arc<Segment>>,
@@ -279,7 +284,7 @@ pub(super) fn choose_small(
     places(&dead, dead.len())
 }
 
-/// Returns the places of the large segments that a job is to merge, ascending; often none.
+/// Returns the indexes of the large segments that a job is to merge, ascending; often none.
 pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize> {
     let is_large = |live: &LiveSegment| is_of_jobs(segments, live, rows_max);
     let large = families(segments, is_large);
@@ -303,7 +308,8 @@ pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize
     Vec::new()
 }
 
-/// Returns the places of as many segments as become one, ascending; none where they are.
+/// Returns the indexes of as many segments as fit into one, ascending; none where there is one already
+/// without dead rows.
 pub(super) fn choose_all(segments: &[LiveSegment]) -> Vec<usize> {
     let all = families(segments, |_| true);
     match fitting(&all).len() {

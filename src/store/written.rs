@@ -1,8 +1,8 @@
-//! What a commit does with the changes of its batches: segments, then the journal, then the swap.
+//! The part of a commit that follows once its changes are gathered: segments, the journal, the swap.
 //!
-//! A commit of one batch and one of several differ in how their changes are gathered, and in nothing
-//! that comes after; that is here. Nothing is published that the journal has not committed, and
-//! nothing is appended to it that has not been prepared, so an error leaves the store as it was.
+//! It is the same for one batch and for several. Nothing is published that the journal has not
+//! committed, and nothing is appended to the journal before the snapshot is prepared, so an error leaves
+//! the store as it was. Loads and restored images share the helpers below.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{iter, slice};
@@ -15,7 +15,7 @@ use crate::model::error::Error;
 use crate::segment::SegmentBuilder;
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
 
-/// Makes changes the next version of a snapshot: writes them down and publishes them.
+/// Makes the next version of a snapshot by some changes: writes them to the journal and publishes it.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub(super) fn write_changes(
     journal: &mut Option<Mutex<Box<dyn Journal>>>,
 ) -> Result<Commit, Error> {
     let version = snapshot.next_version();
-    // A builder has a place for each field, which is not worth making for patches alone.
+    // A builder has parts for every field, which are not worth making where all changes are revisions.
     let mut builder = None;
     for ticket in changes.puts() {
         let builder = builder.get_or_insert_with(|| {
@@ -67,7 +67,7 @@ pub(super) fn write_changes(
         append_names(&mut transaction, &changes.names.as_slice()[names_before..])?;
         changes.for_each_ticket(|tid, ticket| match ticket {
             Some(ticket) => transaction.append(Change::Put(slice::from_ref(ticket))),
-            // Of what was not there nothing is told.
+            // A removal of a ticket that was not there is left out.
             None if removed.binary_search(&tid).is_err() => Ok(()),
             None => transaction.append(Change::Remove(tid)),
         })?;
@@ -85,7 +85,7 @@ pub(super) fn begin(journal: &mut Option<Mutex<Box<dyn Journal>>>) -> Transactio
     }))
 }
 
-/// Appends the names that entered the list.
+/// Appends the custom names that entered the list.
 pub(super) fn append_names(
     transaction: &mut Transaction<'_>,
     entered: &[String],
@@ -95,7 +95,7 @@ pub(super) fn append_names(
         .try_for_each(|name| transaction.append(Change::Name(name)))
 }
 
-/// Appends that the removals of a commit are forgotten, if they are.
+/// Appends the last commit whose removals are forgotten, where this commit makes the log forget more.
 pub(super) fn append_forgotten(
     transaction: &mut Transaction<'_>,
     forgotten: Option<u64>,
@@ -103,7 +103,7 @@ pub(super) fn append_forgotten(
     forgotten.map_or(Ok(()), |number| transaction.append(Change::Forget(number)))
 }
 
-/// Marks rows dead, and their long texts where these are.
+/// Marks rows dead, and counts their long texts as dead in the segments that hold them.
 pub(super) fn bury(segments: &mut [LiveSegment], rows: impl Iterator<Item = RowId>) {
     for RowId { segment, row } in rows {
         let live = &mut segments[segment as usize];
