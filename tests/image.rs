@@ -489,7 +489,7 @@ fn a_limit_of_memory_has_no_use_for_an_image_with_revisions() {
     let expected = everything(&store.snapshot());
     drop(store);
     let (store, opened) = limited().open_told(&path).unwrap();
-    assert!(!opened.from_image && opened.refused.unwrap().contains("a limit of memory"));
+    assert!(!opened.from_image && opened.refused.unwrap().contains("a memory limit"));
     assert!(everything(&store.snapshot()) == expected);
     drop(store);
     assert!(open(&path).1.from_image);

@@ -1,22 +1,22 @@
 //! A copy of a store in a file of its own, made while the store goes on.
 //!
-//! A file that a database writes to cannot be copied: the copy holds pages of several moments. A
-//! [`Snapshot`] holds one moment whole, tickets, numbers, names and log of removals, and never changes;
-//! so a backup is a new file that is written from one, and commits do not wait for it nor show in it.
-//! It needs nothing of the store's own file, and makes a file of a store in memory as well.
+//! A file cannot be copied while a database writes to it: the copy would hold pages of several moments. A
+//! [`Snapshot`] holds the tickets, versions, names and log of removals of one moment and never changes,
+//! so a backup is a new file written from a snapshot. Commits do not wait for it and do not show in it.
+//! It does not read the store's own file, so it works for a store in memory too.
 //!
 //! # Invariants
 //!
-//! * The path names nothing, or the whole copy: it is written under another name, in the same folder,
-//!   and takes its own when it is on disk. What is there is never replaced.
-//! * The copy opens as a store with the same tickets, each of the same version, the same names in the same order, the
-//!   same removals, and the version of the snapshot.
+//! * The path names nothing or the whole copy, which is written under another name in the same folder
+//!   and gets its own name once it is on disk. An existing file is never replaced.
+//! * The copy opens as a store with the snapshot's version, tickets, their versions, names in the same
+//!   order, and removals.
 //!
 //! # Cost
 //!
-//! Each ticket is encoded once and put at the end of the table, so the pages are full and the copy
-//! is often smaller than a file that has been written to for long. Beside the cache of the database and
-//! what the snapshot keeps alive, one ticket is held.
+//! Each ticket is encoded once and put at the end of the table, so the pages are full, and the copy is
+//! often smaller than a file that has been in use for long. One ticket is held in memory, beside the
+//! cache of the database and what the snapshot keeps.
 
 use std::fmt;
 use std::fs;
@@ -37,10 +37,10 @@ use crate::snapshot::Snapshot;
 
 const THERE: &str = "something is there already, and a backup replaces nothing";
 
-/// The tickets between two reports of progress.
+/// The number of tickets between two reports of progress.
 const REPORTED_TICKETS: u64 = 4096;
 
-/// A backup that is about to be written. See [`backup`](backup()) for what it is.
+/// A backup that is to be written. See [`backup`](backup()) for what that is.
 ///
 /// # Examples
 ///
@@ -86,13 +86,13 @@ type Hear<'a> = Box<dyn FnMut(BackupProgress) -> Result<(), Error> + 'a>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackupProgress {
-    /// The tickets that are written.
+    /// The number of tickets written so far.
     pub tickets: u64,
-    /// The tickets of the whole backup.
+    /// The number of tickets of the whole backup.
     pub tickets_all: u64,
 }
 
-/// What a backup came to.
+/// The outcome of a backup.
 ///
 /// ```
 /// use ticketdex::{Store, durable};
@@ -109,30 +109,30 @@ pub struct BackupProgress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackedUp {
-    /// The tickets in the backup.
+    /// The number of tickets in the backup.
     pub tickets: u64,
     /// The number of the last commit that is in it.
     pub version: u64,
-    /// The bytes of the file.
+    /// The size of the file, in bytes.
     pub bytes: u64,
 }
 
-/// Writes a snapshot into a file that opens as a store equal to the one that it was taken of.
+/// Writes a snapshot into a file, which opens as a store equal to the one that the snapshot is of.
 ///
-/// The store may be open and written to meanwhile: the backup is of the moment of the snapshot, and
-/// commits wait for nothing. Any store will do, one in memory too. What is put back from a backup
-/// counts on from its version, so a copy that has followed the store further must
-/// start over: numbers that the store gave after the backup are given again.
+/// The store may be written to meanwhile: the backup is of the moment of the snapshot, and no commit
+/// waits for it. It may also be a store in memory. A store that is restored from a backup numbers its
+/// commits from the version of the backup on, so numbers that the old store gave afterwards are given
+/// again: whoever has followed the old store beyond the backup must start over.
 ///
 /// # Errors
 ///
-/// [`Storage`](crate::ErrorKind::Storage) where something has the path already, which stays as it is, and
-/// where the file cannot be made, written or synced; then nothing is left under the path.
+/// [`Storage`](crate::ErrorKind::Storage) where the path names something already, which stays as it is,
+/// and where the file cannot be made, written or synced; then nothing is left under the path.
 ///
 /// # Cost
 ///
-/// Linear in the tickets, each encoded and written once, on the calling thread. The snapshot is held until
-/// then, with the memory of what commits replace.
+/// Linear in the tickets, each of which is encoded and written once, on the calling thread. The snapshot
+/// is held until the end, and with it the memory of tickets that commits replace.
 ///
 /// # Examples
 ///
@@ -160,7 +160,7 @@ pub fn backup(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<BackedUp, E
 }
 
 impl<'a> Backup<'a> {
-    /// Makes a backup of a snapshot, which is written by [`write`](Backup::write).
+    /// Prepares the backup of a snapshot; [`write`](Backup::write) writes it.
     pub fn of(snapshot: &Snapshot) -> Backup<'a> {
         Backup {
             snapshot: snapshot.clone(),
@@ -168,7 +168,7 @@ impl<'a> Backup<'a> {
         }
     }
 
-    /// Sets what hears how far the backup has come, after every 4,096 tickets and at the end of them.
+    /// Sets a function that is called with the progress after every 4,096 tickets and after the last.
     ///
     /// An error that it returns ends the backup and is returned; nothing is left under the path.
     pub fn on_progress(
@@ -183,7 +183,7 @@ impl<'a> Backup<'a> {
     pub fn write(mut self, path: impl AsRef<Path>) -> Result<BackedUp, Error> {
         let path = path.as_ref();
         let there = || storage(path, THERE, io::Error::from(io::ErrorKind::AlreadyExists));
-        // Before a long time of writing, not only after it.
+        // Checked here as well as at the end, so that it is found before the time is spent on writing.
         if fs::symlink_metadata(path).is_ok() {
             return Err(there());
         }
@@ -212,7 +212,7 @@ impl<'a> Backup<'a> {
         transaction.set_two_phase_commit(true);
         let removals = &self.snapshot.parts().removals;
         let forgotten = removals.forgotten();
-        // What is forgotten can be asked for up to its own number.
+        // The log can list all removals after the last commit that it has forgotten.
         let removed = self.snapshot.removed_since(forgotten);
         let removed = removed.map_err(NotWritten::Ended)?;
         Numbers::make_as_of(&transaction, self.snapshot.version(), forgotten, removed)?;
@@ -265,9 +265,9 @@ impl fmt::Debug for Backup<'_> {
     }
 }
 
-/// Why a backup is not there.
+/// Why a backup was not written.
 enum NotWritten {
-    /// The caller's hearing of progress ended it.
+    /// The snapshot or the caller's progress function returned an error.
     Ended(Error),
     Database(redb::Error),
     Io(io::Error),

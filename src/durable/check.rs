@@ -1,15 +1,16 @@
-//! A look at everything in a store's file, which stays as it is.
+//! A check of everything in a store's file, which stays as it is.
 //!
-//! Opening a store stops at the first thing that is wrong, as it must. Who has to decide what can be saved of
-//! a damaged store wants to know all of it, and who has a sound one wants to know that it is: the
-//! database by its checksums, each record by decoding it and by the rules for tickets, the numbers and
-//! removals against one another, and then the indexes that are made of it by their invariants. Where an image
-//! would be used, the store that it makes is compared with that of the database, ticket by ticket.
+//! Opening a store stops at the first fault. Whoever has to decide what can be saved of a damaged store
+//! needs the list of all faults, and whoever has a sound one may want proof of that. The check covers the
+//! checksums of the database, each record by decoding it and by the rules for tickets, the numbers and
+//! removals against each other, and the invariants of the indexes that are made of it. Where opening
+//! would use an image, the store made of the image is compared with that of the database, ticket by
+//! ticket.
 //!
 //! # Cost
 //!
-//! The file is read three times, twice as [`open`](super::open()) does, and indexed once. Then each cell of
-//! each column is looked at. Beside an image that is used, the store is in memory twice.
+//! The file is read three times, once more than by [`open`](super::open()), and indexed once. Then each
+//! cell of each column is looked at. Where an image is used, the store is in memory twice.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -28,10 +29,10 @@ use crate::query::Query;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 
-/// The faults that are told; more of them are counted.
+/// The most faults that are listed; further ones are only counted.
 const FAULTS_MAX: usize = 100;
 
-const CHANGED: Refused = Refused("the store was changed while it was looked at");
+const CHANGED: Refused = Refused("the store was changed while it was checked");
 
 /// What a store's file holds, and what is wrong with it.
 ///
@@ -54,19 +55,19 @@ const CHANGED: Refused = Refused("the store was changed while it was looked at")
 pub struct Checked {
     /// The number of the file's format.
     pub format: u64,
-    /// The tickets in the file.
+    /// The number of tickets in the file.
     pub tickets: u64,
-    /// The names of custom fields.
+    /// The number of names of custom fields.
     pub custom_names: u64,
-    /// The removals that are told of.
+    /// The number of removals in the log, without forgotten ones.
     pub removals: u64,
     /// The number of the last commit.
     pub version: u64,
-    /// What an opening makes of the image; none where the database has faults, and opens by nothing.
+    /// Whether opening would use the image; none where the database has faults, and does not open at all.
     pub image: Option<Opened>,
-    /// How many faults there are; a store without any opens.
+    /// The number of faults; a store without faults opens.
     pub faults_count: u64,
-    /// What is wrong, each as a clause with the ticket that it is about: the first 100 faults.
+    /// The first 100 faults, each a clause that names the ticket that it is about, if any.
     pub faults: Vec<String>,
 }
 
@@ -74,13 +75,13 @@ pub struct Checked {
 ///
 /// # Errors
 ///
-/// Those of [`open_read_only`](super::open_read_only) that end the look before it has begun: no file, no
-/// store, pages that are damaged, a later format, a store that is open elsewhere to be written. What is
-/// wrong within is no error but a fault of what is [`Checked`].
+/// Those of [`open_read_only`](super::open_read_only) that prevent the check: no file, no store, damaged
+/// pages, a later format, or a store that is open elsewhere to be written. Anything else that is wrong
+/// is no error but a fault in [`Checked`].
 ///
 /// # Cost
 ///
-/// Some more than opening the store, in time and in memory.
+/// Somewhat more than opening the store, in time and in memory; with an image, twice its memory.
 ///
 /// # Examples
 ///
@@ -113,7 +114,7 @@ impl Options {
             let store = Store::open(store_options, journal)?;
             let snapshot = store.snapshot();
             checked.look_at_indexes(&snapshot);
-            // An image is read under the lock of the file.
+            // The store has the file locked, and reading the image takes a lock of its own.
             drop(store);
             checked.look_at_image(path, &self, &snapshot);
         }
@@ -142,7 +143,7 @@ impl Checked {
         if numbers.is_numbered() {
             self.look_at_removals(database, numbers)?;
         } else {
-            // Its tickets are of commit 1.
+            // All tickets of such a file are of commit 1.
             self.version = u64::from(self.tickets > 0);
         }
         Ok(())
@@ -198,7 +199,7 @@ impl Checked {
         let (forgotten, last) = (numbers.forgotten(), numbers.last());
         for entry in numbers::removals(database)? {
             let (version, tid) = entry?.0.value();
-            // After a crash some may be there that are not told of any more.
+            // After a crash the table may hold removals that are forgotten.
             self.removals += u64::from(version > forgotten);
             if version > last {
                 self.fault(|| {
@@ -227,7 +228,7 @@ impl Checked {
         }
     }
 
-    /// Looks at the image as an opening does, and compares what it makes with what the database says.
+    /// Restores the store from its image as opening does, and compares it with that of the database.
     fn look_at_image(&mut self, path: &Path, options: &Options, snapshot: &Snapshot) {
         let restored = restore(path, options, false);
         let restored = restored.and_then(|it| {

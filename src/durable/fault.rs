@@ -1,4 +1,4 @@
-//! The errors of a store: what the database and the file system say, in words of the crate.
+//! The errors of a durable store: errors of the database and the file system as errors of the crate.
 //!
 //! The database has an error for each of its own layers. A caller needs to know only whether the file is
 //! in use, is no store, is damaged, or could not be read or written this time.
@@ -11,8 +11,8 @@ use crate::model::error::{Error, ErrorKind};
 
 pub(super) const NOT_OPENED: &str = "the store cannot be opened";
 pub(super) const NOT_READ: &str = "the store cannot be read";
-pub(super) const NOT_WRITTEN: &str = "the commit cannot be written to the store, which takes no more until \
-                           it is opened again; see that its disk has room and works";
+pub(super) const NOT_WRITTEN: &str = "the commit cannot be written to the store, which takes no more \
+                           until it is opened again; check that its disk has room and works";
 pub(super) const REFUSED: &str = "the store takes no commits since one failed; it can be read, and must be \
                        opened again to be written";
 pub(super) const NOT_MADE: &str = "the store cannot be made";
@@ -21,7 +21,8 @@ pub(super) const NO_STORE: &str = "is not a ticketdex store";
 pub(super) const OTHER_FORMAT: &str = "is a store of a format that this version does not know";
 pub(super) const DAMAGED: &str = "is damaged; put a copy in its place, or import its tickets again";
 
-/// Makes the crate's error of the database's.
+/// Turns an error of the database into the crate's; `reason` is for those that are not about the file's
+/// content.
 pub(super) fn explain(path: &Path, reason: &'static str, error: redb::Error) -> Error {
     use redb::Error as E;
     match error {
@@ -43,7 +44,7 @@ pub(super) fn explain(path: &Path, reason: &'static str, error: redb::Error) -> 
     }
 }
 
-/// Returns whether a file that begins as a database does ends too early, or is none further on.
+/// Returns whether an error means that a file which begins as a database is cut off or damaged.
 fn is_damage(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -101,7 +102,7 @@ impl Made {
     }
 }
 
-/// Makes the crate's error of a file that is not opened.
+/// Turns the reason why a file was not opened into the crate's error.
 pub(super) fn refuse(path: &Path, reason: NotOpened) -> Error {
     match reason {
         NotOpened::Missing => invalid(path, MISSING, ""),

@@ -1,22 +1,21 @@
-//! The file of a durable store: what it is before anything is written to it, and how a new one comes
-//! to be.
+//! The file of a durable store: how it is opened without a change to it, and how a new one is made.
 //!
-//! A database that is opened writes to its file: it marks the file as open, and repairs what a crash
-//! left. A file that turns out to be no store of ours, or a damaged one, must stay as it is, and so must
-//! one that is only read. So the database works on a [`StoreFile`], which holds its writes in memory
-//! until the caller knows that the file is a whole store and has something to write to it.
+//! A database writes to its file as soon as it is opened: it marks the file as open, and repairs what a
+//! crash left unfinished. A file that turns out to be damaged or no store must stay as it is, and so must
+//! one that is only read. The database therefore works on a [`StoreFile`], which holds the writes in
+//! memory until the caller knows that the file is a whole store and has a commit to write.
 //!
 //! # Invariants
 //!
 //! * Nothing is written to a file before [`StoreFile::release`].
-//! * What was held is written in the order in which the database wrote and synced it, so that a crash
-//!   meanwhile leaves what a crash of the database would.
-//! * A path names a whole store or none: a new one is made under another name first.
-//! * Whoever writes has the file locked for itself, whoever reads has it locked against that.
+//! * Held writes and syncs are carried out in the order in which the database made them, so that a crash
+//!   meanwhile leaves the file as a crash of the database would.
+//! * A path names a whole store or nothing: a new store is made under another name first.
+//! * A writer has an exclusive lock on the file, and a reader a shared one.
 //!
 //! # Cost
 //!
-//! What is held is what opening writes: some pages, or after a crash the pages of a repair.
+//! The memory of what opening writes: a few pages, or after a crash the pages of the repair.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -33,7 +32,7 @@ use redb::{BackendError, StorageBackend};
 /// The first bytes of any database.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 
-/// The bytes of a file that are shown where it is no store.
+/// How many bytes of a file are shown in the error where it is no store.
 const SHOWN_BYTES: usize = 16;
 
 /// Why a file cannot be the file of a store.
@@ -41,9 +40,9 @@ const SHOWN_BYTES: usize = 16;
 pub(super) enum NotOpened {
     /// No file has the path.
     Missing,
-    /// The file is no database, with what is found in its place.
+    /// The file is no database; what it is instead, as a clause.
     Foreign(String),
-    /// Another has it open.
+    /// Another process or store has the file open.
     InUse,
     Io(io::Error),
 }
@@ -58,23 +57,23 @@ impl From<io::Error> for NotOpened {
     }
 }
 
-/// A file that a database uses, with what the database wrote to it and the file does not have.
+/// A file that a database uses, and the writes of the database that are held back from it.
 #[derive(Debug)]
 pub(super) struct StoreFile {
     backend: FileBackend,
-    /// The handle whose lock keeps writers away from a file that is only read: the locks of the
-    /// database need a right to write.
+    /// The handle whose shared lock keeps writers away from a file that is only read. The database's own
+    /// locks need a file that is open for writing.
     reader_lock: Option<File>,
-    /// The handle by which a file that is written is locked before the database does that.
+    /// The handle that locks a file that is written, before the database takes its own lock.
     writer_lock: Option<File>,
     is_held: AtomicBool,
     held: Mutex<Held>,
 }
 
 impl StoreFile {
-    /// Opens the file of a store that is there, and looks at what it is.
+    /// Opens the existing file of a store, and checks that it begins as a database does.
     ///
-    /// Nothing of it changes; where `writes` is false, nothing of it ever will.
+    /// This does not change the file; where `writes` is false, nothing ever will.
     pub(super) fn open(path: &Path, writes: bool) -> Result<Arc<StoreFile>, NotOpened> {
         let metadata = fs::metadata(path)?;
         // Opening a pipe would wait for its other end.
@@ -119,9 +118,9 @@ impl StoreFile {
         }))
     }
 
-    /// Writes to the file what was held, and everything else from now on.
+    /// Carries out the held writes; later writes go to the file directly.
     ///
-    /// Where that fails all of it is still held, and is written again the next time.
+    /// Where that fails, all writes are still held, and the next call repeats them.
     pub(super) fn release(&self) -> io::Result<()> {
         if !self.is_held() {
             return Ok(());
@@ -140,19 +139,19 @@ impl StoreFile {
         Ok(())
     }
 
-    /// Locks the file as a database does that is about to write it; false where another has it open.
+    /// Locks the file as a writing database does; false where another process or store has it open.
     pub(super) fn lock(&self) -> bool {
         let Some(lock) = &self.writer_lock else {
             return true;
         };
-        // Readers have the whole file locked, and other databases ranges of it. Where there are no
-        // locks, the database does without them too.
+        // Readers lock the whole file, and databases ranges of it. Where the file system has no locks,
+        // the database does without them too.
         let whole = (Bound::Unbounded, Bound::Unbounded);
         let range = || self.backend.try_lock_range(whole.0, whole.1);
         !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) && !matches!(range(), Ok(false))
     }
 
-    /// Gives the lock back where the database could not take its own beside it.
+    /// Releases the lock on systems where the database could not take its own beside it.
     pub(super) fn hand_lock_over(&self) {
         if cfg!(windows) {
             self.unlock();
@@ -160,7 +159,7 @@ impl StoreFile {
     }
 
     fn unlock(&self) {
-        // What cannot be unlocked is so once the file is closed.
+        // Where unlocking fails, closing the file unlocks it.
         let _ = self.backend.close();
         let locks = [&self.reader_lock, &self.writer_lock];
         for lock in locks.into_iter().flatten() {
@@ -168,18 +167,19 @@ impl StoreFile {
         }
     }
 
-    /// Reads bytes as a database does that has written nothing.
+    /// Reads bytes of the file itself, without held writes.
     pub(super) fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
         self.backend.read(at, out)
     }
 
-    /// Returns how many bytes there are.
+    /// Returns the length of the file itself, in bytes.
     pub(super) fn bytes(&self) -> io::Result<u64> {
         self.backend.len()
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        // What is held is replaced as a whole, so a panic elsewhere leaves it whole.
+        // Only this file and plain file access run while it is locked, so a panic elsewhere leaves it
+        // whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,26 +190,29 @@ impl StoreFile {
 
 impl Drop for StoreFile {
     fn drop(&mut self) {
-        // A process that is just being started holds the file too, and would keep it locked.
+        // Closing would not be enough: a child process that is being started may still hold the file.
         self.unlock();
     }
 }
 
-/// What a database wrote and its file does not have.
+/// The writes that are held back from a file, and the content that the database sees by them.
 #[derive(Debug)]
 struct Held {
-    /// The pages that differ from the file's, whole.
+    /// The whole pages that the database has written to, by their index.
     pages: BTreeMap<u64, Box<[u8]>>,
-    /// How many bytes at the start are still the file's.
+    /// The number of bytes at the start that are read from the file, unless a page covers them.
     file_bytes: u64,
-    /// The length that the database sees.
+    /// The length that the database sees, in bytes.
     bytes: u64,
+    /// The writes in order.
     writes: Vec<Write>,
 }
 
 #[derive(Debug)]
 enum Write {
+    /// Bytes at an offset.
     Bytes(u64, Vec<u8>),
+    /// A new length of the file, in bytes.
     Length(u64),
     Sync,
 }
@@ -261,7 +264,7 @@ impl Held {
     }
 
     fn set_len(&mut self, bytes: u64) {
-        // What is cut off comes back as zeros.
+        // Bytes that are cut off read as zeros if the file grows again.
         self.file_bytes = self.file_bytes.min(bytes);
         let cut = self.pages.split_off(&bytes.div_ceil(PAGE_BYTES));
         drop(cut);
@@ -316,7 +319,7 @@ impl StorageBackend for Backend {
     }
 
     fn close(&self) -> io::Result<()> {
-        // A process that is just being started holds the file too, and would keep it locked.
+        // Unlocks at once, since a child process that is being started may still hold the file.
         match &self.0.reader_lock {
             Some(lock) => lock.unlock(),
             None => self.0.backend.close(),
@@ -370,7 +373,7 @@ impl StorageBackend for Backend {
     }
 }
 
-/// Opens a file to be read without a mark of when that was, where the system allows it.
+/// Opens a file for reading without a change of its access time, where the system allows it.
 fn open_unmarked(path: &Path) -> io::Result<File> {
     #[cfg(all(
         target_os = "linux",
@@ -393,7 +396,7 @@ fn lock_shared(file: &File) -> Result<(), NotOpened> {
     match file.try_lock_shared() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(NotOpened::InUse),
-        // Where files have no locks, checksums tell what a writer changed meanwhile.
+        // Without locks, checksums still detect what a writer changes meanwhile.
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
         Err(TryLockError::Error(error)) => Err(NotOpened::Io(error)),
     }
@@ -417,16 +420,17 @@ fn look(file: &mut File, bytes: u64) -> Result<(), NotOpened> {
     }))
 }
 
-/// The age at which what a killed process left of making a store is cleared away.
+/// The age at which an unfinished file that a killed process left is removed.
 const LEFT_AGE: Duration = Duration::from_hours(1);
 
-/// How many stores this process has begun to make.
+/// How many files this process has begun to make.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
-/// Makes a file by `make` under another name, and gives it this one; false where that is taken.
+/// Makes a file by `make` under another name, then gives it the path; false where the path is taken.
 ///
-/// What stands under the path is never replaced, also not by a file that comes meanwhile. A process
-/// that is killed leaves the path as it was.
+/// An existing file is never replaced, even one that appeared while `make` ran. (On a file system without
+/// hard links, one that appears between the last look and the renaming is.) A process that is killed
+/// leaves the path as it was.
 pub(super) fn create<E: From<io::Error>>(
     path: &Path,
     make: impl FnOnce(&Path) -> Result<(), E>,
@@ -439,21 +443,21 @@ pub(super) fn create<E: From<io::Error>>(
     clear_left(folder, &prefix);
     let count = MADE.fetch_add(1, Ordering::Relaxed);
     let aside = folder.join(format!("{prefix}{}-{count}", std::process::id()));
-    // A process of the same number may have been killed.
+    // A killed process with the same id may have left a file of this name.
     let _ = fs::remove_file(&aside);
     let published = make(&aside).and_then(|()| Ok(publish(&aside, path, folder)?));
     let _ = fs::remove_file(&aside);
     published
 }
 
-/// Gives a whole file its name, unless that is taken, and makes the name last.
+/// Gives a whole file its name, unless that is taken, and syncs the folder that has the name.
 fn publish(aside: &Path, path: &Path, folder: &Path) -> io::Result<bool> {
-    // Opened first, so that no name is given that cannot be made to last.
+    // The folder is opened first, so that no name is given that could not be synced.
     let folder = cfg!(unix).then(|| File::open(here(folder))).transpose()?;
     let is_published = match fs::hard_link(aside, path) {
         Ok(()) => true,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-        // A file system without links renames.
+        // The file system may have no links, so the file is renamed.
         Err(_) if fs::symlink_metadata(path).is_ok() => false,
         Err(_) => fs::rename(aside, path).map(|()| true)?,
     };
@@ -464,7 +468,7 @@ fn publish(aside: &Path, path: &Path, folder: &Path) -> io::Result<bool> {
     Ok(is_published)
 }
 
-/// Returns the path of a folder that a relative path may leave out.
+/// Returns a folder's path, which is the empty text for the folder of a mere file name.
 fn here(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -473,7 +477,7 @@ fn here(folder: &Path) -> &Path {
     }
 }
 
-/// Removes what killed processes left some time ago of making a store of this name.
+/// Removes unfinished files of this name that killed processes left some time ago.
 fn clear_left(folder: &Path, prefix: &str) {
     let is_left = |path: &PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy());
@@ -485,7 +489,7 @@ fn clear_left(folder: &Path, prefix: &str) {
     };
     let entries = fs::read_dir(here(folder)).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()).filter(is_left) {
-        // Where it stays, it is in nobody's way.
+        // A file that cannot be removed does no harm.
         let _ = fs::remove_file(path);
     }
 }

@@ -1,14 +1,13 @@
 //! The journal of a durable store: its changes as transactions of the database.
 //!
-//! This file, `numbers`, `log`, `peek`, `backup`, `check`, `syncer` and `fault` name the database, and no
-//! other of the folder does. Changes are gathered into blocks, so that a load opens the tables once a block and holds
-//! no more than one; the database itself writes what its cache cannot hold to free pages of the file,
-//! where only the commit makes it count.
+//! Changes are gathered into blocks, so that a load opens the tables once for each block and holds one
+//! block in memory. The database writes what does not fit into its cache to free pages of the file,
+//! which become valid only by the commit.
 //!
 //! # Invariants
 //!
-//! * Every transaction commits in two phases, so that after a crash the newest commit either
-//!   is whole or was never acknowledged, and damage to it is told from a torn write.
+//! * Every transaction commits in two phases, so that after a crash the newest commit is either whole or
+//!   was never acknowledged, and damage to it is distinguished from a write that was cut off.
 //! * The database is shared with the thread that syncs it, and with nothing else.
 
 use std::any::Any;
@@ -39,25 +38,25 @@ use crate::journal::{Change, Journal};
 use crate::model::Ticket;
 use crate::model::error::{Error, ErrorKind};
 
-/// The custom names, by their place in the list.
+/// The names of custom fields, by their index in the list.
 pub(super) const NAMES: TableDefinition<u64, &str> = TableDefinition::new("custom_names");
 
 /// The tickets, by tid, as records.
 pub(super) const TICKETS: TableDefinition<u64, &[u8]> = TableDefinition::new("tickets");
 
-/// The bytes and the changes at which a block of changes is written out.
+/// The numbers of bytes and of changes at which a block is written to the transaction.
 const BLOCK_BYTES: usize = 1 << 20;
 const BLOCK_CHANGES: usize = 1 << 16;
 
-/// The most tickets that are handed over at once while a store opens.
+/// The most tickets in one replayed change.
 const BLOCK_TICKETS: usize = 1024;
 
-/// The database of a store, with what is not committed yet.
+/// The database of a store, with the changes that are not committed yet.
 pub(super) struct FileJournal {
     path: PathBuf,
     threads: usize,
     encoder: Encoder,
-    /// What the file said of numbers when it was opened, and what was committed since.
+    /// The commit numbers, as of the last commit or of opening.
     numbers: Numbers,
     /// The number of the current transaction.
     number: u64,
@@ -66,7 +65,7 @@ pub(super) struct FileJournal {
     block: Block,
     transaction: Option<WriteTransaction>,
     syncer: Option<Syncer>,
-    /// What the database writes to, from the first change on.
+    /// The file, which the first change releases for writing.
     file: Arc<StoreFile>,
     database: Arc<Database>,
 }
@@ -79,17 +78,17 @@ impl fmt::Debug for FileJournal {
     }
 }
 
-/// A file, the database in it, what that says of itself, and the log of its changes.
+/// An opened file, the database in it, its commit numbers, and the log of its changes.
 type Opened = (Arc<StoreFile>, Database, Numbers, ChangeLog);
 
-/// Changes that the transaction has not been told of.
+/// Changes that are not yet written to the transaction.
 #[derive(Debug, Default)]
 struct Block {
     bytes: Vec<u8>,
     changes: Vec<BlockChange>,
 }
 
-/// A change of a [`Block`]; a put has its record in the bytes.
+/// A change of a [`Block`]; the record of a put is a range of the block's bytes.
 #[derive(Clone, Debug)]
 enum BlockChange {
     Commit(u64),
@@ -102,14 +101,14 @@ enum BlockChange {
 impl Block {
     fn clear(&mut self) {
         self.bytes.clear();
-        // What one long ticket took is given back.
+        // The room that a long ticket took is freed.
         self.bytes.shrink_to(2 * BLOCK_BYTES);
         self.changes.clear();
     }
 }
 
 impl FileJournal {
-    /// Opens the store in a file, which is made first where that is asked for and none is there.
+    /// Opens the store in a file; makes the file first where there is none and the options ask for that.
     pub(super) fn open(path: &Path, options: &Options) -> Result<FileJournal, Error> {
         let opened = match FileJournal::open_file(path, options, true) {
             Err(NotOpened::Missing) if options.creates => {
@@ -123,7 +122,7 @@ impl FileJournal {
         FileJournal::of(path, options, opened).synced(options)
     }
 
-    /// Opens the store in a file that is locked already, and goes on from what is known of it.
+    /// Opens the store in a file that is locked already, with the marks and images known from it.
     pub(super) fn open_locked(
         path: &Path,
         options: &Options,
@@ -138,7 +137,7 @@ impl FileJournal {
         journal.synced(options)
     }
 
-    /// Starts the thread that syncs, where commits do not.
+    /// Starts the thread that syncs, where commits do not wait for the disk.
     fn synced(mut self, options: &Options) -> Result<FileJournal, Error> {
         let syncer = options
             .at_risk
@@ -163,7 +162,7 @@ impl FileJournal {
         self.numbers
     }
 
-    /// Opens a file and checks all of it, without a change to it.
+    /// Opens a file and checks all of it, without changing it.
     fn open_file(
         path: &Path,
         options: &Options,
@@ -178,7 +177,7 @@ impl FileJournal {
         ))
     }
 
-    /// Opens the database in a file and checks all of it, likewise.
+    /// Opens the database in a file and checks all of it, without changing the file.
     fn open_database(
         path: &Path,
         options: &Options,
@@ -216,13 +215,13 @@ impl FileJournal {
         }
     }
 
-    /// Tells the transaction of the block; begins one if there is none.
+    /// Writes the block to the transaction; begins one if there is none.
     fn flush(&mut self) -> Result<(), redb::Error> {
         let transaction = match self.transaction.take() {
             Some(transaction) => transaction,
             None => self.begin()?,
         };
-        // Kept whatever happens, so that it is the store's to end it.
+        // Kept in case of an error too, so that `rollback` can end it.
         let transaction = self.transaction.insert(transaction);
         let mut names = transaction.open_table(NAMES)?;
         let mut tickets = transaction.open_table(TICKETS)?;
@@ -276,7 +275,8 @@ impl FileJournal {
     }
 
     fn begin(&self) -> Result<WriteTransaction, redb::Error> {
-        // Before the first change nothing is written, so that a store that is only asked stays as it is.
+        // The held writes go to the file only here, so that the file of a store without commits stays as
+        // it is.
         self.file.release()?;
         let mut transaction = self.database.begin_write()?;
         transaction.set_two_phase_commit(true);
@@ -299,7 +299,8 @@ impl FileJournal {
         explain(&self.path, reason, error.into())
     }
 
-    /// Hands over the number of the last commit, what is forgotten, and the removals that are not.
+    /// Hands over the number of the last commit, the last one whose removals are forgotten, and the
+    /// removals after that.
     fn replay_removals(
         &self,
         take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
@@ -319,7 +320,7 @@ impl FileJournal {
         Ok(())
     }
 
-    /// Hands over every ticket of the file, block by block through the same place in memory.
+    /// Hands over every ticket of the file, in blocks that reuse the same memory.
     fn replay_tickets(
         &self,
         take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
@@ -333,7 +334,7 @@ impl FileJournal {
         Ok(())
     }
 
-    /// The same, the file being read and decoded on a thread of its own.
+    /// Does the same as [`replay_tickets`](Self::replay_tickets), and reads and decodes on a second thread.
     fn replay_tickets_ahead(
         &self,
         take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
@@ -346,7 +347,7 @@ impl FileJournal {
                 let mut blocks = TicketBlocks::open(&self.path, &self.database)?;
                 let (mut tickets, mut numbers) = (Vec::new(), Vec::new());
                 while blocks.fill(&mut tickets, &mut numbers)? {
-                    // Nobody takes tickets that are not wanted any more.
+                    // The receiver is gone where a ticket was refused.
                     if full_sender.send((tickets, numbers)).is_err() {
                         break;
                     }
@@ -359,7 +360,7 @@ impl FileJournal {
             };
             for (tickets, numbers) in full {
                 hand_over(&tickets, &numbers, take)?;
-                // Full or gone, it is done without.
+                // Where the channel is full or closed, the reader allocates new ones.
                 let _ = empty.try_send((tickets, numbers));
             }
             reader
@@ -378,7 +379,7 @@ impl Journal for FileJournal {
         for name in read_names(&self.database).map_err(|error| self.explain(NOT_READ, error))? {
             take(Change::Name(&name))?;
         }
-        // The first thread to help is the one that indexes words.
+        // The second thread indexes words, so a third can read ahead.
         if self.threads > 2 {
             self.replay_tickets_ahead(take)
         } else {
@@ -449,7 +450,7 @@ impl Journal for FileJournal {
         self.block.clear();
         self.log.clear();
         if let Some(transaction) = self.transaction.take() {
-            // Where the file fails, so does the next commit.
+            // Where the file has failed, the next commit fails too.
             let _ = transaction.abort();
         }
     }
@@ -469,16 +470,16 @@ impl Journal for FileJournal {
 
 impl Drop for FileJournal {
     fn drop(&mut self) {
-        // The syncer's last sync would wait for it.
+        // A transaction that is left open would block the syncer's last sync.
         self.rollback();
         if self.syncer.take().is_some() {
-            // Where that fails, the next who opens the store takes it for one that has crashed.
+            // Where that fails, the next opening takes the store for one that has crashed.
             let _ = self.numbers.give_back(&self.database);
         }
     }
 }
 
-/// Hands over tickets with the numbers of their commits.
+/// Hands over tickets, given the number of each one's commit.
 pub(super) fn hand_over(
     tickets: &[Ticket],
     mut numbers: &[u64],
@@ -495,7 +496,7 @@ pub(super) fn hand_over(
     Ok(())
 }
 
-/// Reads what the file says it is.
+/// Reads the format and the numbers of a file; an error where the format is not known.
 fn check_format(path: &Path, database: &Database) -> Result<Numbers, Error> {
     match Numbers::read(database).map_err(|error| explain(path, NOT_OPENED, error))? {
         Some(numbers) if numbers.is_known() => Ok(numbers),
@@ -512,7 +513,7 @@ fn check_format(path: &Path, database: &Database) -> Result<Numbers, Error> {
     }
 }
 
-/// Makes a store without tickets in a file that is not there.
+/// Makes a new file with an empty store.
 fn make_store(path: &Path) -> Result<(), redb::Error> {
     let database = Builder::new().create(path)?;
     let mut transaction = database.begin_write()?;
@@ -546,7 +547,7 @@ impl TicketBlocks<'_> {
         Ok(TicketBlocks { path, records })
     }
 
-    /// Fills a block, reusing the tickets in it; false where the file had ended before.
+    /// Fills a block, reusing the tickets in it; false where no ticket is left.
     fn fill(&mut self, tickets: &mut Vec<Ticket>, numbers: &mut Vec<u64>) -> Result<bool, Error> {
         let mut count = 0;
         numbers.clear();

@@ -1,15 +1,14 @@
-//! The journal of a store that was opened from its image: the check of the database comes later.
+//! The journal of a store that was opened from its image, whose database is checked later.
 //!
-//! Opening from an image reads a few records of the database. Before anything is written to it all of
-//! it must be checked, as it is where there is no image: a page that is damaged must not become part
-//! of what is written. That takes longer than the whole opening, so it is done by the first commit, or,
-//! where the caller allows threads, on one that begins at once and ends with the check; a commit that comes
-//! first waits for it.
+//! Opening from an image reads a few records of the database. Before anything is written to it, all of it
+//! must be checked, as opening without an image does: a damaged page must not become part of what is
+//! written. The check takes longer than the rest of the opening. Where the caller allows threads, one
+//! does it at once, and a commit waits for its end; otherwise the first commit does it.
 //!
 //! # Invariants
 //!
-//! * The file is locked from before the first look at it until the store is dropped.
-//! * A database that turns out to be damaged, or another than it was, takes no commit.
+//! * The file is locked from before it is first read until the store is dropped.
+//! * A database that turns out to be damaged, or was changed since it was first read, takes no commit.
 
 use std::any::Any;
 use std::fmt;
@@ -25,10 +24,10 @@ use super::log::Marks;
 use crate::journal::{Change, Journal};
 use crate::model::error::{Error, ErrorKind};
 
-const REFUSED: &str = "takes no commits, since it was found damaged, or could not be checked, before the first; \
+const REFUSED: &str = "takes no commits, since the check before the first one failed or found damage; \
                        the store can be read";
 
-/// What is needed to check a database and to open it.
+/// Everything that checking and opening a database needs.
 #[derive(Clone)]
 pub(super) struct Unchecked {
     pub(super) path: PathBuf,
@@ -39,7 +38,7 @@ pub(super) struct Unchecked {
 }
 
 impl Unchecked {
-    /// Checks the whole database, and opens it if it is the one that was looked at.
+    /// Checks the whole database, and opens it if it has not changed since it was first read.
     fn open(self) -> Result<FileJournal, Error> {
         let seen = *self.marks.lock();
         let Unchecked {
@@ -54,12 +53,12 @@ impl Unchecked {
         if (found.number, found.chain) == (seen.number, seen.chain) {
             return Ok(journal);
         }
-        // Another process has written it, where locks cannot be handed over.
+        // Where the lock had to be released first, another process has written to the database.
         Err(ErrorKind::StoreInUse { path }.into())
     }
 }
 
-/// A journal whose database is yet to be checked, or has been.
+/// A journal whose database is checked before the first change.
 pub(super) struct LateJournal {
     images: Images,
     path: PathBuf,
@@ -82,7 +81,7 @@ impl fmt::Debug for LateJournal {
 }
 
 impl LateJournal {
-    /// Begins the check at once, if there may be a thread for it.
+    /// Begins the check at once, if the options allow a thread for it.
     pub(super) fn new(unchecked: Unchecked) -> LateJournal {
         let (images, path) = (unchecked.images.clone(), unchecked.path.clone());
         let may_start = unchecked.options.threads > 1;
@@ -93,7 +92,7 @@ impl LateJournal {
         });
         let state = match checking {
             Some(Ok(thread)) => State::Checking(thread),
-            // Without a thread the first commit checks.
+            // Without a thread, the first commit does the check.
             Some(Err(_)) | None => State::Unchecked(unchecked),
         };
         LateJournal {
@@ -103,7 +102,7 @@ impl LateJournal {
         }
     }
 
-    /// Returns the journal of the checked database, once it is.
+    /// Returns the journal of the checked database; waits for the check, or does it.
     fn open(&mut self) -> Result<&mut FileJournal, Error> {
         let opened = match std::mem::replace(&mut self.state, State::Refused) {
             State::Open(journal) => Ok(*journal),
@@ -151,7 +150,7 @@ impl Journal for LateJournal {
     fn sync(&mut self) -> Result<(), Error> {
         match &mut self.state {
             State::Open(journal) => journal.sync(),
-            // Nothing was committed.
+            // Nothing was committed yet.
             _ => Ok(()),
         }
     }
@@ -163,7 +162,7 @@ impl Journal for LateJournal {
 
 impl Drop for LateJournal {
     fn drop(&mut self) {
-        // The thread holds the lock, which must be free once the store is gone.
+        // The thread keeps the file locked, and the lock must be free once the store is dropped.
         if let State::Checking(thread) = std::mem::replace(&mut self.state, State::Refused) {
             let _ = thread.join();
         }

@@ -1,26 +1,25 @@
-//! What each commit changed: a chain that says of which commits an image can be, and the tickets
-//! that came after it.
+//! What each commit changed, so that an image of an earlier commit can be brought up to date.
 //!
-//! An image holds the tickets as of one commit. What the database has of later commits must be found
-//! without a look at every ticket, and whether the image is of an earlier moment of the very same tickets
-//! must be known for certain. So every commit leaves an entry in a table: the tickets that it
-//! put, each with the hash of its record, those that it removed, the names that entered, and the *chain*: a
-//! hash of all that and of the chain before it. Two stores have the same chain only if they have gone
-//! the same way, so an image with the chain of an entry is an image of that commit, whatever copies
-//! were made and put back.
+//! An image holds the tickets as of one commit. The changes of later commits must be found without a
+//! look at every ticket, and it must be certain that the image is of an earlier state of the same
+//! database. So every commit leaves an entry in a table: the tickets that it put, each with the hash of
+//! its record, those that it removed, the custom names that it added, and the *chain*, a hash of all this
+//! and of the chain before it. Two stores have the same chain only after the same commits, so an
+//! image with the chain of an entry is of that commit, even if files were copied and put back.
 //!
-//! Entries are kept only as long as an image needs them: those after the commit of the last image
-//! that was written, up to [`LISTED_MAX`] tickets. A store without an image has the entry of its last
-//! commit alone, with nothing but the chain in it.
+//! Entries are kept only while an image needs them: those after the commit of the last image, up to
+//! [`LISTED_MAX`] tickets in all. A store without an image has only the entry of its last commit, and
+//! this lists no tickets.
 //!
 //! # Invariants
 //!
-//! * The entry of the last commit is there. Entries that list their tickets have no gap behind them.
-//! * What an entry says is found by its chain to be what was written, record by record.
+//! * The last commit has an entry, and so has every commit after the first entry that lists its tickets.
+//! * An entry is used only if its content has the hash that its chain says, and a record only if it has
+//!   the hash that the entry lists.
 //!
 //! # Cost
 //!
-//! A commit hashes its records, and writes and removes one entry: 16 bytes a ticket.
+//! A commit hashes its records and writes one entry of 16 bytes for each ticket; old entries are removed.
 
 use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
@@ -30,17 +29,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use twox_hash::XxHash3_64;
 
-/// What commits changed, by their numbers.
+/// The entries, by the numbers of their commits.
 const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
 
-/// The most tickets that the entries after an image list: to put so many again takes a second or
-/// two. Whoever changes more before the next image is written has all tickets indexed again.
+/// The most tickets that the entries after an image list, which take a second or two to index. Where
+/// more change before the next image is written, opening indexes all tickets again.
 const LISTED_MAX: usize = 1 << 18;
 
-/// The hash that stands for a ticket that is removed.
+/// The hash of a ticket that was removed.
 const REMOVED: u64 = 0;
 
-/// What stands for every ticket that was there, which is removed.
+/// Stands for the removal of every ticket.
 const ALL: Listed = Listed {
     tid: 0,
     hash: REMOVED,
@@ -55,7 +54,7 @@ pub(super) struct Listed {
 
 impl Listed {
     fn put(tid: u64, record: &[u8]) -> Listed {
-        // The ticket is part of it, so that no other's record can stand for it.
+        // The tid is part of the hash, so that the record of another ticket is not taken for it.
         let hash = XxHash3_64::oneshot(record) ^ tid.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Listed {
             tid,
@@ -77,17 +76,19 @@ impl Listed {
 /// What a commit changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The chain before the commit, and with it.
+    /// The chain before the commit.
     pub(super) before: u64,
+    /// The chain after the commit.
     pub(super) chain: u64,
-    /// The last commit whose removals are forgotten by this one; 0 where none is.
+    /// The last commit whose removals this one made the log forget; 0 where it forgot none.
     pub(super) forgotten: u64,
+    /// The custom names that the commit added.
     pub(super) names: Vec<String>,
-    /// None where they are not listed.
+    /// The tickets that the commit changed; none where they are not listed.
     pub(super) tickets: Option<Vec<Listed>>,
 }
 
-/// Hashes what a commit changes, as it comes.
+/// The hash of what a commit changes, fed with one ticket after the other.
 struct Chained(XxHash3_64);
 
 impl Chained {
@@ -114,7 +115,7 @@ impl Chained {
 }
 
 impl Entry {
-    /// Returns whether the entry is what the commit of a number wrote.
+    /// Returns whether the entry lists tickets and its content has the hash that its chain says.
     pub(super) fn is_whole(&self, number: u64) -> bool {
         let mut hash = Chained::new();
         let Some(tickets) = &self.tickets else {
@@ -147,7 +148,7 @@ impl Entry {
         bytes
     }
 
-    /// Reads an entry; none where the bytes are no such.
+    /// Reads an entry; none where the bytes are no entry.
     fn from_bytes(mut bytes: &[u8]) -> Option<Entry> {
         let mut entry = Entry {
             before: take_number(&mut bytes)?,
@@ -183,7 +184,7 @@ fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*number))
 }
 
-/// Where the chain is, and which commits an image needs: what a journal and the images of its store share.
+/// The state of the chain and of the image, which a store's journal shares with its image jobs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Marks(Arc<Mutex<Mark>>);
 
@@ -192,19 +193,19 @@ pub(super) struct Marks(Arc<Mutex<Mark>>);
 pub(super) struct Mark {
     /// The number of the last commit that left an entry.
     pub(super) number: u64,
-    /// None where no commit has left one.
+    /// The chain after that commit; none where no commit has left an entry.
     pub(super) chain: Option<u64>,
-    /// Commits after this one are to be listed; none where no image needs them.
+    /// The commit after which commits list their tickets; none where no image needs the lists.
     pub(super) listed_after: Option<u64>,
-    /// The tickets that the entries list.
+    /// The number of tickets that the entries list.
     pub(super) listed: usize,
-    /// The version of the image that is there; none where there is none of this store as it is.
+    /// The version of the image; none where there is no image that this store could be opened from.
     pub(super) image: Option<u64>,
 }
 
 impl Marks {
     pub(super) fn lock(&self) -> MutexGuard<'_, Mark> {
-        // Each change of it is one assignment.
+        // A panic leaves it whole, since no code that may panic runs between its changes.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -213,25 +214,28 @@ impl Marks {
 pub(super) struct ChangeLog {
     marks: Marks,
     hash: Chained,
-    /// Past the limit none are added, and the count says so.
+    /// The changed tickets, up to [`LISTED_MAX`] of them.
     tickets: Vec<Listed>,
+    /// The number of changed tickets, also above the limit.
     count: usize,
     removes_all: bool,
     names: Vec<String>,
     forgotten: u64,
-    /// The entries in the table that list their tickets, and how many each lists; none before the
+    /// The commit numbers of the entries in the table, and how many tickets each lists; none before the
     /// first commit after an opening without an image.
     kept: Option<VecDeque<(u64, usize)>>,
-    /// What becomes of it all once the transaction has committed.
+    /// What to note once the transaction has committed.
     next: Option<Next>,
 }
 
+/// What a written entry changes once its transaction has committed.
 struct Next {
     chain: u64,
-    /// How many of the kept entries go, the oldest first.
+    /// How many of the kept entries are removed, the oldest first.
     gone: usize,
-    /// The entry of the commit; its count is none where nothing is listed.
+    /// The number of the commit.
     number: u64,
+    /// How many tickets the entry lists; none where it lists none.
     listed: Option<usize>,
 }
 
@@ -244,7 +248,7 @@ impl std::fmt::Debug for ChangeLog {
 }
 
 impl ChangeLog {
-    /// Goes on with the chain of a database whose last commit has a number.
+    /// Continues the chain of a database whose last commit has the given number.
     pub(super) fn of(
         database: &impl ReadableDatabase,
         number: u64,
@@ -254,7 +258,7 @@ impl ChangeLog {
         let last = last.filter(|(own, _)| *own == number);
         let mut mark = marks.lock();
         let chain = last.map(|(_, entry)| entry.chain);
-        // Marks of an opening from an image are for the entries after it.
+        // Marks that come from an image are valid where the chain is still the one that they name.
         let is_known = mark.listed_after.is_some() && mark.chain == chain;
         let listed_after = mark.listed_after.filter(|_| is_known);
         *mark = Mark {
@@ -281,7 +285,7 @@ impl ChangeLog {
         })
     }
 
-    /// Returns what is shared with the images of the store.
+    /// Returns the marks, which the images of the store share.
     pub(super) fn marks(&self) -> &Marks {
         &self.marks
     }
@@ -333,7 +337,7 @@ impl ChangeLog {
         number: u64,
     ) -> Result<(), redb::Error> {
         let mark = *self.marks.lock();
-        // A store that was written before there were chains begins anywhere.
+        // A store without a chain begins one at a random value.
         let before = mark.chain.unwrap_or_else(|| RandomState::new().hash_one(0));
         let no_entries = VecDeque::new();
         let kept = self.kept.as_ref().unwrap_or(&no_entries);

@@ -1,67 +1,65 @@
 //! A store whose tickets outlive the process: in a file, kept by an embedded database.
 //!
-//! What is promised, first. **A commit that returned is on disk**: its bytes and the file
-//! that names them have been synced, and a crash of the process, of the system or of the power
-//! leaves them there. **Half a batch is never found**: whatever was being committed is
-//! there whole or not at all, loads of any size included. **What is damaged is not
-//! believed**: opening reads the whole file and checks every page against its checksum (from an image,
-//! what it reads, and the whole file before the first commit), so
-//! a torn, changed or foreign file is an error and never a wrong answer. (After a crash one
-//! bit of the file tells whether its last commit was finished, and has only itself as a witness.) **A failed write
-//! costs no reader anything**: snapshots answer as before; the store refuses further
-//! commits until it is opened again, because only the file can tell what became of the one
-//! that failed.
+//! What it promises. **A commit that returned is on disk**: its bytes and the file's name have been
+//! synced, and survive a crash of the process or the system and a loss of power. **Half a batch is never
+//! found**: a commit is there whole or not at all, and so is a load of any size. **Damage is detected**:
+//! opening reads the whole file and checks every page against its checksum, so a torn, changed or
+//! foreign file is an error and never a wrong answer. (Opening from an image checks what it reads, and
+//! the whole file before the first commit. After a crash, one bit of the file says whether its last
+//! commit was finished; no checksum covers that bit.) **A failed write does not affect readers**:
+//! snapshots answer as before. The store refuses further commits until it is opened again, because only
+//! the file can tell whether the failed commit is in it.
 //!
-//! **A file that is no whole store is never written to**, nor is one that is only read: an empty file, a
-//! file of zeros, a damaged store and a file of another program are errors that say what was found,
+//! **A file that is not a whole store is never written to**, nor is one that is only read: an empty file,
+//! a file of zeros, a damaged store and a file of another program are errors that say what was found,
 //! and stay as they are. A store is made only where that is asked for ([`Options::create`]), under
-//! another name first, so that a path names a whole store or none.
+//! another name first, so that a path names a whole store or nothing.
 //!
-//! What it costs. **A commit waits for the disk**, twice: once for its pages, once for the
-//! byte that makes them count. Single commits are as quick as the disk syncs; batches
-//! share the wait, and so do threads that commit by a [`Committer`](crate::Committer).
-//! [`Options::may_lose`] trades the promise for not waiting, and says how much it puts at risk.
-//! **Opening reads everything** and indexes it, since the file holds tickets and no index, unless the
-//! store has an image. **One process at a time**
-//! has a store open to write it; any number may read it while nobody writes. **The file grows** by
-//! what a commit writes: a replaced page is reused, but not returned to the disk.
+//! What it costs. **A commit waits for the disk** twice: once for its pages, and once for the byte that
+//! makes them valid. A commit takes as long as these syncs; the tickets of a batch share the wait, and
+//! so do threads that commit by a [`Committer`](crate::Committer). [`Options::may_lose`] gives up the
+//! first promise for commits that do not wait, and says how much is at risk. **Opening reads
+//! everything** and indexes it, since the file holds tickets and no index, unless the store has an
+//! image. **One process at a time** has a store open to write it; any number may read it while nobody
+//! writes. **The file grows** by what a commit writes: replaced pages are reused, but the file does not
+//! shrink.
 //!
-//! **Copying the file is no backup while the store is open**: a copy that is made beside a writer holds
-//! pages of several moments and is often damaged. [`backup`](backup()) writes a snapshot into a file
-//! of its own, and commits go on meanwhile. That is also how another process reads what this one
-//! writes: the database locks its file as a whole, so beside a writer [`open_read_only`] is the error
+//! **Copying the file is no backup while the store is open**: a copy made beside a writer holds pages of
+//! several moments and is often damaged. [`backup`](backup()) writes a snapshot into a file of its own
+//! while commits go on. That is also how another process can read what this one writes: the database
+//! locks its file as a whole, so while a writer has it open [`open_read_only`] is the error
 //! `store_in_use`.
 //!
-//! redb has a mode in which processes may read what another one writes. It is not used: who reads in
-//! that mode cannot check the pages first, and a damaged one may end the process; a commit writes
-//! once more; and none may return before it is on disk, which [`Options::may_lose`] is for.
+//! redb has a mode in which processes may read what another one writes. It is not used: a reader in
+//! that mode cannot check the pages first, and a damaged page may make it panic; each commit writes one
+//! time more; and no commit may return before it is on disk, which [`Options::may_lose`] allows.
 //!
 //! # The image
 //!
-//! [`image_job`] gives a job that writes the segments of a store as they lie in memory to files beside the
-//! database, in a folder of its name with `.image` behind. Opening then reads these and indexes only
-//! the tickets that have changed since, which commits list in the database for the purpose. It costs
-//! disk as much as the store takes in memory, and a commit 16 bytes a ticket.
+//! [`image_job`] returns a job that writes the segments of a store, as they are in memory, to files beside
+//! the database, in a folder of the same name with `.image` appended. Opening then reads these and
+//! indexes only the tickets that have changed since; each commit lists its tickets in the database for
+//! this. An image takes as much disk as the store takes memory, and the lists 16 bytes for each ticket
+//! that a commit changes.
 //!
-//! **The image is a cache**: it may be deleted at any time, and a kill while it is written harms
-//! nothing. It is used only where every file has the hash that it was written with, by this version of the
-//! crate on this kind of machine, and where a hash over all that each commit did says that the
-//! database has gone through the very moment that the image is of. [`Options::open_told`] tells
-//! whether it was used, and why not.
+//! **The image is a cache**: it may be deleted at any time, and a crash while it is written does no harm.
+//! It is used only where every file has the hash that it was written with, by this version of the crate
+//! on this kind of machine, and where a chain of hashes over all commits shows that it is of an earlier
+//! state of the same database. [`Options::open_told`] tells whether it was used, and if not, why.
 //!
-//! **The check of the database comes later**: opening from an image reads few of its pages, each
-//! record compared with a hash, and all of it is checked before the first commit. With
-//! [`Options::threads`] above one a thread does that at once, and a commit waits for its end; without, the
-//! first commit does it. A damaged database then takes no commit and stays as it is. The look at the
-//! few pages expects the database to panic where it is damaged, which is caught where panics unwind;
-//! what such a panic prints goes to standard error all the same.
+//! **The whole database is checked later**: opening from an image reads few of its pages and compares
+//! each record with a hash; all of it is checked before the first commit. With [`Options::threads`]
+//! above one, a thread begins the check at once, and a commit waits for its end; otherwise the first
+//! commit does it. A damaged database then takes no commit and stays as it is. Reading the few pages of
+//! a damaged database may make it panic. The panic is caught (unless panics abort the process), but its
+//! message still goes to standard error.
 //!
 //! # Which database
 //!
-//! [redb](https://docs.rs/redb), a copy-on-write B-tree in one file, for what a record of
-//! tickets needs: a load of any size is one transaction that need not fit in memory; every
-//! page carries a checksum, and opening can be made to check them all; one file, no thread
-//! and no package besides. The other candidate was a log-structured tree:
+//! It is [redb](https://docs.rs/redb), a copy-on-write B-tree in one file, because it has what a store
+//! of tickets needs: a load of any size is one transaction that need not fit in memory; every page has a
+//! checksum, and opening can check them all; it is one file, starts no thread and depends on no other
+//! package. The other candidate was a log-structured tree:
 //!
 //! | a million records of 700 bytes, on two cores | redb, two phases | fjall 3.1 |
 //! |---|---:|---:|
@@ -72,32 +70,32 @@
 //! | all records read | 0.66 s | 1.06 s |
 //! | size after 141,000 replacements | 1,112 MB | 809 MB |
 //!
-//! It commits faster, but holds a batch in memory, and takes a damaged end of its journal for
-//! the place where a crash cut it, so that commits go without a word. What a help desk
-//! writes in a second is far below either.
+//! fjall commits faster, but holds a batch in memory, and takes damage near the end of its journal for
+//! the place where a crash cut it off, so that commits are lost without an error. What a help desk
+//! writes in a second is far below the rates of both.
 //!
 //! # Invariants
 //!
-//! * The file holds a record of its format's number, the names in the order in which they
-//!   entered, one record a ticket (the folder's `record`), by tid, with the number of the commit
-//!   that put it, the number of the last commit, and the latest removals (`numbers`), and what the
-//!   commits after the image changed (`log`).
-//! * No number of a commit is given twice, whatever crashes: where commits are at risk, some are
-//!   passed over, and then no removal before is told of.
-//! * Each commit is one transaction of the database, in two phases: the last one that
-//!   returned is never silently taken for one that was torn.
+//! * The file holds: the number of its format, that of the last commit, and the latest removals (module
+//!   `numbers`); the names of custom fields in the order in which they entered; one record for each
+//!   ticket, by tid, with the number of the commit that put it (`record`); and lists of what the commits
+//!   after the image changed (`log`).
+//! * No commit number is given twice, whatever crashes. Where a crash may have lost commits, some numbers
+//!   are skipped, and the log of removals starts over behind them.
+//! * Each commit is one transaction of the database, in two phases, so that damage to the last commit
+//!   that returned is never taken for a commit that a crash cut off.
 //!
 //! # Older files
 //!
-//! A file that was written before commits had numbers opens as one whose tickets are all of commit 1,
-//! and becomes one of the present format with the first commit to it, which is number 2. A file of a later
-//! format than this version knows is the error `newer_store`, and stays as it is.
+//! A file of format 1, which has no commit numbers, opens with all tickets as of commit 1. The first
+//! commit to it is number 2 and turns it into a file of the present format. A file of a format later
+//! than this version knows is the error `newer_store`, and stays as it is.
 //!
 //! # Cost
 //!
-//! Opening is linear in the file: reading it twice, then indexing. From an image it is a copy of the
-//! segments, and indexing what has changed since. A commit encodes its
-//! tickets and rewrites the pages that they fall on, 4 KiB each.
+//! Opening is linear in the file: it is read twice, then indexed. Opening from an image reads the
+//! segments and indexes what has changed since. A commit encodes its tickets and rewrites the pages that
+//! they are on, 4 KiB each.
 
 mod backup;
 mod check;
@@ -128,7 +126,7 @@ pub use image::{ImageJob, ImageWritten, image_job};
 pub use backup::{BackedUp, Backup, BackupProgress, backup};
 pub use check::{Checked, check};
 
-/// How a durable store behaves.
+/// The options of a durable store.
 ///
 /// # Examples
 ///
@@ -178,8 +176,8 @@ pub struct Options {
 pub struct Opened {
     /// Whether the segments are those of the image; else every ticket was indexed.
     pub from_image: bool,
-    /// The tickets that were taken from the database: those that changed since the image, removed ones
-    /// too, or all.
+    /// The number of tickets that were read from the database: those that changed since the image,
+    /// removed ones included, or all.
     pub replayed: u64,
     /// Why the image was not used, as a clause about it; none where it was.
     pub refused: Option<&'static str>,
@@ -203,7 +201,7 @@ impl Opened {
     }
 }
 
-/// The default size of the cache; a larger one made no measurable difference.
+/// The default size of the database's cache; a larger one makes no measurable difference.
 const CACHE_BYTES: usize = 16 << 20;
 
 impl Default for Options {
@@ -219,46 +217,47 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the options of [`open`]: every commit synced, no threads, no store made.
+    /// Returns the options of [`open`]: every commit is synced, no thread started and no store made.
     pub fn new() -> Options {
         Options::default()
     }
 
-    /// Sets the options of the store in memory.
+    /// Sets the options of the store in memory; [`threads`](Options::threads) here replaces the number of
+    /// threads that they have.
     #[must_use]
     pub fn store(mut self, options: store::Options) -> Options {
         self.store = options;
         self
     }
 
-    /// Sets whether a store is made where the path names nothing; unless set, that is an error.
+    /// Sets whether a store is made where the path names nothing; by default that is an error.
     ///
-    /// A file that is there is never replaced, whatever it holds.
+    /// An existing file is never replaced, whatever it holds.
     #[must_use]
     pub fn create(mut self, creates: bool) -> Options {
         self.creates = creates;
         self
     }
 
-    /// Lets a commit return before it is on disk, and syncs so long after the first such.
+    /// Lets commits return before they are on disk; they are synced `time` after the first of them.
     ///
-    /// A crash, of the process alone too, loses the commits of about the last `time`: the
-    /// newest ones, and each of them whole. Their numbers are not given again, and
-    /// [`removed_since`](Snapshot::removed_since) then tells of nothing before: who has followed the
-    /// store up to a lost commit starts over. [`Store::sync`] waits until none is at risk, as
-    /// does dropping the store, which cannot tell of a failure. Syncing is done by one
-    /// thread, which ends with the store; if it fails, the next commit says so.
+    /// A crash, even of the process alone, loses the commits of about the last `time`: the newest ones,
+    /// each of them whole. Their numbers are not given again, and the log of removals
+    /// ([`removed_since`](Snapshot::removed_since)) starts over behind them, so that whoever has seen a
+    /// lost commit must start over too. [`Store::sync`] waits until no commit is at risk, as does
+    /// dropping the store, which cannot report a failure. One thread does the syncing and ends with the
+    /// store; if it fails, the next commit returns the error.
     #[must_use]
     pub fn may_lose(mut self, time: Duration) -> Options {
         self.at_risk = Some(time);
         self
     }
 
-    /// Sets how many threads opening may use, with the caller's own; 0 and 1 start none.
+    /// Sets how many threads opening may use, including the caller's own; 0 and 1 start none.
     ///
-    /// Three are of use: one indexes columns, one words, one reads the file. After an opening from an image
-    /// one of them checks the database, and may still do so when this has returned: a commit waits
-    /// for its end, and so does dropping the store.
+    /// More than three are of no use: one indexes columns, one words, and one reads the file. After
+    /// opening from an image, one of them checks the database, and may go on after the call has
+    /// returned: a commit waits for its end, and so does dropping the store.
     #[must_use]
     pub fn threads(mut self, count: usize) -> Options {
         self.threads = count;
@@ -267,7 +266,7 @@ impl Options {
 
     /// Sets how many bytes of the file the database may hold in memory; 16 MiB unless set.
     ///
-    /// Requests never read the file, so this serves commits alone.
+    /// Requests never read the file, so this serves opening and commits only.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Options {
         self.cache_bytes = bytes;
@@ -279,7 +278,7 @@ impl Options {
         Ok(self.open_told(path)?.0)
     }
 
-    /// Opens the store as [`open`](Options::open) does, and tells whether that was from its image.
+    /// Opens the store as [`open`](Options::open) does, and tells whether its image was used.
     ///
     /// Errors and cost are those of [`open`](open()).
     pub fn open_told(self, path: impl AsRef<Path>) -> Result<(Store, Opened), Error> {
@@ -312,7 +311,7 @@ impl Options {
         (store, Opened::with_image(replayed))
     }
 
-    /// Reads the tickets of a store in a file that stays as it is. See [`open_read_only`].
+    /// Reads the tickets of a store without changing its file. See [`open_read_only`].
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Snapshot, Error> {
         if let Ok(restored) = restore(path.as_ref(), &self, false) {
             return Ok(restored.store.snapshot());
@@ -329,17 +328,17 @@ impl Options {
 ///
 /// # Errors
 ///
-/// [`InvalidStore`](crate::ErrorKind::InvalidStore) where there is no file, or one that is no store,
-/// or is damaged, and [`NewerStore`](crate::ErrorKind::NewerStore) where a later version has written it; the
-/// file stays as it is, to the byte.
+/// [`InvalidStore`](crate::ErrorKind::InvalidStore) where there is no file, or it is damaged or no store,
+/// and [`NewerStore`](crate::ErrorKind::NewerStore) where a later version has written it; the file stays
+/// as it is, to the byte.
 /// [`StoreInUse`](crate::ErrorKind::StoreInUse) while the store is open elsewhere.
-/// [`Storage`](crate::ErrorKind::Storage) where the file cannot be made, read or written. Those
-/// of [`Store::open`].
+/// [`Storage`](crate::ErrorKind::Storage) where the file cannot be made, read or written. Also
+/// those of [`Store::open`].
 ///
 /// # Cost
 ///
-/// Linear in the file: it is read twice, then indexed. Where the store has an image ([`image_job`]) it is
-/// a copy of that, and the first commit is linear in the file, which it checks.
+/// Linear in the file, which is read twice, then indexed. Where the store has an image ([`image_job`]),
+/// opening reads that instead, and the first commit checks the whole file.
 ///
 /// # Examples
 ///
@@ -369,17 +368,17 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store, Error> {
     Options::new().open(path)
 }
 
-/// Reads the tickets of a store in a file, which stays as it is to the byte and to the time stamp.
+/// Reads the tickets of a store without changing its file or the time at which that was modified.
 ///
-/// The file may be read-only, and so may what it lies on. What a crash left is repaired in memory.
-/// The file is read whole before this returns, and not looked at afterwards: the snapshot holds
-/// the tickets as of now, and others may open the store.
+/// The file may be read-only, and so may its file system. What a crash left unfinished is repaired in
+/// memory only. The file is read before this returns and not used afterwards: the snapshot keeps the
+/// tickets of this moment, and others may open the store.
 ///
 /// # Errors
 ///
-/// Those of [`open`](open()); [`StoreInUse`](crate::ErrorKind::StoreInUse) while another has the store
-/// open to write it, as the database locks the whole file then. A [`backup`](backup()) that the writer makes can
-/// be read meanwhile, as of its moment.
+/// Those of [`open`](open()); [`StoreInUse`](crate::ErrorKind::StoreInUse) while another process or store
+/// has the file open to write it, since the database then locks the whole file. Meanwhile a
+/// [`backup`](backup()) that the writer made can be read.
 ///
 /// # Cost
 ///

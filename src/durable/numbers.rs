@@ -1,50 +1,55 @@
 //! What a durable store's file says of itself: its format, the numbers of commits, the removals.
 //!
-//! The number of the last commit is written with every commit, so it survives whatever the tickets
-//! do. Where commits return before they are on disk a crash may lose some, and with them their
-//! numbers; so that none is given twice, a run of numbers is reserved on disk before the first of
-//! them is given, and what is left of it is given back when the store is closed. Who opens a file
-//! with a run that was not given back goes on behind it, and tells of no removal before: whoever
-//! has followed the store up to a commit that was lost must start over.
+//! Every commit writes its number, in the same transaction as its tickets. Where commits return before
+//! they are on disk, a crash may lose some of them and their numbers. So that no number is given twice,
+//! a run of numbers is reserved on disk before the first of them is used, and the rest of the run is
+//! given back when the store is closed. Where a file has a run that was not given back, its commits
+//! continue after the run, and all removals up to there are forgotten: whoever has seen a lost commit
+//! must start over.
 
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 
 use crate::snapshot::Removal;
 
-/// What makes a database a store: under `format`, the number of the form of all the rest. Under
-/// `commit`, the number of the last commit; under `reserved`, the last of the run; under `forgotten`,
-/// the last commit whose removals are not told of.
+/// The table by which a database is known as a store. It has the number of the file's format under
+/// `format`, of the last commit under `commit`, the last reserved number under `reserved`, and under
+/// `forgotten` the last commit whose removals are forgotten.
 const STORE: TableDefinition<&str, u64> = TableDefinition::new("ticketdex");
 const FORMAT_KEY: &str = "format";
 const COMMIT_KEY: &str = "commit";
 const RESERVED_KEY: &str = "reserved";
 const FORGOTTEN_KEY: &str = "forgotten";
 
+/// The format that is written.
 pub(super) const FORMAT: u64 = 2;
 
-/// A store of this format is read, and becomes one of [`FORMAT`] with the first commit to it. It
-/// knows no numbers: its tickets are of commit 1, and no removal is told of.
+/// A format that is read, and replaced by [`FORMAT`] with the first commit. It has no numbers: its
+/// tickets count as of commit 1, and it has no log of removals.
 const FORMAT_UNNUMBERED: u64 = 1;
 
-/// The removals that are told of: the number of the commit, and the ticket.
+/// The log of removals: the number of the commit, and the tid.
 const REMOVALS: TableDefinition<(u64, u64), ()> = TableDefinition::new("removals");
 
-/// How many numbers are reserved at once.
+/// How many numbers a run has.
 const RESERVED_COUNT: u64 = 1 << 20;
 
 /// The format of a file, and the numbers of its commits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Numbers {
     pub(super) format: u64,
+    /// The last commit in the file.
     commit: u64,
+    /// The last reserved number; 0 where none is reserved.
     reserved: u64,
+    /// The last commit whose removals are forgotten, according to the file.
     forgotten: u64,
-    /// Whether the store was written since it was opened.
+    /// Whether something was committed since the store was opened.
     is_written: bool,
 }
 
 impl Numbers {
-    /// Reads them; none in a database without a table, format 0 in another's.
+    /// Reads the numbers of a file; none for a database without tables. A table without a format has
+    /// format 0.
     pub(super) fn read(database: &impl ReadableDatabase) -> Result<Option<Numbers>, redb::Error> {
         let transaction = database.begin_read()?;
         let tables: Vec<_> = transaction.list_tables()?.collect();
@@ -64,15 +69,15 @@ impl Numbers {
         }))
     }
 
-    /// Writes those of a new store.
+    /// Writes the numbers of a new store.
     pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
         transaction.open_table(STORE)?.insert(FORMAT_KEY, FORMAT)?;
         transaction.open_table(REMOVALS)?;
         Ok(())
     }
 
-    /// Writes those of a new store that continues another one: the number of its last commit, the last
-    /// commit whose removals are not told of, and the removals after that.
+    /// Writes the numbers of a new store that continues another one: the number of its last commit, the
+    /// last commit whose removals are forgotten, and the removals after that.
     pub(super) fn make_as_of(
         transaction: &WriteTransaction,
         commit: u64,
@@ -100,12 +105,12 @@ impl Numbers {
         self.format > FORMAT
     }
 
-    /// Returns whether the file knows numbers of commits.
+    /// Returns whether the file has commit numbers.
     pub(super) fn is_numbered(self) -> bool {
         self.format == FORMAT
     }
 
-    /// Returns whether numbers may have been given that the file knows nothing of.
+    /// Returns whether numbers may have been given to commits that a crash has lost.
     fn has_lost(self) -> bool {
         !self.is_written && self.reserved > self.commit
     }
@@ -115,7 +120,7 @@ impl Numbers {
         self.commit
     }
 
-    /// Returns the last number that was given, as far as is known.
+    /// Returns the last number that may have been given to a commit.
     pub(super) fn last(self) -> u64 {
         if self.has_lost() {
             self.reserved
@@ -124,7 +129,7 @@ impl Numbers {
         }
     }
 
-    /// Returns the last commit whose removals are not told of.
+    /// Returns the last commit whose removals are forgotten.
     pub(super) fn forgotten(self) -> u64 {
         if self.has_lost() {
             self.reserved
@@ -151,10 +156,10 @@ impl Numbers {
         Ok(())
     }
 
-    /// Returns what there is once a transaction has committed that bears a number.
+    /// Returns the numbers as they are once the transaction of a commit has committed.
     ///
-    /// Where it may return before it is on disk, it is made to wait if it is the first of a run, which
-    /// it then reserves.
+    /// Where commits may return before they are on disk, the first one after a run reserves the next run
+    /// and is made to wait for the disk.
     pub(super) fn after(
         self,
         transaction: &mut WriteTransaction,
@@ -178,7 +183,7 @@ impl Numbers {
         })
     }
 
-    /// Gives back what is left of a run, if every commit is on disk.
+    /// Gives back the rest of a run, by a transaction that is synced together with all commits before.
     pub(super) fn give_back(self, database: &Database) -> Result<(), redb::Error> {
         if !self.is_written || self.reserved <= self.commit {
             return Ok(());
@@ -190,7 +195,7 @@ impl Numbers {
     }
 }
 
-/// Notes tickets as removed by the commit of a number.
+/// Adds tickets to the log of removals, as removed by a commit.
 pub(super) fn remember(
     transaction: &WriteTransaction,
     number: u64,
@@ -206,7 +211,7 @@ pub(super) fn remember(
     Ok(())
 }
 
-/// Forgets the removals by a commit and by those before it.
+/// Removes the removals by a commit and by earlier ones from the log.
 pub(super) fn forget(transaction: &WriteTransaction, number: u64) -> Result<(), redb::Error> {
     let mut removals = transaction.open_table(REMOVALS)?;
     removals.retain_in(..=(number, u64::MAX), |_, ()| false)?;
@@ -216,7 +221,7 @@ pub(super) fn forget(transaction: &WriteTransaction, number: u64) -> Result<(), 
     Ok(())
 }
 
-/// Returns the removals that are told of, by number.
+/// Returns the log of removals, by commit number and tid. It may hold some that are forgotten.
 pub(super) fn removals(
     database: &Database,
 ) -> Result<redb::Range<'static, (u64, u64), ()>, redb::Error> {

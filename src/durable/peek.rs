@@ -1,16 +1,16 @@
-//! A look at a few records of a database, without a check of all others.
+//! Reads a few records of a database without checking all of it.
 //!
-//! Opening a database for writing checks every page of it, which takes longer than reading an image.
-//! What an image lacks can be found without: the newest commit of a file is whole, whatever ended the
-//! process that made it, since every commit is made in two phases; and what is read is compared with
-//! hashes that the commits left ([`log`]). The check comes before the first write
+//! Opening a database for writing checks every page, which takes longer than reading an image. What has
+//! changed since the image can be read without that check: every commit is made in two phases, so the
+//! newest one in the file is whole, however the process ended, and what is read is compared with hashes
+//! that the commits left ([`log`](mod@log)). The whole check comes before the first write
 //! ([`late`](super::late)).
 //!
 //! # Invariants
 //!
 //! * Nothing is written to the file, and no lock is taken: the caller has one.
-//! * The database may be damaged. What it then says may be wrong, or an error, or a panic, for
-//!   which the caller must be prepared.
+//! * The database may be damaged. Reading it may then give wrong values, an error or a panic, and the
+//!   caller must be prepared for each.
 
 use std::fmt;
 use std::io;
@@ -27,17 +27,17 @@ use super::journal::TICKETS;
 use super::log::{self, Entry};
 use super::numbers::Numbers;
 
-/// The byte of the file that says how its last writer left it.
+/// The offset of the byte of flags that say how the last writer left the file.
 const STATE_AT: u64 = 9;
-/// The writer has not closed it.
+/// The flag of a file that its writer has not closed.
 const STATE_OPEN: u8 = 2;
-/// The newest commit was made in two phases.
+/// The flag of a file whose newest commit was made in two phases.
 const STATE_TWO_PHASE: u8 = 4;
 
-/// The bytes of pages that are held in memory.
+/// The size of the database's cache, in bytes.
 const CACHE_BYTES: usize = 16 << 20;
 
-/// A database that is looked at.
+/// A database that is read without a check.
 pub(super) struct Peek {
     database: ReadOnlyDatabase,
     tickets: ReadOnlyTable<u64, &'static [u8]>,
@@ -50,14 +50,14 @@ impl fmt::Debug for Peek {
 }
 
 impl Peek {
-    /// Looks at the database in a file, which the caller has locked; none where that needs a repair.
+    /// Opens the database in a file, which the caller has locked; none where it would need a repair.
     pub(super) fn open(file: &Arc<StoreFile>) -> Result<Option<Peek>, redb::Error> {
         let mut state = [0];
         file.read(STATE_AT, &mut state)?;
         if state[0] & STATE_TWO_PHASE == 0 {
             return Ok(None);
         }
-        // In this mode a reader needs nothing of what a crash leaves to be repaired.
+        // In this mode reading does not depend on what a crash leaves to be repaired.
         let database = Builder::new()
             .set_cache_size(CACHE_BYTES)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
@@ -66,7 +66,7 @@ impl Peek {
         Ok(Some(Peek { database, tickets }))
     }
 
-    /// Returns what the file says of itself; none where it is no store.
+    /// Returns the format and the numbers of the file; none where it is no store.
     pub(super) fn numbers(&self) -> Result<Option<Numbers>, redb::Error> {
         Numbers::read(&self.database)
     }
@@ -92,7 +92,7 @@ impl Peek {
     }
 }
 
-/// A file that is shown to the database as one that was closed, and locked by nobody else.
+/// A file as the database is to see it: closed by its last writer, and locked by nobody.
 #[derive(Debug)]
 struct Shown(Arc<StoreFile>);
 

@@ -1,24 +1,23 @@
 //! A ticket as the bytes of one record: postcard, and lz4 where that makes it shorter.
 //!
-//! A record is a byte that says whether the fields are packed, the number of the commit that put the
-//! ticket, 7 bits a byte, and a sequence: the ticket's
-//! fields in response order without `tid`, which is the record's key, each in the form of
-//! its kind. The form that serde gives a [`Ticket`] elsewhere is for other programs: it repeats
-//! names and spells dates out. Long tickets pack well (6,686 bug reports of a public tracker
-//! with pasted logs, from 2.4 KB to 0.9 on average); short ones do not, and stay as they are.
+//! A record has three parts: a byte that says whether the fields are packed; the number of the commit
+//! that put the ticket, as a variable-length integer with 7 bits in each byte; and the ticket's fields
+//! in response order, except for `tid`, which is the record's key. The form that serde gives a [`Ticket`]
+//! elsewhere is for other programs: it repeats names and spells dates out. Long tickets pack well (6,686
+//! bug reports of a public tracker, with pasted logs, from 2.4 KB to 0.9 KB on average); short ones do
+//! not, and stay unpacked.
 //!
 //! # Invariants
 //!
 //! * What [`Encoder::encode`] writes, [`decode_into`] reads back as an equal ticket.
-//! * A sequence of fewer fields was written before the last ones existed, and leaves them
-//!   empty; one of more is refused.
-//! * A record of the first format bears no number; it is of commit 1.
-//! * What is unpacked is allocated in proportion to what was packed.
+//! * A record of fewer fields leaves the last fields empty, so that fields can be added to the end; one
+//!   of more fields is refused.
+//! * A record of format 1 has no number and counts as of commit 1.
+//! * Unpacking allocates memory in proportion to the packed bytes.
 //!
 //! # Cost
 //!
-//! One pass, and one for the packing. Decoding into a ticket that was used before allocates
-//! little.
+//! One pass, and another one for packing. Decoding reuses the memory of the ticket that it fills.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -30,28 +29,29 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::model::value::{date_to_seconds, seconds_to_date};
 use crate::model::{Cell, CellMut, Field, Ticket};
 
-/// The fields of a record, in order.
+/// The number of fields in a record.
 const FIELDS_COUNT: usize = Field::ALL.len() - 1;
 
+/// Returns the fields of a record, in order.
 fn fields() -> impl Iterator<Item = Field> {
     Field::ALL.into_iter().filter(|&field| field != Field::Tid)
 }
 
-/// A record's first byte: the fields follow as they are, or packed behind their length.
+/// The first byte of a record whose fields follow unpacked, or packed behind their unpacked length.
 const PLAIN: u8 = 2;
 const PACKED: u8 = 3;
 
-/// Likewise in the first format, where no number comes between.
+/// The same in format 1, which has no commit number between.
 const PLAIN_UNNUMBERED: u8 = 0;
 const PACKED_UNNUMBERED: u8 = 1;
 
-/// What a record that bears no number is of.
+/// The commit number of a record without one.
 const FIRST_COMMIT: u64 = 1;
 
-/// The fields in bytes that are tried to be packed: fewer have little to gain.
+/// The sizes of fields, in bytes, at which packing is tried. Smaller ones have little to gain.
 const PACKED_BYTES: RangeInclusive<usize> = 1024..=64 << 20;
 
-/// The most bytes that lz4 makes of one.
+/// The most bytes that unpacking makes of one packed byte, by the format of lz4.
 const UNPACKED_RATIO_MAX: usize = 255;
 
 /// Makes records of tickets.
@@ -64,7 +64,7 @@ impl Encoder {
     /// Appends the record of a checked ticket that the commit of a number puts.
     pub(super) fn encode(&mut self, ticket: &Ticket, number: u64, record: &mut Vec<u8>) {
         self.fields.clear();
-        // What one long ticket took is given back.
+        // The room that a long ticket took is freed.
         self.fields.shrink_to(1 << 20);
         let bytes = std::mem::take(&mut self.fields);
         self.fields = postcard::to_extend(&Record(ticket), bytes)
@@ -181,7 +181,9 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                     let seconds: Option<u64> = record.next_element()?.flatten();
                     *date = seconds.map(seconds_to_date);
                     if date.map(date_to_seconds) != seconds {
-                        return Err(A::Error::custom("no date/time has so many seconds"));
+                        return Err(A::Error::custom(
+                            "the seconds are out of the range of dates",
+                        ));
                     }
                 }
                 CellMut::CustomFields(pairs) => {
@@ -196,7 +198,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
     }
 }
 
-/// Reads a text into a string that may have room for it.
+/// Reads a text into a string, to reuse the string's memory.
 struct TextSeed<'a>(&'a mut String);
 
 impl<'de> DeserializeSeed<'de> for TextSeed<'_> {
@@ -306,7 +308,7 @@ mod tests {
         assert!(decode_into(1, &record, &mut Ticket::default()).is_err());
         record[0] = 4;
         assert!(decode_into(1, &record, &mut Ticket::default()).is_err());
-        // A length out of proportion is not believed.
+        // A length out of proportion to the packed bytes is refused.
         let huge = [&[PACKED, 1][..], &u32::MAX.to_le_bytes(), &[0; 100]].concat();
         assert!(decode_into(1, &huge, &mut Ticket::default()).is_err());
     }

@@ -1,4 +1,8 @@
-//! Opening from an image: the segments as they were, and on them what has changed since.
+//! Opening from an image: its segments, and on top of them the tickets that have changed since.
+//!
+//! The [`image`](mod@image) gives the segments of one commit, the entries of the [`log`](super::log) say
+//! which tickets later commits changed, and a [`Peek`] reads these from the database. Nothing is used that
+//! does not have the expected hash; the caller then opens the database without the image.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +23,7 @@ use crate::model::Ticket;
 use crate::model::error::Error;
 use crate::store::Store;
 
-/// The tickets that are put at once.
+/// The most tickets that are put at once.
 const BLOCK_TICKETS: usize = 1024;
 
 /// Why an image was not used.
@@ -29,10 +33,11 @@ pub(super) struct Refused(pub(super) &'static str);
 const NONE: Refused = Refused("there is none");
 const FOREIGN: Refused = Refused("it is of another version or machine");
 const DAMAGED: Refused = Refused("it is damaged");
-const OTHER: Refused = Refused("it is of another store, or of a moment that this one has not had");
+const OTHER: Refused = Refused("it is of another store, or of a state that this one never had");
 const OLD: Refused = Refused("too much has changed since");
-const REVISED: Refused =
-    Refused("it has tickets that were changed in part, for which a limit of memory has no room");
+const REVISED: Refused = Refused(
+    "it holds patches apart from their tickets, which a store with a memory limit cannot use",
+);
 const UNREADABLE: Refused = Refused("the store needs to be checked first");
 
 impl From<Unusable> for Refused {
@@ -63,7 +68,7 @@ pub(super) struct Restored {
     pub(super) file: Arc<StoreFile>,
     pub(super) marks: Marks,
     pub(super) images: Images,
-    /// The tickets that were put on top of the image, or taken from it.
+    /// The number of tickets that changed since the image, removed ones included.
     pub(super) replayed: u64,
 }
 
@@ -76,18 +81,18 @@ impl fmt::Debug for Restored {
     }
 }
 
-/// Makes a store of its image and what has changed since, if all of that is certain.
+/// Makes a store of its image and of what has changed since, if all hashes are as expected.
 ///
-/// Where it is not, the file is as if it had not been looked at.
+/// Otherwise the file is left unlocked and unchanged.
 pub(super) fn restore(path: &Path, options: &Options, writes: bool) -> Result<Restored, Refused> {
     let folder = image::folder(path);
     let manifest = Manifest::read(&folder)?;
-    // Whoever opens the file next finds out what is wrong with it.
+    // The caller opens the file next, and returns the error with its details.
     let file = StoreFile::open(path, writes).map_err(|_| UNREADABLE)?;
     if !file.lock() {
         return Err(UNREADABLE);
     }
-    // A database that is damaged may let its reader panic; then it is checked as a whole, which tells.
+    // Reading a damaged database may panic. The caller then opens it with a check, which tells the damage.
     let looked = catch_unwind(AssertUnwindSafe(|| {
         let peek = Peek::open(&file)?.ok_or(UNREADABLE)?;
         let tail = Tail::find(&peek, &manifest)?;
@@ -103,7 +108,7 @@ pub(super) fn restore(path: &Path, options: &Options, writes: bool) -> Result<Re
     })
 }
 
-/// What has changed since the image, as the commits have listed it.
+/// What has changed since the image, according to the entries of the commits.
 struct Tail {
     numbers: Numbers,
     chain: u64,
@@ -112,7 +117,8 @@ struct Tail {
 }
 
 impl Tail {
-    /// Finds what has changed since the commit of an image, if the image is of one.
+    /// Reads the entries after the commit of an image; refuses the image if they do not lead from it to the
+    /// last commit.
     fn find(peek: &Peek, manifest: &Manifest) -> Result<Tail, Refused> {
         let numbers = peek.numbers()?.filter(|numbers| numbers.is_numbered());
         let numbers = numbers.ok_or(UNREADABLE)?;
@@ -124,7 +130,7 @@ impl Tail {
         let mut chain = manifest.chain;
         for (number, entry) in &entries {
             if entry.before != chain {
-                // Those between are gone, unless the image is of no moment of this store at all.
+                // Entries in between were removed, or the image is not of this store at all.
                 return Err(OLD);
             }
             if !entry.is_whole(*number) {
@@ -146,8 +152,8 @@ impl Tail {
         })
     }
 
-    /// Hands over the commits, but for the tickets that they put; returns what became of each
-    /// ticket.
+    /// Hands over the commits without the tickets that they put; returns the last change of each ticket,
+    /// with the number of its commit.
     fn hand_over(
         &self,
         take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
@@ -170,16 +176,17 @@ impl Tail {
             }
         }
         if self.numbers.last() > self.numbers.commit() {
-            // Commits were lost whose numbers may have been seen.
+            // A crash has lost commits whose numbers may have been seen.
             take(Change::Commit(self.numbers.last()))?;
         }
-        // No entry tells what is forgotten because earlier commits were lost.
+        // No entry says what is forgotten because a crash has lost commits.
         take(Change::Forget(self.numbers.forgotten()))?;
         Ok(changed)
     }
 }
 
-/// Hands over what is put, as the database has it; false where that is not what was written.
+/// Hands over the tickets that were put, as the database has them; false where a record does not have the
+/// listed hash.
 fn hand_over_puts(
     peek: &Peek,
     changed: &BTreeMap<u64, (u64, Listed)>,
@@ -211,7 +218,7 @@ fn hand_over_puts(
     }
 }
 
-/// Reads the segments of an image, and puts what has changed on them.
+/// Reads the segments of an image, and adds the tickets that have changed since.
 fn restore_onto(
     peek: &Peek,
     manifest: Manifest,

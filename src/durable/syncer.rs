@@ -1,12 +1,13 @@
-//! A thread that brings commits to the disk some time after they were made.
+//! A thread that syncs commits to the disk some time after they returned.
 //!
-//! A store may acknowledge a commit before it is on disk ([`Options`](super::Options) says when): then
-//! many commits share one sync of the file. The journal only tells this thread that there is something to
-//! sync, so that no commit waits for a disk.
+//! With [`Options::may_lose`](super::Options::may_lose), a commit returns before it is on disk, and many
+//! commits share one sync of the file. The journal only tells this thread that there is something to
+//! sync, so that no commit waits for the disk.
 //!
 //! # Invariants
 //!
-//! * What was noted is on disk when the syncer is gone, or its failure was left for [`Syncer::check`].
+//! * Once the syncer is dropped, every commit that was noted is on disk, unless a sync failed, which
+//!   [`Syncer::check`] returns.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -21,7 +22,7 @@ use crate::model::error::Error;
 
 /// Syncs the database on a thread of its own, some time after a commit.
 pub(super) struct Syncer {
-    /// None once the thread shall end.
+    /// None once the thread is to end.
     commits: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
     failure: Arc<Mutex<Option<redb::Error>>>,
@@ -33,7 +34,7 @@ impl Syncer {
         database: &Arc<Database>,
         time: Duration,
     ) -> Result<Syncer, Error> {
-        // One that waits stands for any number.
+        // One message in the channel stands for any number of commits.
         let (commits, receiver) = sync_channel(1);
         let failure = Arc::default();
         let thread = thread::Builder::new().name("ticketdex-sync".to_owned());
@@ -48,15 +49,15 @@ impl Syncer {
         })
     }
 
-    /// Tells the thread that something is not on disk.
+    /// Tells the thread that a commit is not on disk.
     pub(super) fn note_commit(&self) {
         if let Some(commits) = &self.commits {
-            // Full, the thread has yet to look; gone, it has left its failure.
+            // Where the channel is full, the thread has yet to look; where it is closed, a sync failed.
             let _ = commits.try_send(());
         }
     }
 
-    /// Returns the error of a sync that failed, once.
+    /// Returns the error of a failed sync, once: the database itself refuses commits after it.
     pub(super) fn check(&self, path: &Path) -> Result<(), Error> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         match failure.take() {
@@ -70,13 +71,13 @@ impl Drop for Syncer {
     fn drop(&mut self) {
         self.commits = None;
         if let Some(thread) = self.thread.take() {
-            // It panics where the database does, and then there is nothing left to sync.
+            // The thread panics only where the database does, and then nothing can be synced.
             let _ = thread.join();
         }
     }
 }
 
-/// Syncs so long after the first commit since the last sync, and at the end.
+/// Syncs `time` after the first commit that is not synced yet, and at the end.
 fn keep_synced(
     database: &Database,
     commits: &Receiver<()>,

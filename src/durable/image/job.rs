@@ -1,4 +1,4 @@
-//! Writing an image: a job that the caller runs.
+//! The job that writes an image, which the caller runs on any thread.
 
 use std::fmt;
 use std::fs;
@@ -21,12 +21,12 @@ const NOT_WRITTEN: &str = "the image of the store cannot be written; the store i
 pub(in crate::durable) struct Images {
     folder: PathBuf,
     marks: Marks,
-    /// Those of the image that is there.
+    /// The files of the present image.
     files: Arc<Mutex<Files>>,
 }
 
 impl Images {
-    /// Knows nothing of an image in the folder.
+    /// Begins without knowledge of an image in the folder.
     pub(in crate::durable) fn new(folder: PathBuf, marks: Marks) -> Images {
         Images {
             folder,
@@ -41,15 +41,15 @@ impl Images {
     }
 
     fn lock(&self) -> MutexGuard<'_, Files> {
-        // A file that a panic left is in no list.
+        // A file that a panic left unfinished is not listed.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What an image that is to be written has more than the one that is there.
+/// A job that writes the image of a store, or brings it up to date.
 ///
-/// Owns what it needs and knows nothing of its store, so it can be run on another thread while the store
-/// goes on. One that is dropped changes nothing.
+/// It owns what it needs, so it can run on another thread while the store goes on. A job that is dropped
+/// changes nothing.
 pub struct ImageJob {
     snapshot: Snapshot,
     chain: u64,
@@ -66,27 +66,27 @@ impl fmt::Debug for ImageJob {
     }
 }
 
-/// What writing an image came to.
+/// The outcome of writing an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageWritten {
-    /// The version of the snapshot that the image has.
+    /// The version of the snapshot that the image holds.
     pub version: u64,
-    /// The segments whose files were written; those of the others were there.
+    /// The number of segments whose files were written; the other segments had files already.
     pub segments_count: usize,
-    /// The bytes that were written.
+    /// The number of bytes that were written.
     pub bytes: u64,
 }
 
-/// Returns what writes the image of a store, where the one that is there is of an earlier version.
+/// Returns a job that writes the image of a store as of its present version.
 ///
-/// An image is a copy of the segments beside the store's file, in a folder of its name with `.image`
-/// behind. A store that has one opens in a fraction of the time: it reads the copy, and indexes only
-/// what has changed since. Nothing is lost with an image: it may be deleted at any time, and one that
-/// is not whole, or is of another store or moment, is not used.
+/// An image is a copy of the segments beside the store's file, in a folder of the same name with `.image`
+/// appended. A store that has one opens in a fraction of the time: it reads the copy, and indexes only
+/// what has changed since. An image may be deleted at any time without a loss; one that is incomplete, or
+/// not of an earlier state of the store, is not used.
 ///
-/// None is returned for a store in memory, for one that has the image of its version, and for one whose
-/// file was written by an earlier version of the crate, until its first commit.
+/// Returns none for a store in memory, for one that has an image of its version, and for one that has
+/// had no commit since it was made or since an earlier version of the crate wrote its file.
 ///
 /// # Cost
 ///
@@ -122,8 +122,8 @@ pub fn image_job(store: &Store) -> Option<ImageJob> {
     if mark.image == Some(snapshot.version()) {
         return None;
     }
-    // Until the job has run, an image that is there needs what changed since it, and this one what
-    // changes from now on.
+    // Until the job has run, commits must list their tickets for the present image, if there is one; if
+    // not, only for the image that the job writes.
     let is_connected = mark.listed_after.is_some();
     mark.listed_after.get_or_insert(snapshot.version());
     let changed_count = if is_connected && mark.image.is_some() {
@@ -141,18 +141,19 @@ pub fn image_job(store: &Store) -> Option<ImageJob> {
 }
 
 impl ImageJob {
-    /// Returns how many tickets would be indexed if the store were opened now: those that changed since
-    /// the image that is there, one as often as it did, or all where there is none.
+    /// Returns how many tickets would be indexed if the store were opened at this moment: those that
+    /// changed since the present image, each counted once for every change, or all where there is none.
     ///
-    /// Whoever keeps an image fresh runs the job once this is some thousands, which take some tens of
-    /// milliseconds to index. Past 262,144 the image is of no use.
+    /// To keep an image up to date, run the job once this is some thousands, which take some tens of
+    /// milliseconds to index. Above 262,144 the image is not used.
     pub fn changed_count(&self) -> u64 {
         self.changed_count
     }
 
-    /// Writes the segments that have no file yet, and then the manifest that makes the image count.
+    /// Writes the segments that have no file yet, and then the manifest, which makes the image valid.
     ///
-    /// Jobs of one store wait for each other; one that finds a later image there leaves it.
+    /// Jobs of one store wait for each other; one that finds an image of its version or a later one does
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -183,7 +184,7 @@ impl ImageJob {
         })?;
         let mut mark = self.images.marks.lock();
         mark.image = Some(version);
-        // Where too much has changed meanwhile, nothing is listed that could follow this image.
+        // Where too much has changed meanwhile, commits do not list their tickets, and this stays none.
         if let Some(after) = &mut mark.listed_after {
             *after = version.max(*after);
         }
@@ -211,7 +212,7 @@ impl ImageJob {
             let number = super::new_number();
             let path = SegmentFile::path(folder, number);
             let part = part::write(&path, |out| live.segment.write_to(out));
-            // What a full disk has of it is of no use.
+            // A file that is cut off, as by a full disk, is removed.
             let part = part.inspect_err(|_| drop(fs::remove_file(&path)))?;
             let file = SegmentFile {
                 number,
@@ -231,7 +232,7 @@ impl ImageJob {
     }
 }
 
-/// Removes the files of segments that are none of an image's.
+/// Removes the files of segments that do not belong to the image.
 fn clear(folder: &Path, manifest: &Manifest) {
     let kept: Vec<PathBuf> = manifest
         .numbers()
@@ -241,7 +242,7 @@ fn clear(folder: &Path, manifest: &Manifest) {
         let path = entry.path();
         let is_segment = path.extension().is_some_and(|it| it == "segment");
         if is_segment && !kept.contains(&path) {
-            // Where it stays, it is in nobody's way.
+            // A file that cannot be removed does no harm.
             let _ = fs::remove_file(path);
         }
     }

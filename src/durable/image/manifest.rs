@@ -1,8 +1,8 @@
-//! What an image consists of: the file that makes it one.
+//! The manifest of an image: the file that says which files belong to it.
 //!
-//! A manifest names the segments' files with their hashes, and holds what a snapshot has besides: the
-//! dead rows, the names of custom fields, the log of removals. It is written last and takes the place of
-//! the one before by its name, so an image is the old one or the new one, whole.
+//! A manifest names the files of the segments with their hashes, and holds the rest of the snapshot: dead
+//! rows, names of custom fields, and the log of removals. It is written last and replaces the previous
+//! manifest by a rename, so that there is always either the whole old image or the whole new one.
 //!
 //! # Cost
 //!
@@ -19,11 +19,11 @@ use crate::segment::{
 };
 use crate::snapshot::{LiveSegment, Parts, Removal, Removals, Snapshot, StoreMark};
 
-/// The names of the file that counts, and of the one that is about to.
+/// The name of the manifest, and of a new one before it is renamed to that.
 const NAME: &str = "manifest";
 const NEW_NAME: &str = "manifest.new";
 
-/// What stands for no base.
+/// Stands for no base in the file.
 const NO_BASE: u64 = u64::MAX;
 
 /// The file of a segment: its number, and what was written to it.
@@ -40,28 +40,31 @@ impl SegmentFile {
     }
 }
 
-/// The segments that have files.
+/// Segments and their files.
 pub(in crate::durable) type Files = Vec<(Weak<Segment>, SegmentFile)>;
 
-/// What a manifest says of a segment.
+/// The entry of a segment in a manifest.
 #[derive(Debug)]
 struct SegmentPart {
     file: SegmentFile,
-    /// The place of the segment that it revises.
+    /// The index of the segment that it revises, if any.
     base: Option<usize>,
+    /// The dead rows, ascending.
     dead: Vec<u32>,
     dead_text_bytes: u64,
 }
 
-/// What an image consists of.
+/// The content of a manifest.
 #[derive(Debug)]
 pub(in crate::durable) struct Manifest {
-    /// Of the commit whose tickets the image has.
+    /// The number of the commit that the image is of.
     pub(in crate::durable) version: u64,
+    /// The chain after that commit.
     pub(in crate::durable) chain: u64,
     names: Vec<String>,
+    /// The last commit whose removals are forgotten.
     forgotten: u64,
-    /// The number of the commit and the ticket of each removal.
+    /// For each removal, the number of its commit and the tid, one after the other.
     removals: Vec<u64>,
     segments: Vec<SegmentPart>,
 }
@@ -128,12 +131,12 @@ impl Manifest {
         self.segments.iter().map(|part| part.file.number)
     }
 
-    /// Returns whether a segment revises another, so that readers make columns of it.
+    /// Returns whether a segment revises another; readers would then make columns that no budget counts.
     pub(in crate::durable) fn has_revisions(&self) -> bool {
         self.segments.iter().any(|part| part.base.is_some())
     }
 
-    /// Writes the manifest in the place of the one before.
+    /// Writes the manifest, which replaces the previous one; returns its bytes.
     pub(super) fn write(&self, folder: &Path) -> io::Result<u64> {
         let mut content = Vec::new();
         let mut out = StoredWriter::new(&mut content);
@@ -174,7 +177,7 @@ impl Manifest {
         })
     }
 
-    /// Reads the segments, and makes the snapshot that was written; with it comes the file of each
+    /// Reads the segments; returns the parts of the snapshot that was written, and the file of each
     /// segment.
     pub(in crate::durable) fn load(
         self,
@@ -183,7 +186,7 @@ impl Manifest {
     ) -> Result<(Parts, Files), Unusable> {
         let mut read: Vec<Option<LiveSegment>> = Vec::new();
         read.resize_with(self.segments.len(), || None);
-        // What is revised comes before its revisions.
+        // Bases are read before their revisions.
         let (bases, revisions): (Vec<_>, Vec<_>) =
             (0..self.segments.len()).partition(|&at| self.segments[at].base.is_none());
         for at in bases.into_iter().chain(revisions) {
@@ -206,7 +209,7 @@ impl Manifest {
             |(live, part): (&LiveSegment, &SegmentPart)| (Arc::downgrade(&live.segment), part.file);
         let files = segments.iter().zip(&self.segments).map(of_file).collect();
         let parts = Parts {
-            // The store that takes them over gives them its own.
+            // The store that takes the parts over sets its own mark.
             store: StoreMark::default(),
             version: self.version,
             segments,
@@ -245,7 +248,7 @@ fn read_segment(
         Segment::read_from(input, base, budget)
     });
     read.map_err(|unusable| match unusable {
-        // There is an image, and this is gone from it.
+        // The manifest is there, and a file that it names is not.
         Unusable::Missing => Unusable::Damaged,
         unusable => unusable,
     })

@@ -1,28 +1,28 @@
 //! The image of a store: its segments as files beside the database, so that opening need not index.
 //!
-//! The database is the truth and an image a cache of what indexing made of it as of one commit. What it
-//! says is used only where all of it is certain: each file says what wrote it and has the hash that the
-//! manifest expects, and the chain of the manifest is the database's ([`log`](super::log)). Then what
-//! has changed since is put on top, ticket by ticket, from the database. Anything else is told
-//! ([`Opened`](super::Opened)) and the tickets are indexed again.
+//! Only the database is authoritative; an image is a cache of the segments that indexing made as of one
+//! commit. It is used only where each file was written by this build and has the hash that the manifest
+//! expects, and where the manifest has the chain of an earlier state of the database
+//! ([`log`](super::log)). The tickets that have changed since are then read from the database.
+//! Otherwise all tickets are indexed again, and [`Opened`](super::Opened) says why.
 //!
 //! * [`part`]: one file, with its head and its hash.
-//! * [`manifest`]: which files make the image, and what a snapshot has besides segments.
-//! * [`job`] writes one.
+//! * [`manifest`]: the list of the files, and the parts of a snapshot that are not in segments.
+//! * [`job`]: writing an image.
 //!
-//! The store is made of it, and of what has changed since, by [`restore`](mod@super::restore).
+//! [`restore`](mod@super::restore) makes a store of an image and of what has changed since.
 //!
 //! # Invariants
 //!
-//! * A file that a manifest names is never written again; new ones get new names. So whatever a crash
-//!   cuts short, the manifest that is there names whole files.
-//! * Whoever holds the lock of the database is the only one who writes its image. A job that outlives
-//!   its store may meet another writer; then one of the manifests names a file that the other has
-//!   removed, and is not used.
+//! * A file that a manifest names is never written again, and new files get new names. So after a crash at
+//!   any moment, the manifest names whole files.
+//! * Only the holder of the database's lock writes its image, except for a job that outlives its store.
+//!   Such a job may run beside one of another writer; then the manifest may name a file that the other
+//!   job has removed, and the image is not used.
 //!
 //! # Cost
 //!
-//! Disk as much as the store takes in memory.
+//! An image takes as much disk as the store takes memory.
 
 mod job;
 mod manifest;
@@ -39,7 +39,7 @@ pub use job::{ImageJob, ImageWritten, image_job};
 pub(super) use manifest::Manifest;
 pub(super) use part::Unusable;
 
-/// Returns the folder of the image of the store in a file, whatever links lead to that.
+/// Returns the folder of the image of the store in a file; links to the file are followed.
 pub(super) fn folder(path: &Path) -> PathBuf {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -47,9 +47,9 @@ pub(super) fn folder(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Returns a number that no file has.
+/// Returns a random number, which no file has.
 fn new_number() -> u64 {
-    // Each state of this hasher has keys of its own.
+    // Each hasher that this makes has other keys.
     RandomState::new().hash_one(std::process::id())
 }
 

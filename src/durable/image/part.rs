@@ -1,10 +1,10 @@
-//! One file of an image: parts behind a head that says what wrote them.
+//! One file of an image: its content behind a head that says which build of the crate wrote it.
 //!
 //! # Invariants
 //!
 //! * A file is read only if its head is the one that this build of the crate writes on this machine:
 //!   the format, the versions of the crate and of Unicode, the byte order and the width of a pointer.
-//! * What is read is handed on only once its hash is the expected one.
+//! * The content of a file is returned only if it has the expected hash.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -12,13 +12,13 @@ use std::path::Path;
 
 use crate::segment::{StoredReader, StoredWriter, malformed};
 
-/// The form of images; it changes with every change to what a part writes.
+/// The number of the format of images, which increases with every change to what a file holds.
 const FORMAT: u32 = 2;
 
-/// What a number looks like that tells the byte order.
+/// A number whose bytes show the byte order.
 const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 
-/// The bytes of a buffer between parts and a file.
+/// The size of the buffer in front of a file, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// Why an image is not used.
@@ -26,7 +26,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 pub(in crate::durable) enum Unusable {
     /// There is no such file.
     Missing,
-    /// The file is of another version of the crate, of another machine, or no part at all.
+    /// The file is of another version of the crate or another kind of machine, or not of an image.
     Foreign,
     /// The bytes are not those that were written.
     Damaged,
@@ -41,7 +41,7 @@ impl From<io::Error> for Unusable {
     }
 }
 
-/// What is known of a file that was written.
+/// The length and the hash of a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) bytes: u64,
@@ -54,7 +54,7 @@ fn head() -> Vec<u8> {
     head.extend_from_slice(&BYTE_ORDER.to_ne_bytes());
     head.extend_from_slice(&FORMAT.to_le_bytes());
     head.extend_from_slice(&usize::BITS.to_le_bytes());
-    // What folds alike, and so the order of texts, is the standard library's to say.
+    // Folding, and so the order of texts, depends on the standard library's version of Unicode.
     let (major, minor, update) = char::UNICODE_VERSION;
     head.extend_from_slice(&[major, minor, update]);
     let version = env!("CARGO_PKG_VERSION").as_bytes();
@@ -80,7 +80,7 @@ pub(super) fn write(
     Ok(written)
 }
 
-/// Opens a file behind its head, and returns how many bytes follow.
+/// Opens a file at the end of its head, and returns how many bytes follow.
 fn open(path: &Path) -> Result<(BufReader<File>, u64), Unusable> {
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();
@@ -94,7 +94,7 @@ fn open(path: &Path) -> Result<(BufReader<File>, u64), Unusable> {
     Ok((file, bytes.saturating_sub(expected.len() as u64)))
 }
 
-/// Reads a file, if it has what was written.
+/// Reads a file, if its content has the length and the hash that were written.
 pub(super) fn read<T>(
     path: &Path,
     written: Written,
@@ -112,7 +112,7 @@ pub(super) fn read<T>(
     Ok(value)
 }
 
-/// Writes a file that says itself what it holds.
+/// Writes a file with the hash of its content at its end.
 pub(super) fn write_sealed(path: &Path, content: &[u8]) -> io::Result<()> {
     write(path, |out| {
         out.slice(content)?;
@@ -122,7 +122,7 @@ pub(super) fn write_sealed(path: &Path, content: &[u8]) -> io::Result<()> {
     .map(drop)
 }
 
-/// Reads such a file.
+/// Reads a file that [`write_sealed`] wrote.
 pub(super) fn read_sealed(path: &Path) -> Result<Vec<u8>, Unusable> {
     let (mut file, bytes) = open(path)?;
     let mut input = StoredReader::new(&mut file, bytes);
