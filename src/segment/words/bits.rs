@@ -1,8 +1,8 @@
-//! Bitmaps as integers of 64 bits each, of as many bits as rows, texts or spots need.
+//! Bitmaps of rows, texts or spots, as slices of 64-bit integers.
 
 use std::ops::Range;
 
-/// Returns how many integers hold a number of bits.
+/// Returns how many integers a bitmap of a number of bits has.
 pub(super) fn stride(bits_count: u32) -> usize {
     bits_count.div_ceil(u64::BITS) as usize
 }

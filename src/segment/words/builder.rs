@@ -1,11 +1,14 @@
-//! Words on their way into a segment: hash tables, and logs of what each row holds.
+//! The words of a segment being built: hash tables of the texts, and logs of the texts of each row.
+//!
+//! [`feed`](super::feed) inserts rows here, and sealing turns the tables and logs into
+//! [`Words`](super::Words).
 //!
 //! # Cost
 //!
-//! Inserting is one look into a table a word, or a piece of one. A new one costs its bytes and
-//! some 30 more; one that is met again costs two to four bytes of log, or a bit where it is
-//! [frequent](super::frequent). Sealing sorts the texts once and reads the log twice: to measure every
-//! text's rows, and to write them.
+//! Inserting is one look into a table for each word or piece. A new text takes its bytes and some 30
+//! more; one that was met before takes two to four bytes of log, or a bit where it is
+//! [frequent](super::frequent). Sealing sorts the texts once and reads the log to write the postings;
+//! with another order of rows, it reads the log once more to measure them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,7 +31,7 @@ use super::{CutWords, Words};
 /// The size of the table of texts that occurred recently.
 const RECENT_COUNT: usize = 1 << 16;
 
-/// What the log of pieces has for a spot that is left out: no piece has this number.
+/// The number that the log of pieces has for a spot that is left out; no piece has it.
 const GAP: u32 = 0;
 
 /// The words of rows being inserted.
@@ -41,14 +44,14 @@ pub(crate) struct WordsBuilder {
 }
 
 impl WordsBuilder {
-    /// Returns what hashes the words of rows that are inserted.
+    /// Returns the hasher that inserted words must be hashed with.
     pub(super) fn hasher(&self) -> &DefaultHashBuilder {
         &self.hasher
     }
 
-    /// Takes the words of the next rows, which its own hasher has hashed.
+    /// Inserts the words of the next rows, hashed by the builder's own hasher.
     ///
-    /// Cost: one look-up in a table a word or piece.
+    /// Cost: one look-up in a table for each word or piece.
     pub(super) fn insert(&mut self, rows: &mut HashedRows) {
         let is_allowed = Rule::ALL.map(|rule| {
             let pieces = &rows.cut[rule as usize];
@@ -69,12 +72,12 @@ impl WordsBuilder {
         self.whole.log.rows_count() as u32
     }
 
-    /// Makes the index: row i of it is the inserted row `order[i]`, or i without an order.
+    /// Makes the index. Its row i is the inserted row `order[i]`, or row i without an order.
     ///
     /// Inserted rows that the order leaves out are dropped, and so are words that only
     /// they held. No row may be named twice.
     ///
-    /// Cost: O(w log w + postings + bytes of the words) for w words, less what others help with.
+    /// Cost: O(w log w + postings + bytes of the words) for w words, shared with a thread that helps.
     pub(super) fn seal(self, order: Option<&Arc<[u32]>>, helper: &Helper) -> Words {
         let rows_count = order.map_or(self.rows_count(), |order| order.len() as u32);
         let [coarse, fine] = self.cut;
@@ -100,16 +103,16 @@ impl WordsBuilder {
 #[derive(Debug)]
 struct PieceCollector {
     pieces: Collector,
-    /// How many spots the pieces of each row take.
+    /// The number of spots that the pieces of each row take.
     spots_counts: Vec<u32>,
-    /// The spot of the next piece, while rows stay in this order.
+    /// The spot of the next piece in the order of insertion; sealing may number spots again.
     next_spot: u32,
 }
 
 impl Default for PieceCollector {
     fn default() -> PieceCollector {
         let mut pieces = Collector::default();
-        // That of the gaps: no text has its number.
+        // The entry with the number of gaps, so that no text gets that number.
         pieces.entries.push(Entry::default());
         PieceCollector {
             pieces,
@@ -120,13 +123,13 @@ impl Default for PieceCollector {
 }
 
 impl PieceCollector {
-    /// Returns whether there are spots for the pieces of some rows.
+    /// Returns whether there are enough spots left for the pieces of some rows.
     fn has_room(&self, pieces: &HashedTexts) -> bool {
         let stretches_count = pieces.row_ends.len() + pieces.texts.len() / first_of(1) as usize;
         stretches_count < stretches_of(SPOTS_MAX - self.next_spot) as usize
     }
 
-    /// Takes the pieces of rows, each at a spot of its own.
+    /// Inserts the pieces of rows, each at a spot of its own.
     fn insert_rows(&mut self, text: &[u8], rows: &HashedTexts) {
         let mut found = Lookup::default();
         let mut at = 0;
@@ -167,28 +170,28 @@ impl PieceCollector {
 /// Texts, with the rows or the spots that each is met at.
 #[derive(Debug, Default)]
 struct Collector {
-    /// Half of each text's hash, and its number.
+    /// The lower half of each text's hash, and the text's number.
     table: HashTable<(u32, u32)>,
-    /// Numbers of texts met lately, by parts of their hashes: the frequent ones stay in
-    /// the processor's cache here, when the table has outgrown it. None until then.
+    /// The numbers of texts met lately, by a part of their hashes. It keeps the frequent ones in the
+    /// processor's cache when the table has outgrown that; none before.
     recent: Option<Box<[u32; RECENT_COUNT]>>,
     entries: Vec<Entry>,
     /// The texts one after another, as first met.
     text: Vec<u8>,
     /// The numbers of the texts of each row, but for the frequent ones.
     log: Log,
-    /// Words that many rows have; none of pieces.
+    /// The words that many rows have; empty for pieces.
     frequent: Frequent,
 }
 
-/// How many texts are looked up at once, so that waits for memory are at the same time.
+/// How many texts are looked up at once, so that their waits for memory overlap.
 const LOOKUP_TEXTS: usize = 64;
 
 /// The number of a text that is not known.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Returns where among the recent texts one of a hash is.
-fn recent_place(half: u32) -> usize {
+/// Returns the index of a hash among the recent texts.
+fn recent_index(half: u32) -> usize {
     half as usize % RECENT_COUNT
 }
 
@@ -202,7 +205,7 @@ impl Default for Lookup {
 }
 
 impl Lookup {
-    /// Returns the number of a text, or [`UNKNOWN`]; the texts are asked for in turn.
+    /// Returns the number of a text, or [`UNKNOWN`]; callers go through the texts in order.
     #[inline]
     fn number(
         &mut self,
@@ -211,22 +214,22 @@ impl Lookup {
         rows: &HashedTexts,
         index: usize,
     ) -> u32 {
-        let place = index % LOOKUP_TEXTS;
-        if place == 0 {
+        let within = index % LOOKUP_TEXTS;
+        if within == 0 {
             let end = rows.texts.len().min(index + LOOKUP_TEXTS);
             self.read(collector, text, &rows.texts[index..end]);
         }
-        self.0[place]
+        self.0[within]
     }
 
-    /// Looks texts up: each step for all of them before the next.
+    /// Looks texts up; each step is done for all of them before the next, so that waits overlap.
     fn read(&mut self, collector: &mut Collector, text: &[u8], texts: &[HashedText]) {
         let mut missed = [0u8; LOOKUP_TEXTS];
         let mut missed_count = 0;
         let numbers = &mut self.0;
         if let Some(recent) = collector.recent.as_deref() {
             for (hashed, number) in texts.iter().zip(&mut *numbers) {
-                *number = recent[recent_place(hashed.half)];
+                *number = recent[recent_index(hashed.half)];
             }
         }
         for (index, (hashed, number)) in texts.iter().zip(&mut *numbers).enumerate() {
@@ -248,27 +251,28 @@ impl Lookup {
             if !collector.is_own(*number, text, hashed) {
                 *number = UNKNOWN;
             } else if let Some(recent) = collector.recent.as_deref_mut() {
-                recent[recent_place(hashed.half)] = *number;
+                recent[recent_index(hashed.half)] = *number;
             }
         }
     }
 }
 
-/// Returns whether two texts of one length, which is more than that of a head, are the same from
-/// the head on.
+/// Returns whether two texts are the same after their heads; they have one length, which is more than
+/// a head's.
 #[inline]
 fn has_end(own: &[u8], other: &[u8]) -> bool {
     own.last_chunk::<HEAD_BYTES>() == other.last_chunk()
         && (own.len() <= 2 * HEAD_BYTES || own[HEAD_BYTES..] == other[HEAD_BYTES..])
 }
 
-/// One text, in the order of first meeting.
+/// What is known of a text; its number is the index of its entry.
 #[derive(Debug, Default)]
 struct Entry {
     /// The first bytes, so that few look-ups have to read the text.
     head: u64,
     start: usize,
     length: u32,
+    /// The size of the list of its rows or spots.
     ids: Gauge,
 }
 
@@ -279,7 +283,7 @@ impl Entry {
 }
 
 impl Collector {
-    /// Takes the words of rows, each at its row.
+    /// Inserts the words of rows.
     fn insert_rows(&mut self, text: &[u8], rows: &HashedTexts) {
         let mut found = Lookup::default();
         let mut at = 0;
@@ -295,7 +299,7 @@ impl Collector {
         self.find_frequent();
     }
 
-    /// Takes the words that have become frequent out of the log, where it is time to look.
+    /// Moves the words that have become frequent out of the log, if it is time to look for them.
     fn find_frequent(&mut self) {
         let rows_count = self.log.rows_count() as u32;
         if !self.frequent.is_due(rows_count) {
@@ -316,7 +320,7 @@ impl Collector {
         }
     }
 
-    /// Returns whether a text that is in a portion is the one of a number.
+    /// Returns whether a number is that of a text in a portion.
     #[inline]
     fn is_own(&self, number: u32, text: &[u8], hashed: &HashedText) -> bool {
         let Some(entry) = self.entries.get(number as usize) else {
@@ -329,8 +333,7 @@ impl Collector {
         length <= HEAD_BYTES || has_end(&self.text[entry.range()], &text[hashed.start..][..length])
     }
 
-    /// Takes a text at an id no less than those before; its number is known, if it was looked up
-    /// and found.
+    /// Adds an id, which is no less than earlier ones, to a text; `number` is what the look-up found.
     #[inline]
     fn insert(&mut self, id: u32, text: &[u8], hashed: &HashedText, number: u32) {
         let Some(entry) = self.entries.get_mut(number as usize) else {
@@ -342,7 +345,7 @@ impl Collector {
         }
     }
 
-    /// Takes a text that was not found, which may have come since.
+    /// Adds an id to a text that the look-up did not find; it may have been inserted since.
     #[cold]
     fn insert_unknown(&mut self, id: u32, text: &[u8], hashed: &HashedText) {
         if let Some(number) = self.find(text, hashed) {
@@ -360,7 +363,7 @@ impl Collector {
         found.map(|&(_, number)| number)
     }
 
-    /// Takes a text that was not met before.
+    /// Inserts a text that was not met before.
     fn insert_new(&mut self, id: u32, text: &[u8], hashed: &HashedText) {
         let number = u32::try_from(self.entries.len())
             .ok()
@@ -410,7 +413,7 @@ impl Collector {
         lexicon
     }
 
-    /// Measures the ids of each text again, since they are others now.
+    /// Measures the lists of ids again, since another order of rows changes them.
     fn measure(&mut self, order: &[u32], starts: Option<&[u32]>) {
         let mut entries = std::mem::take(&mut self.entries);
         for entry in &mut entries {
@@ -428,7 +431,7 @@ impl Collector {
         self.entries = entries;
     }
 
-    /// Returns the texts of each kind that are left, in byte order.
+    /// Returns the numbers of the texts of each kind, in byte order, without texts that have no id left.
     fn sort_texts(&self, ids: Ids) -> [Vec<u32>; Kind::ALL.len()] {
         Kind::ALL.map(|kind| {
             let mut sorted: Vec<(u64, u32)> = Vec::new();
@@ -444,7 +447,7 @@ impl Collector {
         })
     }
 
-    /// Returns the texts in their order, and where each ends; they are kept nowhere else then.
+    /// Moves the texts into one byte string, in the given order; returns it and where each text ends.
     fn take_texts(&mut self, numbers: &[Vec<u32>; Kind::ALL.len()]) -> (Vec<u8>, Offsets) {
         let unsorted = std::mem::take(&mut self.text);
         let (mut text, mut ends) = (Vec::with_capacity(unsorted.len()), Offsets::default());
@@ -467,7 +470,7 @@ impl Collector {
     ) -> Postings {
         let mut writer = PostingsWriter::new(&std::mem::take(&mut self.entries), ids, numbers);
         self.for_each_posting(order, starts, |id, number| writer.write(number, id));
-        // What is not needed any more makes room for what is written.
+        // The log is freed before the rows of frequent words are written.
         self.log = Log::default();
         for (number, rows) in self.frequent.into_words() {
             writer.write_all(number, &rows);
@@ -475,7 +478,7 @@ impl Collector {
         writer.postings
     }
 
-    /// Visits every id and number of a text that it has, ids ascending as ordered.
+    /// Visits every id in the log with the number of its text; ids ascend in the given order.
     #[inline]
     fn for_each_posting(
         &self,
@@ -488,7 +491,7 @@ impl Collector {
             let inserted = order.map_or(row, |order| order[row] as usize);
             let mut id = starts.map_or(row as u32, |starts| starts[row]);
             self.log.for_each(inserted, |number| {
-                // A spot that is left out has a number too, of no text.
+                // A spot that is left out is in the log too, with the number of no text.
                 if starts.is_none() {
                     visit(id, number);
                 } else {
@@ -505,15 +508,16 @@ impl Collector {
 /// Postings being written, the ids of each text ascending.
 struct PostingsWriter {
     postings: Postings,
-    /// The place of each text among all, by its number: those with bitmaps, with lists, with one id.
-    places: Vec<u32>,
-    /// Where the next id of each list goes.
+    /// The index of each text in the lexicon, by its number in the builder: first the texts with
+    /// bitmaps, then those with lists, then those with one id.
+    indexes: Vec<u32>,
+    /// The end of what is written of each list.
     cursors: Vec<Cursor>,
-    /// The integers of a bitmap.
+    /// The number of integers in a bitmap.
     stride: usize,
 }
 
-/// The place of a text that only dropped rows have.
+/// The index of a text that only dropped rows have.
 const ABSENT: u32 = u32::MAX;
 
 impl PostingsWriter {
@@ -529,28 +533,28 @@ impl PostingsWriter {
             several: Lists::with_sizes(sizes),
             single: vec![0; single.len()],
         };
-        let mut places = vec![ABSENT; entries.len()];
-        for (place, &number) in (0..).zip(numbers.iter().flatten()) {
-            places[number as usize] = place;
+        let mut indexes = vec![ABSENT; entries.len()];
+        for (index, &number) in (0..).zip(numbers.iter().flatten()) {
+            indexes[number as usize] = index;
         }
         let cursors = (0..several.len()).map(|list| postings.several.cursor(list));
         PostingsWriter {
             cursors: cursors.collect(),
             postings,
-            places,
+            indexes,
             stride: ids.stride(),
         }
     }
 
-    /// Gives an id to a text; it is greater than the last one of a list.
+    /// Adds an id to a text; the ids of one text come in ascending order.
     #[inline]
     fn write(&mut self, number: u32, id: u32) {
-        let place = self.places[number as usize] as usize;
+        let index = self.indexes[number as usize] as usize;
         let dense_count = self.postings.dense_counts.len();
-        if place < dense_count {
-            return set_bit(&mut self.postings.dense[place * self.stride..], id);
+        if index < dense_count {
+            return set_bit(&mut self.postings.dense[index * self.stride..], id);
         }
-        let list = place - dense_count;
+        let list = index - dense_count;
         if let Some(cursor) = self.cursors.get_mut(list) {
             self.postings.several.write(cursor, id);
         } else if let Some(single) = self.postings.single.get_mut(list - self.cursors.len()) {
@@ -558,11 +562,11 @@ impl PostingsWriter {
         }
     }
 
-    /// Gives a text all the rows that a bitmap has, which are all that the text has.
+    /// Writes all rows of a text from a bitmap.
     fn write_all(&mut self, number: u32, rows: &[u64]) {
-        let place = self.places[number as usize] as usize;
-        if place < self.postings.dense_counts.len() {
-            let own = &mut self.postings.dense[place * self.stride..][..rows.len()];
+        let index = self.indexes[number as usize] as usize;
+        if index < self.postings.dense_counts.len() {
+            let own = &mut self.postings.dense[index * self.stride..][..rows.len()];
             own.copy_from_slice(rows);
         } else {
             for_each_row(rows, |row| self.write(number, row));

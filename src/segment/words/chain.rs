@@ -1,12 +1,12 @@
-//! A term that was cut, found by its pieces at spots that follow each other.
+//! Finds a term that the rule of a word cuts, by its parts in pieces at consecutive spots.
 //!
 //! # Cost
 //!
-//! The spots of the rarest part are collected, and each other part, the rarer first, is read once to
-//! see which of them it follows. Where the rarest part is many pieces with many spots, which would have
-//! to be sorted, the next part is read beside it, one window of spots after the other. A part that is
-//! in most words of a log, as a single digit is, may be more expensive to read than the texts of the
-//! few rows that are left by then: these are read instead.
+//! The spots of the rarest part are collected, and each other part, the rarer ones first, is read once to
+//! drop the spots where it is missing. Where the rarest part is in many pieces with many spots, which
+//! would have to be sorted, it is read together with the next part, one window of spots after the other.
+//! A part that is in most words of a log, as a single digit is, may be more expensive to read than the
+//! texts of the few rows that are left by then, so these are read instead.
 
 use std::ops::Range;
 
@@ -16,42 +16,43 @@ use super::lexicon::{LIST_COST, Lexicon};
 use super::packed::ListReader;
 use super::spots::Spots;
 
-/// The postings of a list that cost about as much as reading the texts of a row for a term. A
-/// row of a long log costs more, one of prose far less.
+/// The cost of searching the texts of a row for a term, in postings of a list. A row with a long log costs
+/// more, one with prose far less.
 const CHECK_COST: u64 = 32_768;
 
-/// The bits of the sieve for each candidate. The sieve lets all candidates through, and one in sixteen
-/// of the other spots.
+/// The number of bits in the sieve for each candidate. The sieve lets all candidates through, and at most
+/// one in sixteen of the other spots, unless its size is limited.
 const SIEVE_BITS: usize = 16;
 
-/// The most bits of the sieve: a larger one would leave the processor's cache.
+/// The most bits in the sieve; a larger one would not fit into the processor's cache.
 const SIEVE_BITS_MAX: usize = 1 << 22;
 
-/// The spots of a part of several pieces from which on windows are cheaper than sorting.
+/// The least number of spots of a part in several pieces at which windows are cheaper than sorting.
 const JOINED_SPOTS_MIN: u64 = 4_096;
 
-/// The least spots of a window: their bitmap stays in the processor's nearest cache.
+/// The least number of spots in a window; their bitmap fits into the processor's first-level cache.
 const WINDOW_SPOTS_MIN: u64 = 1 << 18;
 
-/// The postings that cost about as much as coming to a list in a window.
+/// The cost of coming to a list in a window, in postings.
 const VISIT_COST: u64 = 4;
 
-/// Whether the texts of a row hold the term.
+/// Tells whether the texts of a row hold the term.
 pub(super) type Holds<'a> = &'a dyn Fn(u32) -> bool;
 
-/// The pieces that a term is cut into by one rule, all of them known.
+/// The parts that a term is cut into by one rule, and the pieces that match each; none is without pieces.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
     /// The rarest first.
     parts: Vec<Part>,
 }
 
-/// A part of a term, and the pieces that it is, ends or starts.
+/// A part of a term, and the pieces that equal it, or start or end with it.
 #[derive(Clone, Debug)]
 struct Part {
     pieces: Vec<u32>,
-    /// How many parts of the term are before it.
+    /// How many parts of the term come before it.
     offset: u32,
+    /// The spots of all its pieces.
     spots_count: u64,
 }
 
@@ -65,17 +66,17 @@ impl Part {
         }
     }
 
-    /// Returns what reading the spots costs, in steps from posting to posting.
+    /// Returns the cost of reading the spots, in postings.
     fn cost(&self) -> u64 {
         self.spots_count + LIST_COST * self.pieces.len() as u64
     }
 
-    /// Returns whether the spots are too many to be sorted.
+    /// Returns whether windows are cheaper than sorting the spots.
     fn is_joined(&self) -> bool {
         self.pieces.len() > 1 && self.spots_count >= JOINED_SPOTS_MIN
     }
 
-    /// Begins to read the spots of all pieces.
+    /// Returns a reader of the spots of all pieces.
     fn read<'a>(&self, lexicon: &'a Lexicon) -> PartReader<'a> {
         let pieces = self.pieces.iter();
         PartReader {
@@ -84,10 +85,10 @@ impl Part {
         }
     }
 
-    /// Visits the spots at which a term that holds the part here would start.
+    /// Visits the spots at which the term would have to start for its part to be at a spot of the piece.
     fn for_each_start(&self, piece: u32, lexicon: &Lexicon, mut visit: impl FnMut(u32)) {
         lexicon.for_each_id(piece, |spot| {
-            // There is none where the first pieces of a segment are in the way.
+            // Too near to the first spot of the segment, the earlier parts have no room.
             if let Some(start) = spot.checked_sub(self.offset) {
                 visit(start);
             }
@@ -96,10 +97,10 @@ impl Part {
 }
 
 impl Chain {
-    /// Looks up the parts of a term; none if no piece is what one of them has to be.
+    /// Looks up the parts of a term; none if no piece matches one of them.
     pub(super) fn find(lexicon: &Lexicon, term: &[cut::Part<'_>]) -> Option<Chain> {
         let mut parts = Vec::with_capacity(term.len());
-        // The end of a piece is the most expensive to look up, and the first if it is there.
+        // In reverse: a part that ends a piece is the most expensive to look up, and only the first can be one.
         for (offset, part) in term.iter().enumerate().rev() {
             let pieces = match part {
                 cut::Part::Whole(text) => lexicon.equal_to(text.as_bytes()),
@@ -115,13 +116,13 @@ impl Chain {
         Some(Chain { parts })
     }
 
-    /// Returns at how many spots the term is at most.
+    /// Returns an upper bound of the spots at which the term is.
     pub(super) fn spots_count(&self) -> u64 {
         let counts = self.parts.iter().map(|part| part.spots_count);
         counts.min().unwrap_or(0)
     }
 
-    /// Returns what finding the rows costs at most, in steps from posting to posting.
+    /// Returns an upper bound of the cost of finding the rows, in postings.
     pub(super) fn cost(&self) -> u64 {
         let [rarest, others @ ..] = &self.parts[..] else {
             return 0;
@@ -131,11 +132,9 @@ impl Chain {
         rarest.cost() + others.sum::<u64>()
     }
 
-    /// Visits the rows of the spots at which the parts follow each other, ascending; a row may
-    /// come again.
+    /// Visits the rows in which the parts are at consecutive spots, ascending and each once.
     ///
-    /// Whether the texts of a row hold the term is asked where that is cheaper than to look, if
-    /// it can be asked.
+    /// Where that is cheaper than reading another part, `holds` decides about the rows that are left.
     pub(super) fn for_each_row(
         &self,
         lexicon: &Lexicon,
@@ -181,9 +180,9 @@ impl Chain {
     }
 }
 
-/// Returns the spots at which a term that holds both parts would start, ascending.
+/// Returns the spots at which a term would start that has both parts, ascending.
 ///
-/// Cost: all spots of both parts, each a bit that is set in the bitmap of a window.
+/// Cost: all spots of both parts, for each of which a bit is set in the bitmap of a window.
 fn join(parts: [&Part; 2], lexicon: &Lexicon, spots_count: u32) -> Vec<u32> {
     let window = window_spots(parts, spots_count);
     let [mut first, mut second] = parts.map(|part| part.read(lexicon));
@@ -203,7 +202,7 @@ fn join(parts: [&Part; 2], lexicon: &Lexicon, spots_count: u32) -> Vec<u32> {
     starts
 }
 
-/// Returns how many spots a window has: enough that reading takes longer than coming to each list.
+/// Returns how many spots a window has: enough that reading the lists costs more than coming to them.
 fn window_spots(parts: [&Part; 2], spots_count: u32) -> u32 {
     let lists = parts
         .map(|part| part.pieces.len() as u64)
@@ -221,13 +220,13 @@ struct PartReader<'a> {
 }
 
 impl PartReader<'_> {
-    /// Sets the bits of the spots of a window at which a term that holds the part would start; returns whether
-    /// there is one.
+    /// Sets the bits of the spots in a window at which a term would start that has the part; returns
+    /// whether there is one.
     fn set_starts(&mut self, window: Range<u32>, bits: &mut [u64]) -> bool {
         let (offset, mut is_any) = (self.offset, false);
         for list in &mut self.lists {
             list.for_each_below(window.end.saturating_add(offset), |spot| {
-                // What an earlier window had no need of is passed over.
+                // A spot before the window, which an earlier window did not read, is skipped.
                 if let Some(bit) = spot.checked_sub(window.start + offset) {
                     set_bit(bits, bit);
                     is_any = true;
@@ -238,7 +237,7 @@ impl PartReader<'_> {
     }
 }
 
-/// Keeps those of some ascending starts of a term that have a part where it has to be.
+/// Keeps the starts, which ascend, at which a part of the term is where it has to be.
 fn retain_starts(starts: &mut Vec<u32>, part: &Part, lexicon: &Lexicon) {
     let sieve_bits = (starts.len() * SIEVE_BITS).next_power_of_two();
     let mask = sieve_bits.clamp(64, SIEVE_BITS_MAX) - 1;
@@ -264,7 +263,7 @@ fn retain_starts(starts: &mut Vec<u32>, part: &Part, lexicon: &Lexicon) {
     starts.retain(|_| is_kept.next().unwrap_or(false));
 }
 
-/// Returns the first index from one on whose value is no less than another.
+/// Returns the first index of ascending values, not before `from`, whose value is at least `least`.
 fn gallop(values: &[u32], from: usize, least: u32) -> usize {
     let rest = &values[from..];
     let mut step = 1;

@@ -1,47 +1,47 @@
 //! Where long words are cut into pieces.
 //!
-//! The words of prose are few and come again; logs, keys, and scripts without blanks have words
-//! without end that hardly ever do. Their pieces come again.
+//! Prose has few distinct words, which occur again and again. Logs, keys, and scripts without blanks have
+//! any number of words that hardly ever occur twice, but their pieces do.
 //!
-//! Two rules tell how to cut, since what is best for one kind of word spoils the other. The
-//! [`Coarse`](Rule::Coarse) one leaves together what prose, names and paths are made of, and cuts
-//! where those rarely go on: before digits, between some of the digits, within pairs of letters
-//! that hardly a language has, and at some pairs of characters of scripts without blanks. So
-//! wherever a term occurs in such a word, the word is cut inside of it at just the places where
-//! the term itself is. The [`Fine`](Rule::Fine) one is for keys, digests and encoded bytes: any two
-//! of their characters are followed by any third, so only the shortest pieces come again. Each
-//! is three bytes and starts two after the one before; a term may start at either.
+//! There are two rules, since what is best for one kind of word is bad for the other. The
+//! [`Coarse`](Rule::Coarse) rule leaves the parts of prose, names and paths together. It cuts where such
+//! parts rarely go on: before digits, between some digits, between two letters that hardly any language
+//! has next to each other, and at some pairs of characters of scripts without blanks. Whether it cuts
+//! between two characters depends on these two only, so a term is cut at the same places by itself as
+//! inside a word. The [`Fine`](Rule::Fine) rule is for keys, digests and encoded bytes: any character may
+//! follow any other there, so only the shortest pieces occur again. Each piece is three bytes and starts
+//! two bytes after the one before; a term may start with a piece or one byte after.
 //!
-//! Which rule cuts a word, if any, is told by the whole word; a term is sought as it would be in
-//! a word that each cuts.
+//! The whole word decides which rule cuts it, if any. A term is searched for as each rule would cut it.
 
 use std::ops::Range;
 
-/// Words of more bytes are cut, where all are ASCII and where not: characters beyond ASCII are
-/// up to four bytes, and in scripts without blanks a word of ten is rarely met again.
+/// Longer words are cut: the most bytes of a whole word that is ASCII, and of one that is not. Characters
+/// beyond ASCII take up to four bytes, and in scripts without blanks a word of ten characters rarely
+/// occurs again.
 const WHOLE_ASCII_BYTES_MAX: usize = 40;
 const WHOLE_BYTES_MAX: usize = 24;
 
-/// Words of fewer bytes are kept whole however random they look: numbers, times, short codes.
+/// Words of fewer bytes are kept whole even if they look random: numbers, times, short identifiers.
 pub(super) const CUT_BYTES_MIN: usize = 8;
 
-/// The share of its pairs that are odd from which a word is taken for random, in quarters: a word
-/// that is cut anyway, and one that might be kept whole.
+/// The least share of odd pairs of bytes, in quarters, at which a word is taken for random: for a word
+/// that is cut in any case, and for one that may be kept whole.
 const ODD_QUARTERS_OF_LONG: usize = 2;
 const ODD_QUARTERS: usize = 3;
 
-/// The share of the pairs that the coarse rule cuts, in thousandths: of digits, or a letter and a
-/// digit; of characters in scripts without blanks; of others beyond ASCII.
+/// The share of pairs of characters that the coarse rule cuts, in thousandths: of two digits, or a letter
+/// and a digit; of characters in scripts without blanks; of other characters beyond ASCII.
 const CUT_DIGITS: u64 = 333;
 const CUT_WITHOUT_BLANKS: u64 = 333;
 const CUT_OTHERS: u64 = 250;
 
-/// The bytes of a piece that the fine rule cuts, and from one's start to the next: any two bytes
-/// of a word are in one piece.
+/// The length of a piece of the fine rule, and the distance from its start to the next, in bytes: any two
+/// adjacent bytes of a word are together in some piece.
 const FINE_BYTES: usize = 3;
 const FINE_STEP: usize = 2;
 
-/// For each letter those that hardly follow it within a word.
+/// For each letter, the letters that hardly ever follow it within a word.
 const UNLIKELY: [&[u8]; 26] = [
     b"ejoq",
     b"bdfghkmnpqvwxz",
@@ -71,7 +71,7 @@ const UNLIKELY: [&[u8]; 26] = [
     b"bcdfghjklmnpqruvxyz",
 ];
 
-/// [`UNLIKELY`], a bit a letter.
+/// [`UNLIKELY`], with a bit for each letter.
 const UNLIKELY_BITS: [u32; 26] = {
     let mut bits = [0; 26];
     let mut first = 0;
@@ -134,8 +134,8 @@ impl Rule {
         }
     }
 
-    /// Returns the parts that a term may have in pieces that follow each other, two at least: once
-    /// for each way that it may be cut.
+    /// Returns the parts of a term, two or more, in consecutive pieces, for each way in which it may be
+    /// cut.
     pub(super) fn chains(self, term: &str) -> Vec<Vec<Part<'_>>> {
         let chains = match self {
             Rule::Coarse => vec![coarse_parts(term)],
@@ -147,7 +147,7 @@ impl Rule {
     }
 }
 
-/// A part of a term, and what it is of the piece that holds it.
+/// A part of a term, which is the whole, the start or the end of the piece that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
     Whole(&'a str),
@@ -205,7 +205,7 @@ fn for_each_fine(word: &str, mut visit: impl FnMut(Range<usize>)) {
     }
 }
 
-/// Returns the parts of a term of ASCII that starts with a piece, or `before` bytes after it does.
+/// Returns the parts of a term of ASCII that starts `before` bytes after the start of a piece, 0 or 1.
 fn fine_parts(term: &str, before: usize) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -249,12 +249,12 @@ fn is_cut(a: char, b: char) -> bool {
     b.is_ascii_alphanumeric() && is_within(a, b, CUT_DIGITS)
 }
 
-/// Returns whether a share of the pairs of a word's bytes, in quarters, are odd.
+/// Returns whether at least a share of the pairs of a word's adjacent bytes, in quarters, is odd.
 ///
-/// Cost: of a word that is far from it, a look at the first pairs.
+/// Cost: a look at the first pairs, where most are not odd.
 fn has_odd_pairs(word: &[u8], quarters: usize) -> bool {
     let pairs_count = word.len() - 1;
-    // The pairs that may be not odd.
+    // The number of pairs that may still be not odd.
     let mut left = pairs_count - (pairs_count * quarters).div_ceil(4);
     for &[a, b] in word.array_windows::<2>() {
         if !is_odd(a, b) {
@@ -267,8 +267,8 @@ fn has_odd_pairs(word: &[u8], quarters: usize) -> bool {
     true
 }
 
-/// Returns whether two ASCII characters next to each other are a mark of random text: a digit and
-/// another or a letter, or letters that hardly follow each other.
+/// Returns whether two adjacent ASCII characters are typical of random text: a digit with a digit or a
+/// letter, or two letters of which the second hardly ever follows the first.
 #[inline]
 fn is_odd(a: u8, b: u8) -> bool {
     match (a.is_ascii_digit(), b.is_ascii_digit()) {
@@ -278,14 +278,14 @@ fn is_odd(a: u8, b: u8) -> bool {
     }
 }
 
-/// Returns whether two letters hardly follow each other; no where they are not both letters.
+/// Returns whether both are letters and the second hardly ever follows the first.
 #[inline]
 fn is_unlikely(a: u8, b: u8) -> bool {
     let bits = UNLIKELY_BITS.get(usize::from(a.wrapping_sub(b'a')));
     b.is_ascii_lowercase() && bits.is_some_and(|bits| bits >> (b - b'a') & 1 == 1)
 }
 
-/// Returns whether a pair of characters is in a share of all pairs, in thousandths.
+/// Returns whether the hash of a pair of characters is within a share, in thousandths, of all hashes.
 #[inline]
 fn is_within(a: char, b: char, share: u64) -> bool {
     const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -293,7 +293,7 @@ fn is_within(a: char, b: char, share: u64) -> bool {
     (pair ^ pair >> 15).wrapping_mul(SPREAD) >> 40 & 0xFFFF < share * 0x1_0000 / 1000
 }
 
-/// Returns whether a character is of a script that is written without blanks, or nearly.
+/// Returns whether a character is of a script that is written with few blanks or none.
 fn is_without_blanks(char: char) -> bool {
     matches!(
         u32::from(char),
@@ -325,7 +325,7 @@ mod tests {
         "aaaaaaaaaa.aaaaaaaaaa1111111111aaaaaaaaaae\u{301}e\u{301}ßßßßß",
     ];
 
-    /// Returns whether parts are found in pieces from one on.
+    /// Returns whether parts match pieces, from the first piece on.
     fn fits(parts: &[Part<'_>], pieces: &[&str]) -> bool {
         let fits = |(part, piece): (&Part<'_>, &&str)| match part {
             Part::Whole(text) => piece == text,

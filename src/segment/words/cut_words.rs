@@ -1,4 +1,4 @@
-//! The words that one rule cuts: their pieces, and what of these holds a term.
+//! The words that one rule cuts: their pieces, and the search for a term inside them.
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -21,16 +21,17 @@ pub(super) struct CutWords {
     rows_count: u32,
 }
 
-/// What holds a term inside of words that are cut.
+/// What holds a term inside words that are cut by one rule.
 #[derive(Clone, Debug)]
 pub(super) struct HeldInside {
+    /// The pieces that hold the whole term.
     pub(super) pieces: Numbers,
-    /// For each way in which the term may be cut.
+    /// The parts of the term, for each way in which it may be cut.
     pub(super) chains: Vec<Chain>,
 }
 
 impl CutWords {
-    /// Joins pieces and the row of each stretch of their spots.
+    /// Joins the pieces and the row of each stretch of spots.
     pub(super) fn new(
         rule: Rule,
         pieces: Lexicon,
@@ -39,8 +40,8 @@ impl CutWords {
     ) -> CutWords {
         let spots = match rule {
             Rule::Coarse => Spots::with_frequent(stretch_rows, &pieces, rows_count),
-            // Only terms of one or two bytes are inside of several pieces, and of those the
-            // expensive ones are kept.
+            // Only terms of one or two bytes are inside several pieces, and the rows of the expensive
+            // ones among these are kept.
             Rule::Fine => Spots::new(stretch_rows),
         };
         CutWords {
@@ -50,7 +51,7 @@ impl CutWords {
         }
     }
 
-    /// Finds a term in words that are cut by a rule, which is the one of these.
+    /// Finds a term in the words; `rule` must be the one that cut them.
     pub(super) fn find(&self, rule: Rule, term: &str) -> HeldInside {
         let mut held = HeldInside {
             pieces: Numbers::none(),
@@ -68,8 +69,8 @@ impl CutWords {
         held
     }
 
-    /// Returns at how many spots a term is at most, and what finding its rows costs, in steps
-    /// from posting to posting.
+    /// Returns an upper bound of the spots at which a term is, and the cost of finding its rows, in
+    /// postings.
     pub(super) fn measure(&self, held: &HeldInside) -> (u64, u64) {
         let (mut count, mut cost) = (0, 0);
         held.pieces.for_each_in(0..self.pieces.count(), |piece| {
@@ -83,7 +84,7 @@ impl CutWords {
         (count, cost)
     }
 
-    /// Returns what reading the rows of a piece costs, in steps from posting to posting.
+    /// Returns the cost of reading the rows of a piece, in postings.
     pub(super) fn piece_cost(&self, piece: u32) -> u64 {
         match self.frequent(piece) {
             Some(bits) => bitmap_cost(bits.len()),
@@ -91,7 +92,7 @@ impl CutWords {
         }
     }
 
-    /// Returns the bitmap of the rows of a piece, if they are many.
+    /// Returns the bitmap of the rows of a piece, if it has one.
     pub(super) fn frequent(&self, piece: u32) -> Option<&[u64]> {
         self.spots.frequent(piece, stride(self.rows_count))
     }

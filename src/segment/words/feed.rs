@@ -1,22 +1,21 @@
-//! Texts on their way to a [`WordsBuilder`], a portion of rows at a time, and with them the long
-//! texts, which are encoded beside.
+//! Brings the texts of rows to a [`WordsBuilder`] in portions, and encodes the long ones on the way.
 //!
-//! The table of words is the largest thing that a load keeps touching. Fed ticket by
-//! ticket it takes turns with every column's table in the processor's cache; fed in
-//! portions it has the cache to itself, or, on a thread of its own, another core's.
+//! The table of words is the largest structure that a load uses all the time. If it were fed ticket by
+//! ticket, it would share the processor's cache with the tables of all columns; fed in portions, it has
+//! the cache to itself, or on a thread of its own that of another core.
 //!
-//! Both threads are kept busy: where the one of the words lags behind, the portions that it gets are
-//! prepared as far as each can be by itself, and who waits for the index helps to seal it.
+//! Both threads are kept busy. Where the thread of the words lags behind, the feeding thread prepares the
+//! portions before it sends them, and while it waits for the index, it helps to seal it.
 //!
 //! # Invariants
 //!
-//! * Portions arrive in the order of the rows, and rows are whole.
-//! * A thread of its own ends before the feed is gone, whether that was sealed or not.
+//! * Portions arrive in the order of the rows, and consist of whole rows.
+//! * The thread of the words ends before the feed is dropped, whether that was sealed or not.
 //!
 //! # Cost
 //!
-//! Two copies of the texts, three of the long ones. Memory is [`PORTIONS_MAX`] portions with what is
-//! known of their words, some ten times [`PORTION_BYTES`] each, or the longest rows.
+//! The texts are copied twice, and long ones three times. Memory is that of [`PORTIONS_MAX`] portions with
+//! their hashed words, some ten times [`PORTION_BYTES`] each, or more where rows are longer.
 
 use std::ops::Range;
 use std::panic;
@@ -32,13 +31,13 @@ use super::{Words, WordsBuilder};
 use crate::segment::LONG_FIELDS;
 use crate::segment::ready_texts::ReadyTexts;
 
-/// The bytes at which a portion is full.
+/// The size at which a portion is full, in bytes.
 const PORTION_BYTES: usize = 64 << 10;
 
-/// The portions that there are: being filled, waiting, and being taken in.
+/// The most portions: one being filled, and others waiting or being inserted.
 const PORTIONS_MAX: usize = 8;
 
-/// The portions with the other thread from which on it lags behind.
+/// The number of portions with the other thread at which it counts as lagging behind.
 const PORTIONS_LAGGING: usize = 3;
 
 /// Long texts, by the index of their field in [`LONG_FIELDS`].
@@ -51,9 +50,9 @@ struct Portion {
     text: String,
     /// Where each row ends.
     ends: Vec<usize>,
-    /// Where the long texts are: those of a row, then those of the next.
+    /// The ranges of the long texts, row by row.
     long: Vec<Range<usize>>,
-    /// Whether there is all that follows from the texts.
+    /// Whether `hashed` and `ready` are made of the texts.
     is_prepared: bool,
     hashed: HashedRows,
     ready: LongTexts,
@@ -66,13 +65,13 @@ impl Portion {
         self.long.clear();
         self.is_prepared = false;
         self.ready.iter_mut().for_each(ReadyTexts::clear);
-        // The text of a row may be long beyond measure; that one need not stay.
+        // The room that a very long row took is freed.
         if self.text.capacity() > 2 * PORTION_BYTES {
             *self = Portion::default();
         }
     }
 
-    /// Does all that needs no other portion.
+    /// Hashes the words and encodes the long texts, which takes no other portion.
     fn prepare(&mut self, hasher: &DefaultHashBuilder) {
         self.hashed.read(&self.text, &self.ends, hasher);
         push_long(&self.text, &self.long, &mut self.ready);
@@ -89,7 +88,7 @@ fn push_long(text: &str, ranges: &[Range<usize>], long: &mut LongTexts) {
     }
 }
 
-/// Who takes portions in.
+/// The receiver of portions: the words and the long texts so far.
 #[derive(Debug, Default)]
 pub(crate) struct Taker {
     words: WordsBuilder,
@@ -112,11 +111,11 @@ impl Taker {
     }
 }
 
-/// The way of texts to the words and the long texts of a segment being built.
+/// The feed of the texts of a segment being built.
 #[derive(Debug)]
 pub(crate) struct WordsFeed {
     portion: Portion,
-    /// The bytes of all long texts.
+    /// The size of all long texts so far, in bytes.
     long_bytes: usize,
     target: Target,
 }
@@ -128,9 +127,8 @@ enum Target {
 }
 
 impl WordsFeed {
-    /// Starts without rows; the words are taken in here, or on a thread of their own.
-    ///
-    /// Where the system starts no thread, here.
+    /// Starts without rows. Portions are inserted on the calling thread, or on a thread of their own if
+    /// `has_thread` is set and the system can start one.
     pub(crate) fn new(has_thread: bool) -> WordsFeed {
         let lane = if has_thread { Lane::start() } else { None };
         WordsFeed {
@@ -140,13 +138,13 @@ impl WordsFeed {
         }
     }
 
-    /// Takes one text of the current row.
+    /// Adds a text to the current row.
     pub(crate) fn insert_text(&mut self, text: &str) {
         self.portion.text.push_str(text);
         self.portion.text.push(' ');
     }
 
-    /// Takes the next long text of the current row, which is kept as well; a row has one for each of
+    /// Adds the next long text to the current row, and encodes it; a row has one for each of
     /// [`LONG_FIELDS`], in that order.
     pub(crate) fn insert_long(&mut self, text: &str) {
         let start = self.portion.text.len();
@@ -175,16 +173,17 @@ impl WordsFeed {
         }
     }
 
-    /// Takes the last texts in and starts making the index, as [`WordsBuilder::seal`] does.
+    /// Inserts the last portion and makes the index as [`WordsBuilder::seal`] does.
     ///
-    /// On a thread of its own, while the caller goes on; [`Sealing::finish`] waits for it.
+    /// With a thread of its own that begins at once, while the caller goes on; otherwise
+    /// [`Sealing::finish`] does it.
     pub(crate) fn seal(mut self, order: Option<Arc<[u32]>>) -> Sealing {
         self.pass_on();
         match self.target {
             Target::Here(taker) => Sealing::Here(taker, order),
             Target::Thread(mut lane) => {
                 lane.portions = None;
-                // Only a panic ends the thread before this, and shows when it is waited for.
+                // Sending fails only where the thread has panicked, which `wait` finds.
                 let _ = lane.order.send(order);
                 Sealing::Thread(lane)
             }
@@ -195,25 +194,25 @@ impl WordsFeed {
 /// An index of words being made.
 #[derive(Debug)]
 pub(crate) enum Sealing {
-    /// Or rather one that will be.
+    /// What [`finish`](Sealing::finish) makes the index of.
     Here(Box<Taker>, Option<Arc<[u32]>>),
     Thread(Lane),
 }
 
 impl Sealing {
-    /// Returns the long texts of the rows in the order in which they came in, once.
+    /// Returns the long texts of the rows in the order of insertion; may be called once.
     pub(crate) fn long_texts(&mut self) -> LongTexts {
         match self {
             Sealing::Here(taker, _) => std::mem::take(&mut taker.long),
             Sealing::Thread(lane) => lane.long.recv().unwrap_or_else(|_| {
-                // Only a panic ends the thread before that; it goes on here.
+                // Receiving fails only where the thread has panicked; `wait` goes on with the panic.
                 lane.wait();
                 LongTexts::default()
             }),
         }
     }
 
-    /// Returns the index, and helps to make it.
+    /// Returns the index; helps to make it.
     pub(crate) fn finish(self) -> Words {
         match self {
             Sealing::Here(taker, order) => taker.words.seal(order.as_ref(), &Helper::default()),
@@ -225,17 +224,17 @@ impl Sealing {
     }
 }
 
-/// The way to the thread of the words and back.
+/// The channels to the thread of the words and back.
 #[derive(Debug)]
 pub(crate) struct Lane {
     /// None once no more portions come.
     portions: Option<Sender<Portion>>,
-    /// Portions that are done with.
+    /// Empty portions that come back.
     spare: Receiver<Portion>,
-    /// How many portions are with the other thread, or spare and not taken yet.
+    /// The number of portions that were sent and not yet taken back.
     portions_out: usize,
     hasher: DefaultHashBuilder,
-    /// The word to seal, with the order of the rows.
+    /// The request to seal, with the order of the rows.
     order: Sender<Option<Arc<[u32]>>>,
     /// The long texts, once all are in.
     long: Receiver<LongTexts>,
@@ -244,7 +243,7 @@ pub(crate) struct Lane {
     worker: Option<JoinHandle<Option<Words>>>,
 }
 
-/// Ends the help of the waiting thread when this one ends, even by a panic.
+/// Makes the thread that helps stop when this one ends, even by a panic.
 struct Closing(Helper);
 
 impl Drop for Closing {
@@ -266,11 +265,11 @@ impl Lane {
         let work = move || {
             for mut portion in inbox {
                 taker.take(&mut portion);
-                // Nobody takes it any more when the last portions come.
+                // The receiver may be gone when the last portions come back.
                 let _ = outbox.send(portion);
             }
             let order = orders.recv().ok()?;
-            // Who gave the order takes them.
+            // The receiver is there, as it belongs to whoever sent the order.
             let _ = long_outbox.send(taker.long);
             Some(taker.words.seal(order.as_ref(), &closing.0))
         };
@@ -306,12 +305,13 @@ impl Lane {
         let portions = self.portions.as_ref();
         let is_sent = portions.is_some_and(|portions| portions.send(full).is_ok());
         if !is_sent {
-            // Only a panic ends the thread before its portions do; it goes on here.
+            // Sending fails only where the thread has panicked; `wait` goes on with the panic.
             self.wait();
         }
     }
 
-    /// Waits for the thread to end; returns the index if one was asked for.
+    /// Waits for the thread to end; returns the index if one was requested. A panic of the thread goes on
+    /// here.
     fn wait(&mut self) -> Option<Words> {
         match self.worker.take()?.join() {
             Ok(words) => words,
@@ -321,12 +321,12 @@ impl Lane {
 }
 
 impl Drop for Lane {
-    /// Ends the thread of a load that was given up: it seals nothing, as nobody can ask it to.
+    /// Ends the thread of a load that has failed; it makes no index, since no request to seal can come.
     fn drop(&mut self) {
         self.portions = None;
         self.order = channel().0;
         let worker = self.worker.take();
-        // The load has failed already; a panic has nothing to add.
+        // A panic of the thread is ignored, since the load has failed already.
         let _ = worker.map(JoinHandle::join);
     }
 }

@@ -1,29 +1,29 @@
-//! Words that many rows have, while rows come in: a bit a row instead of a number in the log.
+//! The words that many rows have, during inserts: a bit for each row instead of a number in the log.
 //!
-//! In texts of people a few hundred words make most of the log. A sealed index has a bitmap for each of
-//! these, so they are given theirs as soon as they stand out: that is what they end as, the log is a
-//! fraction of what it were, and sealing has little to transpose.
+//! In texts written by people, a few hundred words make most of the log. The sealed index has a bitmap
+//! for each of these anyway, so they get one as soon as they are found to be frequent. The log is then
+//! much smaller, and sealing has little to transpose.
 //!
 //! # Invariants
 //!
-//! * A frequent word has all its rows here and none in the log. It stays frequent, also where later rows
-//!   have it no more.
+//! * A frequent word has all its rows here and none in the log. It stays frequent even if no later row
+//!   has it.
 //!
 //! # Cost
 //!
-//! A bit a row for each word. Words are looked for each time that the rows have doubled, so all looks
-//! together read the log twice at most.
+//! A bit for each row and word. The builder looks for frequent words each time that the number of rows
+//! has doubled, so that all looks together read the log at most twice.
 
 use super::bits::{for_each_bit, set_bit};
 use super::lexicon::DENSE_ROWS_SHARE;
 
-/// The rows from which on words are looked for: with fewer, chance decides what stands out.
+/// The least number of rows at which frequent words are looked for; with fewer, chance decides which are.
 const ROWS_MIN: u32 = 4096;
 
-/// The numbers among which frequent words are: those of the first words that came.
+/// Only words with numbers below this can be frequent: those that were met first.
 const NUMBERS_MAX: usize = 1 << 15;
 
-/// What stands for a word that is not frequent.
+/// The rank of a word that is not frequent.
 const NONE: u16 = u16::MAX;
 
 /// Visits the rows of a frequent word, ascending.
@@ -39,18 +39,18 @@ pub(super) struct Frequent {
     ranks: Vec<u16>,
     /// The number of each frequent word, and a bit for each row up to the last that has it.
     words: Vec<(u32, Vec<u64>)>,
-    /// How many rows there were when words were looked for.
+    /// The number of rows when frequent words were last looked for.
     looked_rows: u32,
 }
 
 impl Frequent {
-    /// Returns whether words are to be looked for again.
+    /// Returns whether it is time to look for frequent words.
     pub(super) fn is_due(&self, rows_count: u32) -> bool {
         rows_count >= ROWS_MIN && rows_count / 2 >= self.looked_rows
     }
 
-    /// Chooses the words that are frequent from now on, by how many rows each has; returns whether there
-    /// are new ones. The caller inserts what rows these have already.
+    /// Adds the words that are frequent, given the number of rows of each word; returns whether there are
+    /// new ones. The caller then inserts the rows that these already have.
     pub(super) fn choose(&mut self, rows_count: u32, counts: impl Iterator<Item = u32>) -> bool {
         self.looked_rows = rows_count;
         let words_before = self.words.len();
@@ -62,7 +62,7 @@ impl Frequent {
             if self.rank(number).is_none() {
                 self.ranks
                     .resize(self.ranks.len().max(number as usize + 1), NONE);
-                // There are fewer than numbers.
+                // The rank fits: there are at most `NUMBERS_MAX` frequent words.
                 self.ranks[number as usize] = self.words.len() as u16;
                 self.words.push((number, Vec::new()));
             }
@@ -79,7 +79,7 @@ impl Frequent {
         Some(usize::from(*rank))
     }
 
-    /// Gives a row to a word; returns false, and does nothing, where the word is not frequent.
+    /// Adds a row to a word; does nothing and returns false where the word is not frequent.
     #[inline]
     pub(super) fn insert(&mut self, number: u32, row: u32) -> bool {
         let Some(rank) = self.rank(number) else {
@@ -99,7 +99,7 @@ impl Frequent {
         self.words.iter().map(|(number, rows)| (*number, &rows[..]))
     }
 
-    /// Returns the number of each word, and its rows, and keeps neither.
+    /// Returns the number of each word and its rows, by value.
     pub(super) fn into_words(self) -> impl Iterator<Item = (u32, Vec<u64>)> {
         self.words.into_iter()
     }

@@ -1,15 +1,15 @@
-//! The n-grams of words: which words hold a short run of bytes.
+//! The n-grams of a lexicon's texts, here called words: which words hold a short run of bytes.
 //!
-//! Every position of a word starts one key: its byte and the two that follow, with
-//! [`END`] where the word is over. So a word holds a run of one, two or three bytes
-//! exactly where one of its keys starts with that run: all short terms are a range
-//! of the sorted keys, and only longer ones need a look at the word.
+//! Every byte of a word starts one key, which is that byte and the two that follow, with [`END`] after
+//! the last byte of the word. So a word holds a run of one, two or three bytes exactly where one of its
+//! keys starts with the run. The words of a short term are therefore listed by a range of the sorted
+//! keys, and only longer terms need a look at the words.
 //!
 //! # Cost
 //!
-//! One posting a byte of the words at most, of one or two bytes as a rule. Building is
-//! a pass over the words that measures the lists, with a look-up and two to four bytes of log a
-//! posting, and one over the log that writes them.
+//! At most one posting for each byte of the words, of one or two bytes as a rule. Building takes one pass
+//! over the words that measures the lists, with a look-up and two to four bytes of log for each byte, and
+//! one over the log that writes the lists.
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -25,10 +25,10 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 /// How many bytes a key holds.
 pub(super) const GRAM_BYTES: usize = 3;
 
-/// What follows the last byte of a word in its keys; never part of UTF-8.
+/// The byte that follows the last byte of a word in its keys; it never occurs in UTF-8.
 pub(super) const END: u8 = 0xFF;
 
-/// Keys in ascending order, and the words of each.
+/// Keys in ascending order, and the words of each. A gram is the index of a key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grams {
     keys: Vec<u32>,
@@ -37,11 +37,11 @@ pub(super) struct Grams {
 }
 
 impl Grams {
-    /// Indexes words, numbered as they come.
+    /// Indexes words, which are numbered in the given order.
     pub(super) fn build<'a>(words: impl Iterator<Item = &'a [u8]> + Clone) -> Grams {
         let bytes: usize = words.clone().map(<[u8]>::len).sum();
         let mut found = Found::for_bytes(bytes);
-        // What each position starts, so that the second pass looks nothing up.
+        // The number of the key that each byte starts, so that the second pass needs no look-up.
         let mut log = Log::default();
         for (word, text) in words.enumerate() {
             for_each_key(text, |key| {
@@ -74,7 +74,7 @@ impl Grams {
         }
     }
 
-    /// Returns whether there are none: no words, or none indexed.
+    /// Returns whether there are no grams, because there are no words or they were not indexed.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -102,7 +102,7 @@ impl Grams {
         self.lists.for_each(gram, visit);
     }
 
-    /// Visits the runs of one, two and three bytes that a term can be, with their grams.
+    /// Visits the runs of one, two and three bytes that are UTF-8, as terms are, with their grams.
     pub(super) fn for_each_run(&self, mut visit: impl FnMut(&[u8], Range<usize>)) {
         for length in 1..=GRAM_BYTES {
             let shift = 8 * (GRAM_BYTES - length);
@@ -124,20 +124,20 @@ impl Grams {
     }
 }
 
-/// The keys met while building, numbered as they come.
+/// The keys met while building, numbered in the order in which they were met.
 #[derive(Default)]
 struct Found {
-    /// By the place of a key of ASCII: its number and one. None where a table of that size does
-    /// not pay.
+    /// For each key of ASCII, by [`place_of`], its number plus one, or 0. None where there are too few
+    /// words for a table of that size.
     ascii: Option<Vec<u32>>,
-    /// Each other key with its number.
+    /// The other keys with their numbers.
     table: HashTable<(u32, u32)>,
     keys: Vec<u32>,
     gauges: Vec<Gauge>,
 }
 
 impl Found {
-    /// Starts without keys, of words that have a number of bytes in all.
+    /// Starts without keys, for words that have a number of bytes in all.
     fn for_bytes(bytes: usize) -> Found {
         let is_large = bytes >= PLACED_BYTES_MIN;
         Found {
@@ -183,14 +183,14 @@ impl Found {
     }
 }
 
-/// The bytes of words from which on keys of ASCII have places of their own: most of the 8 MiB that
-/// these take are never touched, but what is touched has to be worth it.
+/// The least number of bytes in all words at which keys of ASCII get a table of their own. Most of its
+/// 8 MiB are never touched, but the rest must still pay.
 const PLACED_BYTES_MIN: usize = 256 << 10;
 
-/// The bytes that a key of ASCII is made of, with [`END`].
+/// The number of distinct bytes in keys of ASCII: 128 and [`END`].
 const PLACES: usize = 129;
 
-/// Returns the place of a key of ASCII, and one past all places for any other.
+/// Returns the index of a key of ASCII in its table, and one past the table for any other key.
 #[inline]
 fn place_of(key: u32) -> usize {
     const OF_BYTES: [u8; 256] = {
@@ -224,7 +224,7 @@ fn key_of(run: &[u8]) -> u32 {
     run.iter().fold(0, |key, &byte| key << 8 | u32::from(byte))
 }
 
-/// Visits the keys of a word, one a position.
+/// Visits the keys of a word, one for each of its bytes.
 #[inline]
 fn for_each_key(word: &[u8], mut visit: impl FnMut(u32)) {
     let mut key = 0;
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn keys_are_spread() {
-        // As many as the places: drawn at random, 63 % of the places have one.
+        // There are as many keys as places; at random, 63 % of the places would have a key.
         for bits in [8, 12, 16] {
             let mask = (1 << bits) - 1;
             let keys = (0..1 << bits).map(|key| hash(key * 256) & mask);

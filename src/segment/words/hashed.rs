@@ -1,12 +1,12 @@
 //! The words of a portion of rows, found, cut and hashed.
 //!
-//! Finding words needs nothing but their text, so any thread can do it, before the tables that
-//! [`WordsBuilder`](super::WordsBuilder) keeps of all words are looked into. And there a look-up waits for
-//! memory: of many whose hashes are known, the waits are at the same time.
+//! Finding words needs nothing but the text, so any thread can do it before
+//! [`WordsBuilder`](super::WordsBuilder) looks them up in its tables. Each look-up there waits for memory;
+//! because the hashes of many words are known in advance, their waits overlap.
 //!
 //! # Cost
 //!
-//! Linear in the text. 24 bytes a word or piece, and one copy of the text.
+//! Linear in the text. It takes 24 bytes for each word or piece, and one copy of the text.
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
@@ -23,13 +23,13 @@ pub(super) struct HashedText {
     /// The first bytes, as [`head_of`] has them.
     pub(super) head: u64,
     pub(super) start: usize,
-    /// None of the spot that is left out after the pieces of a word.
+    /// The length in bytes; 0 for the spot that is left out after the pieces of a word.
     pub(super) length: u32,
-    /// Half of the hash.
+    /// The lower half of the hash.
     pub(super) half: u32,
 }
 
-/// What stands for a spot that is left out.
+/// Stands for a spot that is left out.
 const GAP: HashedText = HashedText {
     head: 0,
     start: 0,
@@ -37,7 +37,7 @@ const GAP: HashedText = HashedText {
     half: 0,
 };
 
-/// Texts of rows, in their order.
+/// The words or pieces of rows, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HashedTexts {
     pub(super) texts: Vec<HashedText>,
@@ -51,7 +51,7 @@ impl HashedTexts {
         self.row_ends.clear();
     }
 
-    /// Takes the text that is some bytes of a longer one.
+    /// Adds the text that is `length` bytes of a longer one, from `start` on.
     #[inline]
     fn push(&mut self, all: &[u8], start: usize, length: usize, hasher: &DefaultHashBuilder) {
         let rest = &all[start..];
@@ -59,7 +59,7 @@ impl HashedTexts {
         self.texts.push(HashedText {
             head,
             start,
-            // A text has at most 16 MiB.
+            // It fits: a text has at most 16 MiB.
             length: length as u32,
             half: hash(hasher, head, &rest[..length]) as u32,
         });
@@ -79,10 +79,11 @@ pub(super) struct HashedRows {
 }
 
 impl HashedRows {
-    /// Takes rows in the place of those before; `hasher` is that of the tables to be looked into.
+    /// Replaces the rows by those of a text. `hasher` must be that of the tables in which the words will be
+    /// looked up.
     ///
-    /// `row_ends` are the ends of the rows in the text. White space parts the words of a row, and
-    /// a row from the next.
+    /// `row_ends` are the ends of the rows in the text. White space separates the words of a row, and
+    /// ends each row.
     pub(super) fn read(&mut self, text: &str, row_ends: &[usize], hasher: &DefaultHashBuilder) {
         self.text.clear();
         self.row_ends.clear();
@@ -102,7 +103,8 @@ impl HashedRows {
         self.find_words([true; Rule::ALL.len()], hasher);
     }
 
-    /// Finds the words of the text, and cuts them by those rules that are allowed.
+    /// Finds the words of the text, and cuts them by the rules that are allowed; a word of another rule
+    /// stays whole.
     pub(super) fn find_words(
         &mut self,
         is_allowed: [bool; Rule::ALL.len()],
@@ -174,7 +176,7 @@ fn for_each_word(text: &str, row: Range<usize>, mut visit: impl FnMut(Range<usiz
     }
 }
 
-/// Visits the parts of a range between white space beyond ASCII.
+/// Visits the parts of a range of text that white space beyond ASCII separates.
 fn for_each_part(text: &str, range: Range<usize>, visit: &mut impl FnMut(Range<usize>)) {
     let mut start = range.start;
     for part in text[range].split_inclusive(char::is_whitespace) {
@@ -186,10 +188,10 @@ fn for_each_part(text: &str, range: Range<usize>, visit: &mut impl FnMut(Range<u
     }
 }
 
-/// The bytes that are looked at for white space at once.
+/// The number of bytes that are searched for white space at once.
 const CHUNK_BYTES: usize = 64;
 
-/// Returns a bit for each of the first [`CHUNK_BYTES`] bytes: whether it is a blank or below.
+/// Returns a bit for each of the first [`CHUNK_BYTES`] bytes, which is set if the byte is at most a blank.
 #[inline]
 fn low_bits(bytes: &[u8]) -> u64 {
     let mut padded = [u8::MAX; CHUNK_BYTES];
@@ -197,25 +199,28 @@ fn low_bits(bytes: &[u8]) -> u64 {
         padded[..bytes.len()].copy_from_slice(bytes);
         &padded
     });
-    let (words, _) = chunk.as_chunks::<8>();
-    let bits = |word: &[u8; 8]| low_bits_of(u64::from_le_bytes(*word));
-    let shifted = words.iter().enumerate();
-    shifted.fold(0, |all, (index, word)| all | bits(word) << (index * 8))
+    let (integers, _) = chunk.as_chunks::<8>();
+    let bits = |integer: &[u8; 8]| low_bits_of(u64::from_le_bytes(*integer));
+    let shifted = integers.iter().enumerate();
+    shifted.fold(0, |all, (index, integer)| {
+        all | bits(integer) << (index * 8)
+    })
 }
 
-/// Returns a bit for each of eight bytes, the lowest first.
+/// Returns a bit for each of the eight bytes of an integer, the lowest first, which is set if the byte is at
+/// most a blank.
 #[inline]
-fn low_bits_of(word: u64) -> u64 {
+fn low_bits_of(bytes: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
-    // What each high bit has to be multiplied by to come to its place in the highest byte.
+    // Multiplying by this moves the lowest bit of each byte to its place in the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
-    let above = (word | HIGHS) - ONES * (u64::from(b' ') + 1);
-    let low = !(above | word) & HIGHS;
+    let above = (bytes | HIGHS) - ONES * (u64::from(b' ') + 1);
+    let low = !(above | bytes) & HIGHS;
     (low >> 7).wrapping_mul(GATHER) >> 56
 }
 
-/// Returns whether an ASCII char is white space in the sense of `char::is_whitespace`.
+/// Returns whether a byte of ASCII is white space by `char::is_whitespace`.
 #[inline]
 fn is_ascii_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
@@ -232,10 +237,10 @@ fn hash(hasher: &DefaultHashBuilder, head: u64, text: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Returns the first bytes of a word as a number in their order, padded with NULs.
+/// Returns the first bytes of a word as a big-endian number, padded with NULs.
 ///
-/// The word is the first `length` bytes of the text, which goes on past it where it can, so that the
-/// head is one load.
+/// The word is the first `length` bytes of the text. Where the text goes on after the word, the head is
+/// read with one load.
 #[inline]
 pub(super) fn head_of(text: &[u8], length: usize) -> u64 {
     if let Some(&chunk) = text.first_chunk::<HEAD_BYTES>() {

@@ -1,8 +1,8 @@
 //! Two threads that share the work of sealing an index.
 //!
-//! The thread that waits for an index has nothing else to do meanwhile, so it [helps](Helper::help): it does
-//! tasks that the sealing thread offers. A task that nobody has taken by the time its result is needed is done
-//! by the thread that offered it, so one thread is enough for everything.
+//! The thread that waits for an index has nothing else to do, so it [helps](Helper::help): it does tasks
+//! that the sealing thread offers. A task that nobody has taken when its result is needed is done by the
+//! thread that offered it, so that one thread is enough.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -15,12 +15,12 @@ type Task = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 struct Slot {
     task: Option<Task>,
-    /// How many tasks were offered, which is the number of the last one.
+    /// The number of tasks that were offered; the last one has this number.
     count: u64,
     is_closed: bool,
 }
 
-/// Where one thread offers tasks and another takes them. Clones share the place.
+/// A slot in which one thread offers tasks and another takes them. Clones share the slot.
 #[derive(Clone, Default)]
 pub(super) struct Helper(Arc<(Mutex<Slot>, Condvar)>);
 
@@ -31,7 +31,7 @@ impl fmt::Debug for Helper {
 }
 
 impl Helper {
-    /// Locks the slot. No task runs meanwhile, so a panic leaves the slot as it was.
+    /// Locks the slot. No task runs while it is locked, so a panic leaves it whole.
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,7 +57,7 @@ impl Helper {
         self.0.1.notify_all();
     }
 
-    /// Offers a task and returns its number, or gives it back where another is on offer.
+    /// Offers a task and returns its number; returns the task where another one is on offer.
     fn offer(&self, task: Task) -> Result<u64, Task> {
         let mut slot = self.slot();
         if slot.task.is_some() {
@@ -69,14 +69,14 @@ impl Helper {
         Ok(slot.count)
     }
 
-    /// Withdraws the task of a number, unless it was taken.
+    /// Takes back the task of a number, unless another thread has taken it.
     fn withdraw(&self, number: u64) -> Option<Task> {
         let mut slot = self.slot();
         let is_last = slot.count == number;
         is_last.then(|| slot.task.take()).flatten()
     }
 
-    /// Does two things, at the same time where another thread helps.
+    /// Runs two functions, at the same time where another thread helps.
     pub(super) fn join<A, B: Send + 'static>(
         &self,
         own: impl FnOnce() -> A,
@@ -84,14 +84,14 @@ impl Helper {
     ) -> (A, B) {
         let (outbox, inbox) = channel();
         let other: Task = Box::new(move || {
-            // A panic goes on where the result is waited for, and the helping thread stays.
+            // A panic goes on in the thread that waits for the result; the helping thread goes on to help.
             let outcome = panic::catch_unwind(AssertUnwindSafe(other));
             // The receiver is gone only where its own thread panicked.
             let _ = outbox.send(outcome);
         });
         let number = self.offer(other);
         let own = own();
-        // Nobody has taken the task, or another was on offer.
+        // A task is left where nobody has taken it, or another one was on offer.
         let left = match number {
             Ok(number) => self.withdraw(number),
             Err(other) => Some(other),

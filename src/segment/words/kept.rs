@@ -1,16 +1,16 @@
 //! The rows of short terms whose union is expensive, made once, at sealing.
 //!
 //! A letter or a pair of letters is in thousands of words, each in some thousands of rows. A union reads
-//! most postings there are, and cannot end early while a few rows are missing. Yet all such unions
-//! together cost little more than one: a pass over the postings collects, for each row, a bit for each
-//! of [`PASS_TERMS`] terms, the most expensive ones first.
+//! most of all postings, and cannot end early while a few rows are missing. Yet all such unions together
+//! cost little more than one: a single pass over the postings collects, for each row, a bit for each of
+//! [`PASS_TERMS`] terms, the most expensive ones first.
 //!
 //! # Cost
 //!
-//! A bitmap a term: 16 bytes a row and pass at most, and 16 bytes a row more while they are made.
-//! What is left out costs less to unite than anything kept, or than half a posting
-//! a row. Prose has terms for one pass; where random text is, most pairs of its characters are
-//! in very many pieces, and cost more than [`COST_OF_MORE`] postings a row.
+//! A bitmap for each term, which is at most 16 bytes for each row and pass, and 16 bytes more for each row
+//! while they are made. A term that is not kept costs at most half a posting for each row to unite, or no
+//! more than any kept term. Prose has terms for one pass. With random text, most pairs of characters are
+//! in very many pieces, and cost more than [`COST_OF_MORE`] postings for each row.
 
 use std::collections::HashMap;
 #[cfg(feature = "durable")]
@@ -27,13 +27,13 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 /// How many terms a pass collects: the bits of a [`Mask`].
 const PASS_TERMS: usize = Mask::BITS as usize;
 
-/// Beyond the first pass, terms are kept that cost at least this many postings a row.
+/// Terms beyond the first pass are kept only if they cost more than this many postings for each row.
 const COST_OF_MORE: u64 = 2;
 
 /// The most terms that are kept.
 const KEPT_MAX: usize = 4 * PASS_TERMS;
 
-/// In fewer rows than this no union is expensive.
+/// With fewer rows than this, no union is expensive and no term is kept.
 const ROWS_MIN: u32 = 16_384;
 
 /// A bit for each term of a pass.
@@ -52,7 +52,7 @@ pub(super) struct Kept {
 impl Kept {
     /// Chooses the most expensive terms of finished words, and unites their rows.
     ///
-    /// Cost: O(postings), and 16 bytes a row and a word while it lasts.
+    /// Cost: O(postings) for each pass, and meanwhile 16 bytes for each row and each word.
     pub(super) fn make(words: &Words) -> Kept {
         let rows_count = words.rows_count;
         if rows_count < ROWS_MIN {
@@ -84,7 +84,7 @@ impl Kept {
         Some((rank as u32, self.rows_counts[rank]))
     }
 
-    /// Returns the bitmap of a kept term and its count.
+    /// Returns the bitmap of a kept term, and the number of its rows.
     pub(super) fn rows(&self, rank: u32, rows_count: u32) -> (&[u64], u32) {
         let stride = stride(rows_count);
         let rank = rank as usize;
@@ -121,7 +121,7 @@ fn choose(words: &Words) -> Vec<Box<[u8]>> {
     chosen.into_iter().map(|(term, _)| term).collect()
 }
 
-/// Adds what uniting the ids of each short term costs in a lexicon.
+/// Adds the cost of uniting the ids in a lexicon, for each short term.
 fn add_costs(lexicon: &Lexicon, cost_of: impl Fn(u32) -> u64, costs: &mut HashMap<Box<[u8]>, u64>) {
     let mut of_grams: Vec<u64> = Vec::new();
     for gram in lexicon.grams.starting_with(b"") {
@@ -138,7 +138,7 @@ fn add_costs(lexicon: &Lexicon, cost_of: impl Fn(u32) -> u64, costs: &mut HashMa
     });
 }
 
-/// Returns, for each text of a lexicon, which of the terms it holds.
+/// Returns, for each text of a lexicon, a mask of the terms that it holds.
 fn mark_texts(lexicon: &Lexicon, terms: &[Box<[u8]>]) -> Vec<Mask> {
     let mut masks = vec![0; lexicon.count() as usize];
     if !lexicon.grams.is_empty() {
@@ -164,7 +164,8 @@ fn mark_texts(lexicon: &Lexicon, terms: &[Box<[u8]>]) -> Vec<Mask> {
     masks
 }
 
-/// Returns, for each row, the terms of its words but the frequent ones.
+/// Returns, for each row, a mask of the terms that its words and pieces hold, without those that have
+/// bitmaps.
 fn collect_rows(words: &Words, terms: &[Box<[u8]>]) -> Vec<Mask> {
     let mut rows: Vec<Mask> = vec![0; words.rows_count as usize];
     let whole = &words.whole;
@@ -188,14 +189,14 @@ fn collect_rows(words: &Words, terms: &[Box<[u8]>]) -> Vec<Mask> {
     rows
 }
 
-/// Adds the rows of the frequent words and pieces that hold a term, and those where it is cut.
+/// Adds the rows of the words and pieces with bitmaps that hold a term, and those where it is cut.
 fn unite_others(words: &Words, term: &[u8], bits: &mut [u64]) {
     let [dense, ..] = words.whole.kinds();
     let held_by = words.whole.find(term);
     held_by.for_each_in(dense, |word| {
         unite_bits(bits, words.whole.dense(word));
     });
-    // A run that a term can be is text.
+    // Only runs that are UTF-8 are chosen as terms.
     let term = std::str::from_utf8(term).unwrap_or_default();
     for (rule, cut) in Rule::ALL.into_iter().zip(&words.cut) {
         let held = cut.find(rule, term);
@@ -230,9 +231,9 @@ fn transpose(rows: &[Mask], terms_count: usize) -> Vec<u64> {
     bits
 }
 
-/// Makes bit i of number j of what is bit j of number i.
+/// Transposes a square of bits: bit j of number i becomes bit i of number j.
 fn turn(bits: &mut [u64; 64]) {
-    // Squares of this width change places across the diagonal, then those within them.
+    // Swaps squares of this width across the diagonal, then the smaller squares within them.
     let (mut width, mut lows) = (32, u64::MAX >> 32);
     while width > 0 {
         for at in (0..64).filter(|at| at & width == 0) {

@@ -1,25 +1,23 @@
-//! A dictionary of texts: a substring index over them, and the ids of each.
+//! A dictionary of texts, with a substring index and the ids of each text.
 //!
-//! The ids are rows where the texts are whole words, and spots where they are pieces of
-//! words that were cut. [`Lexicon::find`] names the texts that hold a term; three other
-//! look-ups name those that equal, start or end with one.
+//! The ids are rows where the texts are whole words, and spots where they are pieces of words that were
+//! cut. [`Lexicon::find`] finds the texts that hold a term; three other look-ups find those that equal
+//! it, start with it or end with it.
 //!
 //! # Invariants
 //!
-//! * Texts are numbered by kind, and within a kind in byte order: first those of many
-//!   ids (a bitmap each), then those of several (a packed list each), then those of
-//!   one (that id). So the largest postings come first in any union, and the
-//!   longest tail is one vector of ids.
-//! * Every text has at least one id, and every id is below the universe.
-//! * A bitmap has bit i % 64 of integer i / 64 set for id i, `universe / 64` integers
-//!   rounded up, and no bit past the last id. Only rows have bitmaps: a bit a spot would
-//!   cost more than the list for every piece there is.
+//! * Texts are numbered by kind, and within a kind in byte order: first those of many ids, which have a
+//!   bitmap each, then those of several ids, which have a packed list each, then those of one id. So the
+//!   largest postings come first in any union, and the many texts of one id share one vector.
+//! * Every text has at least one id. An id is below the number of rows, or of spots.
+//! * A bitmap has bit i % 64 of integer i / 64 set for row i, and no bit past the last row. Only rows have
+//!   bitmaps: with a bit for each spot, a bitmap would be larger than the list of almost any piece.
 //!
 //! # Cost
 //!
-//! A text of one id weighs four bytes for the id, four for its place, its own bytes
-//! once and one to two bytes of grams for each of these. A posting in a list is one to
-//! two bytes as a rule, and a bitmap is at most four times the list it replaces.
+//! A text of one id takes four bytes for the id, four for its offset, its own bytes, and one to two bytes of
+//! grams for each of these. A posting in a list takes one to two bytes as a rule, and a bitmap is at most
+//! four times as large as the list that it replaces.
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -40,26 +38,26 @@ pub(super) const DENSE_ROWS_SHARE: u32 = 32;
 /// save, most of all where each commit makes and merges them.
 const SCANNED_BYTES_MAX: usize = 8 << 10;
 
-/// The most grams of a long term that are looked into.
+/// The most grams of a long term whose lists are read.
 const GRAMS_READ_MAX: usize = 3;
 
-/// The postings of a gram that cost about as much as looking at a text.
+/// The cost of searching a text for a term, in postings of a gram.
 const VERIFY_COST: u64 = 8;
 
-/// The postings of a list that cost about as much as coming to it.
+/// The cost of coming to a list, in postings of it.
 pub(super) const LIST_COST: u64 = 48;
 
-/// What the texts of a lexicon are found at.
+/// What the ids of a lexicon are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ids {
-    /// That many rows.
+    /// Rows of a segment, of which there are this many.
     Rows(u32),
     /// Spots of pieces.
     Spots,
 }
 
 impl Ids {
-    /// Returns how many ids a text has at most to be kept as a list.
+    /// Returns the most ids of a text that are kept as a list.
     fn listed_max(self) -> u32 {
         match self {
             Ids::Rows(rows_count) => rows_count / DENSE_ROWS_SHARE,
@@ -67,7 +65,7 @@ impl Ids {
         }
     }
 
-    /// Returns how many rows there are; none where the ids are no rows.
+    /// Returns the number of rows; 0 where the ids are spots.
     pub(super) fn rows_count(self) -> u32 {
         match self {
             Ids::Rows(rows_count) => rows_count,
@@ -75,7 +73,7 @@ impl Ids {
         }
     }
 
-    /// Returns the integers of 64 bits in a bitmap; none where there are no bitmaps.
+    /// Returns the number of 64-bit integers in a bitmap; 0 where there are no bitmaps.
     pub(super) fn stride(self) -> usize {
         stride(self.rows_count())
     }
@@ -93,7 +91,7 @@ impl Kind {
     /// Every kind, in the order in which texts are numbered.
     pub(super) const ALL: [Kind; 3] = [Kind::Dense, Kind::Several, Kind::Single];
 
-    /// Returns the kind of a text that has `count` of the ids; none where it has none.
+    /// Returns the kind of a text that has `count` ids; none for 0.
     pub(super) fn of(count: u32, ids: Ids) -> Option<Kind> {
         match count {
             0 => None,
@@ -104,7 +102,7 @@ impl Kind {
     }
 }
 
-/// The ids of every text.
+/// The ids of every text, by kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Postings {
     pub(super) dense_counts: Vec<u32>,
@@ -131,9 +129,9 @@ pub(super) struct Lexicon {
 /// Some of the texts, by number.
 #[derive(Clone, Debug)]
 pub(super) enum Numbers {
-    /// Few, ascending.
+    /// Few numbers, ascending.
     Sorted(Vec<u32>),
-    /// Many: a bit each.
+    /// Many numbers: a bit for each text.
     Set(Vec<u64>),
 }
 
@@ -158,7 +156,7 @@ impl Numbers {
 }
 
 impl Lexicon {
-    /// Joins the parts, and makes what derives from them.
+    /// Joins the parts, and indexes the texts.
     pub(super) fn finish(ids: Ids, text: Vec<u8>, ends: Offsets, postings: Postings) -> Lexicon {
         let lexicon = Lexicon::of_texts(ids, text, ends);
         Lexicon {
@@ -167,7 +165,7 @@ impl Lexicon {
         }
     }
 
-    /// Makes what derives from texts, which are without their ids yet.
+    /// Indexes texts, whose ids are to be added.
     pub(super) fn of_texts(ids: Ids, text: Vec<u8>, ends: Offsets) -> Lexicon {
         let lengths = (0..ends.count()).map(|number| ends.before(number).len());
         let mut lexicon = Lexicon {
@@ -207,9 +205,8 @@ impl Lexicon {
 
     /// Returns the texts that hold a non-empty term.
     ///
-    /// Cost: for a term of up to three bytes the postings of its grams; for a longer
-    /// one those of its rarest gram or grams, and a look at each text that is left; where
-    /// the texts are few, a pass over them.
+    /// Cost: for a term of up to three bytes, the postings of its grams; for a longer one, those of its
+    /// rarest grams and a search in each text that is left. Where the texts are few, a pass over them.
     pub(super) fn find(&self, term: &[u8]) -> Numbers {
         if self.grams.is_empty() {
             self.scan(term)
@@ -220,7 +217,7 @@ impl Lexicon {
         }
     }
 
-    /// Finds a term in few texts, by a look at all of them.
+    /// Finds a term by a pass over all texts.
     fn scan(&self, term: &[u8]) -> Numbers {
         let finder = memmem::Finder::new(term);
         let mut numbers = Vec::new();
@@ -230,7 +227,7 @@ impl Lexicon {
                 number += 1;
             }
             let end = self.ends.get(number);
-            // What crosses the end of a text is in none.
+            // A match that crosses the end of a text is in no text.
             let is_held = at + term.len() <= end;
             numbers.extend(is_held.then_some(number as u32));
             start = if is_held { end } else { at + 1 };
@@ -238,7 +235,7 @@ impl Lexicon {
         Numbers::Sorted(numbers)
     }
 
-    /// Finds a term of up to three bytes: whatever its grams list.
+    /// Finds a term of up to three bytes: the texts that its grams list.
     fn find_short(&self, term: &[u8]) -> Numbers {
         let grams = self.grams.starting_with(term);
         let listed: u64 = grams
@@ -272,7 +269,7 @@ impl Lexicon {
         numbers
     }
 
-    /// Finds a longer term: the texts of its rarest grams, then a look at each.
+    /// Finds a longer term: a search in each text that its rarest grams list.
     fn find_long(&self, term: &[u8]) -> Numbers {
         if term.len() > self.text_bytes_max {
             return Numbers::none();
@@ -283,10 +280,10 @@ impl Lexicon {
         Numbers::Sorted(numbers)
     }
 
-    /// Returns the texts that the rarest of the grams of a run list, ascending.
+    /// Returns texts that the rarest grams of a run list, ascending.
     ///
-    /// Every text that holds the run is among them; the run may go on past the end of a
-    /// text as grams do.
+    /// Every text that holds the run is among them. The run may end with [`END`], which stands for the end
+    /// of a text.
     fn listed_by_all(&self, run: &[u8]) -> Vec<u32> {
         let mut rarest: Vec<(u32, usize)> = Vec::with_capacity(GRAMS_READ_MAX + 1);
         for run in run.windows(GRAM_BYTES) {
@@ -315,7 +312,7 @@ impl Lexicon {
         numbers
     }
 
-    /// Keeps those of some ascending texts that a gram lists too.
+    /// Keeps the texts, which ascend, that a gram lists.
     fn retain_listed(&self, numbers: &mut Vec<u32>, gram: usize) {
         let (mut read, mut kept) = (0, 0);
         self.grams.for_each_word(gram, |number| {
@@ -332,7 +329,7 @@ impl Lexicon {
 
     /// Returns the texts that start with a prefix, ascending.
     ///
-    /// Cost: a search in the texts of each kind, and what is found.
+    /// Cost: a binary search in the texts of each kind, and a step for each text that is found.
     pub(super) fn starting_with(&self, prefix: &[u8]) -> Vec<u32> {
         let head = |number: u32| {
             let text = self.text_of(number);
@@ -347,7 +344,7 @@ impl Lexicon {
         numbers
     }
 
-    /// Returns the texts that are a text: it may be there once in each kind at most.
+    /// Returns the numbers of the texts that equal a text; there is at most one of each kind.
     pub(super) fn equal_to(&self, text: &[u8]) -> Vec<u32> {
         let starts = self.kinds().map(|run| {
             let start = partition_point(run.clone(), |number| self.text_of(number) < text);
@@ -358,7 +355,7 @@ impl Lexicon {
 
     /// Returns the texts that end with a suffix, ascending.
     ///
-    /// Cost: as of [`find`](Lexicon::find), with the end of a text as one byte more.
+    /// Cost: that of [`find`](Lexicon::find) for a term of one byte more, which stands for the end.
     pub(super) fn ending_with(&self, suffix: &[u8]) -> Vec<u32> {
         let ends = |number: &u32| self.text_of(*number).ends_with(suffix);
         if self.grams.is_empty() {
@@ -375,7 +372,7 @@ impl Lexicon {
         numbers
     }
 
-    /// Returns the numbers of each kind.
+    /// Returns the range of numbers of each kind.
     pub(super) fn kinds(&self) -> [Range<u32>; Kind::ALL.len()] {
         let dense = self.postings.dense_counts.len() as u32;
         let several = dense + self.postings.several_counts.len() as u32;
@@ -399,7 +396,7 @@ impl Lexicon {
         counts.copied().unwrap_or(1)
     }
 
-    /// Returns what reading a text's ids costs, in steps from posting to posting.
+    /// Returns the cost of reading a text's ids, in postings of a list.
     pub(super) fn cost(&self, number: u32) -> u64 {
         let [dense, several, _] = self.kinds();
         if dense.contains(&number) {
@@ -411,7 +408,7 @@ impl Lexicon {
         }
     }
 
-    /// Returns the bitmap of a text of many ids.
+    /// Returns the bitmap of a text that has many ids.
     pub(super) fn dense(&self, number: u32) -> &[u64] {
         let stride = self.ids.stride();
         &self.postings.dense[number as usize * stride..][..stride]
@@ -433,7 +430,7 @@ impl Lexicon {
 }
 
 impl Lexicon {
-    /// Begins to read the spots of a piece, in steps.
+    /// Returns a reader of the spots of a piece.
     pub(super) fn read_spots(&self, number: u32) -> ListReader<'_> {
         let [dense, several, single] = self.kinds();
         debug_assert!(dense.is_empty(), "only rows have bitmaps");
@@ -447,12 +444,12 @@ impl Lexicon {
     }
 }
 
-/// Returns what reading a bitmap costs: 64 rows a step, and a quarter of a list's step.
+/// Returns the cost of reading a bitmap, in postings of a list: a quarter for each integer of 64 rows.
 pub(super) fn bitmap_cost(stride: usize) -> u64 {
     stride as u64 / 4
 }
 
-/// Returns the first number of a range that is not below some bound.
+/// Returns the first number of a range for which `is_below` is false, or the range's end.
 fn partition_point(range: Range<u32>, is_below: impl Fn(u32) -> bool) -> u32 {
     let (mut start, mut end) = (range.start, range.end);
     while start < end {

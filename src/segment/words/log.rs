@@ -1,15 +1,14 @@
-//! Which numbers each row has, in the order of the rows: what is transposed into postings.
-//!
-//! Rows have the numbers of their texts, and words those of their grams.
+//! A log of numbers, those of the texts of each row or of the grams of each word, in the order in which they
+//! come. Sealing transposes it into postings.
 //!
 //! # Cost
 //!
-//! Two bytes for a number below 2^15, which are those of what came first, and four for others. A row takes
-//! four more.
+//! Two bytes for a number below 2^15, which what came first has, and four for others. A row takes four bytes
+//! more.
 
 use super::packed::Offsets;
 
-/// Marks the first of two parts of a number.
+/// The bit that marks the first of two parts of a number.
 const NUMBER_MARK: u32 = 1 << 15;
 
 /// The greatest number that two parts hold.
@@ -18,7 +17,7 @@ pub(super) const NUMBER_MAX: u32 = (1 << 31) - 1;
 /// The numbers of each row.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// Of each number 15 bits, or 31 in two parts, of which the upper is marked.
+    /// Each number as 15 bits in one part, or 31 bits in two, of which the first is the upper and marked.
     parts: Vec<u16>,
     /// Where the parts of each row end.
     row_ends: Offsets,
@@ -28,7 +27,7 @@ impl Log {
     /// Appends a number to the current row.
     #[inline]
     pub(super) fn push(&mut self, number: u32) {
-        // Without a branch on the number, which nothing would foretell.
+        // Both parts are always written and one may be cut off, since a branch would be mispredicted.
         let is_short = number < NUMBER_MARK;
         let first = if is_short {
             number
@@ -59,7 +58,7 @@ impl Log {
             let number = if first < NUMBER_MARK {
                 first
             } else {
-                // Whoever wrote the first part wrote the second.
+                // The second part is there, since both are always written.
                 let second = parts.next().copied().unwrap_or(0);
                 (first ^ NUMBER_MARK) << 16 | u32::from(second)
             };

@@ -1,14 +1,14 @@
-//! Several word indexes made one.
+//! Merges several word indexes into one.
 //!
-//! Each input lists its words in byte order and their rows ascending, and rows move
-//! without passing one another. So words are merged and never sorted or hashed; only
-//! the rows of a word that several inputs hold have to be put in order. Pieces and their
-//! spots are merged the same way: a stretch of spots moves with its row.
+//! Each input has its words in byte order and their rows ascending, and the rows of one input keep their
+//! order. So words are merged without being sorted or hashed again; only the rows of a word that several
+//! inputs hold have to be sorted. Pieces and their spots are merged the same way: a stretch of spots
+//! moves with its row.
 //!
 //! # Cost
 //!
-//! O(postings + w · log inputs) for w words, then the grams and kept rows as at sealing.
-//! Beside the result no more than one word's rows are held.
+//! O(postings + w · log inputs) for w words, then the grams and kept rows as at sealing. Beside the
+//! result, the rows of one word are held.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -23,22 +23,22 @@ use super::packed::Offsets;
 use super::spots::{first_of, split};
 use super::{CutWords, Words};
 
-/// The move of a row that is not taken over.
+/// The move of a row that is dropped.
 pub(crate) const MOVE_DROPPED: u32 = u32::MAX;
 
-/// A part of a merge.
+/// One input of a merge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MergeInput<'a> {
     pub(crate) words: &'a Words,
-    /// The row in the result of each row, or [`MOVE_DROPPED`]; else ascending.
+    /// The new row of each row, ascending, or [`MOVE_DROPPED`].
     pub(crate) moves: &'a [u32],
 }
 
 impl Words {
-    /// Merges indexes into one of a number of rows.
+    /// Merges indexes into one with a number of rows.
     ///
-    /// No two rows may move to one, and the inputs' [`stretches_count`](Words::stretches_count) must
-    /// add up to no more than there is room for. Words that only dropped rows held are gone.
+    /// No two rows may move to the same row, and the inputs' [`stretches_count`](Words::stretches_count)
+    /// must add up to at most [`Words::STRETCHES_MAX`]. Words that only dropped rows have are dropped.
     pub(crate) fn merge(inputs: &[MergeInput<'_>], rows_count: u32) -> Words {
         let sources = inputs.iter().map(|input| Source {
             lexicon: &input.words.whole,
@@ -55,13 +55,13 @@ fn merge_cut(inputs: &[MergeInput<'_>], rule: Rule, rows_count: u32) -> CutWords
     let (stretch_rows, moves) = move_stretches(inputs, rule, rows_count);
     let sources = inputs.iter().zip(&moves).map(|(input, moves)| Source {
         lexicon: &input.words.cut[rule as usize].pieces,
-        moves: Moves::Blocks(moves),
+        moves: Moves::Stretches(moves),
     });
     let pieces = merge(&sources.collect::<Vec<_>>(), Ids::Spots);
     CutWords::new(rule, pieces, stretch_rows, rows_count)
 }
 
-/// Returns the row of each stretch of spots of the result, and where each input's stretches go.
+/// Returns the row of each stretch of spots of the result, and the new stretch of each input's stretches.
 fn move_stretches(
     inputs: &[MergeInput<'_>],
     rule: Rule,
@@ -99,27 +99,27 @@ fn move_stretches(
     (stretch_rows, moves)
 }
 
-/// A lexicon to be merged, and where its ids go.
+/// A lexicon to be merged, and its new ids.
 #[derive(Clone, Copy, Debug)]
 struct Source<'a> {
     lexicon: &'a Lexicon,
     moves: Moves<'a>,
 }
 
-/// Where ids go, by row or by stretch of spots.
+/// The new ids, by row or by stretch of spots.
 #[derive(Clone, Copy, Debug)]
 enum Moves<'a> {
     Rows(&'a [u32]),
-    Blocks(&'a [u32]),
+    Stretches(&'a [u32]),
 }
 
 impl Moves<'_> {
-    /// Returns where an id goes; none if it is dropped.
+    /// Returns the new id of an id; none if it is dropped.
     #[inline]
     fn of(self, id: u32) -> Option<u32> {
         match self {
             Moves::Rows(moves) => Some(moves[id as usize]).filter(|&to| to != MOVE_DROPPED),
-            Moves::Blocks(moves) => {
+            Moves::Stretches(moves) => {
                 let (stretch, within) = split(id);
                 let to = Some(moves[stretch as usize]).filter(|&to| to != MOVE_DROPPED);
                 to.map(|to| first_of(to) + within)
@@ -160,14 +160,14 @@ fn merge(sources: &[Source<'_>], ids: Ids) -> Lexicon {
     assembly.finish()
 }
 
-/// The next text of one kind of one source; heads are in the order of their texts.
+/// The next text of one kind of one source; heads compare by their texts.
 #[derive(Clone, Debug)]
 struct Head<'a> {
     /// The first bytes of the text, which decide most comparisons.
     prefix: u64,
     text: &'a [u8],
     source: &'a Source<'a>,
-    /// The texts after this one too.
+    /// The numbers of this text and of those after it.
     left: Range<u32>,
 }
 
@@ -188,7 +188,7 @@ impl<'a> Head<'a> {
         Head::new(self.source, self.left.start + 1..self.left.end)
     }
 
-    /// Appends the text's ids, moved.
+    /// Appends the text's new ids.
     fn add_ids(&self, ids: &mut Vec<u32>) {
         let Source { lexicon, moves } = self.source;
         lexicon.for_each_id(self.left.start, |id| ids.extend(moves.of(id)));
@@ -233,7 +233,7 @@ impl Assembly {
         }
     }
 
-    /// Takes a text and its ids, ascending; nothing where there are none.
+    /// Adds a text with its ids, which ascend; a text without ids is left out.
     fn push(&mut self, text: &[u8], ids: &[u32]) {
         let postings = &mut self.postings;
         let count = ids.len() as u32;

@@ -1,28 +1,28 @@
 //! The words of a segment: a substring index over them, and the rows of each.
 //!
-//! A word is a run without white space of a row's searchable texts, folded. A term of
-//! a keyword has no white space either, so the texts that hold it are the texts with a
-//! word that holds it. A request goes two steps: [`Words::find`] names what holds a term, and
-//! [`Words::rows`] unites the rows.
+//! A word is a run without white space in a row's searchable texts, folded. A term of a keyword has no
+//! white space either, so a text holds the term exactly where one of its words does. A request takes two
+//! steps: [`Words::find`] finds the words that hold a term, and [`Words::rows`] unites their rows.
 //!
-//! Words that occur in one row alone would make the index larger than the texts: those of
-//! logs, and of scripts without blanks. They are cut into pieces that occur in many rows, by one
-//! of two rules, and all pieces of a segment are numbered in order. A term is inside a piece, or
-//! it is cut as the word about it is, and then its pieces are at spots that follow each other.
-//! Either way the rows are known without a look at the texts, but for a few rows where that is
-//! cheaper.
+//! Words that occur in only one row, as in logs and in scripts without blanks, would make the index
+//! larger than the texts. They are cut into pieces that occur in many rows, by one of two rules, and each
+//! occurrence of a piece in a segment has a number, its spot. A term either is inside a piece, or is cut
+//! as the word around it is, and then its pieces are at consecutive spots. Either way the index gives the
+//! rows without a look at the texts, except for a few rows where reading the texts is cheaper.
 //!
-//! * [`builder`]: rows of texts on their way in; [`log`]: which numbers each row has; [`frequent`]: the
-//!   rows of words that many have.
-//! * [`feed`]: their way there, in portions, on a thread of their own if wanted.
-//! * [`hashed`]: the words of a portion, found and hashed; [`helper`]: a second thread at sealing.
-//! * [`cut`]: which words are cut, and where.
-//! * [`lexicon`]: a dictionary that is searched for parts of its texts: one of whole words
-//!   with their rows, and one of pieces with their spots for each rule.
+//! The files speak of *texts* where both words and pieces are meant.
+//!
+//! * [`feed`]: brings texts to the builder in portions, on a thread of its own if wanted.
+//! * [`hashed`]: finds, cuts and hashes the words of a portion.
+//! * [`builder`]: collects the words of rows and seals them; [`log`](mod@log): the numbers of each row's
+//!   texts; [`frequent`]: the rows of words that many rows have; [`helper`]: a second thread for sealing.
+//! * [`cut`]: decides which words are cut, and where.
+//! * [`lexicon`]: a dictionary with a substring index. There is one of whole words and their rows, and
+//!   for each rule one of pieces and their spots.
 //! * [`cut_words`]: the pieces that a rule cuts; [`spots`]: the rows of their spots;
-//!   [`chain`]: pieces at spots that follow each other.
+//!   [`chain`]: finds pieces at consecutive spots.
 //! * [`grams`]: runs of three bytes, and the texts that hold them.
-//! * [`kept`]: the rows of those short terms whose union is expensive, made at sealing.
+//! * [`kept`]: the rows of short terms whose union is expensive, made at sealing.
 //! * [`merge`]: several indexes into one, without hashing or sorting words again.
 //! * [`packed`]: integers in few bytes; [`bits`]: bitmaps.
 
@@ -63,7 +63,7 @@ use spots::STRETCHES_MAX;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
-/// The most postings of which it is cheaper to sort rows than to fill a bitmap.
+/// Up to this many postings, sorting their rows is cheaper than filling a bitmap.
 const SORTED_POSTINGS_MAX: u64 = 1_024;
 
 /// The words of a segment's rows.
@@ -72,12 +72,12 @@ pub(crate) struct Words {
     rows_count: u32,
     /// Words that are not cut, and their rows.
     whole: Lexicon,
-    /// Those that are, by [`Rule`].
+    /// Words that are cut, by [`Rule`].
     cut: [CutWords; Rule::ALL.len()],
     kept: Kept,
 }
 
-/// The words that hold a term.
+/// What holds a term in the words of a segment, and what its rows will cost.
 #[derive(Clone, Debug)]
 pub(crate) struct Matches {
     held_by: HeldBy,
@@ -87,24 +87,24 @@ pub(crate) struct Matches {
 
 #[derive(Clone, Debug)]
 enum HeldBy {
-    /// Whole words, and what is inside of words that are cut, by [`Rule`].
+    /// Whole words, and what holds the term inside words that are cut, by [`Rule`].
     Words(Numbers, [HeldInside; Rule::ALL.len()]),
-    /// A short term whose rows are kept: its rank.
+    /// The rank of a short term whose rows are kept.
     Kept(u32),
 }
 
 impl Matches {
-    /// Returns how many rows hold the term at most: the sum of the words' rows, and of
-    /// the spots at which it may be inside words that are cut.
+    /// Returns an upper bound of the rows that hold the term: the sum of the words' rows and of the
+    /// spots at which it may be inside words that are cut.
     ///
     /// Exact where one whole word matches or the term's rows are kept.
     pub(crate) fn postings_count(&self) -> u64 {
         self.postings_count
     }
 
-    /// Estimates what [`Words::rows`] will cost, in steps from posting to posting.
+    /// Returns the estimated cost of [`Words::rows`], in steps from one posting of a list to the next.
     ///
-    /// Far below the count of postings where rows are kept or most are in bitmaps.
+    /// It is far below the count of postings where rows are kept or most are in bitmaps.
     pub(crate) fn rows_cost(&self) -> u64 {
         self.rows_cost
     }
@@ -113,14 +113,14 @@ impl Matches {
 /// The rows that hold a term.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TermRows<'a> {
-    /// Less than one row in 64: the rows, ascending.
+    /// The rows, ascending, where they are less than one in 64 of all.
     Sorted(Vec<u32>),
-    /// Many rows: a bitmap of all rows, borrowed where it is kept, and its count.
+    /// More rows: a bitmap, borrowed where the index has it, and the number of its rows.
     Bitmap(Cow<'a, [u64]>, u32),
 }
 
 impl Words {
-    /// Joins the parts, and makes what derives from them.
+    /// Joins the parts, and makes the kept rows.
     fn finish(rows_count: u32, whole: Lexicon, cut: [CutWords; Rule::ALL.len()]) -> Words {
         let mut words = Words {
             rows_count,
@@ -137,15 +137,15 @@ impl Words {
         self.rows_count
     }
 
-    /// Returns how much of the room for words that are cut is taken, in stretches of spots.
+    /// Returns how many stretches of spots the words that are cut take, by the rule that takes more.
     ///
-    /// When indexes are merged their counts add up, and the sum must be at most [`Words::STRETCHES_MAX`].
+    /// The counts of merged indexes must add up to at most [`Words::STRETCHES_MAX`].
     pub(crate) fn stretches_count(&self) -> u64 {
         let counts = self.cut.iter().map(|cut| cut.spots.stretch_rows().len());
         counts.max().unwrap_or(0) as u64
     }
 
-    /// The most that [`stretches_count`](Words::stretches_count) may come to.
+    /// The greatest possible [`stretches_count`](Words::stretches_count).
     pub(crate) const STRETCHES_MAX: u64 = STRETCHES_MAX as u64;
 
     /// Returns the bytes of heap that the index holds.
@@ -185,13 +185,13 @@ impl Words {
         }
     }
 
-    /// Returns the rows of what was found here, each once.
+    /// Returns the rows of the matches that this index found, each once.
     ///
-    /// Whether the texts of a row hold the term is asked for few rows, where the index would
-    /// take longer to tell.
+    /// `holds` tells whether the texts of a row hold the term. It is called for a few rows, where the
+    /// index would take longer to decide.
     ///
-    /// Cost: the bitmaps of the frequent words, then a step a posting of the others;
-    /// it ends early once every row is in.
+    /// Cost: the bitmaps of the frequent words, then a step for each posting of the others; it ends early
+    /// once every row is in the result.
     pub(crate) fn rows(&self, matches: &Matches, holds: Holds<'_>) -> TermRows<'_> {
         let (whole, inside) = match &matches.held_by {
             HeldBy::Kept(rank) => {
@@ -221,7 +221,7 @@ impl Words {
         TermRows::Bitmap(Cow::Owned(bits), count)
     }
 
-    /// Collects the rows of words with few postings.
+    /// Collects the rows of few postings, and sorts them.
     fn sort_rows(&self, whole: &Numbers, inside: &[HeldInside], holds: Holds<'_>) -> Vec<u32> {
         let mut rows = Vec::new();
         whole.for_each_in(0..self.whole.count(), |word| {
@@ -263,7 +263,7 @@ impl Words {
             }
         }
         let postings = &self.whole.postings;
-        // Counting is a fraction of what these postings cost.
+        // Counting the bits costs a fraction of the postings between two counts.
         let (mut postings_count, mut is_full) = (0, false);
         whole.for_each_in(several.clone(), |word| {
             if is_full {

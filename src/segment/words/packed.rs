@@ -1,19 +1,17 @@
 //! Packed integers: offsets into long byte strings, and ascending lists.
 //!
-//! Most words occur in one row and most n-grams in few words, so what a list costs
-//! beside its values decides what the index weighs. A list is its bytes and one
-//! offset of four bytes, nothing else.
+//! Most n-grams are in few words, and most words that have lists are in few rows, so what a list takes
+//! beside its values decides the size of the index. A list is its bytes and one offset of four bytes,
+//! nothing else.
 //!
 //! # Invariants
 //!
-//! * A list is strictly ascending and holds no `u32::MAX`, so that the value after
-//!   the last is still a number: rows and words are counted in `u32`.
+//! * A list is strictly ascending and does not hold `u32::MAX`, so that a value plus one is a `u32` too.
 //!
 //! # Cost
 //!
-//! A value takes one byte where it follows the one before within 128, two within
-//! 16,512, and five at most. Reading a list is one pass; there is no way into its
-//! middle.
+//! A value takes one byte where it is at most 128 greater than the one before, two bytes up to 16,512,
+//! and five at most. A list can only be read from its start.
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -88,7 +86,7 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Makes room for lists of these bytes each, to be written by cursors.
+    /// Makes room for lists of the given sizes in bytes, which cursors then write.
     pub(super) fn with_sizes(sizes: impl Iterator<Item = usize>) -> Lists {
         let mut ends = Offsets::default();
         let mut end = 0;
@@ -150,7 +148,7 @@ impl Lists {
         }
     }
 
-    /// Begins to read a list, in steps.
+    /// Returns a reader of a list.
     pub(super) fn read(&self, index: usize) -> ListReader<'_> {
         let mut rest = &self.bytes[self.ends.before(index)];
         let value = take_varint(&mut rest);
@@ -167,7 +165,7 @@ impl Lists {
     }
 }
 
-/// A list that is read in steps.
+/// A list that is read in several steps.
 pub(super) struct ListReader<'a> {
     /// The next value; none at the end.
     value: Option<u32>,
@@ -183,7 +181,7 @@ impl ListReader<'_> {
         }
     }
 
-    /// Visits the values that were not visited yet and are below an end.
+    /// Visits the values below an end that were not visited yet.
     #[inline]
     pub(super) fn for_each_below(&mut self, end: u32, mut visit: impl FnMut(u32)) {
         while let Some(value) = self.value.filter(|&value| value < end) {
@@ -193,7 +191,7 @@ impl ListReader<'_> {
     }
 }
 
-/// The place of the next value of a list.
+/// The position at which the next value of a list is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor {
     at: usize,
@@ -201,18 +199,19 @@ pub(super) struct Cursor {
     next: u32,
 }
 
-/// The size of a list before it is written.
+/// The measure of a list before it is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gauge {
+    /// The number of values.
     pub(super) count: u32,
-    /// A value takes a byte and one more where the gap before it reaches 128, so a list
-    /// has no more bytes than its greatest value and one.
+    /// The size in bytes. It fits, since no value takes more bytes than the distance from the one before.
     size: u32,
+    /// The least value that may follow.
     next: u32,
 }
 
 impl Gauge {
-    /// Counts a value, unless it is the last one again; returns whether it was not.
+    /// Adds a value, unless it is the last one again; returns whether it was added.
     #[inline]
     pub(super) fn add(&mut self, value: u32) -> bool {
         if self.next == value + 1 {
@@ -249,8 +248,7 @@ fn take_varint(rest: &mut &[u8]) -> Option<u32> {
     let (&first, mut after) = rest.split_first()?;
     let mut number = u32::from(first);
     if first >= 0x80 {
-        // The marks of the bytes before are left in: they make up for the one that
-        // writing took off at each byte.
+        // The high bits of the bytes before are not masked out: they add what writing subtracted.
         let mut shift = 7;
         while let Some((&byte, later)) = after.split_first() {
             after = later;

@@ -1,14 +1,14 @@
-//! The spots of the pieces of cut words: where each occurs.
+//! The spots of the pieces of cut words: where each piece occurs.
 //!
-//! The pieces that a rule cuts are numbered through, row by row and word by word, with a number
-//! left out after each word; the number of one occurrence of a piece is its spot. So pieces are
-//! next to each other in a word exactly where their spots are, and a term that was cut is found by
-//! its pieces at spots that follow each other.
+//! The occurrences of pieces in a segment are numbered row by row and word by word, with one number left
+//! out after each word; the number of an occurrence is its spot. So pieces are adjacent in a word exactly
+//! where their spots are consecutive, and a term that was cut is found by its pieces at consecutive
+//! spots.
 //!
 //! # Invariants
 //!
-//! * A stretch of [`STRETCH_SPOTS`] spots is of one row, stretches ascend with their rows, and
-//!   so do the spots of a row's pieces.
+//! * All spots of a stretch, which are [`STRETCH_SPOTS`], belong to one row. Stretches are in the order of
+//!   their rows, and spots in the order in which pieces occur in a row.
 
 #[cfg(feature = "durable")]
 use std::io;
@@ -18,13 +18,13 @@ use super::lexicon::{DENSE_ROWS_SHARE, Lexicon};
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
-/// The spots that are of one row; more would leave more of them empty, fewer take more memory.
+/// The number of spots in a stretch. More would leave more spots unused, fewer would take more memory.
 const STRETCH_SPOTS: u32 = 32;
 
-/// The most stretches of spots that a segment has room for: more than 10 GB of words that are cut.
+/// The most stretches in a segment, which have room for more than 10 GB of words that are cut.
 pub(super) const STRETCHES_MAX: u32 = u32::MAX / STRETCH_SPOTS;
 
-/// The most spots likewise.
+/// The most spots in a segment.
 pub(super) const SPOTS_MAX: u32 = STRETCHES_MAX * STRETCH_SPOTS;
 
 /// The rows of the spots.
@@ -32,13 +32,14 @@ pub(super) const SPOTS_MAX: u32 = STRETCHES_MAX * STRETCH_SPOTS;
 pub(super) struct Spots {
     /// The row of each stretch of spots.
     rows: Vec<u32>,
-    /// The pieces that are in many rows, ascending, and the bitmaps of their rows: they
-    /// come many times in most of these.
+    /// The pieces that are in many rows, ascending. They have bitmaps because they occur many times in
+    /// most of these rows.
     frequent: Vec<u32>,
+    /// The bitmaps of their rows, one after another.
     bitmaps: Vec<u64>,
 }
 
-/// Returns the stretches that a number of spots take.
+/// Returns how many stretches a number of spots take.
 pub(super) fn stretches_of(spots_count: u32) -> u32 {
     spots_count.div_ceil(STRETCH_SPOTS)
 }
@@ -48,13 +49,13 @@ pub(super) fn first_of(stretch: u32) -> u32 {
     stretch * STRETCH_SPOTS
 }
 
-/// Returns the stretch of a spot, and its number within.
+/// Returns the stretch of a spot, and the spot's index in it.
 pub(super) fn split(spot: u32) -> (u32, u32) {
     (spot / STRETCH_SPOTS, spot % STRETCH_SPOTS)
 }
 
 impl Spots {
-    /// Takes the row of each stretch.
+    /// Makes spots of the row of each stretch, without bitmaps.
     pub(super) fn new(rows: Vec<u32>) -> Spots {
         Spots {
             rows,
@@ -62,7 +63,7 @@ impl Spots {
         }
     }
 
-    /// Finds the rows of the frequent pieces.
+    /// Makes spots of the row of each stretch, with bitmaps of the frequent pieces.
     pub(super) fn with_frequent(rows: Vec<u32>, pieces: &Lexicon, rows_count: u32) -> Spots {
         let mut spots = Spots::new(rows);
         let frequent_min = rows_count / DENSE_ROWS_SHARE;
@@ -87,7 +88,7 @@ impl Spots {
         self.rows[(spot / STRETCH_SPOTS) as usize]
     }
 
-    /// Returns how many spots there are, with those that are left out.
+    /// Returns the number of spots, including unused ones.
     pub(super) fn count(&self) -> u32 {
         first_of(self.rows.len() as u32)
     }
@@ -97,7 +98,7 @@ impl Spots {
         &self.rows
     }
 
-    /// Returns the rows of a piece that is in many, as a bitmap.
+    /// Returns the bitmap of a piece that is in many rows.
     pub(super) fn frequent(&self, piece: u32, stride: usize) -> Option<&[u64]> {
         let rank = self.frequent.binary_search(&piece).ok()?;
         Some(&self.bitmaps[rank * stride..][..stride])

@@ -1,4 +1,4 @@
-//! The word index against a search through every word of every row.
+//! Tests of the word index against a search through every word of every row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -28,7 +28,7 @@ impl Random {
     }
 }
 
-/// The obvious twin: the folded words of each row.
+/// The simple twin of the index: the folded words of each row.
 struct Naive(Vec<BTreeSet<String>>);
 
 impl Naive {
@@ -62,7 +62,7 @@ impl Naive {
 fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
     let mut builder = WordsBuilder::default();
     let mut hashed = HashedRows::default();
-    // Blocks of one row and of many.
+    // Portions of one row and of many rows.
     for rows in rows.chunks(rows.len().div_ceil(3).max(1)) {
         let (mut text, mut ends) = (String::new(), Vec::new());
         for texts in rows {
@@ -76,7 +76,7 @@ fn build(rows: &[Vec<String>], order: Option<&[u32]>) -> Words {
     builder.seal(order.map(Arc::from).as_ref(), &Helper::default())
 }
 
-/// What [`Words::rows`] finds, without a look at texts: few spots are never more expensive.
+/// What [`Words::rows`] finds without a look at texts, which these few spots never call for.
 fn rows_of<'a>(words: &'a Words, matches: &Matches) -> TermRows<'a> {
     words.rows(matches, &|row| panic!("the texts of row {row}"))
 }
@@ -92,7 +92,7 @@ fn found(words: &Words, term: &str) -> Vec<u32> {
         TermRows::Bitmap(bits, count) => {
             assert_eq!(bits.len(), words.rows_count().div_ceil(64) as usize);
             let mut rows = Vec::new();
-            // Up to the end of the last integer, so that a bit past the rows would show.
+            // Reads up to the end of the last integer, so that a bit past the last row would show.
             for_each_bit(&bits, 0..bits.len() as u32 * 64, |row| rows.push(row));
             assert_eq!(rows.len(), count as usize, "{term:?}: the count");
             rows
@@ -115,8 +115,8 @@ fn read_lexicon(lexicon: &Lexicon) -> Vec<(String, Vec<u32>)> {
     read
 }
 
-/// The words of an index in byte order, each with its rows: those that are whole, and those that
-/// their pieces make at spots that follow each other.
+/// The words of an index in byte order, each with its rows: whole words, and words that are put together
+/// from pieces at consecutive spots.
 fn read_words(words: &Words) -> Vec<(String, Vec<u32>)> {
     let mut read = read_lexicon(&words.whole);
     let mut cut: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
@@ -157,7 +157,7 @@ fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
             .filter(|&cut| word.is_char_boundary(cut))
             .collect();
         for (index, &start) in cuts.iter().enumerate() {
-            // Pieces of up to twelve chars, so that a long word does not take the day.
+            // Pieces of up to twelve characters, since a long word would have too many longer ones.
             let ends = cuts[index + 1..].iter().take(12);
             terms.extend(ends.map(|&end| word[start..end].to_owned()));
         }
@@ -181,7 +181,7 @@ fn check(rows: &[Vec<String>], words: &Words, others: &[&str], context: &str) {
         let postings_count: usize = holders.map(|(_, rows)| rows.len()).sum();
         for words in [words, &indexed] {
             let count = words.find(term).postings_count();
-            // Where pieces are, and whether they follow each other, is not known before.
+            // The estimate for pieces is an upper bound, as it does not know where they are.
             let is_exact = words.cut.iter().any(|it| it.pieces.count() > 0)
                 || count as usize == postings_count;
             assert!(is_exact, "{context}, {term:?}: {count}");
@@ -217,7 +217,7 @@ const STRANGERS: &[&str] = &[
 
 fn random_text(random: &mut Random) -> String {
     let mut text = String::new();
-    // Half of the texts are ASCII throughout, as they take another path.
+    // Half of the texts are all ASCII, which has code of its own.
     let (pieces, spaces) = match random.below(2) {
         0 => (&PIECES[..9], &SPACES[..6]),
         _ => (PIECES, SPACES),
@@ -272,7 +272,7 @@ fn an_order_moves_and_drops_rows() {
     }
 }
 
-/// Words that many rows have at first, or for a time, or throughout; in any order of the rows.
+/// Words that many rows have at the beginning, for a time, or throughout; in several orders of the rows.
 #[test]
 fn frequent_words_keep_their_rows() {
     const ROWS_COUNT: u32 = 14_000;
@@ -281,7 +281,10 @@ fn frequent_words_keep_their_rows() {
         let mut text = format!("w{} ", row % 60);
         let mut add = |word: &str, is_in: bool| text.push_str(if is_in { word } else { "" });
         add("early ", row < PART && row.is_multiple_of(20));
-        add("later ", (PART..2 * PART).contains(&row) && row.is_multiple_of(10));
+        add(
+            "later ",
+            (PART..2 * PART).contains(&row) && row.is_multiple_of(10),
+        );
         add("often often ", row.is_multiple_of(3));
         text
     };
@@ -326,7 +329,7 @@ fn a_merge_is_the_index_of_all_rows() {
                 (rows, words)
             })
             .collect();
-        // Rows are dealt as their inputs come to lie, one from any of them in turn.
+        // The rows of all inputs are interleaved at random.
         let mut moves: Vec<Vec<u32>> = vec![Vec::new(); inputs.len()];
         let mut merged = Vec::new();
         while let Some(input) = (0..inputs.len()).find(|&i| moves[i].len() < inputs[i].0.len()) {
@@ -417,7 +420,7 @@ fn a_feed_gives_the_same_words_here_and_on_a_thread() {
         assert!(read_words(&words) == read_words(&expected));
         let words = feed().seal(Some(order.clone().into())).finish();
         assert!(read_words(&words) == read_words(&expected_reversed));
-        // A load that fails seals nothing, or does not wait for it.
+        // A load that fails does not seal, or does not wait for the index.
         drop(feed());
         drop(feed().seal(None));
     }
@@ -430,14 +433,14 @@ fn a_text_does_not_join_the_next() {
     check(&rows, &words, &["bc", "fg", "abc", "abcd", "efgh"], "texts");
 }
 
-/// Words in every number of rows about where a list becomes a bitmap.
+/// Words with every number of rows around that at which a list becomes a bitmap.
 #[test]
 fn kinds_change_at_a_share_of_the_rows() {
     for rows_count in [31, 32, 33, 64, 65, 640] {
         let threshold = rows_count / DENSE_ROWS_SHARE;
         let mut rows = vec![vec![String::new()]; rows_count as usize];
         for count in 1..threshold + 3 {
-            // Rows at the end, the last one among them.
+            // The last rows, including the very last.
             for texts in rows.iter_mut().rev().take(count as usize) {
                 write!(texts[0], "w{count}x ").unwrap();
             }
@@ -455,7 +458,7 @@ fn kinds_change_at_a_share_of_the_rows() {
     assert_eq!(Kind::of(3, Ids::Rows(64)), Some(Kind::Dense));
 }
 
-/// Enough rows for every form of an answer: kept, borrowed, united, sorted.
+/// Enough rows for every form of result: kept, borrowed, united and sorted.
 #[test]
 fn many_rows_match_in_every_form() {
     let seed = 77;
@@ -464,7 +467,7 @@ fn many_rows_match_in_every_form() {
         .map(|row| {
             let mut text = format!("id{row} c{} ", row % 700);
             for _ in 0..12 {
-                // Products of chances: a few words are frequent, most are not.
+                // The product of two random numbers makes a few words frequent and most of them rare.
                 let word = random.below(60) * random.below(60) * random.below(60);
                 write!(text, "v{word:x}é ").unwrap();
             }
@@ -475,7 +478,7 @@ fn many_rows_match_in_every_form() {
                 write!(text, " q{row}").unwrap();
             }
             if row == 19_999 {
-                // Words enough for a set of them, in one row.
+                // Enough words in one row that those of a term are a bitmap.
                 text.extend((0..2_000).map(|word| format!(" y{word}")));
             }
             vec![text]

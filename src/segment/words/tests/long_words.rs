@@ -1,11 +1,11 @@
-//! Words that are cut, against the same twin.
+//! Tests of words that are cut, against the same twin of the index.
 
 use std::fmt::Write;
 
 use super::*;
 
-/// Long words of every kind that is cut: scripts without blanks, logs, keys, marks that combine,
-/// characters that fold to several, and repeats that overlap each other.
+/// Long words of every kind that is cut: scripts without blanks, logs, keys, combining marks, characters
+/// that fold to several, and repeats that overlap.
 const LONG_PIECES: [&[&str]; 6] = [
     &["的", "无法", "系统", "服务器", "。", "e-0168e", "ａ", "Ａ"],
     &["が", "エラー", "サーバー", "ｶﾞ", "ス", "KB5", "。"],
@@ -34,7 +34,7 @@ fn long_text(random: &mut Random) -> String {
     let mut text = String::new();
     let pieces = LONG_PIECES[random.below(LONG_PIECES.len())];
     for _ in 0..random.below(3) {
-        // The same few lengths and pieces, so that words come again, and half of one too.
+        // Few lengths and parts, so that words and halves of words occur again.
         for _ in 0..[3, 8, 20, 40][random.below(4)] {
             let some = if random.below(3) == 0 {
                 pieces
@@ -83,7 +83,7 @@ fn words_that_are_cut_match_the_twin() {
         let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
         let context = format!("seed {seed}");
         check(&rows, &build(&rows, None), &terms, &context);
-        // In another order, without some, and with the same rows again.
+        // In another order and without some rows; then both indexes merged.
         let mut order: Vec<u32> = (0..rows.len() as u32).rev().collect();
         order.truncate(1 + random.below(order.len()));
         let moved: Vec<Vec<String>> = order.iter().map(|&it| rows[it as usize].clone()).collect();
