@@ -23,6 +23,10 @@ const ROWS_MIN: u32 = 4096;
 /// Only words with numbers below this can be frequent: those that were met first.
 const NUMBERS_MAX: usize = 1 << 15;
 
+/// The most words that are frequent. A row takes a bit for each at most, even where words that were
+/// frequent in the first rows come again only in the last.
+const WORDS_MAX: usize = 1 << 10;
+
 /// The rank of a word that is not frequent.
 const NONE: u16 = u16::MAX;
 
@@ -55,14 +59,15 @@ impl Frequent {
         self.looked_rows = rows_count;
         let words_before = self.words.len();
         let counts = counts.take(NUMBERS_MAX);
-        for (number, _) in (0..)
-            .zip(counts)
-            .filter(|&(_, count)| count > rows_count / DENSE_ROWS_SHARE)
-        {
+        let is_frequent = |&(_, count): &(u32, u32)| count > rows_count / DENSE_ROWS_SHARE;
+        for (number, _) in (0..).zip(counts).filter(is_frequent) {
+            if self.words.len() == WORDS_MAX {
+                break;
+            }
             if self.rank(number).is_none() {
-                self.ranks
-                    .resize(self.ranks.len().max(number as usize + 1), NONE);
-                // The rank fits: there are at most `NUMBERS_MAX` frequent words.
+                let count = self.ranks.len().max(number as usize + 1);
+                self.ranks.resize(count, NONE);
+                // The rank fits: there are at most `WORDS_MAX` frequent words.
                 self.ranks[number as usize] = self.words.len() as u16;
                 self.words.push((number, Vec::new()));
             }
@@ -117,5 +122,27 @@ impl Frequent {
             };
             *rows = order.chunks(u64::BITS as usize).map(integer).collect();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_takes_a_bit_for_few_words() {
+        let mut frequent = Frequent::default();
+        assert!(!frequent.is_due(ROWS_MIN - 1) && frequent.is_due(ROWS_MIN));
+        // A third of all words are frequent, which are more than there may be.
+        let counts = (0..4 * WORDS_MAX as u32)
+            .map(|number| ROWS_MIN / 32 + u32::from(number.is_multiple_of(3)));
+        assert!(frequent.choose(ROWS_MIN, counts.clone()));
+        assert!(!frequent.is_due(2 * ROWS_MIN - 1) && frequent.is_due(2 * ROWS_MIN));
+        assert!(!frequent.choose(ROWS_MIN, counts));
+        for number in 0..4 * WORDS_MAX as u32 {
+            let is_frequent = number.is_multiple_of(3) && number / 3 < WORDS_MAX as u32;
+            assert_eq!(frequent.insert(number, 9), is_frequent);
+        }
+        assert_eq!(frequent.words().count(), WORDS_MAX);
     }
 }
