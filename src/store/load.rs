@@ -56,7 +56,9 @@ impl Store {
     ///
     /// Linear in the input; only a few blocks of tickets are held unindexed. With [`Import::threads`]
     /// above 1, one of the threads indexes words and encodes long texts, which is about half of the
-    /// work; the others read and parse, and help it where it lags behind.
+    /// work; the others read and parse, and help it where it lags behind. Measured with a million tickets
+    /// of several kinds of help desk, the process takes at most 1.2 to 1.3 times the memory that the store
+    /// then holds, and twice where long texts are [packed](crate::Texts::Compact), as that is done at the end.
     pub fn load<R: BufRead>(&mut self, import: Import<R>) -> Result<Loaded, Error> {
         self.load_onto(import, true)
     }
