@@ -1,7 +1,7 @@
 //! The words of a segment being built: hash tables of the texts, and logs of the texts of each row.
 //!
 //! [`feed`](super::feed) inserts rows here, and sealing turns the tables and logs into
-//! [`Words`](super::Words).
+//! [`Words`].
 //!
 //! # Cost
 //!
