@@ -199,11 +199,8 @@ impl GrowingNumbers {
         if self.held.is_empty() && least > u64::from(u32::MAX) {
             self.base = least - NEAR;
         }
-        if least < self.base
-            || held
-                .max()
-                .is_some_and(|greatest| greatest - self.base > 2 * NEAR)
-        {
+        let greatest = held.max().unwrap_or(least);
+        if self.base > 0 && (least < self.base || greatest - self.base > 2 * NEAR) {
             self.drop_base();
         }
         self.integers.pad(first_row as usize);
@@ -333,6 +330,21 @@ mod tests {
             rows.for_each(|(row, number)| assert_eq!(own.get(row), *number, "{numbers:?}"));
             assert_eq!((own.get(69), own.get(first_row)), (None, None));
         }
+    }
+
+    #[test]
+    fn numbers_are_moved_once() {
+        let mut numbers = GrowingNumbers::default();
+        numbers.extend(0, &[Some(7), Some(u64::MAX)]);
+        numbers.extend(2, &[Some(u64::MAX)]);
+        let place = |numbers: &GrowingNumbers| match &numbers.integers.form {
+            Form::U64(own) => (own.as_ptr(), own.capacity()),
+            other => panic!("{other:?}"),
+        };
+        let before = place(&numbers);
+        assert!(before.1 > 3);
+        numbers.extend(3, &[Some(u64::MAX)]);
+        assert_eq!(place(&numbers), before);
     }
 
     #[test]
