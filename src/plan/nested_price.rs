@@ -143,7 +143,12 @@ fn ties_cost(found: &Found, task: Task<'_>, tied_count: usize, share: Share) -> 
 fn walk_cost(found: &Found, task: Task<'_>, key: Key, tied_count: usize, share: Share) -> u64 {
     let segment = &*task.live.segment;
     let rows = u64::from(segment.rows_count()).max(1);
-    let walked = |matches: u64| rows * share.values * matches / share.matches;
+    // At most all positions for each value; the products of many rows need more than 64 bits.
+    let positions = u128::from(rows * share.values);
+    let walked = |matches: u64| {
+        let even = positions * u128::from(matches) / u128::from(share.matches);
+        even.min(positions) as u64
+    };
     let mut visited = walked(share.take);
     if tied_count + 1 < task.order.keys.len() {
         // Ties are put in order together.
