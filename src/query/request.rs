@@ -4,9 +4,8 @@
 //! needs of a text before it is read, or where it is none, is found here.
 
 use std::borrow::Cow;
-use std::iter;
 
-use memchr::{memchr_iter, memchr2};
+use memchr::memchr2;
 
 use super::Query;
 use super::count::CountQuery;
@@ -139,14 +138,10 @@ pub(super) fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
 /// Cost: a look at the first letter of each name, and the decoding of few pairs.
 pub(super) fn find_action(text: &str) -> ActionName {
     let text = text.strip_prefix('?').unwrap_or(text);
-    let bytes = text.as_bytes();
-    let starts = iter::once(0).chain(memchr_iter(b'&', bytes).map(|at| at + 1));
     // No other name is decoded to this one.
-    let may_be = |&at: &usize| matches!(bytes.get(at), Some(b'a' | b'A' | b'%'));
-    let named = starts.filter(may_be).map(|at| {
-        let rest = &text[at..];
-        rest.split_once('&').map_or(rest, |(pair, _)| pair)
-    });
+    let named = text
+        .split('&')
+        .filter(|pair| pair.starts_with(['a', 'A', '%']));
     let value = named.filter_map(|pair| find_first(pair, Single::Action));
     let action = value
         .take(1)
