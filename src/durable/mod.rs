@@ -232,7 +232,8 @@ impl Options {
 
     /// Sets whether a store is made where the path names nothing; by default that is an error.
     ///
-    /// An existing file is never replaced, whatever it holds.
+    /// An existing file is not replaced, whatever it holds; only on a file system without hard links a file
+    /// that another process makes at the same moment may be.
     #[must_use]
     pub fn create(mut self, creates: bool) -> Options {
         self.creates = creates;
