@@ -1,19 +1,24 @@
-//! What a merge of revisions takes over from them, so that readers need not make it again.
+//! What a new revision takes over from those that it replaces, so that readers need not make it again.
 //!
-//! A revision has no column, posting or order before a reader asks for it, and commits merge
+//! A revision has no column, posting or order before a reader asks for it, and commits replace
 //! revisions all the time. What was asked for once is asked for again, so the base notes which fields
-//! those are, and a merge of revisions makes the same for its result out of what the revisions have:
-//! it moves ordinals and merges orders. The smallest results, which every commit merges again, are left
-//! to readers; those of the next size get what plans asked for, and not what was read of single tickets.
+//! those are. A commit that adds rows to a small revision copies those columns that plans have asked
+//! for, with the ordinals of the rows that come. A merge of revisions makes the same for its result out of
+//! what the revisions have: it moves ordinals and merges orders. A small result gets what plans asked
+//! for, and not what was read of single tickets.
 //!
 //! # Cost
 //!
-//! Noting a field that is noted already is an atomic load. Carrying a column or a posting is a few
-//! nanoseconds a row, an order some ten.
+//! Noting a field that is noted already is an atomic load. Copying a column with some rows more takes as
+//! long as copying its bytes, and a look-up for each value that comes. Carrying a column or a posting to
+//! a merge is a few nanoseconds a row, an order some ten.
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::budget::Budget;
+use super::changes::{NewValueRef, RevisedRow};
 use super::column::{Column, zones_pay};
 use super::marks::Tombstones;
 use super::revision::Revision;
@@ -21,9 +26,6 @@ use super::sorted::SortedRows;
 use super::words::MOVE_DROPPED;
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};
-
-/// What readers have made of revisions is carried to merges of more rows than this.
-const UNCARRIED_ROWS_MAX: u32 = 16;
 
 /// In merges of up to this many rows, filters look at the ordinals of all rows, and columns are
 /// carried only where a plan asked for them.
@@ -109,14 +111,52 @@ impl Segment {
         let base = revisions.first()?.0.base();
         let (revision, moves) = Revision::merge(base, &revisions);
         let merged = Segment::of_revision(revision, budget);
-        if merged.rows_count > UNCARRIED_ROWS_MAX {
-            merged.carry(&Sources {
-                segments,
-                moves: &moves,
-                rows_count: merged.rows_count as usize,
-            });
-        }
+        merged.carry(&Sources {
+            segments,
+            moves: &moves,
+            rows_count: merged.rows_count as usize,
+        });
         Some(merged)
+    }
+
+    /// Adds rows of the base, which the commit of a number revises, to the live rows of a revision, with
+    /// the columns that plans have asked for; none where the segment is no revision.
+    pub(crate) fn with_revised(
+        &self,
+        dead: &Tombstones,
+        revised: &[RevisedRow],
+        number: u64,
+    ) -> Option<Segment> {
+        let base = self.revision()?.base();
+        let (revision, insertion) = self.revision()?.with_rows(dead, revised, number);
+        let inserted = |field: Field| {
+            let column = self.made_column(field)?;
+            let of_base = base.column(Slot::Field(field))?;
+            let is_of_base = column.has_values_of(of_base);
+            let ordinal = |row: &RevisedRow| match row.value(field) {
+                Some(value) => value.ordinal_in(column),
+                None if is_of_base => Some(of_base.ordinal(row.base_row)),
+                None => NewValueRef::in_row(of_base, row.base_row).ordinal_in(column),
+            };
+            let ordinals: Option<SmallVec<[u64; 4]>> = revised.iter().map(ordinal).collect();
+            Some(column.with_rows(&insertion, &ordinals?))
+        };
+        let tids = inserted(Field::Tid);
+        let segment = Segment::of_revision_with(revision, tids, &self.budget);
+        for field in base.findings.asked.keys.fields() {
+            if let Some(column) = inserted(field) {
+                segment.columns[field.index()].get_or_init(|| FieldColumn::Ordinals(column));
+            }
+        }
+        Some(segment)
+    }
+
+    /// Returns the column of a field where it is one of ordinals and was made already.
+    fn made_column(&self, field: Field) -> Option<&Column> {
+        match self.columns[field.index()].get()? {
+            FieldColumn::Ordinals(column) => Some(column),
+            FieldColumn::Long(_) | FieldColumn::Custom => None,
+        }
     }
 
     /// Returns whether the rows revise others and are so few that filters do best to look at all.

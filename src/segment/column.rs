@@ -24,10 +24,14 @@ use std::sync::Arc;
 use super::blob::Blob;
 use super::block::{BLOCK_ROWS, blocks_count};
 use super::dictionary::Dictionary;
+use super::insertion::Insertion;
 use super::integers::Integers;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use crate::model::memory::ARC_BYTES;
+
+/// Numbers that come to a column of a frame have ordinals up to this one, so that they take four bytes a row.
+const FRAME_ORDINALS: u64 = u32::MAX as u64 - 1;
 
 /// What the ordinals of a column stand for.
 #[derive(Clone, Debug)]
@@ -38,6 +42,19 @@ pub(crate) enum Values {
     Frame { base: u64, ordinals_max: u64 },
     /// Ordinal 0 is none; else value = `values[ordinal − 1]`.
     Distinct(Arc<[u64]>),
+}
+
+impl Values {
+    /// Returns the same values, those of some ordinals among them.
+    fn through(&self, ordinals: &[u64]) -> Values {
+        match self {
+            Values::Frame { base, ordinals_max } => Values::Frame {
+                base: *base,
+                ordinals_max: ordinals.iter().copied().fold(*ordinals_max, u64::max),
+            },
+            other => other.clone(),
+        }
+    }
 }
 
 /// One field's values in one segment, by ordinal.
@@ -79,10 +96,21 @@ impl Column {
         let has_zones = self.zones.is_some() && zones_pay(ordinals.len() as u32);
         Column {
             ordinals: Integers::pack(ordinals),
-            values: self.values.clone(),
+            values: self.values.through(ordinals),
             classes: self.classes.clone(),
             is_shared: true,
             zones: has_zones.then(|| zones_of(ordinals)),
+        }
+    }
+
+    /// Makes a column of rows that stay and of rows that come, given the ordinals of these.
+    pub(super) fn with_rows(&self, insertion: &Insertion, inserted: &[u64]) -> Column {
+        Column {
+            ordinals: self.ordinals.with_rows(insertion, inserted),
+            values: self.values.through(inserted),
+            classes: self.classes.clone(),
+            is_shared: self.is_shared,
+            zones: None,
         }
     }
 
@@ -147,13 +175,7 @@ impl Column {
         match (&self.values, &other.values) {
             (Values::Texts(own), Values::Texts(other)) => Arc::ptr_eq(own, other),
             (Values::Distinct(own), Values::Distinct(other)) => Arc::ptr_eq(own, other),
-            (
-                Values::Frame { base, ordinals_max },
-                Values::Frame {
-                    base: other_base,
-                    ordinals_max: other_max,
-                },
-            ) => (base, ordinals_max) == (other_base, other_max),
+            (Values::Frame { base: own, .. }, Values::Frame { base: other, .. }) => own == other,
             _ => false,
         }
     }
@@ -275,7 +297,8 @@ impl Column {
         }
     }
 
-    /// Returns the ordinal of a number or none, if there is one, in a column of numbers.
+    /// Returns the ordinal that a number or none has in a column of numbers, or would have in a column
+    /// with the values of this one; none if it could have none.
     pub(super) fn ordinal_of_number(&self, number: Option<u64>) -> Option<u64> {
         let Some(number) = number else {
             return Some(0);
@@ -283,7 +306,7 @@ impl Column {
         match &self.values {
             Values::Frame { base, ordinals_max } => {
                 let ordinal = number.checked_sub(*base)?.checked_add(1)?;
-                (ordinal <= *ordinals_max).then_some(ordinal)
+                (ordinal <= (*ordinals_max).max(FRAME_ORDINALS)).then_some(ordinal)
             }
             Values::Distinct(values) => Some(values.binary_search(&number).ok()? as u64 + 1),
             Values::Texts(_) => None,

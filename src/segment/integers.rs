@@ -12,6 +12,7 @@
 use std::io;
 use std::ops::Range;
 
+use super::insertion::Insertion;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 
@@ -93,6 +94,30 @@ impl Integers {
                 Integers::U32(values.iter().map(|&value| value as u32).collect())
             }
             _ => Integers::U64(values.into()),
+        }
+    }
+
+    /// Returns the integers of rows that stay and of rows that come, given those of these.
+    pub(super) fn with_rows(&self, insertion: &Insertion, inserted: &[u64]) -> Integers {
+        let most = inserted.iter().copied().max().unwrap_or(0);
+        match self {
+            Integers::Constant(value, _) if inserted.iter().all(|other| other == value) => {
+                Integers::Constant(*value, insertion.rows_count())
+            }
+            Integers::U8(own) if most <= u8::MAX.into() => {
+                Integers::U8(insertion.apply(own, |nth| inserted[nth] as u8).into())
+            }
+            Integers::U16(own) if most <= u16::MAX.into() => {
+                Integers::U16(insertion.apply(own, |nth| inserted[nth] as u16).into())
+            }
+            Integers::U32(own) if most <= u32::MAX.into() => {
+                Integers::U32(insertion.apply(own, |nth| inserted[nth] as u32).into())
+            }
+            other => {
+                let mut own = Vec::new();
+                other.append_to(0..other.rows_count(), &mut own);
+                Integers::pack(&insertion.apply(&own, |nth| inserted[nth]))
+            }
         }
     }
 

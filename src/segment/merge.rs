@@ -32,12 +32,13 @@ use std::sync::Arc;
 use hashbrown::DefaultHashBuilder;
 
 use super::budget::Budget;
+use super::changes::Changes;
 use super::column::{Column, zones_pay};
 use super::dictionary::Dictionary;
 use super::distinct::DistinctTexts;
 use super::marks::Tombstones;
 use super::parts::SegmentParts;
-use super::revision::{Changes, Revision};
+use super::revision::Revision;
 use super::text_column::TextColumn;
 use super::versions::Versions;
 use super::words::{MOVE_DROPPED, MergeInput, Words};

@@ -23,6 +23,7 @@ mod block;
 mod budget;
 mod builder;
 mod carry;
+mod changes;
 mod check;
 mod column;
 mod cube;
@@ -35,6 +36,7 @@ mod folded;
 mod growing;
 #[cfg(feature = "durable")]
 mod image;
+mod insertion;
 mod integers;
 mod kept_text;
 mod marks;
@@ -70,8 +72,9 @@ use std::sync::{Arc, OnceLock};
 // How a segment is made: of tickets, of other segments, of changes to one; and the memory for it.
 pub(crate) use budget::Budget;
 pub(crate) use builder::SegmentBuilder;
+pub(crate) use changes::{NewValue, NewValueRef, RevisedRow, is_revisable};
 pub(crate) use packed_texts::PACKED_BYTES_MIN;
-pub(crate) use revision::{NewValue, NewValueRef, RevisedRow, Revision, is_revisable};
+pub(crate) use revision::Revision;
 
 // The values of rows: columns of ordinals with what these stand for, and columns of long texts in
 // the forms in which responses write them.
@@ -274,8 +277,15 @@ impl Segment {
     /// What readers make of it later asks no budget for room, so a store with a budget makes no
     /// revisions.
     pub(crate) fn of_revision(revision: Revision, budget: &Arc<Budget>) -> Segment {
+        Segment::of_revision_with(revision, None, budget)
+    }
+
+    /// Makes the segment of a revision likewise, with a column of tids if there is one already.
+    fn of_revision_with(revision: Revision, tids: Option<Column>, budget: &Arc<Budget>) -> Segment {
         let mut columns: Vec<_> = Field::ALL.map(|_| OnceLock::new()).into();
-        columns[Field::Tid.index()] = OnceLock::from(revision.column(Field::Tid));
+        let tids = tids.map(FieldColumn::Ordinals);
+        let tids = tids.unwrap_or_else(|| revision.column(Field::Tid));
+        columns[Field::Tid.index()] = OnceLock::from(tids);
         Segment {
             rows_count: revision.rows().len() as u32,
             columns,

@@ -24,172 +24,23 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::blob::Blob;
-use super::builder::number_of;
+use super::changes::{Changes, NewValueRef, RevisedRow, is_revisable};
 use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
+use super::insertion::Insertion;
 use super::marks::Tombstones;
 use super::rowset::RowSet;
 #[cfg(feature = "durable")]
-use super::stored::{Stored, StoredReader, StoredWriter, malformed};
+use super::stored::{Stored, StoredReader, StoredWriter};
 use super::versions::Versions;
 use super::words::MOVE_DROPPED;
 use super::{CustomColumn, FieldColumn, Segment};
 use crate::model::memory::ARC_BYTES;
-use crate::model::value::seconds_to_date;
-use crate::model::{Cell, CellMut, Field, FieldKind, Ticket};
+use crate::model::{Field, FieldKind};
 
-/// Returns whether a revision can change a field.
-pub(crate) fn is_revisable(field: Field) -> bool {
-    !field.is_searchable() && !matches!(field, Field::Tid | Field::CustomFields)
-}
-
-/// A value that a revision gives to a field of a row, as columns keep it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NewValue {
-    /// Of integers and dates; none is none.
-    Number(Option<u64>),
-    /// Of texts, identifiers and flags; a flag in upper case.
-    Text(String),
-}
-
-impl NewValue {
-    /// Makes the value of a ticket's field.
-    pub(crate) fn of(ticket: &Ticket, field: Field) -> NewValue {
-        match ticket.cell(field) {
-            Cell::Text(text) if field.kind() == FieldKind::Flag => {
-                NewValue::Text(text.to_ascii_uppercase())
-            }
-            Cell::Text(text) => NewValue::Text(text.to_owned()),
-            cell => NewValue::Number(number_of(cell)),
-        }
-    }
-
-    /// Gives the value to a ticket's field.
-    pub(crate) fn put_into(&self, ticket: &mut Ticket, field: Field) {
-        match (ticket.cell_mut(field), self) {
-            (CellMut::Text(own), NewValue::Text(text)) => text.clone_into(own),
-            (CellMut::Integer(own), NewValue::Number(number)) => *own = number.unwrap_or(0),
-            (CellMut::OptionalInteger(own), NewValue::Number(number)) => *own = *number,
-            (CellMut::Date(own), NewValue::Number(number)) => *own = number.map(seconds_to_date),
-            // A value was made of a field of the same kind.
-            _ => {}
-        }
-    }
-}
-
-/// The same, borrowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NewValueRef<'a> {
-    Number(Option<u64>),
-    Text(&'a str),
-}
-
-/// A row of a base, with what differs; each field once.
-#[derive(Clone, Debug)]
-pub(crate) struct RevisedRow {
-    pub(crate) base_row: u32,
-    pub(crate) values: Vec<(Field, NewValue)>,
-}
-
-impl RevisedRow {
-    /// Gives a field another value.
-    pub(crate) fn set(&mut self, field: Field, value: NewValue) {
-        match self.values.iter_mut().find(|(own, _)| *own == field) {
-            Some((_, own)) => *own = value,
-            None => self.values.push((field, value)),
-        }
-    }
-}
-
-/// The new values of one field.
-#[derive(Debug)]
-pub(super) struct Changes {
-    field: Field,
-    /// Rows of the revision, ascending.
-    rows: Vec<u32>,
-    values: Values,
-}
-
-#[derive(Debug)]
-enum Values {
-    Numbers(Vec<Option<u64>>),
-    Texts(Blob),
-}
-
-impl Changes {
-    fn new(field: Field) -> Changes {
-        let values = match field.kind() {
-            FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date => {
-                Values::Numbers(Vec::new())
-            }
-            FieldKind::Text | FieldKind::Identifier | FieldKind::Flag | FieldKind::CustomFields => {
-                Values::Texts(Blob::default())
-            }
-        };
-        Changes {
-            field,
-            rows: Vec::new(),
-            values,
-        }
-    }
-
-    /// Returns the rows that are changed, ascending.
-    pub(super) fn rows(&self) -> &[u32] {
-        &self.rows
-    }
-
-    /// Returns the nth new number; none for a field of another kind.
-    pub(super) fn number(&self, at: usize) -> Option<u64> {
-        match &self.values {
-            Values::Numbers(numbers) => numbers[at],
-            Values::Texts(_) => None,
-        }
-    }
-
-    /// Returns the nth new text; empty for a field of another kind.
-    pub(super) fn text(&self, at: usize) -> &str {
-        match &self.values {
-            Values::Numbers(_) => "",
-            Values::Texts(texts) => texts.get(at),
-        }
-    }
-
-    /// Returns what is new for a row, if it is changed.
-    fn find(&self, row: u32) -> Option<usize> {
-        self.rows.binary_search(&row).ok()
-    }
-
-    fn push_number(&mut self, row: u32, number: Option<u64>) {
-        if let Values::Numbers(numbers) = &mut self.values {
-            self.rows.push(row);
-            numbers.push(number);
-        }
-    }
-
-    fn push_text(&mut self, row: u32, text: &str) {
-        if let Values::Texts(texts) = &mut self.values {
-            self.rows.push(row);
-            texts.push(text);
-        }
-    }
-
-    fn shrink(&mut self) {
-        self.rows.shrink_to_fit();
-        match &mut self.values {
-            Values::Numbers(numbers) => numbers.shrink_to_fit(),
-            Values::Texts(texts) => texts.shrink(),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        let values = match &self.values {
-            Values::Numbers(numbers) => numbers.capacity() * size_of::<Option<u64>>(),
-            Values::Texts(texts) => texts.bytes(),
-        };
-        values + self.rows.capacity() * 4
-    }
-}
+/// Where a column has a text that its base has not, it keeps the others of the base too if they are at
+/// most this many: rows that come later are then found in it.
+const KEPT_TEXTS_MAX: u32 = 256;
 
 /// A row of a revision, on its way to another.
 #[derive(Clone, Copy, Debug)]
@@ -216,15 +67,12 @@ impl Revision {
         let mut changes: Vec<Changes> = Vec::new();
         for (row, revised) in (0..).zip(revised) {
             for (field, value) in &revised.values {
-                let at = changes.iter().position(|own| own.field == *field);
+                let at = changes.iter().position(|own| own.field() == *field);
                 let at = at.unwrap_or_else(|| {
                     changes.push(Changes::new(*field));
                     changes.len() - 1
                 });
-                match value {
-                    NewValue::Number(number) => changes[at].push_number(row, *number),
-                    NewValue::Text(text) => changes[at].push_text(row, text),
-                }
+                changes[at].push(row, value.borrowed());
             }
         }
         changes.iter_mut().for_each(Changes::shrink);
@@ -257,13 +105,39 @@ impl Revision {
         Revision::gather(base, picks, &sources)
     }
 
-    /// Adds the live rows of another revision of the base, none of which is among these.
-    pub(crate) fn after(self, segment: &Segment, dead: &Tombstones) -> Revision {
-        let Some(other) = segment.revision() else {
-            return self;
+    /// Makes a revision with the live rows of this one and with rows of the base that the commit of a
+    /// number revises, of which this one has none alive; returns too where these came.
+    ///
+    /// Cost: a copy of what the rows have, and a search for each row that comes.
+    pub(super) fn with_rows(
+        &self,
+        dead: &Tombstones,
+        revised: &[RevisedRow],
+        number: u64,
+    ) -> (Revision, Insertion) {
+        let insertion = Insertion::new(&self.rows, dead, revised.iter().map(|it| it.base_row));
+        let mut changes: Vec<Changes> = Vec::with_capacity(self.changes.len() + 1);
+        for own in &self.changes {
+            let with_rows = own.with_rows(&insertion, revised);
+            changes.extend((!with_rows.rows().is_empty()).then_some(with_rows));
+        }
+        for (field, _) in revised.iter().flat_map(|row| &row.values) {
+            if changes.iter().all(|own| own.field() != *field) {
+                changes.push(Changes::new(*field).with_rows(&insertion, revised));
+            }
+        }
+        let mut numbers = Vec::with_capacity(self.rows.len());
+        self.versions
+            .append_to(0..self.rows.len() as u32, &mut numbers);
+        let revision = Revision {
+            base: Arc::clone(&self.base),
+            rows: insertion
+                .apply(&self.rows, |nth| revised[nth].base_row)
+                .into(),
+            changes,
+            versions: Versions::of_rows(&insertion.apply(&numbers, |_| number)),
         };
-        let none_dead = Tombstones::default();
-        Revision::merge(&self.base, &[(other, dead), (&self, &none_dead)]).0
+        (revision, insertion)
     }
 
     /// Makes a revision of the same live tickets with another base, which must have them all.
@@ -296,7 +170,7 @@ impl Revision {
             moves[pick.source as usize][pick.row as usize] = to;
         }
         let all = sources.iter().flat_map(|source| &source.changes);
-        let mut fields: Vec<Field> = all.map(|changes| changes.field).collect();
+        let mut fields: Vec<Field> = all.map(Changes::field).collect();
         fields.sort_unstable_by_key(|field| field.index());
         fields.dedup();
         let mut changes = Vec::with_capacity(fields.len());
@@ -307,21 +181,17 @@ impl Revision {
                 let Some(changes) = source.changes(field) else {
                     continue;
                 };
-                let to = changes.rows.iter().map(|&row| moves[row as usize]);
+                let to = changes.rows().iter().map(|&row| moves[row as usize]);
                 let live = to.enumerate().filter(|&(_, to)| to != MOVE_DROPPED);
                 found.extend(live.map(|(at, to)| (to, changes, at)));
             }
             found.sort_by_key(|&(to, ..)| to);
             let mut merged = Changes::new(field);
-            merged.rows.reserve_exact(found.len());
             for &(to, changes, at) in &found {
-                match &changes.values {
-                    Values::Numbers(numbers) => merged.push_number(to, numbers[at]),
-                    Values::Texts(texts) => merged.push_text(to, texts.get(at)),
-                }
+                merged.push(to, changes.value(at));
             }
             merged.shrink();
-            changes.extend((!merged.rows.is_empty()).then_some(merged));
+            changes.extend((!merged.rows().is_empty()).then_some(merged));
         }
         changes.shrink_to_fit();
         let number = |pick: &Pick| sources[pick.source as usize].versions.number(pick.row);
@@ -353,12 +223,8 @@ impl Revision {
     /// Returns a row with what differs, to be changed further.
     pub(crate) fn row(&self, row: u32) -> RevisedRow {
         let values = self.changes.iter().filter_map(|changes| {
-            let at = changes.find(row)?;
-            let value = match &changes.values {
-                Values::Numbers(numbers) => NewValue::Number(numbers[at]),
-                Values::Texts(texts) => NewValue::Text(texts.get(at).to_owned()),
-            };
-            Some((changes.field, value))
+            let value = changes.value(changes.find(row)?);
+            Some((changes.field(), value.to_owned()))
         });
         RevisedRow {
             base_row: self.rows[row as usize],
@@ -368,7 +234,7 @@ impl Revision {
 
     /// Returns the fields in which a row may differ from the base's.
     pub(crate) fn changed_fields(&self) -> impl Iterator<Item = Field> {
-        self.changes.iter().map(|changes| changes.field)
+        self.changes.iter().map(Changes::field)
     }
 
     /// Returns the value that a row has in place of the base's, if it has one in a field.
@@ -376,16 +242,12 @@ impl Revision {
     /// Cost: a binary search, where asking for the field's column would make it.
     pub(crate) fn new_value(&self, field: Field, row: u32) -> Option<NewValueRef<'_>> {
         let changes = self.changes(field)?;
-        let at = changes.find(row)?;
-        Some(match &changes.values {
-            Values::Numbers(numbers) => NewValueRef::Number(numbers[at]),
-            Values::Texts(texts) => NewValueRef::Text(texts.get(at)),
-        })
+        Some(changes.value(changes.find(row)?))
     }
 
     /// Returns what differs in a field, if anything does.
     pub(super) fn changes(&self, field: Field) -> Option<&Changes> {
-        self.changes.iter().find(|changes| changes.field == field)
+        self.changes.iter().find(|changes| changes.field() == field)
     }
 
     /// Makes the column of a field. Cost: a look at the base for each row; where a value is new
@@ -424,15 +286,8 @@ impl Revision {
 
     fn changed(&self, column: &Column, changes: &Changes) -> Column {
         let mut ordinals = self.ordinals(column);
-        let ordinal = |at: usize| match &changes.values {
-            Values::Numbers(numbers) => column.ordinal_of_number(numbers[at]),
-            Values::Texts(texts) => {
-                let ordinal = column.dictionary()?.ordinal_of(texts.get(at));
-                ordinal.map(u64::from)
-            }
-        };
-        for (at, &row) in changes.rows.iter().enumerate() {
-            match ordinal(at) {
+        for (at, &row) in changes.rows().iter().enumerate() {
+            match changes.value(at).ordinal_in(column) {
                 Some(ordinal) => ordinals[row as usize] = ordinal,
                 None => return self.made_again(column, &ordinals, changes),
             }
@@ -442,33 +297,34 @@ impl Revision {
 
     /// Makes a changed column with a value that the base does not have.
     fn made_again(&self, column: &Column, ordinals: &[u64], changes: &Changes) -> Column {
-        let field = changes.field;
-        match &changes.values {
-            Values::Numbers(new) => {
-                let numbers = ordinals.iter().map(|&ordinal| column.number_of(ordinal));
-                let mut numbers: Vec<Option<u64>> = numbers.collect();
-                for (&row, &number) in changes.rows.iter().zip(new) {
-                    numbers[row as usize] = number;
-                }
-                let is_date = field.kind() == FieldKind::Date;
-                Column::of_close_numbers(&numbers, is_date && zones_pay(self.rows.len() as u32))
-            }
-            Values::Texts(new) => {
-                let texts = ordinals.iter().map(|&ordinal| column.text_of(ordinal));
-                let mut texts: Vec<&str> = texts.collect();
-                for (at, &row) in changes.rows.iter().enumerate() {
-                    texts[row as usize] = new.get(at);
-                }
-                let hasher = DefaultHashBuilder::default();
-                let mut distinct = DistinctTexts::default();
-                let ordinals = texts.iter().map(|text| distinct.insert(text, &hasher));
-                let provisional: Vec<u32> = ordinals.collect();
-                let (dictionary, ordinals) = distinct.sort(field.is_url_encoded());
-                let ordinal = |&at: &u32| u64::from(ordinals[at as usize]);
-                let ordinals: Vec<u64> = provisional.iter().map(ordinal).collect();
-                Column::of_texts(&ordinals, dictionary)
-            }
+        let field = changes.field();
+        let changed = || changes.rows().iter().enumerate();
+        let Some(of_base) = column.dictionary() else {
+            let numbers = ordinals.iter().map(|&ordinal| column.number_of(ordinal));
+            let mut numbers: Vec<Option<u64>> = numbers.collect();
+            changed().for_each(|(at, &row)| numbers[row as usize] = changes.number(at));
+            let is_date = field.kind() == FieldKind::Date;
+            return Column::of_close_numbers(
+                &numbers,
+                is_date && zones_pay(self.rows.len() as u32),
+            );
+        };
+        let texts = ordinals.iter().map(|&ordinal| column.text_of(ordinal));
+        let mut texts: Vec<&str> = texts.collect();
+        changed().for_each(|(at, &row)| texts[row as usize] = changes.text(at));
+        let hasher = DefaultHashBuilder::default();
+        let mut distinct = DistinctTexts::default();
+        if of_base.count() <= KEPT_TEXTS_MAX {
+            (0..of_base.count()).for_each(|ordinal| {
+                distinct.insert(of_base.text(ordinal), &hasher);
+            });
         }
+        let ordinals = texts.iter().map(|text| distinct.insert(text, &hasher));
+        let provisional: Vec<u32> = ordinals.collect();
+        let (dictionary, ordinals) = distinct.sort(field.is_url_encoded());
+        let ordinal = |&at: &u32| u64::from(ordinals[at as usize]);
+        let ordinals: Vec<u64> = provisional.iter().map(ordinal).collect();
+        Column::of_texts(&ordinals, dictionary)
     }
 
     /// Returns the rows whose base rows are in a set. Cost: a look-up for each row.
@@ -502,50 +358,19 @@ impl Revision {
         {
             return Err("the rows of a revision are not of its base".to_owned());
         }
-        for Changes { field, rows, .. } in &self.changes {
+        for changes in &self.changes {
+            let (field, rows) = (changes.field(), changes.rows());
             let is_right = rows.is_sorted_by(|a, b| a < b)
                 && rows
                     .last()
                     .is_some_and(|&row| (row as usize) < self.rows.len());
-            if !is_right || !is_revisable(*field) {
+            if !is_right || !is_revisable(field) {
                 return Err(format!("the changes of {} are wrong", field.name()));
             }
         }
         Ok(())
     }
 }
-#[cfg(feature = "durable")]
-impl Stored for Changes {
-    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
-        out.number(self.field.index() as u64)?;
-        out.slice(&self.rows)?;
-        match &self.values {
-            Values::Numbers(numbers) => {
-                let held: Vec<u8> = numbers.iter().map(|it| it.is_some().into()).collect();
-                let numbers: Vec<u64> = numbers.iter().map(|it| it.unwrap_or(0)).collect();
-                out.slice(&held)?;
-                out.slice(&numbers)
-            }
-            Values::Texts(texts) => texts.write_to(out),
-        }
-    }
-
-    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Changes> {
-        let field = Field::ALL.get(input.number::<usize>()?).copied();
-        let mut changes = Changes::new(field.ok_or_else(malformed)?);
-        changes.rows = input.vec()?;
-        changes.values = match changes.values {
-            Values::Numbers(_) => {
-                let (held, numbers): (Vec<u8>, Vec<u64>) = (input.vec()?, input.vec()?);
-                let pairs = held.iter().zip(numbers);
-                Values::Numbers(pairs.map(|(&held, it)| (held > 0).then_some(it)).collect())
-            }
-            Values::Texts(_) => Values::Texts(Blob::read_from(input)?),
-        };
-        Ok(changes)
-    }
-}
-
 #[cfg(feature = "durable")]
 impl Revision {
     /// Writes which rows of the base these are, and what differs; the base is a segment of its own.

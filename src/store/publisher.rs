@@ -118,16 +118,15 @@ impl Publisher {
         rows: &[RevisedRow],
         version: u64,
     ) {
-        let revision = Revision::new(base, rows, version);
         let lowest = tiers::choose_lowest(segments, base, rows.len(), self.commit_rows_max);
-        let revision = match lowest.map(|at| segments.remove(at)) {
-            Some(live) => revision.after(&live.segment, &live.dead),
-            None => revision,
-        };
-        segments.push(LiveSegment::new(Segment::of_revision(
-            revision,
-            &self.budget,
-        )));
+        let with_rows = lowest.and_then(|at| {
+            let live = segments.remove(at);
+            live.segment.with_revised(&live.dead, rows, version)
+        });
+        let revised = with_rows.unwrap_or_else(|| {
+            Segment::of_revision(Revision::new(base, rows, version), &self.budget)
+        });
+        segments.push(LiveSegment::new(revised));
     }
 
     /// Returns the parts of the snapshot that a commit makes after another; `removed` are the tids that

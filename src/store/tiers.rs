@@ -19,9 +19,10 @@
 //!
 //! Revisions of one base are merged among themselves, without their base, and more often: merging a
 //! revised row costs only some ten nanoseconds, while each segment costs every request. Commits leave at
-//! most one revision on each of three *levels*, of up to 16, 512 and 8,192 rows. The rows that a commit
-//! revises are merged with the revision on the lowest level; one that outgrows its level is merged into
-//! the next. Large revisions are merged by jobs once the smaller ones add up to an eighth of the next.
+//! most one revision on each of two *levels*, of up to 256 and 8,192 rows. The rows that a commit
+//! revises join the revision on the lower level, which is copied for them. Once it has no room for them, it
+//! is merged into the next level. Large revisions are merged by jobs once the smaller ones add up to an
+//! eighth of the next.
 //! A base counts together with all its revisions, and is merged together with them. It is mostly dead by
 //! the same rule, but the long texts of a revised row count as live, since the revision shares them.
 //!
@@ -42,8 +43,9 @@
 //! those rows and all tickets. A removed or replaced ticket causes at most three rows more to be
 //! rewritten, and its long texts three times their bytes. Commits of equal size leave at most three
 //! small segments for each power, 21 in all; the worst choice of sizes, where each is a third of all
-//! smaller ones, leaves 34. A base has at most three small revisions and, after jobs, one for each power
-//! of eight above 8,192 rows. Commits rewrite a revised row about thirty times.
+//! smaller ones, leaves 34. A base has at most two small revisions and, after jobs, one for each power
+//! of eight above 8,192 rows. Commits merge a revised row about thirty times, and copy it with each of up
+//! to 256 rows that are revised after it.
 
 use std::sync::Arc;
 
@@ -57,7 +59,7 @@ pub(super) const COMMIT_ROWS_MAX: u32 = 16_384;
 const GROWTH: u64 = 4;
 
 /// The most rows of a revision on each level: the rows that a commit may merge, divided by this.
-const LEVEL_SHARES: [u32; 3] = [1024, 32, 2];
+const LEVEL_SHARES: [u32; 2] = [64, 2];
 
 /// A large revision is merged with the smaller ones once these have one row for this many of its rows.
 const REVISED_SHARE: u64 = 8;

@@ -7,7 +7,7 @@ use crate::model::names::CustomNames;
 use crate::model::value::seconds_to_date;
 use crate::model::{CellMut, Ticket};
 use crate::segment::builder::SegmentBuilder;
-use crate::segment::revision::{NewValue, RevisedRow, is_revisable};
+use crate::segment::{NewValue, RevisedRow, is_revisable};
 
 /// A seeded generator of numbers (xorshift*).
 struct Random(u64);

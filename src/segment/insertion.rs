@@ -1,0 +1,135 @@
+//! Where rows that a commit revises come among those of a revision.
+//!
+//! The smallest revision of a base takes up the rows of one commit after the other. Everything that is
+//! kept a row, in it and in the segment around it, is then copied with some rows more, and without those
+//! that have died. An [`Insertion`] is found once, from the rows, and says for all of it what to copy.
+//!
+//! # Invariants
+//!
+//! * The steps together give every row of the result once, ascending, and every row that is kept.
+//!
+//! # Cost
+//!
+//! Finding one takes a search for each row that comes, and applying it a copy of the rows that stay.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::marks::Tombstones;
+
+/// What gives the next rows of the result.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Rows that stay, by their numbers before.
+    Keep(Range<u32>),
+    /// A row that comes, by its index among those.
+    Insert(usize),
+}
+
+/// How rows that come and rows that stay make up the rows of a new revision.
+#[derive(Clone, Debug)]
+pub(super) struct Insertion {
+    steps: SmallVec<[Step; 4]>,
+    rows_count: u32,
+}
+
+impl Insertion {
+    /// Finds where rows come among others. Both ascend; one that comes may replace a dead one.
+    pub(super) fn new(
+        rows: &[u32],
+        dead: &Tombstones,
+        inserted: impl Iterator<Item = u32>,
+    ) -> Insertion {
+        let mut insertion = Insertion {
+            steps: SmallVec::new(),
+            rows_count: 0,
+        };
+        let mut start = 0;
+        for (nth, row) in inserted.enumerate() {
+            let place = start + rows[start..].partition_point(|&own| own < row);
+            insertion.keep(start as u32..place as u32, dead);
+            insertion.push(Step::Insert(nth), 1);
+            start = place;
+        }
+        insertion.keep(start as u32..rows.len() as u32, dead);
+        insertion
+    }
+
+    /// Keeps the live ones of some rows.
+    fn keep(&mut self, mut rows: Range<u32>, dead: &Tombstones) {
+        if dead.count() > 0 {
+            let all = rows.clone();
+            for row in all.filter(|&row| dead.contains(row)) {
+                self.push(Step::Keep(rows.start..row), row - rows.start);
+                rows.start = row + 1;
+            }
+        }
+        let count = rows.end - rows.start;
+        self.push(Step::Keep(rows), count);
+    }
+
+    fn push(&mut self, step: Step, rows_count: u32) {
+        if rows_count > 0 {
+            self.steps.push(step);
+            self.rows_count += rows_count;
+        }
+    }
+
+    /// Returns the steps that give the rows of the result, in order.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Returns how many rows the result has.
+    pub(super) fn rows_count(&self) -> u32 {
+        self.rows_count
+    }
+
+    /// Copies what rows have, given what each row that comes has, by its index.
+    pub(super) fn apply<T: Copy>(&self, own: &[T], inserted: impl Fn(usize) -> T) -> Vec<T> {
+        let mut all = Vec::with_capacity(self.rows_count as usize);
+        for step in &self.steps {
+            match step {
+                Step::Keep(rows) => {
+                    all.extend_from_slice(&own[rows.start as usize..rows.end as usize]);
+                }
+                Step::Insert(nth) => all.push(inserted(*nth)),
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the rows of a revision after some have died and others came.
+    fn insert(rows: &[u32], died: &[u32], inserted: &[u32]) -> Vec<u32> {
+        let mut dead = Tombstones::default();
+        for row in died {
+            let at = rows.binary_search(row).unwrap();
+            dead.insert(at as u32);
+        }
+        let insertion = Insertion::new(rows, &dead, inserted.iter().copied());
+        let all = insertion.apply(rows, |nth| inserted[nth]);
+        assert_eq!(all.len() as u32, insertion.rows_count());
+        all
+    }
+
+    #[test]
+    fn rows_come_before_between_and_after_others() {
+        assert_eq!(insert(&[], &[], &[3]), [3]);
+        assert_eq!(insert(&[4, 6], &[], &[3, 5, 7]), [3, 4, 5, 6, 7]);
+        assert_eq!(insert(&[1, 2], &[], &[8, 9]), [1, 2, 8, 9]);
+    }
+
+    #[test]
+    fn a_row_that_died_is_left_out_and_may_come_again() {
+        assert_eq!(insert(&[1, 2, 3], &[2], &[2]), [1, 2, 3]);
+        assert_eq!(insert(&[1, 2, 3], &[1, 3], &[3]), [2, 3]);
+        assert_eq!(insert(&[1, 2, 3], &[1, 2, 3], &[7]), [7]);
+        assert_eq!(insert(&[1, 2, 3, 4], &[1, 2, 4], &[0, 4]), [0, 3, 4]);
+    }
+}
