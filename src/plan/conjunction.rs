@@ -17,6 +17,7 @@
 
 mod asked;
 mod counted;
+mod scan;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub(super) struct Conjunction {
     active_count: usize,
     /// Whether a filter may have to ask the rows of a block one by one.
     is_expensive: bool,
+    /// Whether the rows are so few that all are looked at.
+    is_scanned: bool,
     /// The cost of asking one row, in half nanoseconds.
     row_cost: u64,
     drive_cost: Option<u64>,
@@ -98,6 +101,7 @@ impl Conjunction {
             least: u64::MAX,
             active_count: 0,
             is_expensive: false,
+            is_scanned: false,
             row_cost: 0,
             drive_cost: None,
             blocks_cost: 0,
@@ -191,6 +195,11 @@ impl Conjunction {
             self.parts.reverse();
         }
         self.is_expensive = self.active().iter().any(|part| part.filter.is_expensive());
+        if mode.filters == FilterMode::Planned && segment.is_scanned() {
+            self.is_scanned = true;
+            self.estimate_scan(segment);
+            return;
+        }
         if mode.filters != FilterMode::Scan {
             self.estimate_drive(segment);
         }
@@ -247,6 +256,13 @@ impl Conjunction {
         });
     }
 
+    /// Estimates what looking at all rows costs.
+    fn estimate_scan(&mut self, segment: &Segment) {
+        let active = self.active().iter();
+        self.row_cost = active.map(|part| part.probe_cost(segment)).sum();
+        self.blocks_cost = self.probes_cost(self.rows.len() as u64);
+    }
+
     /// Estimates what blocks cost, given how many have to be looked into for a range.
     fn estimate_blocks(&mut self, segment: &Segment, mixed_count: u64) {
         let active = &self.parts[..self.active_count];
@@ -293,6 +309,7 @@ impl Conjunction {
     /// Returns how all rows are found.
     pub(super) fn access(&self) -> Access {
         match self.drive_cost {
+            _ if self.is_scanned => Access::Scan,
             Some(cost) if cost <= self.blocks_cost => Access::Drive,
             _ => Access::Blocks,
         }
@@ -542,6 +559,16 @@ impl Conjunction {
         let mut dead_count = 0;
         dead.for_each(|row| dead_count += u64::from(holds(row)));
         Some(count - dead_count)
+    }
+
+    /// Returns the matching rows, ascending, where they are found one by one; none where they are
+    /// found by blocks.
+    pub(super) fn list(&self, live: &LiveSegment, work: &mut Work) -> Option<Vec<u32>> {
+        match self.access() {
+            Access::Drive => Some(self.drive(live, work)),
+            Access::Scan => Some(self.scan(live, work)),
+            Access::Blocks => None,
+        }
     }
 
     /// Returns the matching rows, ascending, by visiting those of the first filter.

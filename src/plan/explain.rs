@@ -44,6 +44,8 @@ pub enum Access {
     Drive,
     /// Bitmaps of 4,096 rows at a time are combined.
     Blocks,
+    /// All rows are asked, 64 at a time, as they are few and were patched a moment ago.
+    Scan,
 }
 
 /// Prints the name as it is serialized.
@@ -52,6 +54,7 @@ impl fmt::Display for Access {
         f.write_str(match self {
             Access::Drive => "drive",
             Access::Blocks => "blocks",
+            Access::Scan => "scan",
         })
     }
 }
@@ -69,6 +72,8 @@ pub enum Counted {
     Drive,
     /// Bitmaps were combined: see [`Access::Blocks`].
     Blocks,
+    /// All rows were asked: see [`Access::Scan`].
+    Scan,
 }
 
 /// Prints the name as it is serialized.
@@ -79,6 +84,7 @@ impl fmt::Display for Counted {
             Counted::Cube => "cube",
             Counted::Drive => "drive",
             Counted::Blocks => "blocks",
+            Counted::Scan => "scan",
         })
     }
 }
@@ -250,12 +256,14 @@ impl fmt::Display for Explain {
             let access = match plan.access {
                 Access::Drive => "asking the rows of the first",
                 Access::Blocks => "bitmaps of blocks",
+                Access::Scan => "asking all rows",
             };
             let counted = match plan.counted {
                 Counted::Index => "an index",
                 Counted::Cube => "a cube of values",
                 Counted::Drive => "listing them",
                 Counted::Blocks => "bitmaps of blocks",
+                Counted::Scan => "asking all rows",
             };
             let detail = match plan.matching {
                 _ if plan.is_listed => " of listed rows",

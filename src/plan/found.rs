@@ -47,10 +47,12 @@ impl Found {
         if let (Some((count, counted)), true) = (known, mode.filters != FilterMode::Scan) {
             found.count = count;
             found.counted = counted;
-        } else if conjunction.access() == Access::Drive {
-            let rows = conjunction.drive(live, work);
+        } else if let Some(rows) = conjunction.list(live, work) {
             found.count = rows.len() as u64;
-            found.counted = Counted::Drive;
+            found.counted = match conjunction.access() {
+                Access::Scan => Counted::Scan,
+                _ => Counted::Drive,
+            };
             found.rows = Some(rows);
         } else {
             let scope = found.scope(live);
@@ -91,8 +93,8 @@ impl Found {
             return rows.iter().copied().for_each(each);
         }
         let conjunction = &self.conjunction;
-        if conjunction.access() == Access::Drive {
-            return conjunction.drive(live, work).into_iter().for_each(each);
+        if let Some(rows) = conjunction.list(live, work) {
+            return rows.into_iter().for_each(each);
         }
         for index in conjunction.block_indexes() {
             let block = self.scope(live).block(index, work);

@@ -105,7 +105,7 @@ fn share(found: &Found, task: Task<'_>, key: Key, sets_count: u64) -> Option<(u6
 fn values_cost(found: &Found, share: Share) -> u64 {
     let count_cost = match found.counted {
         Counted::Index | Counted::Cube => 0,
-        Counted::Drive | Counted::Blocks => found.conjunction.cost(),
+        Counted::Drive | Counted::Blocks | Counted::Scan => found.conjunction.cost(),
     };
     share.values * (NESTED_COST + count_cost)
 }

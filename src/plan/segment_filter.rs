@@ -276,6 +276,33 @@ impl SegmentFilter {
         intersect_blocks(block, &union);
     }
 
+    /// Keeps of the bits of up to 64 rows, from a multiple of 64 on, those whose row satisfies the
+    /// filter.
+    pub(super) fn keep_bits(&self, segment: &Segment, rows: Range<u32>, bits: u64) -> u64 {
+        let (slot, ranges) = match self.inner() {
+            SegmentFilter::Range { slot, classes, .. } => (*slot, std::slice::from_ref(classes)),
+            SegmentFilter::Ranges { slot, ranges, .. } => (*slot, &**ranges),
+            _ => {
+                let probe = self.probe(segment);
+                let (mut left, mut kept) = (bits, 0);
+                while left != 0 {
+                    let at = left.trailing_zeros();
+                    kept |= u64::from(probe.holds(rows.start + at)) << at;
+                    left &= left - 1;
+                }
+                return kept;
+            }
+        };
+        let held = segment
+            .column(slot)
+            .map_or(0, |column| bits_in(column, rows, ranges));
+        if self.is_complement() {
+            bits & !held
+        } else {
+            bits & held
+        }
+    }
+
     /// Keeps of a block the rows that satisfy an expensive filter.
     pub(super) fn intersect_expensive(
         &self,

@@ -58,8 +58,8 @@ impl<'f, 's: 'f> Matches<'f, 's> {
             return Rows::Bits(Cow::Borrowed(bits));
         }
         let mut work = Work::default();
-        if conjunction.access() == Access::Drive && !is_scan {
-            return Rows::Listed(conjunction.drive(live, &mut work).into());
+        if !is_scan && let Some(rows) = conjunction.list(live, &mut work) {
+            return Rows::Listed(rows.into());
         }
         let mut bits = Bitmap::new(live.segment.rows_count());
         for index in conjunction.block_indexes() {
@@ -70,7 +70,7 @@ impl<'f, 's: 'f> Matches<'f, 's> {
 
     /// Returns whether the rows are found one by one, which means that they are few.
     pub(super) fn are_listed(&self) -> bool {
-        self.found.rows.is_some() || self.found.conjunction.access() == Access::Drive
+        self.found.rows.is_some() || self.found.conjunction.access() != Access::Blocks
     }
 
     /// Adds the rows to tallies.
