@@ -120,15 +120,14 @@ impl Order {
 
     /// Compares two rows of a snapshot by the keys, then by tid.
     pub(super) fn compare(&self, snapshot: &Snapshot, a: RowId, b: RowId) -> Ordering {
+        let (own, other) = (segment_of(snapshot, a), segment_of(snapshot, b));
         for key in &*self.keys {
-            let value = |id: RowId| Value::of(segment_of(snapshot, id), key.slot, id.row);
-            let by_key = value(a).cmp(&value(b));
+            let by_key = compare_slot((own, a.row), (other, b.row), key.slot);
             if by_key != Ordering::Equal {
                 return directed(by_key, key.descends);
             }
         }
-        let tid = |id: RowId| segment_of(snapshot, id).tid(id.row);
-        directed(tid(a).cmp(&tid(b)), self.tid_descends)
+        directed(own.tid(a.row).cmp(&other.tid(b.row)), self.tid_descends)
     }
 }
 
@@ -153,6 +152,20 @@ pub(super) fn directed(ordering: Ordering, descends: bool) -> Ordering {
 
 fn segment_of(snapshot: &Snapshot, id: RowId) -> &Segment {
     &snapshot.segments()[id.segment as usize].segment
+}
+
+/// Compares what two rows, each of its segment, have in a slot.
+///
+/// A revision mostly has the values of its base, so that classes tell without a look at texts.
+fn compare_slot(own: (&Segment, u32), other: (&Segment, u32), slot: Slot) -> Ordering {
+    let columns = (own.0.slot_column(slot), other.0.slot_column(slot));
+    if let (SlotColumn::Ordinals(column), SlotColumn::Ordinals(of_other)) = columns
+        && column.has_values_of(of_other)
+    {
+        return column.class(own.1).cmp(&of_other.class(other.1));
+    }
+    let value = |(segment, row)| Value::of(segment, slot, row);
+    value(own).cmp(&value(other))
 }
 
 /// Returns whether all rows of a segment tie in a slot.

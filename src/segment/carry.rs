@@ -27,6 +27,10 @@ use super::words::MOVE_DROPPED;
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};
 
+/// In revisions of up to this many rows, the columns that plans have asked for are made before a reader
+/// comes.
+const MADE_ROWS_MAX: u32 = 16;
+
 /// In merges of up to this many rows, filters look at the ordinals of all rows, and columns are
 /// carried only where a plan asked for them.
 const SCANNED_ROWS_MAX: u32 = 512;
@@ -148,7 +152,34 @@ impl Segment {
                 segment.columns[field.index()].get_or_init(|| FieldColumn::Ordinals(column));
             }
         }
+        segment.make_keys();
         Some(segment)
+    }
+
+    /// Makes a revision of rows of a base, which the commit of a number revises.
+    pub(crate) fn of_revised(
+        base: &Arc<Segment>,
+        revised: &[RevisedRow],
+        number: u64,
+        budget: &Arc<Budget>,
+    ) -> Segment {
+        let revision = Revision::new(base, revised, number);
+        let segment = Segment::of_revision(revision, budget);
+        segment.make_keys();
+        segment
+    }
+
+    /// Makes the columns that plans have asked for, if that is so little work that it is best done before
+    /// rows are added: from then on they are copied.
+    fn make_keys(&self) {
+        let Some(base) = self.revision().map(Revision::base) else {
+            return;
+        };
+        if self.rows_count <= MADE_ROWS_MAX {
+            let keys = base.findings.asked.keys.fields().map(Slot::Field);
+            keys.filter(|&slot| base.column(slot).is_some())
+                .for_each(|slot| _ = self.column(slot));
+        }
     }
 
     /// Returns the column of a field where it is one of ordinals and was made already.

@@ -171,7 +171,7 @@ impl Column {
     }
 
     /// Returns whether ordinals stand for the same values in both columns.
-    pub(super) fn has_values_of(&self, other: &Column) -> bool {
+    pub(crate) fn has_values_of(&self, other: &Column) -> bool {
         match (&self.values, &other.values) {
             (Values::Texts(own), Values::Texts(other)) => Arc::ptr_eq(own, other),
             (Values::Distinct(own), Values::Distinct(other)) => Arc::ptr_eq(own, other),

@@ -13,7 +13,7 @@ use super::{Commit, Options, Reader, merge_live, tiers};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::names::CustomNames;
 use crate::model::sync::ArcSwap;
-use crate::segment::{Budget, ROWS_MAX, RevisedRow, Revision, Segment, SegmentBuilder};
+use crate::segment::{Budget, ROWS_MAX, RevisedRow, Segment, SegmentBuilder};
 use crate::snapshot::{LiveSegment, Parts, Removal, Snapshot, drop_empty};
 
 /// The pointer to the published snapshot, and what the writer needs to make the next.
@@ -123,9 +123,8 @@ impl Publisher {
             let live = segments.remove(at);
             live.segment.with_revised(&live.dead, rows, version)
         });
-        let revised = with_rows.unwrap_or_else(|| {
-            Segment::of_revision(Revision::new(base, rows, version), &self.budget)
-        });
+        let revised =
+            with_rows.unwrap_or_else(|| Segment::of_revised(base, rows, version, &self.budget));
         segments.push(LiveSegment::new(revised));
     }
 
