@@ -4,9 +4,10 @@
 //! number of rows that it lets through. Once one lets none through the rest is left alone, so that a
 //! small segment without a value costs one look into a dictionary.
 //!
-//! Two ways lead to the rows. *Drive*: visit the rows of the filter that lets the fewest
+//! Three ways lead to the rows. *Drive*: visit the rows of the filter that lets the fewest
 //! through and probe the others, row by row. *Blocks*: combine 4,096 rows at a time as
-//! bitmaps. The first is for few rows, the second for many.
+//! bitmaps. The first is for few rows, the second for many. *Scan*: ask all rows, 64 at a time, of a small
+//! revision.
 //!
 //! # Invariants
 //!
@@ -17,7 +18,7 @@
 
 mod asked;
 mod counted;
-mod scan;
+mod listed;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::segment::{
 use crate::snapshot::LiveSegment;
 
 pub(super) use super::probe::Probes;
+pub(super) use asked::FoundTerms;
 
 /// The filters of a request, compiled for one segment.
 #[derive(Clone, Debug)]
@@ -86,11 +88,14 @@ const COMMON_MAX: usize = 8;
 
 impl Conjunction {
     /// Compiles the filters of a request for a segment, given its index in the snapshot.
-    pub(super) fn compile(
+    ///
+    /// What is found for terms is kept in `found_terms` for the other segments of the snapshot.
+    pub(super) fn compile<'a>(
         filters: &Filters,
         segment_index: usize,
-        live: &LiveSegment,
+        live: &'a LiveSegment,
         mode: PlanMode,
+        found_terms: &mut FoundTerms<'a>,
     ) -> Conjunction {
         let segment = &*live.segment;
         let rows = tid_rows(filters.tids, segment);
@@ -140,7 +145,7 @@ impl Conjunction {
             }
         }
         if !terms.is_empty() {
-            conjunction.add_terms(&terms, segment, mode);
+            conjunction.add_terms(&terms, found_terms, segment, mode);
         }
         conjunction.settle(segment, mode);
         conjunction
@@ -195,7 +200,9 @@ impl Conjunction {
             self.parts.reverse();
         }
         self.is_expensive = self.active().iter().any(|part| part.filter.is_expensive());
-        if mode.filters == FilterMode::Planned && segment.is_scanned() {
+        let first = self.active().first();
+        let is_enumerable = first.is_some_and(|part| part.filter.is_enumerable());
+        if mode.filters == FilterMode::Planned && segment.is_scanned() && !is_enumerable {
             self.is_scanned = true;
             self.estimate_scan(segment);
             return;
@@ -254,13 +261,6 @@ impl Conjunction {
             let asked = (inside / u128::from(rows_count)) as u64;
             (first.estimate * VISIT_COST + asked * probes + sort) >> 1
         });
-    }
-
-    /// Estimates what looking at all rows costs.
-    fn estimate_scan(&mut self, segment: &Segment) {
-        let active = self.active().iter();
-        self.row_cost = active.map(|part| part.probe_cost(segment)).sum();
-        self.blocks_cost = self.probes_cost(self.rows.len() as u64);
     }
 
     /// Estimates what blocks cost, given how many have to be looked into for a range.
@@ -559,38 +559,6 @@ impl Conjunction {
         let mut dead_count = 0;
         dead.for_each(|row| dead_count += u64::from(holds(row)));
         Some(count - dead_count)
-    }
-
-    /// Returns the matching rows, ascending, where they are found one by one; none where they are
-    /// found by blocks.
-    pub(super) fn list(&self, live: &LiveSegment, work: &mut Work) -> Option<Vec<u32>> {
-        match self.access() {
-            Access::Drive => Some(self.drive(live, work)),
-            Access::Scan => Some(self.scan(live, work)),
-            Access::Blocks => None,
-        }
-    }
-
-    /// Returns the matching rows, ascending, by visiting those of the first filter.
-    pub(super) fn drive(&self, live: &LiveSegment, work: &mut Work) -> Vec<u32> {
-        let Some((first, others)) = self.active().split_first() else {
-            return Vec::new();
-        };
-        let probes = self.probes_of(others, live);
-        let mut matches = Vec::new();
-        let mut touched = 0;
-        let is_ascending = first.filter.for_each(&live.segment, |row| {
-            touched += 1;
-            if probes.hold(row) {
-                matches.push(row);
-            }
-        });
-        work.rows_touched += touched;
-        work.rows_probed += if others.is_empty() { 0 } else { touched };
-        if !is_ascending {
-            matches.sort_unstable();
-        }
-        matches
     }
 }
 

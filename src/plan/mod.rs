@@ -62,9 +62,9 @@ use smallvec::SmallVec;
 
 use crate::model::Field;
 use crate::query::{Cursor, OrderKey, Query};
-use crate::snapshot::{LiveSegment, Snapshot};
+use crate::snapshot::Snapshot;
 use answer::{Body, Explained, Page, Sides};
-use conjunction::Conjunction;
+use conjunction::{Conjunction, FoundTerms};
 use filter::Filters;
 use found::Found;
 use keys::RowKeys;
@@ -267,8 +267,9 @@ impl Snapshot {
 
     /// Finds what matches in each segment.
     fn find_matches(&self, filters: &Filters, mode: PlanMode, work: &mut Work) -> Vec<Found> {
+        let mut terms = FoundTerms::default();
         let find = |(index, live)| {
-            let conjunction = Conjunction::compile(filters, index, live, mode);
+            let conjunction = Conjunction::compile(filters, index, live, mode, &mut terms);
             Found::new(conjunction, live, mode, work)
         };
         self.segments().iter().enumerate().map(find).collect()
@@ -436,9 +437,9 @@ impl Snapshot {
     /// Counts what matches: no order is resolved, and no row asked for.
     fn count(&self, filters: Filters, mode: PlanMode) -> Answer {
         let mut work = Work::default();
-        let mut total = 0;
-        let plan = |(index, live): (usize, &LiveSegment)| {
-            let conjunction = Conjunction::compile(&filters, index, live, mode);
+        let (mut total, mut terms) = (0, FoundTerms::default());
+        let plan = |(index, live)| {
+            let conjunction = Conjunction::compile(&filters, index, live, mode, &mut terms);
             let found = Found::new(conjunction, live, mode, &mut work);
             total += found.count();
             Choice::NOTHING.sketch(&found, live)
@@ -489,6 +490,7 @@ mod tests {
     use crate::model::{Field, Ticket};
     use crate::plan::task::Need;
     use crate::segment::{Budget, SegmentBuilder, Slot};
+    use crate::snapshot::LiveSegment;
 
     /// Makes a segment of tickets whose tids ascend.
     pub(super) fn live_of(tickets: &[Ticket]) -> LiveSegment {
@@ -503,7 +505,8 @@ mod tests {
             Filters::of(&Query::default(), &CustomNames::default()),
             PlanMode::default(),
         );
-        let conjunction = Conjunction::compile(&filters, 0, live, mode);
+        let mut terms = FoundTerms::default();
+        let conjunction = Conjunction::compile(&filters, 0, live, mode, &mut terms);
         Found::new(conjunction, live, mode, &mut Work::default())
     }
 

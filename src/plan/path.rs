@@ -27,9 +27,6 @@ use super::walk_price::{self, WalkPath};
 use crate::segment::Slot;
 use crate::snapshot::LiveSegment;
 
-/// In a segment that is scanned, up to this many matches are put in order without pricing other ways.
-const UNPRICED_MATCHES_MAX: u64 = 32;
-
 /// A way to the rows of a segment in order, decided and not begun.
 #[derive(Clone, Debug)]
 pub(super) enum Path {
@@ -139,10 +136,7 @@ impl Choice {
     /// Chooses the path with the least cost of those that serve the order, or a demanded one.
     pub(super) fn new(found: &Found, task: Task<'_>) -> Choice {
         let demanded = task.mode.strategy;
-        if demanded.is_none()
-            && found.count() <= UNPRICED_MATCHES_MAX
-            && task.live.segment.is_scanned()
-        {
+        if demanded.is_none() && task.live.segment.is_scanned() {
             return Choice::unpriced(found, task);
         }
         let mut least: Option<Priced> = None;
@@ -189,7 +183,7 @@ impl Choice {
         choice
     }
 
-    /// Takes the few matches of a few rows as they come: pricing other ways takes longer.
+    /// Puts the matches of a few rows in order: pricing other ways takes longer.
     fn unpriced(found: &Found, task: Task<'_>) -> Choice {
         let strategy = match &*task.order.keys {
             [] => Strategy::RowOrder,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use super::conjunction::Conjunction;
+use super::conjunction::{Conjunction, FoundTerms};
 use super::explain::Work;
 use super::filter::Filters;
 use super::found::Found;
@@ -88,9 +88,9 @@ impl Answer {
     pub fn tids(&self) -> RoaringTreemap {
         let (filters, mode) = (&self.filters, PlanMode::default());
         let mut tids = RoaringTreemap::new();
-        let mut work = Work::default();
+        let (mut terms, mut work) = (FoundTerms::default(), Work::default());
         for (index, live) in self.snapshot.segments().iter().enumerate() {
-            let conjunction = Conjunction::compile(filters, index, live, mode);
+            let conjunction = Conjunction::compile(filters, index, live, mode, &mut terms);
             let found = Found::new(conjunction, live, mode, &mut work);
             found.for_each(live, &mut work, |row| {
                 tids.insert(live.segment.tid(row));

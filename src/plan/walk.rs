@@ -9,13 +9,13 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::conjunction::Scope;
+use super::conjunction::{Probes, Scope};
 use super::course::{Course, Samples};
 use super::explain::Work;
-use super::matcher::Matcher;
+use super::matcher::{Asked, Matcher};
 use super::order::{Key, Value};
 use super::place::Place;
-use crate::segment::SlotColumn;
+use crate::segment::{Column, SlotColumn, SortedRows};
 
 /// A course, and how far it is passed.
 #[derive(Clone, Debug)]
@@ -26,6 +26,30 @@ pub(super) struct Walk {
     /// The positions left of the ties that were begun.
     group: Range<usize>,
     samples: Samples,
+}
+
+/// What a walk looks at: found once for the many steps that it takes at a time.
+struct View<'a> {
+    scope: Scope<'a>,
+    sorted: Option<&'a SortedRows>,
+    column: Option<&'a Column>,
+    /// The filters as questions to rows, where the walk asks them.
+    probes: Option<Probes<'a>>,
+}
+
+impl<'a> View<'a> {
+    /// Returns the rows of the whole order, by position.
+    fn rows(&self) -> &'a [u32] {
+        self.sorted.map_or(&[], SortedRows::rows)
+    }
+
+    /// Returns what answers whether a row matches, where the walk asks its rows.
+    fn asked<'b>(&'b self, matcher: &'b mut Matcher) -> Option<(&'b mut Asked, &'b Probes<'a>)> {
+        match (matcher, &self.probes) {
+            (Matcher::Asked(asked), Some(probes)) => Some((asked, probes)),
+            _ => None,
+        }
+    }
 }
 
 impl Walk {
@@ -59,11 +83,19 @@ impl Walk {
         out: &mut Vec<u32>,
         work: &mut Work,
     ) -> bool {
+        let view = self.view(scope);
         while out.len() < wanted {
             if Range::is_empty(&self.group) {
                 if self.course.turns_ties() {
-                    if !self.begin_group(scope, work) {
+                    if !self.begin_group(&view, work) {
                         return false;
+                    }
+                    if self.group.len() == 1 {
+                        // It is the match that was found.
+                        out.push(view.rows()[self.group.start]);
+                        work.rows_touched += 1;
+                        self.group = 0..0;
+                        continue;
                     }
                 } else if Range::is_empty(&self.left) {
                     return false;
@@ -72,7 +104,7 @@ impl Walk {
                     self.group = std::mem::replace(&mut self.left, 0..0);
                 }
             }
-            let passed = self.collect(scope, self.group.clone(), wanted, out, work);
+            let passed = self.collect(&view, self.group.clone(), wanted, out, work);
             if self.course.ties_descend {
                 self.group.end -= passed;
             } else {
@@ -89,20 +121,31 @@ impl Walk {
         out: &mut Vec<u32>,
         work: &mut Work,
     ) -> bool {
-        let has_more = self.begin_group(scope, work);
+        let view = self.view(scope);
+        let has_more = self.begin_group(&view, work);
         let group = std::mem::replace(&mut self.group, 0..0);
-        self.collect(scope, group, usize::MAX, out, work);
+        self.collect(&view, group, usize::MAX, out, work);
         has_more
     }
 
+    /// Finds what the walk looks at.
+    fn view<'a>(&self, scope: Scope<'a>) -> View<'a> {
+        let is_asked = matches!(self.course.matcher, Matcher::Asked(_));
+        View {
+            scope,
+            sorted: self.course.sorted(scope),
+            column: self.course.column(scope),
+            probes: is_asked.then(|| scope.conjunction.probes(scope.live)),
+        }
+    }
+
     /// Makes the next ties that have a match the group; false where none has.
-    fn begin_group(&mut self, scope: Scope<'_>, work: &mut Work) -> bool {
-        let Some(position) = self.next_match(scope, work) else {
+    fn begin_group(&mut self, view: &View<'_>, work: &mut Work) -> bool {
+        let Some(position) = self.next_match(view, work) else {
             self.left = 0..0;
             return false;
         };
-        let column = self.course.column(scope);
-        let sorted = self.course.sorted(scope);
+        let (column, sorted) = (view.column, view.sorted);
         if self.course.key.descends {
             let start = sorted.map_or(0, |sorted| sorted.group_start(column, position));
             self.group = start.max(self.left.start)..position + 1;
@@ -116,14 +159,15 @@ impl Walk {
     }
 
     /// Returns the first position left whose row matches.
-    fn next_match(&mut self, scope: Scope<'_>, work: &mut Work) -> Option<usize> {
-        let rows = &self.course.rows(scope)[self.left.clone()];
-        let (dead, descends) = (&scope.live.dead, self.course.key.descends);
-        let found = if let Some(bits) = self.course.bitmap(scope) {
+    fn next_match(&mut self, view: &View<'_>, work: &mut Work) -> Option<usize> {
+        let rows = &view.rows()[self.left.clone()];
+        let (dead, descends) = (&view.scope.live.dead, self.course.key.descends);
+        let found = if let Some(bits) = self.course.bitmap(view.scope) {
             position_where(rows, descends, |row| bits.contains(row))
-        } else if let Matcher::Asked(asked) = &mut self.course.matcher {
-            let probes = scope.conjunction.probes(scope.live);
-            position_where(rows, descends, |row| asked.holds(scope, &probes, row, work))
+        } else if let Some((asked, probes)) = view.asked(&mut self.course.matcher) {
+            position_where(rows, descends, |row| {
+                asked.holds(view.scope, probes, row, work)
+            })
         } else if dead.count() == 0 {
             position_where(rows, descends, |_| true)
         } else {
@@ -142,21 +186,19 @@ impl Walk {
     /// rows; returns how many positions it passed.
     fn collect(
         &mut self,
-        scope: Scope<'_>,
+        view: &View<'_>,
         positions: Range<usize>,
         wanted: usize,
         out: &mut Vec<u32>,
         work: &mut Work,
     ) -> usize {
-        let rows = &self.course.rows(scope)[positions];
-        let rows = (rows, self.course.ties_descend);
-        let dead = &scope.live.dead;
-        let passed = if let Some(bits) = self.course.bitmap(scope) {
+        let rows = (&view.rows()[positions], self.course.ties_descend);
+        let dead = &view.scope.live.dead;
+        let passed = if let Some(bits) = self.course.bitmap(view.scope) {
             collect_where(rows, wanted, out, |row| bits.contains(row))
-        } else if let Matcher::Asked(asked) = &mut self.course.matcher {
-            let probes = scope.conjunction.probes(scope.live);
+        } else if let Some((asked, probes)) = view.asked(&mut self.course.matcher) {
             collect_where(rows, wanted, out, |row| {
-                asked.holds(scope, &probes, row, work)
+                asked.holds(view.scope, probes, row, work)
             })
         } else if dead.count() == 0 {
             collect_where(rows, wanted, out, |_| true)
@@ -197,7 +239,7 @@ impl Walk {
     /// Appends all matches of the ties that were sought.
     pub(super) fn take_sought(&mut self, scope: Scope<'_>, out: &mut Vec<u32>, work: &mut Work) {
         let group = std::mem::replace(&mut self.group, 0..0);
-        self.collect(scope, group, usize::MAX, out, work);
+        self.collect(&self.view(scope), group, usize::MAX, out, work);
     }
 
     /// Passes over the first `count` of all matches, in the order of [`take`](Self::take).

@@ -101,6 +101,9 @@ pub(crate) use rowset::RowSet;
 pub(crate) use digit_pattern::DigitPattern;
 pub(crate) use scan::RowTest;
 
+// The words that were found for a term of a keyword.
+pub(crate) use words::Matches as TermMatches;
+
 // Rows in order: by one column, and by further keys where rows tie in the first.
 pub(crate) use sorted::SortedRows;
 pub(crate) use ties::{KeyKind, TieKeys, TiedRow, order_ties};

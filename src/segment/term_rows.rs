@@ -108,7 +108,9 @@ impl Segment {
         }
         let revision = self.revision()?;
         let rows = Arc::new(revision.project(&*revision.base().kept_term(term)?));
-        self.keep_term(term, &rows, self.rows_count.into());
+        if !self.is_scanned() {
+            self.keep_term(term, &rows, self.rows_count.into());
+        }
         Some(rows)
     }
 }

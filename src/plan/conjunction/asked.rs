@@ -3,12 +3,45 @@
 //! Each becomes a row set if that set is kept or the other filters leave many rows, and a question to
 //! each row if they leave few.
 
+use std::sync::Arc;
+
 use super::Conjunction;
 use crate::plan::bind::complement;
 use crate::plan::part::TEXT_PROBE_COST;
 use crate::plan::segment_filter::SegmentFilter;
 use crate::plan::{FilterMode, PlanMode};
-use crate::segment::{RowTest, Segment};
+use crate::segment::{RowTest, Segment, TermMatches};
+
+/// The words that were found for the terms of a request, for all segments that share them: a segment
+/// and its revisions.
+#[derive(Debug, Default)]
+pub(in crate::plan) struct FoundTerms<'a>(Vec<FoundTerm<'a>>);
+
+#[derive(Debug)]
+struct FoundTerm<'a> {
+    segment: &'a Segment,
+    /// The index of the term's filter.
+    index: usize,
+    matches: Arc<TermMatches>,
+}
+
+impl<'a> FoundTerms<'a> {
+    /// Returns the words of a segment, or of the base that it revises, that hold a term.
+    fn find(&mut self, segment: &'a Segment, (index, term): (usize, &str)) -> Arc<TermMatches> {
+        let segment = segment.revision().map_or(segment, |it| it.base());
+        let is_it = |it: &&FoundTerm<'_>| std::ptr::eq(it.segment, segment) && it.index == index;
+        if let Some(found) = self.0.iter().find(is_it) {
+            return Arc::clone(&found.matches);
+        }
+        let matches = Arc::new(segment.find_term(term));
+        self.0.push(FoundTerm {
+            segment,
+            index,
+            matches: Arc::clone(&matches),
+        });
+        matches
+    }
+}
 
 impl Conjunction {
     /// Adds a filter or its complement; returns whether no row is left.
@@ -56,10 +89,11 @@ impl Conjunction {
     }
 
     /// Adds the keyword's terms: as row sets, or as questions where few rows are left to ask.
-    pub(super) fn add_terms(
+    pub(super) fn add_terms<'a>(
         &mut self,
         terms: &[(usize, &str, bool)],
-        segment: &Segment,
+        found: &mut FoundTerms<'a>,
+        segment: &'a Segment,
         mode: PlanMode,
     ) {
         let rows_count = u64::from(segment.rows_count());
@@ -73,7 +107,7 @@ impl Conjunction {
                 let estimate = u64::from(rows.count());
                 (SegmentFilter::Rows(rows), estimate)
             } else {
-                let matches = segment.find_term(term);
+                let matches = found.find(segment, (index, term));
                 if matches.postings_count() > 0 {
                     sought.push((matches.rows_cost(), matches, (index, term, is_excluded)));
                     continue;

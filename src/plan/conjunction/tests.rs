@@ -37,7 +37,13 @@ fn compile_in(live: &LiveSegment, tids: (u64, u64), all: &[Filter]) -> Conjuncti
         all: all.iter().cloned().collect(),
         within: Vec::new(),
     };
-    Conjunction::compile(&filters, 0, live, PlanMode::default())
+    Conjunction::compile(
+        &filters,
+        0,
+        live,
+        PlanMode::default(),
+        &mut FoundTerms::default(),
+    )
 }
 
 /// Filters, tids, blocks; what driving costs, in half nanoseconds, and what blocks cost.
@@ -147,7 +153,8 @@ fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
     };
     // One row is asked for the term, as long as its rows are not at hand.
     let reads_texts = |mode| {
-        let conjunction = Conjunction::compile(&filters, 0, &live, mode);
+        let conjunction =
+            Conjunction::compile(&filters, 0, &live, mode, &mut FoundTerms::default());
         conjunction
             .parts
             .iter()
@@ -158,10 +165,16 @@ fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
         all: smallvec::smallvec![term],
         within: Vec::new(),
     };
-    Conjunction::compile(&only, 0, &live, cold);
+    Conjunction::compile(&only, 0, &live, cold, &mut FoundTerms::default());
     assert!(live.segment.kept_term("rare").is_none());
     assert!(reads_texts(PlanMode::default()));
-    Conjunction::compile(&only, 0, &live, PlanMode::default());
+    Conjunction::compile(
+        &only,
+        0,
+        &live,
+        PlanMode::default(),
+        &mut FoundTerms::default(),
+    );
     assert!(live.segment.kept_term("rare").is_some());
     assert!(!reads_texts(PlanMode::default()));
     assert!(reads_texts(cold));

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use super::conjunction::Conjunction;
+use super::conjunction::{Conjunction, FoundTerms};
 use super::explain::Work;
 use super::filter::Filters;
 use super::found::Found;
@@ -185,9 +185,11 @@ impl Snapshot {
         for (at, (matching, members)) in group_keys(query).into_iter().enumerate() {
             let mut filters = Filters::of(&matching, self.names());
             filters.within = within.to_vec();
+            let (mode_of_plan, mut terms) = (mode.plan(), FoundTerms::default());
             for (index, live) in self.segments().iter().enumerate() {
-                let conjunction = Conjunction::compile(&filters, index, live, mode.plan());
-                let found = Found::new(conjunction, live, mode.plan(), &mut Work::default());
+                let conjunction =
+                    Conjunction::compile(&filters, index, live, mode_of_plan, &mut terms);
+                let found = Found::new(conjunction, live, mode_of_plan, &mut Work::default());
                 if at == 0 {
                     total += found.count();
                 }
