@@ -27,6 +27,9 @@ use super::walk_price::{self, WalkPath};
 use crate::segment::Slot;
 use crate::snapshot::LiveSegment;
 
+/// In a segment that is scanned, more matches than this are given along an order that is there.
+const SORTED_MATCHES_MAX: u64 = 32;
+
 /// A way to the rows of a segment in order, decided and not begun.
 #[derive(Clone, Debug)]
 pub(super) enum Path {
@@ -185,8 +188,10 @@ impl Choice {
 
     /// Puts the matches of a few rows in order: pricing other ways takes longer.
     fn unpriced(found: &Found, task: Task<'_>) -> Choice {
+        let has_order = |first: &Key| task.live.segment.has_order(first.slot);
         let strategy = match &*task.order.keys {
             [] => Strategy::RowOrder,
+            [first, ..] if found.count() > SORTED_MATCHES_MAX && has_order(first) => Strategy::Walk,
             _ => Strategy::Sort,
         };
         Choice {

@@ -2,8 +2,8 @@
 //!
 //! A revision has no column, posting or order before a reader asks for it, and commits replace
 //! revisions all the time. What was asked for once is asked for again, so the base notes which fields
-//! those are. A commit that adds rows to a small revision copies those columns that plans have asked
-//! for, with the ordinals of the rows that come. A merge of revisions makes the same for its result out of
+//! those are. A commit that adds rows to a small revision copies those columns and orders that plans have
+//! asked for, with the rows that come. A merge of revisions makes the same for its result out of
 //! what the revisions have: it moves ordinals and merges orders. A small result gets what plans asked
 //! for, and not what was read of single tickets.
 //!
@@ -27,8 +27,8 @@ use super::words::MOVE_DROPPED;
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};
 
-/// In revisions of up to this many rows, the columns that plans have asked for are made before a reader
-/// comes.
+/// In revisions of up to this many rows, the columns and orders that plans have asked for are made before
+/// a reader comes.
 const MADE_ROWS_MAX: u32 = 16;
 
 /// In merges of up to this many rows, filters look at the ordinals of all rows, and columns are
@@ -147,10 +147,16 @@ impl Segment {
         };
         let tids = inserted(Field::Tid);
         let segment = Segment::of_revision_with(revision, tids, &self.budget);
+        let moves = insertion.moves(self.rows_count as usize);
         for field in base.findings.asked.keys.fields() {
-            if let Some(column) = inserted(field) {
-                segment.columns[field.index()].get_or_init(|| FieldColumn::Ordinals(column));
+            let Some(column) = inserted(field) else {
+                continue;
+            };
+            let order = self.orders[field.index()].get();
+            if let Some(order) = order.and_then(|order| order.with_rows(&column, &moves)) {
+                segment.orders[field.index()].make(|| order);
             }
+            segment.columns[field.index()].get_or_init(|| FieldColumn::Ordinals(column));
         }
         segment.make_keys();
         Some(segment)
@@ -169,16 +175,22 @@ impl Segment {
         segment
     }
 
-    /// Makes the columns that plans have asked for, if that is so little work that it is best done before
-    /// rows are added: from then on they are copied.
+    /// Makes the columns and orders that plans have asked for, if that is so little work that it is best
+    /// done before rows are added: from then on they are copied.
     fn make_keys(&self) {
         let Some(base) = self.revision().map(Revision::base) else {
             return;
         };
         if self.rows_count <= MADE_ROWS_MAX {
-            let keys = base.findings.asked.keys.fields().map(Slot::Field);
-            keys.filter(|&slot| base.column(slot).is_some())
+            let asked = &base.findings.asked;
+            let is_of_ordinals = |slot: &Slot| base.column(*slot).is_some();
+            let keys = asked.keys.fields().map(Slot::Field);
+            keys.filter(is_of_ordinals)
                 .for_each(|slot| _ = self.column(slot));
+            let orders = asked.orders.fields().map(Slot::Field);
+            orders
+                .filter(is_of_ordinals)
+                .for_each(|slot| _ = self.make_order(slot));
         }
     }
 

@@ -17,6 +17,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::marks::Tombstones;
+use super::words::MOVE_DROPPED;
 
 /// What gives the next rows of the result.
 #[derive(Clone, Debug)]
@@ -32,6 +33,15 @@ pub(super) enum Step {
 pub(super) struct Insertion {
     steps: SmallVec<[Step; 4]>,
     rows_count: u32,
+}
+
+/// What an insertion makes of rows.
+#[derive(Clone, Debug)]
+pub(super) struct Moves {
+    /// By row: the row of the result, [`MOVE_DROPPED`] where it does not stay.
+    pub(super) kept: Vec<u32>,
+    /// The rows of the result that come, ascending.
+    pub(super) inserted: SmallVec<[u32; 4]>,
 }
 
 impl Insertion {
@@ -86,6 +96,36 @@ impl Insertion {
         self.rows_count
     }
 
+    /// Returns whether every row stays.
+    pub(super) fn keeps_all(&self, rows_count: usize) -> bool {
+        let kept = self.steps.iter().map(|step| match step {
+            Step::Keep(rows) => rows.len(),
+            Step::Insert(_) => 0,
+        });
+        kept.sum::<usize>() == rows_count
+    }
+
+    /// Returns where each row is in the result.
+    pub(super) fn moves(&self, rows_count: usize) -> Moves {
+        let (mut kept, mut inserted) = (Vec::with_capacity(rows_count), SmallVec::new());
+        let mut to = 0;
+        for step in &self.steps {
+            match step {
+                Step::Keep(rows) => {
+                    kept.resize(rows.start as usize, MOVE_DROPPED);
+                    kept.extend(to..to + (rows.end - rows.start));
+                    to += rows.end - rows.start;
+                }
+                Step::Insert(_) => {
+                    inserted.push(to);
+                    to += 1;
+                }
+            }
+        }
+        kept.resize(rows_count, MOVE_DROPPED);
+        Moves { kept, inserted }
+    }
+
     /// Copies what rows have, given what each row that comes has, by its index.
     pub(super) fn apply<T: Copy>(&self, own: &[T], inserted: impl Fn(usize) -> T) -> Vec<T> {
         let mut all = Vec::with_capacity(self.rows_count as usize);
@@ -115,6 +155,19 @@ mod tests {
         let insertion = Insertion::new(rows, &dead, inserted.iter().copied());
         let all = insertion.apply(rows, |nth| inserted[nth]);
         assert_eq!(all.len() as u32, insertion.rows_count());
+        assert_eq!(insertion.keeps_all(rows.len()), died.is_empty());
+        let moves = insertion.moves(rows.len());
+        for (row, to) in rows.iter().zip(moves.kept) {
+            assert_eq!(to == MOVE_DROPPED, died.contains(row));
+            assert!(to == MOVE_DROPPED || all[to as usize] == *row);
+        }
+        assert!(
+            moves
+                .inserted
+                .iter()
+                .map(|&to| all[to as usize])
+                .eq(inserted.iter().copied())
+        );
         all
     }
 

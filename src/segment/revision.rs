@@ -126,16 +126,13 @@ impl Revision {
                 changes.push(Changes::new(*field).with_rows(&insertion, revised));
             }
         }
-        let mut numbers = Vec::with_capacity(self.rows.len());
-        self.versions
-            .append_to(0..self.rows.len() as u32, &mut numbers);
         let revision = Revision {
             base: Arc::clone(&self.base),
             rows: insertion
                 .apply(&self.rows, |nth| revised[nth].base_row)
                 .into(),
             changes,
-            versions: Versions::of_rows(&insertion.apply(&numbers, |_| number)),
+            versions: self.versions.with_rows(&insertion, number),
         };
         (revision, insertion)
     }

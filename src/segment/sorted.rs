@@ -28,12 +28,14 @@ use arc_swap::ArcSwapOption;
 
 use super::budget::Budget;
 use super::column::Column;
+use super::insertion::Moves;
 use super::kept_text::KeptText;
 use super::marks::{Marks, Tombstones};
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_column::TextColumn;
 use super::text_rows::sort_rows;
+use super::words::MOVE_DROPPED;
 use crate::model::memory::ARC_BYTES;
 
 /// How many ties are stepped over one by one before their end is found by a search.
@@ -130,7 +132,7 @@ impl SortedRows {
         if has_few_classes(column) {
             return SortedRows::by_counting(column, column.classes_count() as usize);
         }
-        let rows: Box<[u32]> = if column.classes_count() <= 1 << 32 {
+        let rows: Vec<u32> = if column.classes_count() <= 1 << 32 {
             // Class and row in one integer sort faster than pairs.
             let mut keys: Vec<u64> = (0..rows_count)
                 .map(|row| column.class(row) << 32 | u64::from(row))
@@ -140,16 +142,12 @@ impl SortedRows {
         } else {
             let mut rows: Vec<u32> = (0..rows_count).collect();
             rows.sort_unstable_by_key(|&row| (column.class(row), row));
-            rows.into()
+            rows
         };
         let sampled = rows.iter().step_by(SAMPLED_ROWS);
         SortedRows {
             samples: sampled.map(|&row| column.class(row)).collect(),
-            rows,
-            starts: None,
-            ties: None,
-            dead: ArcSwapOption::empty(),
-            unused_commits: AtomicU64::new(0),
+            ..SortedRows::of_rows(rows)
         }
     }
 
@@ -170,8 +168,39 @@ impl SortedRows {
         let sampled = keys.iter().step_by(SAMPLED_ROWS);
         SortedRows {
             samples: sampled.map(|key| key >> 32).collect(),
-            rows: keys.into_iter().map(|key| key as u32).collect(),
+            ..SortedRows::of_rows(keys.into_iter().map(|key| key as u32).collect())
+        }
+    }
+
+    /// Sorts rows that stay and rows that come by a column's classes, given how they move from the rows
+    /// whose order this is, by a column of which the other has the values; none where classes are few.
+    ///
+    /// Cost: a step for each row that stays, and a search for each that comes.
+    pub(super) fn with_rows(&self, column: &Column, moves: &Moves) -> Option<SortedRows> {
+        if has_few_classes(column) {
+            return None;
+        }
+        let moved = self.rows.iter().map(|&row| moves.kept[row as usize]);
+        let mut rows = Vec::with_capacity(column.rows_count() as usize);
+        rows.extend(moved.filter(|&to| to != MOVE_DROPPED));
+        for &row in &moves.inserted {
+            let key = (column.class(row), row);
+            let place = rows.partition_point(|&other| (column.class(other), other) < key);
+            rows.insert(place, row);
+        }
+        let sampled = rows.iter().step_by(SAMPLED_ROWS);
+        Some(SortedRows {
+            samples: sampled.map(|&row| column.class(row)).collect(),
+            ..SortedRows::of_rows(rows)
+        })
+    }
+
+    /// Makes an order of rows, without what finds classes and ties in it.
+    fn of_rows(rows: Vec<u32>) -> SortedRows {
+        SortedRows {
+            rows: rows.into(),
             starts: None,
+            samples: Box::default(),
             ties: None,
             dead: ArcSwapOption::empty(),
             unused_commits: AtomicU64::new(0),
@@ -194,12 +223,8 @@ impl SortedRows {
             *at += 1;
         }
         SortedRows {
-            rows: rows.into(),
             starts: Some(starts.into()),
-            samples: Box::default(),
-            ties: None,
-            dead: ArcSwapOption::empty(),
-            unused_commits: AtomicU64::new(0),
+            ..SortedRows::of_rows(rows)
         }
     }
 
@@ -220,12 +245,8 @@ impl SortedRows {
             before = Some(text);
         }
         SortedRows {
-            rows: rows.into(),
-            starts: None,
-            samples: Box::default(),
             ties: Some(ties.into()),
-            dead: ArcSwapOption::empty(),
-            unused_commits: AtomicU64::new(0),
+            ..SortedRows::of_rows(rows)
         }
     }
 

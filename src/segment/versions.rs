@@ -17,8 +17,11 @@
 use std::io;
 use std::ops::Range;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::block::{BLOCK_ROWS, blocks_count};
 use super::column::{Column, Zone, zones_pay};
+use super::insertion::Insertion;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::{Origin, Segment};
@@ -51,6 +54,23 @@ impl Versions {
             least,
             column: Column::of_frame(least + 1, &ordinals, zones_pay(numbers.len() as u32)),
         }
+    }
+
+    /// Returns the numbers of rows that stay and of rows that come, which have the greatest number.
+    pub(super) fn with_rows(&self, insertion: &Insertion, number: u64) -> Versions {
+        let rows_count = self.column.rows_count();
+        // Whether the least number is still that of a row is known where every row stays.
+        if !self.column.is_constant() && insertion.keeps_all(rows_count as usize) {
+            let inserted = insertion.rows_count() - rows_count;
+            let ordinals: SmallVec<[u64; 4]> = smallvec![number - self.least; inserted as usize];
+            return Versions {
+                least: self.least,
+                column: self.column.with_rows(insertion, &ordinals),
+            };
+        }
+        let mut numbers = Vec::with_capacity(rows_count as usize);
+        self.append_to(0..rows_count, &mut numbers);
+        Versions::of_rows(&insertion.apply(&numbers, |_| number))
     }
 
     /// Returns the number of a row.
