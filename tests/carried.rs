@@ -82,12 +82,20 @@ fn what_is_carried_is_what_is_made_from_scratch() {
             49 => format!("New {}", round % 3),
             at => ["Open", "closed", "OPEN", "Closed"][at as usize % 4].to_owned(),
         };
-        let updated = format!("2021-01-01T{:02}:{:02}:00", round / 60 % 24, round % 60);
+        // After all of the base, among them, and before them.
+        let year = [2021, 2020, 2021, 2019][round as usize / 7 % 4];
+        let updated = format!("{year}-01-01T{:02}:{:02}:00", round / 60 % 24, round % 60);
         let patch = Patch::new()
             .set(Field::Status, &*status)
             .set(Field::LastUpdated, updated);
         let mut batch = Batch::new();
-        batch.patch(tid, patch);
+        batch.patch(tid, patch.clone());
+        // One that the smallest revision has already.
+        let again = 1 + round.saturating_sub(3) * 7_919 % TICKETS_COUNT;
+        let patched_again = round % 3 == 0 && statuses.contains_key(&again);
+        if patched_again {
+            batch.patch(again, patch);
+        }
         if round % 40 == 39 {
             batch.remove(1 + (round * 7_919 + 5) % TICKETS_COUNT);
         }
@@ -104,8 +112,11 @@ fn what_is_carried_is_what_is_made_from_scratch() {
                 }
                 // A patch; the batch has no other lines.
                 _ => {
-                    if let Some(own) = statuses.get_mut(&tid) {
-                        own.clone_from(&status);
+                    let patched = [Some(tid), patched_again.then_some(again)];
+                    for tid in patched.into_iter().flatten() {
+                        if let Some(own) = statuses.get_mut(&tid) {
+                            own.clone_from(&status);
+                        }
                     }
                 }
             }

@@ -61,6 +61,9 @@ const GROWTH: u64 = 4;
 /// The most rows of a revision on each level: the rows that a commit may merge, divided by this.
 const LEVEL_SHARES: [u32; 2] = [64, 2];
 
+/// The most rows of a revision on the lowest level, which is copied with each commit.
+const LOWEST_ROWS_MAX: u32 = 256;
+
 /// A large revision is merged with the smaller ones once these have one row for this many of its rows.
 const REVISED_SHARE: u64 = 8;
 
@@ -191,9 +194,10 @@ fn growing_count(candidates: &[Candidate]) -> usize {
 
 /// Returns the level of a revision with a number of rows.
 fn level(rows: u64, rows_max: u32) -> usize {
-    let has_room = |share: &u32| rows <= u64::from((rows_max / share).max(1));
-    let found = LEVEL_SHARES.iter().position(has_room);
-    found.unwrap_or(LEVEL_SHARES.len())
+    let [lowest, next] = LEVEL_SHARES.map(|share| (rows_max / share).max(1));
+    let levels = [lowest.min(LOWEST_ROWS_MAX), next];
+    let found = levels.iter().position(|&most| rows <= u64::from(most));
+    found.unwrap_or(levels.len())
 }
 
 /// Returns the index of a revision of a base that stays on the lowest level with `rows_count` rows more.
