@@ -4,7 +4,8 @@
 mod common;
 
 use common::refusals::{
-    assert_invalid, assert_unknown, assert_unknown_to_counts, refuse, shown, variable,
+    assert_explained, assert_invalid, assert_unknown, assert_unknown_to_counts, refuse, shown,
+    variable,
 };
 use ticketdex::{CountKey, CountQuery, DatePart, Field, Query};
 
@@ -135,6 +136,12 @@ fn an_unknown_word_of_a_list_is_named() {
 
 #[test]
 fn an_action_knows_its_own_variables() {
+    let of_tickets = |name| {
+        format!(
+            "with action=count_tickets tickets are counted and not listed, so it has no {name}: \
+             valid are filters, by, top, exclude_own, format and key"
+        )
+    };
     for (request, name, value) in [
         ("order=tid", "order", "tid"),
         ("order_direction=ASC", "order_direction", "ASC"),
@@ -142,9 +149,21 @@ fn an_action_knows_its_own_variables() {
         ("count_only=", "count_only", ""),
         ("page=1", "page", "1"),
         ("fields=tid", "fields", "tid"),
+        ("after=x", "after", "x"),
+        ("before=x", "before", "x"),
+    ] {
+        for request in [
+            format!("action=count_tickets&{request}"),
+            format!("{request}&%61ction=%63ount_tickets"),
+            format!("action=&{request}&ACTION=count_tickets"),
+        ] {
+            assert_explained(&refuse(&request), name, value, &of_tickets(name));
+        }
+    }
+    let error = refuse("action=count_tickets&by!=status");
+    assert_explained(&error, "by!=", "status", "valid is by=");
+    for (request, name, value) in [
         ("count!=1", "count!", "1"),
-        ("by!=status", "by!=", "status"),
-        ("tid!=1", "tid!=", "1"),
         ("exclude_won=Y", "exclude_won", "Y"),
     ] {
         for request in [
@@ -162,14 +181,15 @@ fn an_action_knows_its_own_variables() {
         ("by=", "by", ""),
         ("top=0&action=get_tickets", "top", "0"),
         ("exclude_own=Y", "exclude_own", "Y"),
-        ("by!=x", "by!", "x"),
         // The first action that is not empty says which, also where it is none.
         ("by=x&action=get_tickets&action=count_tickets", "by", "x"),
         ("by=x&action=COUNT_TICKETS&action=count_tickets", "by", "x"),
         ("by=x&action=counts", "by", "x"),
     ] {
-        assert_unknown(&refuse(request), name, value);
+        let told = "by, top and exclude_own need action=count_tickets in the same request";
+        assert_explained(&refuse(request), name, value, told);
     }
+    assert_unknown(&refuse("by!=x"), "by!", "x");
 }
 
 #[test]

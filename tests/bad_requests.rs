@@ -8,8 +8,8 @@ use common::refusals::{assert_invalid, assert_unknown, refuse, shown, variable};
 const INTEGER: &str = "an integer from 0 to 18446744073709551615";
 const POSITIVE: &str = "an integer from 1 to 18446744073709551615";
 const TID: &str = "a ticket number, or a pattern of digits and *";
-const DATE: &str =
-    "a date like 2/1/2014 or 2014-02-01, optionally with a time like 10:42:43 AM or 22:42:43";
+const DATE: &str = "a date as M/D/YYYY or YYYY-MM-DD, or with a time as M/D/YYYY H:MM:SS, \
+    M/D/YYYY H:MM:SS AM or YYYY-MM-DD HH:MM:SS, with or without :SS";
 const ORDER: &str = "a list of output variables or custom_fields.NAME, each with an optional ASC \
     or DESC, parted by commas";
 const DIRECTION: &str = "ASC or DESC";

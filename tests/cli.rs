@@ -473,7 +473,7 @@ fn exit_statuses_tell_bad_data_from_wrong_usage() {
         (
             &["get", "--data", "no/such.jsonl"],
             1,
-            "ticketdex: no/such.jsonl: io: ",
+            "ticketdex: no/such.jsonl is not there: io: ",
         ),
         (
             &["get", "--data", &good, "--data", &bad],
@@ -730,5 +730,6 @@ fn a_file_that_is_not_there_is_told_in_the_words_of_the_system() {
     let output = run(&["get", "--data", &path], b"");
     let cause = std::fs::read(&path).unwrap_err();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stderr(&output), format!("ticketdex: {path}: io: {cause}\n"));
+    let told = format!("ticketdex: {path} is not there: io: {cause}\n");
+    assert_eq!(stderr(&output), told);
 }

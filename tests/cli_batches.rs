@@ -184,6 +184,46 @@ fn what_is_wrong_with_a_batch_is_told() {
     assert!(found.get(1).is_some() && found.get(2).is_none());
 }
 
+/// What only the commit can find is told with the line that asked for it.
+#[test]
+fn a_commit_names_the_line_that_it_refuses() {
+    let path = store("batches_line.redb");
+    let there = "ticket 1 is not there to be patched";
+    for (lines, told) in [
+        (
+            &[
+                "begin",
+                "patch {\"tid\":1,\"cid\":\"x\"}",
+                "status=Open",
+                "del 1",
+                "patch {\"tid\":1,\"cid\":\"y\"}",
+                "commit",
+            ][..],
+            format!("line 5: {there}"),
+        ),
+        (
+            &[
+                "begin",
+                "del 1",
+                "rollback",
+                "begin",
+                "patch {\"tid\":2,\"locked\":\"maybe\"}",
+                "commit",
+            ],
+            "line 5: ticket 2: locked is \"maybe\" but must be empty, N or Y".to_owned(),
+        ),
+        // A change that is alone is the line that is answered.
+        (
+            &["del 1", "patch {\"tid\":1,\"cid\":\"x\"}"],
+            there.to_owned(),
+        ),
+    ] {
+        let messages = messages(&path, lines);
+        let messages: Vec<&str> = messages.iter().map(|(_, told)| &**told).collect();
+        assert_eq!(messages, [told]);
+    }
+}
+
 /// A line that cannot be a request is told the words that a line may begin with.
 #[test]
 fn an_unknown_verb_is_told_those_that_are_known() {

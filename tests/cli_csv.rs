@@ -238,3 +238,21 @@ fn what_does_not_read_in_is_told_the_argument_that_helps() {
         assert!(lines[1].starts_with(&hint), "{lines:?}");
     }
 }
+
+/// An import reads a file twice, and names what it leaves out once.
+#[test]
+fn columns_that_are_left_out_are_named_once() {
+    let path = file("left_out.csv", "tid,Floor,subject,\"Team, all\"\n7,3,a,b\n");
+    let store = file("left_out.redb", "");
+    std::fs::remove_file(&store).unwrap();
+    let told = format!(
+        "ticketdex: {path}: --others skip leaves out the columns \"Floor\", \"Team, all\"\n"
+    );
+    let arguments = ["import", &path, "--store", &store, "--others", "skip"];
+    let output = run(&arguments, b"");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(stderr(&output).matches(&told).count(), 1, "{output:?}");
+    let none = file("left_out_none.csv", "tid\n7\n");
+    let output = run(&["get", "--data", &none, "--others", "skip"], b"");
+    assert!(!stderr(&output).contains("leaves out"), "{output:?}");
+}

@@ -228,7 +228,7 @@ fn a_table_is_asked_for_as_it_should_be() {
         (
             &["stats", "--data", "no/such.jsonl"],
             1,
-            "no/such.jsonl: io: ",
+            "no/such.jsonl is not there: io: ",
         ),
         (&["stats", "--store", &data], 1, "invalid_store: "),
     ] {

@@ -165,15 +165,19 @@ fn a_failed_run_leaves_no_empty_store_that_it_made() {
     let path = store("store_failed.redb");
     let bad = file("store_failed.jsonl", "{\"tid\":1}\nno\n");
     let stdin = ["-", "--input", "jsonl", "--store", &path];
-    for arguments in [
-        &[&*bad, "--store", &path][..],
-        &["no/such.jsonl", "--store", &path],
-        &["no/such.jsonl", "--skip-bad", "--store", &path],
-        &stdin,
+    let missing = "no/such.jsonl is not there: io: ";
+    for (arguments, told) in [
+        (
+            &[&*bad, "--store", &path][..],
+            "of which nothing is in the store",
+        ),
+        (&["no/such.jsonl", "--store", &path], missing),
+        (&["no/such.jsonl", "--skip-bad", "--store", &path], missing),
+        (&stdin, "of which nothing is in the store"),
     ] {
         let (status, message) = import(arguments, b"{\"tid\":1}\nno\n");
         assert_eq!(status, 1, "{arguments:?}");
-        assert!(message.contains("nothing is in the store"), "{message}");
+        assert!(message.contains(told), "{message}");
         assert!(!fs::exists(&path).unwrap(), "{arguments:?}");
     }
     // What is in stays, and says so.

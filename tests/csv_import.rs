@@ -296,6 +296,28 @@ fn columns_are_what_the_caller_says() {
 }
 
 #[test]
+fn columns_that_are_left_out_are_told() {
+    use std::sync::{Arc, Mutex};
+
+    for (others, told) in [
+        (CsvOthers::Skip, &["Floor", "", "Floor"][..]),
+        (CsvOthers::Custom, &[]),
+    ] {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hearing = Arc::clone(&heard);
+        let input = match others {
+            CsvOthers::Skip => &b"Floor,tid,,Floor\n1,2,3,4\n"[..],
+            _ => b"Floor,tid\n1,2\n",
+        };
+        let imported = import(&options().others(others), input)
+            .on_skipped_columns(move |names| hearing.lock().unwrap().extend(names.to_vec()))
+            .for_each_block(|_| Ok(()));
+        assert_eq!(imported.unwrap().tickets, 1);
+        assert_eq!(*heard.lock().unwrap(), told);
+    }
+}
+
+#[test]
 fn dates_are_read_by_the_patterns_alone() {
     let input = b"tid,due_date\n1,03/02/2014\n2,2014-02-03 10:00\n3,\n";
     let date = |ticket: &Ticket| ticket.due_date.map(|it| it.to_string());

@@ -433,7 +433,7 @@ fn every_kind_of_error_tells_where_what_and_what_would_be_right() {
     }
     let output = run(&["get", "--data", &missing], b"");
     assert!(
-        stderr(&output).contains(&format!("{missing}: io: ")),
+        stderr(&output).contains(&format!("{missing} is not there: io: ")),
         "{output:?}"
     );
 }

@@ -318,10 +318,14 @@ fn a_port_that_is_taken_is_told() {
         b"",
     );
     assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = stderr(&output);
     assert!(
-        stderr(&output).contains(&format!("--listen {address}: io: ")),
-        "{output:?}"
+        told.contains(&format!("--listen {address}: io: ")),
+        "{told}"
     );
+    let hint = "\nticketdex: another program listens on this port: end that one, or give --listen \
+                another port; port 0 takes one that is free\n";
+    assert!(told.ends_with(hint), "{told}");
 }
 
 #[test]

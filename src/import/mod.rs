@@ -131,6 +131,8 @@ pub struct Import<R> {
 
 type HearProgress = Box<dyn FnMut(Progress) + Send>;
 type HearSkip = Box<dyn FnMut(&Error) + Send>;
+#[cfg(feature = "csv")]
+type HearColumns = Box<dyn FnMut(&[String]) + Send>;
 
 /// What the caller hears, and what is counted.
 #[derive(Default)]
@@ -139,6 +141,8 @@ struct Listener {
     imported: Imported,
     on_progress: Option<HearProgress>,
     on_skip: Option<HearSkip>,
+    #[cfg(feature = "csv")]
+    on_skipped_columns: Option<HearColumns>,
 }
 
 /// Prints the choices of the caller; a reader may print all that it reads.
@@ -185,6 +189,16 @@ impl<R: BufRead> Import<R> {
     #[must_use]
     pub fn on_skip(mut self, hear: impl FnMut(&Error) + Send + 'static) -> Import<R> {
         self.listener.on_skip = Some(Box::new(hear));
+        self
+    }
+
+    /// Sets what hears, once the header of CSV is read, the columns that [`CsvOthers::Skip`] leaves out.
+    ///
+    /// They come in the order of the header. Where there are none, nothing is told.
+    #[cfg(feature = "csv")]
+    #[must_use]
+    pub fn on_skipped_columns(mut self, hear: impl FnMut(&[String]) + Send + 'static) -> Import<R> {
+        self.listener.on_skipped_columns = Some(Box::new(hear));
         self
     }
 
@@ -324,7 +338,11 @@ impl<R: BufRead> Import<R> {
         self.listener.skips_bad
     }
 
-    fn open(self) -> (Blocks<R>, Listener) {
+    #[cfg_attr(
+        not(feature = "csv"),
+        expect(unused_mut, reason = "the header of CSV is told of")
+    )]
+    fn open(mut self) -> (Blocks<R>, Listener) {
         let (skips_bad, bytes_max) = (self.listener.skips_bad, self.record_bytes_max);
         let mut reader = Started::new(self.reader);
         if let Some(error) = reader.fault(self.format, skips_bad) {
@@ -338,6 +356,7 @@ impl<R: BufRead> Import<R> {
                 let mut framer = Framer::new(reader, framing, skips_bad, bytes_max);
                 let blocks = match framer.read_header(&self.csv_options) {
                     Ok(columns) => {
+                        self.listener.hear_columns(&columns);
                         let parser = Parser::Csv(columns);
                         Blocks::Framed(parser, Box::new(framer), Block::default())
                     }
@@ -399,6 +418,15 @@ impl Listener {
         match parsed.end.take() {
             Some(error) => Err(self.ended(error)),
             None => Ok(()),
+        }
+    }
+
+    #[cfg(feature = "csv")]
+    fn hear_columns(&mut self, columns: &csv::Columns) {
+        if let Some(hear) = &mut self.on_skipped_columns
+            && !columns.skipped().is_empty()
+        {
+            hear(columns.skipped());
         }
     }
 

@@ -17,7 +17,7 @@ use super::object::read_common;
 use super::room::Room;
 use super::source::{decode_utf8, place_after, syntax_found};
 use crate::model::draft::{Draft, Encoding};
-use crate::model::error::{Error, invalid_value, unknown_variable};
+use crate::model::error::{Error, ErrorKind, invalid_value, unknown_variable};
 use crate::model::json::{TicketSeed, Trace};
 use crate::model::value::{Plus, decode};
 use crate::model::{Field, Ticket};
@@ -71,6 +71,7 @@ pub(super) fn read_draft(text: &str, encoding: Encoding) -> Result<Draft, Error>
 /// Returns the error of a record at which the parser stopped, with its place.
 fn explain(text: &str, draft: &Draft, trace: Trace, stopped: &serde_json::Error) -> Error {
     let (before, token) = split_at(text, stopped.line(), stopped.column());
+    let found = |detail| syntax_found("a JSON object", detail, &text.as_bytes()[before.len()..]);
     let is_out_of_range = stopped.to_string().starts_with("number out of range");
     let error = match trace.failure {
         Some(error) if trace.is_number => error.with_value(token),
@@ -80,15 +81,31 @@ fn explain(text: &str, draft: &Draft, trace: Trace, stopped: &serde_json::Error)
         None => {
             let detail = stopped.to_string();
             let place = format!(" at line {} column {}", stopped.line(), stopped.column());
-            let detail = match detail.strip_suffix(&place).unwrap_or(&detail) {
+            match detail.strip_suffix(&place).unwrap_or(&detail) {
+                _ if stopped.is_eof() => cut_short(text, &detail),
                 // What begins with t, f or n.
-                "expected ident" => "neither true, false nor null",
-                detail => detail,
-            };
-            syntax_found("a JSON object", detail, &text.as_bytes()[before.len()..])
+                "expected ident" => found("neither true, false nor null"),
+                detail => found(detail),
+            }
         }
     };
     place_after(error, before.as_bytes())
+}
+
+/// Returns the error of a record that ends too early, of which a parser said what it was reading.
+fn cut_short(text: &str, detail: &str) -> Error {
+    let whole = if text.contains('\n') { "text" } else { "line" };
+    let place = match detail.strip_prefix("EOF while parsing ") {
+        Some(rest) if rest.starts_with("a string") => "in the middle of a string",
+        Some(rest) if rest.starts_with("an object") => "before the } of its object",
+        Some(rest) if rest.starts_with("a list") => "before the ] of its list",
+        _ => "where a value should stand",
+    };
+    ErrorKind::InvalidSyntax {
+        expected: "a JSON object",
+        detail: format!("the {whole} ends {place}"),
+    }
+    .into()
 }
 
 /// Returns a text up to the character at which a parser stopped, by line and byte of the line,

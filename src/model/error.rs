@@ -7,11 +7,14 @@
 //! programmer's mistake is an assertion instead. What a person reads of a kind is in [`message`].
 
 mod message;
+mod place;
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use place::Position;
 
 /// An error from reading a request, taking in tickets, or writing a response.
 ///
@@ -51,18 +54,8 @@ struct Inner {
     within: Option<(u64, u64)>,
     tid: Option<u64>,
     records_read: Option<u64>,
-}
-
-/// Where in an input an error was found; all of it counts from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Position {
-    /// The line of the whole input.
-    pub line: Option<u64>,
-    /// The character of the line, where it is known.
-    pub column: Option<u64>,
-    /// The record: the ticket being read or just read; 0 before the first.
-    pub record: u64,
+    /// The index of the change in its batch.
+    change: Option<usize>,
 }
 
 /// What went wrong, with the values that a message to a user needs.
@@ -372,16 +365,6 @@ impl Error {
         self.kind().suggestion()
     }
 
-    /// Returns where in an import the error was found.
-    pub fn position(&self) -> Option<Position> {
-        let alone = self.0.within.map(|(line, column)| Position {
-            line: Some(line),
-            column: Some(column),
-            record: 0,
-        });
-        self.0.position.or(alone)
-    }
-
     /// Returns the number of the ticket at fault, where it is known.
     ///
     /// ```
@@ -402,57 +385,6 @@ impl Error {
         }
     }
 
-    /// Returns how many records were read before an input that could not be read on.
-    ///
-    /// Only an [`Import`](crate::Import) that skips bad records tells it.
-    pub fn records_read(&self) -> Option<u64> {
-        self.0.records_read
-    }
-
-    /// Changes what an error bears, before it is handed out.
-    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Error {
-        // Only the caller's clones share an error, and these are complete.
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            change(inner);
-        }
-        self
-    }
-
-    /// Sets where in an input the record starts in which the error was found.
-    ///
-    /// A place [within](Error::within) the record is added to it; a position that is known stays.
-    pub(crate) fn at(self, record: Position) -> Error {
-        self.with(|inner| {
-            let Some((line, column)) = inner.within.take() else {
-                inner.position.get_or_insert(record);
-                return;
-            };
-            let first_column = if line == 1 { record.column } else { Some(1) };
-            inner.position.get_or_insert(Position {
-                line: record.line.map(|start| start + line - 1),
-                column: first_column.map(|start| start + column - 1),
-                record: record.record,
-            });
-        })
-    }
-
-    /// Sets where in its record the error was found, by line and column of the record.
-    pub(crate) fn within(self, line: u64, column: u64) -> Error {
-        self.with(|inner| {
-            inner.within.get_or_insert((line, column));
-        })
-    }
-
-    /// Sets which ticket is at fault, unless that is known; 0 is none.
-    pub(crate) fn of_ticket(self, tid: u64) -> Error {
-        self.with(|inner| inner.tid = inner.tid.or((tid > 0).then_some(tid)))
-    }
-
-    /// Sets how many records were read before the input could not be read on.
-    pub(crate) fn after_records(self, count: u64) -> Error {
-        self.with(|inner| inner.records_read = Some(count))
-    }
-
     /// Replaces the value that an [`InvalidValue`](ErrorKind::InvalidValue) shows.
     pub(crate) fn with_value(self, shown: &str) -> Error {
         self.with(|inner| {
@@ -471,6 +403,7 @@ impl From<ErrorKind> for Error {
             within: None,
             tid: None,
             records_read: None,
+            change: None,
         }))
     }
 }

@@ -28,6 +28,7 @@ pub(crate) mod names;
 pub(crate) mod suggest;
 pub(crate) mod sync;
 mod texts;
+mod unknown;
 pub(crate) mod value;
 
 use std::fmt;

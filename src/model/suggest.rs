@@ -72,14 +72,32 @@ fn part_edits(word: &str, name: &str) -> usize {
     parts.min().unwrap_or(word.len())
 }
 
+/// Returns the candidates that begin with a word, each once; none where the word is too short to tell.
+pub(super) fn completions<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    if word.len() < PART_BYTES_MIN {
+        return found;
+    }
+    for candidate in candidates.into_iter().filter(|it| begins(it, word)) {
+        if !found.contains(&candidate) {
+            found.push(candidate);
+        }
+    }
+    found
+}
+
 /// Returns the one candidate that begins with a word, if there is one and no other.
-pub(super) fn only_completion<'a>(
+fn only_completion<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let mut candidates = candidates.into_iter().filter(|it| begins(it, word));
-    let candidate = candidates.next().filter(|_| word.len() >= PART_BYTES_MIN);
-    candidate.filter(|_| candidates.next().is_none())
+    match completions(word, candidates)[..] {
+        [candidate] => Some(candidate),
+        _ => None,
+    }
 }
 
 /// Returns whether a name begins with a word, in any case.

@@ -344,8 +344,8 @@ fn retain_first<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
 const ORDER_EXPECTED: &str = "a list of output variables or custom_fields.NAME, each with an \
     optional ASC or DESC, parted by commas";
 const INTEGER_EXPECTED: &str = "an integer from 0 to 18446744073709551615";
-const DATE_EXPECTED: &str = "a date like 2/1/2014 or 2014-02-01, optionally with a time like \
-    10:42:43 AM or 22:42:43";
+const DATE_EXPECTED: &str = "a date as M/D/YYYY or YYYY-MM-DD, or with a time as M/D/YYYY H:MM:SS, \
+    M/D/YYYY H:MM:SS AM or YYYY-MM-DD HH:MM:SS, with or without :SS";
 const UNEQUAL_EXPECTED: &str = "a text other than *, which every ticket would equal";
 const FILTER_EXPECTED: &str = "left out: no filter by value exists for it";
 const RANGE_EXPECTED: &str = "left out: only integers and dates have a range";

@@ -246,4 +246,20 @@ mod tests {
             assert_eq!(single as usize, index);
         }
     }
+
+    /// What a person is told of a variable of the other action holds its names too.
+    #[test]
+    fn a_variable_of_one_action_names_it_to_the_other() {
+        for (name, single) in NAMES {
+            for action in [ActionName::GetTickets, ActionName::CountTickets] {
+                let request = format!("action={}&{name}=", action.value());
+                let Err(error) = request.parse::<crate::Request>() else {
+                    continue;
+                };
+                assert!(!single.is_of(action), "{error}");
+                let message = error.to_string();
+                assert!(message.contains("action=count_tickets"), "{message}");
+            }
+        }
+    }
 }

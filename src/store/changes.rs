@@ -63,8 +63,9 @@ impl<'a> Changes<'a> {
         publisher: &'a Publisher,
     ) -> Result<Changes<'a>, Error> {
         let mut changes = Changes::none(snapshot, publisher);
-        for line in batch.into_changes() {
-            changes.apply(line)?;
+        for (index, line) in batch.into_changes().into_iter().enumerate() {
+            let applied = changes.apply(line);
+            applied.map_err(|error| error.of_change(index))?;
         }
         Ok(changes)
     }
@@ -77,7 +78,7 @@ impl<'a> Changes<'a> {
     pub(super) fn add(&mut self, batch: Batch) -> Result<(), Error> {
         let names = Arc::clone(&self.names);
         let mut replaced = Vec::new();
-        for line in batch.into_changes() {
+        for (index, line) in batch.into_changes().into_iter().enumerate() {
             match self.apply(line) {
                 Ok(change) => replaced.push(change),
                 Err(error) => {
@@ -89,7 +90,7 @@ impl<'a> Changes<'a> {
                             None => self.by_tid.remove(&tid),
                         };
                     }
-                    return Err(error);
+                    return Err(error.of_change(index));
                 }
             }
         }

@@ -83,6 +83,16 @@ pub fn assert_unknown_to_counts(error: &Error, name: &str, value: &str) {
     assert_unknown_among(error, name, value, &known);
 }
 
+/// Checks the message about a name that means something elsewhere.
+pub fn assert_explained(error: &Error, name: &str, value: &str, told: &str) {
+    let (name, value) = (shown(name), shown(value));
+    let message = format!("unknown variable \"{name}\" with value \"{value}\"; {told}");
+    assert_eq!(
+        (error.code(), error.to_string(), error.suggestion()),
+        ("unknown_variable", message, None)
+    );
+}
+
 fn assert_unknown_among(error: &Error, name: &str, value: &str, known: &str) {
     let (name, value, hint) = (shown(name), shown(value), hint(error));
     let list = match &*hint {

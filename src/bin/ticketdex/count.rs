@@ -7,6 +7,7 @@ use clap::Args;
 use form_urlencoded::Serializer;
 use ticketdex::{Action, Counts, KeyCounts, Request};
 
+use crate::found::tell_unknown_fields;
 use crate::input::Input;
 use crate::table::{Screen, clean, width};
 use crate::{Failure, counted, parse_number, parse_request, say};
@@ -66,6 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "{text} has no value, so it filters nothing; --by FIELD counts by the values of a field"
         ));
     }
+    tell_unknown_fields(&request.action, snapshot);
     write(&snapshot.count_by(query)).map_err(Failure::output)
 }
 

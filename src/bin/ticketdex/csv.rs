@@ -20,6 +20,9 @@ const OTHER_HINT: &str = "--map makes one of them another variable or a custom f
                           'COLUMN=custom_fields.NAME'; or --others skip leaves out all that are neither \
                           mapped nor named like a variable";
 
+/// The most columns that are named where they are left out.
+const COLUMNS_SHOWN_MAX: usize = 100;
+
 /// How exports write days and times of day, those first that are meant where several fit.
 const DAYS: [&str; 11] = [
     "%d.%m.%Y",
@@ -174,7 +177,46 @@ fn variable_like(column: &str) -> String {
     format!("custom_fields.{letter}{own}")
 }
 
-fn is_date(variable: &str) -> bool {
+/// Says which columns `--others skip` leaves out.
+pub(crate) fn left_out(columns: &[String]) -> String {
+    let named = columns.iter().take(COLUMNS_SHOWN_MAX);
+    let named: Vec<String> = named.map(|name| format!("\"{name}\"")).collect();
+    let more = match columns.len() - named.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    let columns = if columns.len() == 1 {
+        "column"
+    } else {
+        "columns"
+    };
+    format!(
+        "--others skip leaves out the {columns} {}{more}",
+        named.join(", ")
+    )
+}
+
+/// Says how a date that is not CSV's, and which no argument reads, can be converted; empty where that is
+/// not known.
+pub(crate) fn conversion_hint(date: &str) -> String {
+    let Some(pattern) = fitting(date) else {
+        return String::new();
+    };
+    let Some(second) = read(&pattern, date) else {
+        return String::new();
+    };
+    let as_read = if pattern.starts_with("%d/%m") {
+        " where the day comes first".to_owned()
+    } else {
+        format!(" where it is written as '{pattern}'")
+    };
+    format!(
+        "such a date must be converted first: this one is {second}{as_read}; --dates reads such dates \
+         as they are, but only in CSV"
+    )
+}
+
+pub(crate) fn is_date(variable: &str) -> bool {
     let is_it = |field: &Field| field.name() == variable && field.kind() == FieldKind::Date;
     Field::ALL.iter().any(is_it)
 }
@@ -209,11 +251,17 @@ fn fitting(date: &str) -> Option<String> {
 }
 
 fn reads(pattern: &str, date: &str) -> bool {
+    read(pattern, date).is_some()
+}
+
+fn read(pattern: &str, date: &str) -> Option<NaiveDateTime> {
     let second = NaiveDateTime::parse_from_str(date, pattern);
-    let day = second.map(|second| second.date());
-    let day = day.or_else(|_| NaiveDate::parse_from_str(date, pattern));
+    let second = second.or_else(|_| {
+        let day = NaiveDate::parse_from_str(date, pattern);
+        day.map(NaiveDateTime::from)
+    });
     // Two figures are the end of a year, not a year of antiquity.
-    day.is_ok_and(|day| day.year() >= 1000)
+    second.ok().filter(|second| second.year() >= 1000)
 }
 
 /// Reads the argument of `--map`, of which each column has its variable.

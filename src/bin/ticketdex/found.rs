@@ -1,6 +1,11 @@
 //! What a request came to, whichever action it asked for.
 
-use ticketdex::{Action, Answer, Chunks, Counts, Cursor, Explain, Format, Snapshot};
+use ticketdex::{
+    Action, Answer, AnyField, Chunks, CountKey, Counts, Cursor, Explain, Format, Query, Snapshot,
+    SortKey,
+};
+
+use crate::say;
 
 /// Tickets, or how many of them have which values.
 pub(crate) enum Found {
@@ -55,5 +60,46 @@ impl Found {
             Found::Tickets(answer) => Some(answer.explain()),
             Found::Counts(_) => None,
         }
+    }
+}
+
+/// Says which custom fields of a request no ticket has: they are empty everywhere, and no error.
+pub(crate) fn tell_unknown_fields(action: &Action, snapshot: &Snapshot) {
+    let names = match action {
+        Action::GetTickets(query) => custom_names(query),
+        Action::CountTickets(counting) => {
+            let keys = counting.keys().iter().map(CountKey::field);
+            let mut names = custom_names(counting.matching());
+            names.extend(keys.filter_map(custom_name));
+            names
+        }
+    };
+    let mut told: Vec<String> = Vec::new();
+    for name in names {
+        let is_it = |own: &String| own.eq_ignore_ascii_case(&name);
+        if !snapshot.custom_names().iter().any(is_it) && !told.iter().any(is_it) {
+            say(&format!(
+                "no ticket has the custom field {name}, so it is empty everywhere; `ticketdex stats` names \
+                 those that are there"
+            ));
+            told.push(name);
+        }
+    }
+}
+
+/// Returns the custom fields that a query filters or orders by, as they are written.
+fn custom_names(query: &Query) -> Vec<String> {
+    let filters = query.filters().iter().map(|filter| filter.field.clone());
+    let keys = query.order().iter().filter_map(|key| match &key.key {
+        SortKey::Custom(name) => Some(name.clone()),
+        _ => None,
+    });
+    filters.filter_map(custom_name).chain(keys).collect()
+}
+
+fn custom_name(field: AnyField) -> Option<String> {
+    match field {
+        AnyField::Custom(name) => Some(name),
+        _ => None,
     }
 }

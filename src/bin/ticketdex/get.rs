@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use ticketdex::Format;
 
-use crate::found::Found;
+use crate::found::{Found, tell_unknown_fields};
 use crate::input::Input;
 use crate::{Failure, parse_format, parse_request, people, say};
 
@@ -82,6 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         loaded.describe(snapshot.tickets_count()),
         found.total()
     ));
+    tell_unknown_fields(&request.action, snapshot);
     if let Some(next) = found.next() {
         say(&format!("more follow: after={next}"));
     }

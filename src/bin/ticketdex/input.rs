@@ -160,15 +160,18 @@ fn read_store(path: &Path, keeping: &Keeping) -> Result<Snapshot, Failure> {
 
 /// Returns why a store does not open, and tells what makes one where there is none.
 pub(crate) fn not_opened(path: &Path, error: Error) -> Failure {
-    let is_missing = matches!(error.kind(), ErrorKind::InvalidStore { .. })
-        && fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let hint = if is_missing {
-        format!(
-            "`ticketdex import FILE --store {}` makes a store and puts the tickets of a file into it",
-            path.display()
-        )
-    } else {
-        String::new()
+    let shown = path.display();
+    let made = format!(
+        "`ticketdex import FILE --store {shown}` makes a store and puts the tickets of a file into it"
+    );
+    let hint = match fs::metadata(path) {
+        _ if !matches!(error.kind(), ErrorKind::InvalidStore { .. }) => String::new(),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => made,
+        // What is no store is never written to, so an import does not fill the file either.
+        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
+            format!("remove the empty file {shown}; then {made}")
+        }
+        _ => String::new(),
     };
     Failure::bad("--store", error).hinted(hint)
 }

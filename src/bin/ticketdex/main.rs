@@ -71,7 +71,7 @@ const EXIT_HELP: &str = "Exit status: 0; 1 for bad data or a bad request, with i
 
 #[cfg(not(feature = "http"))]
 const SERVE_NEEDS: &str = "this command was built without the feature http, which serve needs: \
-                           cargo install --path . --features cli,http";
+                           cargo install --path . --locked --features cli,http";
 
 #[derive(Subcommand)]
 enum Command {

@@ -141,7 +141,22 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 fn about(arguments: &Arguments, error: io::Error) -> Failure {
-    Failure::bad(format!("--listen {}", arguments.listen), Error::from(error))
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens on this port: end that one, or give --listen another port; port 0 \
+             takes one that is free"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have this address: 127.0.0.1 is heard by this machine alone, and \
+             0.0.0.0 stands for all of its addresses"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "the system does not let this user take the port; those from 1024 on are usually free to take"
+        }
+        _ => "",
+    };
+    let about = format!("--listen {}", arguments.listen);
+    Failure::bad(about, Error::from(error)).hinted(hint.to_owned())
 }
 
 async fn serve(

@@ -1,5 +1,6 @@
 //! One input of tickets: a file or standard input, its form, and how far reading it has come.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ticketdex::{Error, ErrorKind, Import, ImportFormat, Imported, Progress};
 
-use crate::csv::CsvReading;
+use crate::csv::{self, CsvReading};
 use crate::decompress::{self, Compression};
 use crate::{Failure, counted, describe, say};
 
@@ -49,13 +50,15 @@ pub(crate) struct Source<'a> {
     format: ImportFormat,
     /// As the name tells; none where the first bytes tell.
     compression: Option<Compression>,
+    /// Whether the columns that are left out have been told, as an input may be read twice.
+    has_told_columns: Cell<bool>,
 }
 
 /// The bytes of an input, as they are read.
 pub(crate) type Bytes = Box<dyn BufRead>;
 
 impl Reading {
-    /// Returns the inputs of these names, all of them looked at and none opened.
+    /// Returns the inputs of these names, all of them looked at and none read.
     pub(crate) fn sources<'a>(&self, files: &'a [PathBuf]) -> Result<Vec<Source<'a>>, Failure> {
         let stdin_count = files.iter().filter(|path| is_stdin(path)).count();
         if stdin_count > 1 {
@@ -82,10 +85,16 @@ impl Reading {
                 path,
                 format,
                 compression,
+                has_told_columns: Cell::new(false),
             }),
             None if path.is_none() => Err(Failure::Usage(
                 "- needs --input FORMAT, the form of the tickets".to_owned(),
             )),
+            None if is_store(name) => Err(Failure::Usage(format!(
+                "{0} is a store and no file of tickets: --store {0} in its place reads it, and \
+                 `ticketdex export --store {0} --to FILE.jsonl` makes a file of its tickets",
+                name.display()
+            ))),
             None => Err(Failure::Usage(format!(
                 "the name of {} tells no form of tickets: name it .jsonl, .ndjson, .xml, .json, \
                  .txt or .csv, or give --input FORMAT",
@@ -108,10 +117,17 @@ impl Reading {
         let shown = bar.clone();
         let reasons = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&reasons);
+        let columns = Arc::new(Mutex::new(Vec::new()));
+        let left_out = Arc::clone(&columns);
         let import = Import::new(source.format, input)
             .csv_options(self.csv.options()?)
             .threads(threads())
             .skip_bad(self.skip_bad)
+            .on_skipped_columns(move |names| {
+                if let Ok(mut columns) = left_out.lock() {
+                    *columns = names.to_vec();
+                }
+            })
             .on_progress(move |progress| shown.set_message(rate(&progress, start.elapsed())))
             .on_skip(move |error| {
                 if let Ok(mut reasons) = heard.lock()
@@ -123,6 +139,12 @@ impl Reading {
         let imported = read(import);
         bar.finish_and_clear();
         let name = source.name();
+        if let Ok(columns) = columns.lock()
+            && !columns.is_empty()
+            && !source.has_told_columns.replace(true)
+        {
+            say(&format!("{name}: {}", csv::left_out(&columns)));
+        }
         let reasons = reasons
             .lock()
             .map(|mut reasons| std::mem::take(&mut *reasons));
@@ -140,8 +162,17 @@ impl Reading {
     /// Returns why an input was not read, and tells which argument may help.
     pub(crate) fn failure(&self, source: &Source<'_>, about: String, error: Error) -> Failure {
         let hint = match (error.kind(), source.format) {
+            (ErrorKind::Io(cause), _) if cause.kind() == io::ErrorKind::NotFound => {
+                return Failure::bad(format!("{} is not there", source.name()), error);
+            }
             (ErrorKind::InvalidEncoding { .. }, _) => ENCODING_HINT.to_owned(),
             (_, ImportFormat::Csv) => self.csv.hint(&error),
+            (
+                ErrorKind::InvalidValue {
+                    variable, value, ..
+                },
+                _,
+            ) if csv::is_date(variable) => csv::conversion_hint(value),
             _ => String::new(),
         };
         Failure::bad(about, error).hinted(hint)
@@ -179,6 +210,22 @@ pub(crate) fn threads() -> usize {
 
 pub(crate) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+/// Returns whether a path is that of a store: by its name, or by the first bytes of a file.
+fn is_store(path: &Path) -> bool {
+    const MAGIC: &[u8] = b"redb";
+    if path
+        .extension()
+        .is_some_and(|it| it.eq_ignore_ascii_case("redb"))
+    {
+        return true;
+    }
+    // What is no file may wait for a writer, or give its bytes once.
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let mut start = [0; MAGIC.len()];
+    let read = |mut file: File| file.read_exact(&mut start);
+    is_file && File::open(path).and_then(read).is_ok() && start == MAGIC
 }
 
 /// Returns the form and the compression that the name of a file tells.

@@ -31,6 +31,8 @@ pub(crate) struct Writer {
 #[derive(Default)]
 struct OpenBatch {
     batch: Batch,
+    /// The line of each change of the batch.
+    lines: Vec<u64>,
     /// The first line that was refused, and why: then the batch is refused as a whole.
     refused: Option<(u64, Error)>,
 }
@@ -115,7 +117,13 @@ impl Writer {
         if let Some((line, cause)) = open.refused {
             return Err(ErrorKind::RefusedBatch { line, cause }.into());
         }
-        self.apply(open.batch)
+        self.apply(open.batch).map_err(|error| {
+            let line = error.change().and_then(|index| open.lines.get(index));
+            match line {
+                Some(&line) => error.at_line(line),
+                None => error,
+            }
+        })
     }
 
     /// Takes the batch that is open away.
@@ -136,10 +144,16 @@ impl Writer {
             None => &mut open.batch,
             Some(_) => &mut unkept,
         };
-        add(batch, word, rest).inspect_err(|error| {
-            open.refused.get_or_insert_with(|| (number, error.clone()));
-            open.batch = Batch::new();
-        })
+        let added = add(batch, word, rest);
+        match &added {
+            Ok(()) if open.refused.is_none() => open.lines.push(number),
+            Ok(()) => {}
+            Err(error) => {
+                open.refused.get_or_insert_with(|| (number, error.clone()));
+                open.batch = Batch::new();
+            }
+        }
+        added
     }
 
     fn apply(&mut self, batch: Batch) -> Result<(), Error> {

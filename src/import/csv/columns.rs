@@ -18,6 +18,8 @@ use crate::model::{CUSTOM_NAMES_MAX, Field, FieldKind, Ticket, is_custom_name};
 #[derive(Debug)]
 pub(in crate::import) struct Columns {
     targets: Vec<Column>,
+    /// The names of those that are not read.
+    skipped: Vec<String>,
     delimiter: u8,
     date_patterns: Vec<String>,
 }
@@ -37,16 +39,27 @@ impl Columns {
             custom_count: 0,
         };
         let mut columns = Vec::with_capacity(splitter.values().len());
+        let mut skipped = Vec::new();
         for (start, name) in splitter.values() {
             let column = reading.column(name);
-            columns.push(column.map_err(|error| place_after(error, &header[..start]))?);
+            let column = column.map_err(|error| place_after(error, &header[..start]))?;
+            if matches!(column, Column::Skipped) {
+                skipped.push(name.to_owned());
+            }
+            columns.push(column);
         }
         reading.check_mapped(splitter.values().map(|(_, name)| name))?;
         Ok(Columns {
             targets: columns,
+            skipped,
             delimiter,
             date_patterns: options.date_patterns().to_vec(),
         })
+    }
+
+    /// Returns the names of the columns that are not read, in the order of the header.
+    pub(in crate::import) fn skipped(&self) -> &[String] {
+        &self.skipped
     }
 
     /// Makes what takes the records apart.

@@ -6,8 +6,9 @@
 use std::fmt;
 
 use super::ErrorKind;
+use crate::model::CUSTOM_NAMES_MAX;
 use crate::model::suggest::{self, WrongWord};
-use crate::model::{CUSTOM_NAMES_MAX, Field};
+use crate::model::unknown::Unknown;
 
 /// The variables whose values are lists of fields, or of the parts of dates.
 const LISTS: [&str; 6] = ["order", "fields", "empty", "present", "by", "dates"];
@@ -48,15 +49,9 @@ impl ErrorKind {
                 variable,
                 value: Some(_),
                 expected,
-            } => match Field::from_output_name(variable.trim_end_matches("!=")) {
-                // What these hold is searched and not compared.
-                Some(Field::Subject | Field::Summary) => Some("keyword"),
-                Some(Field::CustomFields) => Some("custom_fields.NAME"),
-                _ => {
-                    let names = expected.split(", ").filter(|name| !name.contains(' '));
-                    let closest = suggest::closest(variable, names.clone());
-                    closest.or_else(|| suggest::only_completion(variable, names))
-                }
+            } => match Unknown::of(variable, expected) {
+                Unknown::Meant(name) => Some(name),
+                Unknown::Explained(_) | Unknown::Stranger => None,
             },
             ErrorKind::UnknownVariable { variable, .. } => {
                 suggest::output_name(variable).filter(|name| !name.eq_ignore_ascii_case(variable))
@@ -95,17 +90,20 @@ impl ErrorKind {
                 expected,
             } => {
                 write!(f, "unknown variable \"{}\"", Shown(variable))?;
-                if let Some(value) = value {
-                    write!(f, " with value \"{}\"", Shown(value))?;
-                }
-                match (self.suggestion(), value) {
-                    // The variables of a request are a long list, of which the one that was meant is enough.
-                    (Some(name), Some(_)) => write!(f, " (did you mean \"{name}\"?)"),
-                    (Some(name), None) => {
-                        write!(f, " (did you mean \"{name}\"?); expected {expected}")
+                let Some(value) = value else {
+                    if let Some(name) = self.suggestion() {
+                        write!(f, " (did you mean \"{name}\"?)")?;
                     }
-                    (None, Some(_)) => write!(f, "; known are {expected}"),
-                    (None, None) => write!(f, "; expected {expected}"),
+                    return write!(f, "; expected {expected}");
+                };
+                write!(f, " with value \"{}\"", Shown(value))?;
+                // The variables of a request are a long list, of which what was meant is enough.
+                match Unknown::of(variable, expected) {
+                    Unknown::Meant(name) => write!(f, " (did you mean \"{name}\"?)"),
+                    Unknown::Explained(reason) => {
+                        write!(f, "; {}", Shown(&reason.to_string()))
+                    }
+                    Unknown::Stranger => write!(f, "; known are {expected}"),
                 }
             }
             ErrorKind::InvalidValue {
