@@ -295,11 +295,11 @@ impl Revision {
     /// Makes a changed column with a value that the base does not have.
     fn made_again(&self, column: &Column, ordinals: &[u64], changes: &Changes) -> Column {
         let field = changes.field();
-        let changed = || changes.rows().iter().enumerate();
+        let new_rows = || changes.rows().iter().enumerate();
         let Some(of_base) = column.dictionary() else {
             let numbers = ordinals.iter().map(|&ordinal| column.number_of(ordinal));
             let mut numbers: Vec<Option<u64>> = numbers.collect();
-            changed().for_each(|(at, &row)| numbers[row as usize] = changes.number(at));
+            new_rows().for_each(|(at, &row)| numbers[row as usize] = changes.number(at));
             let is_date = field.kind() == FieldKind::Date;
             return Column::of_close_numbers(
                 &numbers,
@@ -308,7 +308,7 @@ impl Revision {
         };
         let texts = ordinals.iter().map(|&ordinal| column.text_of(ordinal));
         let mut texts: Vec<&str> = texts.collect();
-        changed().for_each(|(at, &row)| texts[row as usize] = changes.text(at));
+        new_rows().for_each(|(at, &row)| texts[row as usize] = changes.text(at));
         let hasher = DefaultHashBuilder::default();
         let mut distinct = DistinctTexts::default();
         if of_base.count() <= KEPT_TEXTS_MAX {
