@@ -188,14 +188,17 @@ impl Choice {
 
     /// Puts the matches of a few rows in order: pricing other ways takes longer.
     fn unpriced(found: &Found, task: Task<'_>) -> Choice {
-        let has_order = |first: &Key| task.live.segment.has_order(first.slot);
-        let strategy = match &*task.order.keys {
-            [] => Strategy::RowOrder,
-            [first, ..] if found.count() > SORTED_MATCHES_MAX && has_order(first) => Strategy::Walk,
-            _ => Strategy::Sort,
+        let first = task.order.keys.first();
+        let has_order = first.is_some_and(|first| task.live.segment.has_order(first.slot));
+        let is_walked = has_order && found.count() > SORTED_MATCHES_MAX;
+        let walk = is_walked.then(|| price(Strategy::Walk, found, task));
+        let others = match first {
+            None => Strategy::RowOrder,
+            Some(_) => Strategy::Sort,
         };
+        let chosen = walk.flatten().or_else(|| price(others, found, task));
         Choice {
-            chosen: price(strategy, found, task).unwrap_or(Choice::NOTHING.chosen),
+            chosen: chosen.unwrap_or(Choice::NOTHING.chosen),
             otherwise: None,
             missed: None,
             fell_back_from: None,

@@ -180,9 +180,9 @@ impl SortedRows {
         if has_few_classes(column) {
             return None;
         }
-        let moved = self.rows.iter().map(|&row| moves.kept[row as usize]);
+        let kept = self.rows.iter().map(|&row| moves.kept[row as usize]);
         let mut rows = Vec::with_capacity(column.rows_count() as usize);
-        rows.extend(moved.filter(|&to| to != MOVE_DROPPED));
+        rows.extend(kept.filter(|&to| to != MOVE_DROPPED));
         for &row in &moves.inserted {
             let key = (column.class(row), row);
             let place = rows.partition_point(|&other| (column.class(other), other) < key);

@@ -15,7 +15,7 @@ use std::time::Instant;
 use clap::Args;
 use ticketdex::{Answer, Format, ImportFormat, Query};
 
-use crate::aside::Target;
+use crate::aside::{Aside, Target};
 use crate::compress::Packer;
 use crate::decompress::Compression;
 use crate::input::Input;
@@ -114,20 +114,18 @@ fn fill(
     compression: Option<Compression>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<u64> {
-    let interrupt = Interrupt::watch();
-    let aside = target.begin()?;
-    let counting = Counting {
-        writer: &aside.file,
+    let unfinished = Unfinished {
+        interrupt: Interrupt::watch(),
+        stage: Stage::Named(Some(target)),
         bytes: 0,
-        interrupt,
     };
-    let buffer = BufWriter::with_capacity(BUFFER_BYTES, counting);
+    let buffer = BufWriter::with_capacity(BUFFER_BYTES, unfinished);
     let mut packer = Packer::new(buffer, compression)?;
     write(&mut packer)?;
-    let counting = packer.finish()?.into_inner();
-    let Counting { bytes, .. } = counting.map_err(io::IntoInnerError::into_error)?;
-    aside.publish()?;
-    Ok(bytes)
+    let unfinished = packer.finish()?.into_inner();
+    unfinished
+        .map_err(io::IntoInnerError::into_error)?
+        .publish()
 }
 
 /// What the file holds.
@@ -189,22 +187,57 @@ fn write_response(
     Ok(())
 }
 
-/// A file with the number of bytes that were written to it; a signal fails the next write.
-struct Counting<W> {
-    writer: W,
-    bytes: u64,
+/// A file on its way, with the number of bytes that were written to it; a signal fails the next write.
+///
+/// It is made when the first bytes are written. What an export needs of memory is mostly there by then, and
+/// a process that the allocator ends before leaves no file.
+struct Unfinished {
     interrupt: Interrupt,
+    stage: Stage,
+    bytes: u64,
 }
 
-impl<W: Write> Write for Counting<W> {
+enum Stage {
+    /// There is no file yet; nor is there a target once the file could not be made.
+    Named(Option<Target>),
+    Begun(Aside),
+}
+
+impl Unfinished {
+    /// Returns the file, which is made first if need be.
+    fn aside(&mut self) -> io::Result<&mut Aside> {
+        if let Stage::Named(target) = &mut self.stage {
+            let target = target.take().ok_or(io::ErrorKind::NotFound)?;
+            self.stage = Stage::Begun(target.begin()?);
+        }
+        match &mut self.stage {
+            Stage::Begun(aside) => Ok(aside),
+            Stage::Named(_) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Puts the file in its place, and returns how many bytes it has.
+    fn publish(mut self) -> io::Result<u64> {
+        self.aside()?;
+        match self.stage {
+            Stage::Begun(aside) => aside.publish().map(|()| self.bytes),
+            Stage::Named(_) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+impl Write for Unfinished {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.interrupt.check()?;
-        let count = self.writer.write(bytes)?;
+        let count = self.aside()?.file.write(bytes)?;
         self.bytes += count as u64;
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        match &mut self.stage {
+            Stage::Begun(aside) => aside.file.flush(),
+            Stage::Named(_) => Ok(()),
+        }
     }
 }
