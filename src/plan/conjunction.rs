@@ -55,7 +55,7 @@ pub(super) struct Conjunction {
     active_count: usize,
     /// Whether a filter may have to ask the rows of a block one by one.
     is_expensive: bool,
-    /// Whether the rows are so few that all are looked at.
+    /// Whether all rows are looked at, as they are few and have no index.
     is_scanned: bool,
     /// The cost of asking one row, in half nanoseconds.
     row_cost: u64,

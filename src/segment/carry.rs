@@ -202,7 +202,7 @@ impl Segment {
         }
     }
 
-    /// Returns whether the rows revise others and are so few that filters do best to look at all.
+    /// Returns whether the rows revise others and are few enough that filters do best to look at all.
     pub(crate) fn is_scanned(&self) -> bool {
         self.rows_count <= SCANNED_ROWS_MAX && self.revision().is_some()
     }

@@ -2,8 +2,8 @@
 //!
 //! *Drive* visits the rows of the filter that lets the fewest through and asks them the others. *Scan* looks
 //! at all rows of a small revision. What commits have just revised has no index, and is replaced before
-//! one would pay; its rows are so few that deciding how to look at them takes longer than looking. There
-//! each filter keeps the bits of 64 rows at a time, from the ordinals of its column where it has one.
+//! one would pay; deciding how to look at its few hundred rows would take longer than looking. There each
+//! filter keeps the bits of 64 rows at a time, from the ordinals of its column where it has one.
 
 use super::Conjunction;
 use crate::plan::explain::{Access, Work};
