@@ -20,6 +20,7 @@ use smallvec::SmallVec;
 use super::budget::Budget;
 use super::changes::{NewValueRef, RevisedRow};
 use super::column::{Column, zones_pay};
+use super::insertion::Insertion;
 use super::marks::Tombstones;
 use super::revision::Revision;
 use super::sorted::SortedRows;
@@ -40,9 +41,39 @@ struct Sources<'a> {
     segments: &'a [(&'a Segment, &'a Tombstones)],
     moves: &'a [Vec<u32>],
     rows_count: usize,
+    /// The index of the segment with the most rows.
+    largest: usize,
+    /// How the rows of the others come to those of the largest.
+    insertion: Insertion,
+    /// The rows of the others in the order of the result, each with the index of its segment.
+    inserted: Vec<(usize, u32)>,
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
+    fn new(
+        segments: &'a [(&'a Segment, &'a Tombstones)],
+        moves: &'a [Vec<u32>],
+        rows_count: u32,
+    ) -> Sources<'a> {
+        let largest = (0..moves.len()).max_by_key(|&at| moves[at].len());
+        let largest = largest.unwrap_or(0);
+        let others = (0..).zip(moves).filter(|&(at, _)| at != largest);
+        let rows = others.flat_map(|(at, moves)| {
+            let rows = (0..).zip(moves).filter(|&(_, &to)| to != MOVE_DROPPED);
+            rows.map(move |(row, &to)| (to, at, row))
+        });
+        let mut inserted: Vec<(u32, usize, u32)> = rows.collect();
+        inserted.sort_unstable();
+        Sources {
+            segments,
+            moves,
+            rows_count: rows_count as usize,
+            largest,
+            insertion: Insertion::of_moves(&moves[largest], rows_count),
+            inserted: inserted.into_iter().map(|(_, at, row)| (at, row)).collect(),
+        }
+    }
+
     /// Calls `each` with every row of the result and its ordinal in a field's column of its source.
     fn for_each_ordinal(&self, field: Field, mut each: impl FnMut(&Column, u32, u64)) {
         let mut ordinals = Vec::new();
@@ -63,15 +94,24 @@ impl Sources<'_> {
     /// all the base's.
     fn column(&self, field: Field, of_base: &Column) -> Option<Column> {
         let slot = Slot::Field(field);
-        let mut columns = self.segments.iter();
-        let is_of_base = |it: &(&Segment, &Tombstones)| {
-            let column = it.0.column(slot);
-            column.is_some_and(|column| column.has_values_of(of_base))
-        };
-        if columns.all(is_of_base) {
-            let mut ordinals = vec![0; self.rows_count];
-            self.for_each_ordinal(field, |_, to, ordinal| ordinals[to as usize] = ordinal);
-            return Some(of_base.with_ordinals(&ordinals));
+        let columns = self.segments.iter().map(|(segment, _)| {
+            let column = segment.column(slot);
+            column.filter(|column| column.has_values_of(of_base))
+        });
+        let columns: Option<SmallVec<[&Column; 4]>> = columns.collect();
+        let has_zones = of_base.zones_overlap().is_some() && zones_pay(self.rows_count as u32);
+        match columns {
+            Some(columns) if !has_zones => {
+                let ordinal = |&(at, row): &(usize, u32)| columns[at].ordinal(row);
+                let ordinals: Vec<u64> = self.inserted.iter().map(ordinal).collect();
+                return Some(columns[self.largest].with_rows(&self.insertion, &ordinals));
+            }
+            Some(_) => {
+                let mut ordinals = vec![0; self.rows_count];
+                self.for_each_ordinal(field, |_, to, ordinal| ordinals[to as usize] = ordinal);
+                return Some(of_base.with_ordinals(&ordinals));
+            }
+            None => {}
         }
         if of_base.dictionary().is_some() {
             return None;
@@ -115,11 +155,7 @@ impl Segment {
         let base = revisions.first()?.0.base();
         let (revision, moves) = Revision::merge(base, &revisions);
         let merged = Segment::of_revision(revision, budget);
-        merged.carry(&Sources {
-            segments,
-            moves: &moves,
-            rows_count: merged.rows_count as usize,
-        });
+        merged.carry(&Sources::new(segments, &moves, merged.rows_count));
         Some(merged)
     }
 

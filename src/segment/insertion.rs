@@ -2,7 +2,8 @@
 //!
 //! The smallest revision of a base takes up the rows of one commit after the other. Everything that is
 //! kept a row, in it and in the segment around it, is then copied with some rows more, and without those
-//! that have died. An [`Insertion`] is found once, from the rows, and says for all of it what to copy.
+//! that have died. An [`Insertion`] is found once, from the rows, and says for all of it what to copy. A
+//! merge of revisions likewise is an insertion into the largest.
 //!
 //! # Invariants
 //!
@@ -63,6 +64,38 @@ impl Insertion {
             start = place;
         }
         insertion.keep(start as u32..rows.len() as u32, dead);
+        insertion
+    }
+
+    /// Finds how rows stay and others come, given the row of the result that each row becomes,
+    /// [`MOVE_DROPPED`] where it does not stay.
+    pub(super) fn of_moves(moves: &[u32], rows_count: u32) -> Insertion {
+        let mut insertion = Insertion {
+            steps: SmallVec::new(),
+            rows_count: 0,
+        };
+        let (mut kept, mut inserted) = (0..0, 0);
+        for (row, &to) in (0..).zip(moves) {
+            if to == MOVE_DROPPED {
+                continue;
+            }
+            let before = insertion.rows_count + (kept.end - kept.start);
+            if row != kept.end || to != before {
+                insertion.push(Step::Keep(kept.clone()), kept.end - kept.start);
+                for _ in before..to {
+                    insertion.push(Step::Insert(inserted), 1);
+                    inserted += 1;
+                }
+                kept = row..row;
+            }
+            kept.end += 1;
+        }
+        let count = kept.end - kept.start;
+        insertion.push(Step::Keep(kept), count);
+        for _ in insertion.rows_count..rows_count {
+            insertion.push(Step::Insert(inserted), 1);
+            inserted += 1;
+        }
         insertion
     }
 
@@ -157,6 +190,8 @@ mod tests {
         assert_eq!(all.len() as u32, insertion.rows_count());
         assert_eq!(insertion.keeps_all(rows.len()), died.is_empty());
         let moves = insertion.moves(rows.len());
+        let again = Insertion::of_moves(&moves.kept, insertion.rows_count());
+        assert_eq!(again.apply(rows, |nth| inserted[nth]), all);
         for (row, to) in rows.iter().zip(moves.kept) {
             assert_eq!(to == MOVE_DROPPED, died.contains(row));
             assert!(to == MOVE_DROPPED || all[to as usize] == *row);
