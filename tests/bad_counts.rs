@@ -134,6 +134,15 @@ fn an_unknown_word_of_a_list_is_named() {
     }
 }
 
+/// Returns a request for counts with what stands in it, in several spellings and orders.
+fn counting(rest: &str) -> [String; 3] {
+    [
+        format!("action=count_tickets&{rest}"),
+        format!("{rest}&%61ction=%63ount_tickets"),
+        format!("action=&{rest}&ACTION=count_tickets"),
+    ]
+}
+
 #[test]
 fn an_action_knows_its_own_variables() {
     let of_tickets = |name| {
@@ -152,11 +161,7 @@ fn an_action_knows_its_own_variables() {
         ("after=x", "after", "x"),
         ("before=x", "before", "x"),
     ] {
-        for request in [
-            format!("action=count_tickets&{request}"),
-            format!("{request}&%61ction=%63ount_tickets"),
-            format!("action=&{request}&ACTION=count_tickets"),
-        ] {
+        for request in counting(request) {
             assert_explained(&refuse(&request), name, value, &of_tickets(name));
         }
     }
@@ -166,11 +171,7 @@ fn an_action_knows_its_own_variables() {
         ("count!=1", "count!", "1"),
         ("exclude_won=Y", "exclude_won", "Y"),
     ] {
-        for request in [
-            format!("action=count_tickets&{request}"),
-            format!("{request}&%61ction=%63ount_tickets"),
-            format!("action=&{request}&ACTION=count_tickets"),
-        ] {
+        for request in counting(request) {
             assert_unknown_to_counts(&refuse(&request), name, value);
         }
     }
