@@ -40,6 +40,32 @@ pub(crate) fn cmp_folds(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len())
 }
 
+/// Returns the first eight bytes of a text, folded, as a number, NULs past its end.
+///
+/// Where the numbers of two texts differ, they compare as [`cmp_folds`] compares the texts.
+pub(crate) fn folded_head(text: &str) -> u64 {
+    let mut head = [0; size_of::<u64>()];
+    let length = text.len().min(head.len());
+    head[..length].copy_from_slice(&text.as_bytes()[..length]);
+    if head.is_ascii() {
+        head.make_ascii_lowercase();
+        return u64::from_be_bytes(head);
+    }
+    let mut bytes = [0; 4];
+    let mut head = 0;
+    let mut left = size_of::<u64>();
+    for char in folded_chars(text) {
+        for &byte in char.encode_utf8(&mut bytes).as_bytes() {
+            head = head << 8 | u64::from(byte);
+            left -= 1;
+            if left == 0 {
+                return head;
+            }
+        }
+    }
+    head << (8 * left)
+}
+
 /// Returns whether a text, folded, starts with a folded one.
 pub(crate) fn starts_with_folded(text: &str, folded: &str) -> bool {
     let mut chars = folded_chars(text);
@@ -58,4 +84,43 @@ pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
         .split(',')
         .map(|part| part.trim_matches(char::is_whitespace));
     parts.filter(|part| !part.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_compare_as_the_texts_do_where_they_differ() {
+        let texts = [
+            "",
+            "\0",
+            "a",
+            "A\0",
+            "abcdefgh",
+            "ABCDEFGHI",
+            "abcdefgi",
+            "abcdefg\u{e9}",
+            "abcdefg\u{c9}x",
+            "\u{130}",
+            "i\u{307}x",
+            "\u{10ffff}\u{10ffff}\u{10ffff}",
+            "\u{212a}elvin",
+            "kelvin",
+            "ßtraße",
+        ];
+        for own in texts {
+            for other in texts {
+                let by_head = folded_head(own).cmp(&folded_head(other));
+                assert!(
+                    by_head == Ordering::Equal || by_head == cmp_folds(own, other),
+                    "{own:?} and {other:?}"
+                );
+            }
+        }
+        assert_eq!(
+            folded_head("ABé"),
+            u64::from_be_bytes(*b"ab\xC3\xA9\0\0\0\0")
+        );
+    }
 }

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
-use super::explain::{Explain, SegmentSketch, Work};
+use super::explain::{Explain, Work};
 use super::filter::Filters;
 use super::place::cursor_of;
 use super::rows::Rows;
+use super::sketch::SegmentSketch;
 use crate::query::{Cursor, Fields, OrderKey};
 use crate::snapshot::{Record, RowId, Snapshot};
 
@@ -39,7 +40,6 @@ use crate::snapshot::{Record, RowId, Snapshot};
 #[derive(Clone)]
 pub struct Answer {
     pub(super) snapshot: Snapshot,
-    pub(super) filters: Filters,
     pub(super) body: Body,
     /// Shared by all clones, and with it what they write.
     pub(super) explain: Arc<Explained>,
@@ -71,27 +71,27 @@ pub(super) struct Sides {
     pub(super) has_after: Option<bool>,
 }
 
-/// The plan of an answer, and how many bytes were written of it.
+/// The filters of an answer, the plans that found what matches, and how many bytes were written of it.
 #[derive(Debug)]
 pub(super) struct Explained {
-    total: u64,
-    plans: SmallVec<[SegmentSketch; 1]>,
-    work: Work,
+    pub(super) filters: Filters,
+    pub(super) total: u64,
+    /// One of each segment.
+    pub(super) plans: SmallVec<[SegmentSketch; 1]>,
+    pub(super) work: Work,
     bytes_written: AtomicU64,
 }
 
 impl Explained {
-    pub(super) fn new(
-        total: u64,
-        plans: SmallVec<[SegmentSketch; 1]>,
-        work: Work,
-    ) -> Arc<Explained> {
-        Arc::new(Explained {
-            total,
-            plans,
-            work,
+    /// Starts without plans.
+    pub(super) fn of(filters: Filters) -> Explained {
+        Explained {
+            filters,
+            total: 0,
+            plans: SmallVec::new(),
+            work: Work::default(),
             bytes_written: AtomicU64::new(0),
-        })
+        }
     }
 }
 
@@ -183,7 +183,7 @@ impl Answer {
         let order = &page.order;
         let has_match = || {
             self.snapshot
-                .has_match(&self.filters, order, &cursor, is_before)
+                .has_match(&self.explain.filters, order, &cursor, is_before)
         };
         has_more.unwrap_or_else(has_match).then_some(cursor)
     }
@@ -197,15 +197,16 @@ impl Answer {
 
     /// Returns the plan, with the work done so far.
     pub fn explain(&self) -> Explain {
-        let Explained {
-            total, plans, work, ..
-        } = &*self.explain;
+        let own = &*self.explain;
+        let plans = own.plans.iter().zip(self.snapshot.segments());
         Explain {
-            total: *total,
-            segments: plans.iter().map(|plan| plan.plan(&self.filters)).collect(),
+            total: own.total,
+            segments: plans
+                .map(|(plan, live)| plan.plan(&own.filters, &live.segment))
+                .collect(),
             work: Work {
-                bytes_written: self.explain.bytes_written.load(Ordering::Relaxed),
-                ..*work
+                bytes_written: own.bytes_written.load(Ordering::Relaxed),
+                ..own.work
             },
         }
     }

@@ -50,7 +50,8 @@ pub(super) fn bind_filter<'a>(
             bind_values(*field, std::slice::from_ref(value), segment, mode)
         }
         Filter::Values(field, values) => bind_values(*field, values, segment, mode),
-        Filter::Cids(start, end) => {
+        Filter::Cids(bounds) => {
+            let (start, end) = &**bounds;
             let range = |it: &Dictionary| it.find_range(start.as_deref(), end.as_deref());
             let column = segment.column(Slot::Field(Field::Cid));
             let dictionary = column.and_then(Column::dictionary);

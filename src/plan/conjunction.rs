@@ -26,7 +26,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::bind::{Binding, bind_filter};
-use super::explain::{Access, Counted, FilterSketches, Work};
+use super::explain::{Access, Counted, FilterPlan, Work};
 use super::filter::Filters;
 use super::part::{BLOCK_COST, MIXED_BLOCK_COST, Part, SORT_COST, VISIT_COST, WRITTEN_BLOCK_COST};
 use super::segment_filter::SegmentFilter;
@@ -40,6 +40,7 @@ use crate::snapshot::LiveSegment;
 
 pub(super) use super::probe::Probes;
 pub(super) use asked::FoundTerms;
+use counted::selected_of;
 
 /// The filters of a request, compiled for one segment.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ pub(super) struct Conjunction {
     rows: Range<u32>,
     /// The blocks that can hold matching rows, as far as tids and zones tell.
     blocks: Range<u32>,
-    parts: SmallVec<[Part; 2]>,
+    parts: SmallVec<[Part; 4]>,
     /// The least estimate of a part.
     least: u64,
     /// The count of parts that leave rows out; the others come after them.
@@ -96,13 +97,14 @@ impl Conjunction {
         live: &'a LiveSegment,
         mode: PlanMode,
         found_terms: &mut FoundTerms<'a>,
-    ) -> Conjunction {
+    ) -> Arc<Conjunction> {
         let segment = &*live.segment;
         let rows = tid_rows(filters.tids, segment);
-        let mut conjunction = Conjunction {
+        // It is filled where it stays: it is too large to be moved about.
+        let mut conjunction = Arc::new(Conjunction {
             blocks: rows.start / BLOCK_ROWS..rows.end.div_ceil(BLOCK_ROWS),
             rows,
-            parts: SmallVec::with_capacity(filters.all.len()),
+            parts: SmallVec::new(),
             least: u64::MAX,
             active_count: 0,
             is_expensive: false,
@@ -110,17 +112,34 @@ impl Conjunction {
             row_cost: 0,
             drive_cost: None,
             blocks_cost: 0,
-        };
-        if let Some(rows) = filters.within.get(segment_index) {
+        });
+        let within = filters.within.get(segment_index);
+        let own = Arc::make_mut(&mut conjunction);
+        if own.bind(filters, within, segment, mode, found_terms) {
+            own.settle(segment, mode);
+        }
+        conjunction
+    }
+
+    /// Adds the filters of a request; returns whether they may leave rows.
+    fn bind<'a>(
+        &mut self,
+        filters: &Filters,
+        within: Option<&Arc<RowSet>>,
+        segment: &'a Segment,
+        mode: PlanMode,
+        found_terms: &mut FoundTerms<'a>,
+    ) -> bool {
+        if let Some(rows) = within {
             let estimate = rows.count().into();
             let filter = SegmentFilter::Rows(Arc::clone(rows));
-            if conjunction.add(Filters::WITHIN, filter, estimate) {
-                return conjunction;
+            if self.add(Filters::WITHIN, filter, estimate) {
+                return false;
             }
         }
         let (mut terms, mut tests) = (Vec::new(), Vec::new());
         for (index, filter) in filters.all.iter().enumerate() {
-            let bound = bind_filter(filter, segment, mode, conjunction.estimate());
+            let bound = bind_filter(filter, segment, mode, self.estimate());
             let (filter, estimate) = match bound {
                 Binding::Filter(bound) => bound,
                 Binding::Rows(test, is_complement) => {
@@ -132,23 +151,22 @@ impl Conjunction {
                     continue;
                 }
             };
-            if conjunction.add(index, filter, estimate) {
-                return conjunction;
+            if self.add(index, filter, estimate) {
+                return false;
             }
         }
-        if conjunction.rows.is_empty() {
-            return conjunction;
+        if self.rows.is_empty() {
+            return false;
         }
         for (index, test, is_complement) in tests {
-            if conjunction.add_test(index, test, is_complement, segment, mode) {
-                return conjunction;
+            if self.add_test(index, test, is_complement, segment, mode) {
+                return false;
             }
         }
         if !terms.is_empty() {
-            conjunction.add_terms(&terms, found_terms, segment, mode);
+            self.add_terms(&terms, found_terms, segment, mode);
         }
-        conjunction.settle(segment, mode);
-        conjunction
+        true
     }
 
     /// Returns the filters with one more: that a field has a class.
@@ -157,14 +175,14 @@ impl Conjunction {
         (field, class): (Field, u32),
         segment: &Segment,
         mode: PlanMode,
-    ) -> Conjunction {
+    ) -> Arc<Conjunction> {
         let mut all = self.clone();
         let estimate = segment.posting(field, class).count().into();
         let filter = SegmentFilter::Class(field, class);
         if !all.add(Filters::ADDED, filter, estimate) {
             all.settle(segment, mode);
         }
-        all
+        Arc::new(all)
     }
 
     /// Adds a filter; returns whether it leaves no row, so that no other matters.
@@ -390,10 +408,10 @@ impl Conjunction {
         }
     }
 
-    /// Returns the filters as `explain` needs them.
-    pub(super) fn describe(&self, segment: &Segment) -> FilterSketches {
+    /// Returns the filters as `explain` shows them.
+    pub(super) fn describe(&self, filters: &Filters, segment: &Segment) -> Vec<FilterPlan> {
         let parts = self.parts.iter();
-        parts.map(|part| part.describe(segment)).collect()
+        parts.map(|part| part.describe(filters, segment)).collect()
     }
 
     /// Returns the question whether a row is live and satisfies every filter.
@@ -531,9 +549,7 @@ impl Conjunction {
     /// Returns the number of rows that several filters let through by a cube of the segment, if
     /// there is one and it is the cheapest way.
     fn cube_count(&self, parts: &[Part], live: &LiveSegment, mode: PlanMode) -> Option<u64> {
-        let selected: Option<SmallVec<[_; 4]>> =
-            parts.iter().map(|part| part.filter.selected()).collect();
-        let selected = selected?;
+        let selected = selected_of(parts)?;
         let (cells_count, cube) = live.segment.cube(&selected)?;
         let other_cost = self.blocks_cost.min(self.drive_cost.unwrap_or(u64::MAX));
         if cells_count * CELL_COST > other_cost {

@@ -35,6 +35,11 @@ pub(super) const CLEARED_ROWS: u64 = 256;
 /// With more values than this, a bucket for each is no cheaper than a walk.
 pub(super) const BUCKETS_MAX: u64 = 256;
 
+/// A walk of at most this cost, or a sort of twice that, is taken before the others are priced, as others could
+/// hardly save what that takes. Measured: 37 tickets of a customer by date take 1.4 µs so, and 2.0 µs where all
+/// paths are priced.
+pub(super) const PRICING_COST: u64 = 1_000;
+
 /// Counting the rows of one value of a first key, and choosing the path to their order. Measured: 3 µs
 /// for a page of 50 of 5,000 tickets, 50 to 200 positions of a walk among it.
 pub(super) const NESTED_COST: u64 = 3_000;

@@ -7,10 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
-use smallvec::SmallVec;
 
 use super::Strategy;
-use super::filter::Filters;
 
 /// The work that an answer has done so far.
 ///
@@ -156,57 +154,6 @@ pub struct SegmentPlan {
     pub cost: u64,
     /// The strategy that was demanded but cannot serve the order.
     pub fell_back_from: Option<Strategy>,
-}
-
-/// A [`FilterPlan`] before anybody asks for it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FilterSketch {
-    /// Of the request's filter.
-    pub(super) index: usize,
-    pub(super) kind: &'static str,
-    pub(super) estimate: u64,
-}
-
-/// The filters of a plan, of which most have one or two.
-pub(super) type FilterSketches = SmallVec<[FilterSketch; 2]>;
-
-/// A [`SegmentPlan`] before anybody asks for it: most answers are never explained, and this needs
-/// no allocation.
-#[derive(Clone, Debug)]
-pub(super) struct SegmentSketch {
-    pub(super) rows_count: u64,
-    pub(super) matches_count: u64,
-    pub(super) filters: FilterSketches,
-    pub(super) access: Access,
-    pub(super) counted: Counted,
-    pub(super) strategy: Strategy,
-    pub(super) is_listed: bool,
-    pub(super) matching: Option<WalkMatching>,
-    pub(super) cost: u64,
-    pub(super) fell_back_from: Option<Strategy>,
-}
-
-impl SegmentSketch {
-    /// Returns the plan, given the filters of the request.
-    pub(super) fn plan(&self, filters: &Filters) -> SegmentPlan {
-        let plan = |filter: &FilterSketch| FilterPlan {
-            name: filters.name(filter.index),
-            kind: filter.kind,
-            estimate: filter.estimate,
-        };
-        SegmentPlan {
-            rows_count: self.rows_count,
-            matches_count: self.matches_count,
-            filters: self.filters.iter().map(plan).collect(),
-            access: self.access,
-            counted: self.counted,
-            strategy: self.strategy,
-            is_listed: self.is_listed,
-            matching: self.matching,
-            cost: self.cost,
-            fell_back_from: self.fell_back_from,
-        }
-    }
 }
 
 /// The chosen plan of a request, with the work that it has done.

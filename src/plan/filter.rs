@@ -25,7 +25,7 @@ pub(super) enum Filter {
     /// The field equals one of these folded texts.
     Values(Field, Vec<CompactString>),
     /// The folded cid is between two texts.
-    Cids(Option<String>, Option<String>),
+    Cids(Box<(Option<String>, Option<String>)>),
     /// The number of the field is between two, both inclusive; none is not.
     Numbers(Field, u64, u64),
     /// The number of the commit that put the ticket is above this one.
@@ -86,19 +86,24 @@ impl Filters {
     /// Reads the filters of a query, for a snapshot with these custom names.
     pub(super) fn of(query: &Query, names: &CustomNames) -> Filters {
         let mut all = FilterList::new();
-        for field in Field::FILTERS {
-            match query.values(field) {
-                [] => {}
-                [value] => all.push(Filter::Value(field, fold_short(value))),
+        for filter in query.filters() {
+            let (AnyField::Field(field), FieldTest::AnyOf(FilterValues::Texts(values))) =
+                (&filter.field, &filter.test)
+            else {
+                continue;
+            };
+            match &values[..] {
+                _ if !filter.is_of_page() => {}
+                [value] => all.push(Filter::Value(*field, fold_short(value))),
                 values => {
                     let values = values.iter().map(|value| fold_short(value));
-                    all.push(Filter::Values(field, values.collect()));
+                    all.push(Filter::Values(*field, values.collect()));
                 }
             }
         }
         let (start, end) = query.cid_range();
         if start.is_some() || end.is_some() {
-            all.push(Filter::Cids(start.map(fold), end.map(fold)));
+            all.push(Filter::Cids(Box::new((start.map(fold), end.map(fold)))));
         }
         let (start, end) = query.date_range();
         if start.is_some() || end.is_some() {
@@ -119,14 +124,12 @@ impl Filters {
             let pattern = DigitPattern::new(pattern.as_str());
             all.push(Filter::Pattern(pattern.into()));
         }
-        all.extend(
-            query
-                .terms()
-                .iter()
-                .map(|term| Filter::Term(fold_short(term))),
-        );
-        let excluded = query.excluded_terms().iter();
-        all.extend(excluded.map(|term| Filter::ExcludedTerm(fold_short(term))));
+        for term in query.terms() {
+            all.push(Filter::Term(fold_short(term)));
+        }
+        for term in query.excluded_terms() {
+            all.push(Filter::ExcludedTerm(fold_short(term)));
+        }
         let (start, end) = query.tid_range();
         let (mut first, mut last) = (start.unwrap_or(0), end.unwrap_or(u64::MAX));
         if let Some(TidFilter::Exact(tid)) = query.tid() {

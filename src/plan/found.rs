@@ -4,6 +4,7 @@
 
 use std::cell::OnceCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::conjunction::{Conjunction, Scope};
 use super::explain::{Access, Counted, Work};
@@ -16,7 +17,7 @@ use crate::snapshot::LiveSegment;
 /// The matches of a conjunction in one segment: counted, and listed if that was the way.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
-    pub(super) conjunction: Conjunction,
+    pub(super) conjunction: Arc<Conjunction>,
     pub(super) mode: FilterMode,
     count: u64,
     pub(super) counted: Counted,
@@ -29,7 +30,7 @@ pub(super) struct Found {
 impl Found {
     /// Counts the matches, without listing them where bitmaps allow.
     pub(super) fn new(
-        conjunction: Conjunction,
+        conjunction: Arc<Conjunction>,
         live: &LiveSegment,
         mode: PlanMode,
         work: &mut Work,

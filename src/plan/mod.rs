@@ -45,6 +45,7 @@ mod sample;
 mod segment_filter;
 mod selection;
 mod sets;
+mod sketch;
 mod steps;
 mod task;
 mod top;
@@ -58,7 +59,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use smallvec::SmallVec;
 
 use crate::model::Field;
 use crate::query::{Cursor, OrderKey, Query};
@@ -80,7 +80,6 @@ pub use changes::{ChangeKind, ChangedTicket, Changes};
 #[doc(hidden)]
 pub use count::{CountMode, CountWay};
 pub use count::{Counts, Group, KeyCounts};
-use explain::SegmentSketch;
 pub use explain::{Access, Counted, Explain, FilterPlan, SegmentPlan, WalkMatching, Work};
 pub(crate) use rows::Rows;
 pub use watches::{WatchId, Watches};
@@ -227,12 +226,24 @@ impl Snapshot {
 
     /// Answers a query whose filters were read.
     fn answer_of(&self, query: &Query, filters: Filters, mode: PlanMode) -> Answer {
-        if query.is_count_only() {
-            return self.count(filters, mode);
+        let mut explained = Explained::of(filters);
+        let body = if query.is_count_only() {
+            self.count(&mut explained, mode);
+            Body::Count
+        } else {
+            Body::Records(self.page(query, &mut explained, mode))
+        };
+        Answer {
+            snapshot: self.clone(),
+            body,
+            explain: explained.into(),
         }
-        let mut work = Work::default();
-        let found = self.find_matches(&filters, mode, &mut work);
-        let total = found.iter().map(Found::count).sum();
+    }
+
+    /// Finds the rows of the page that a query asks for.
+    fn page(&self, query: &Query, explained: &mut Explained, mode: PlanMode) -> Page {
+        let found = self.find_matches(&explained.filters, mode, &mut explained.work);
+        explained.total = found.iter().map(Found::count).sum();
         let (skip, take) = query.window();
         let asked = match (query.after(), query.before()) {
             (Some(cursor), _) => Asked::At {
@@ -248,20 +259,14 @@ impl Snapshot {
             (None, None) => Asked::Window(skip, take),
         };
         let order = query.order();
-        let (arranged, sides) = self.arrange_asked(found, order, &asked, mode, filtered_by(query));
-        work.add(&arranged.work);
-        let page = Page {
-            count: arranged.rows.left(),
-            rows: arranged.rows,
+        let (rows, sides) =
+            self.arrange_asked(found, order, &asked, mode, filtered_by(query), explained);
+        Page {
+            count: rows.left(),
+            rows,
             order: order.into(),
             fields: query.fields().cloned().map(Arc::new),
             sides,
-        };
-        Answer {
-            snapshot: self.clone(),
-            filters,
-            body: Body::Records(page),
-            explain: Explained::new(total, arranged.plans, work),
         }
     }
 
@@ -283,12 +288,12 @@ impl Snapshot {
         asked: &Asked<'_>,
         mode: PlanMode,
         filtered: impl Fn(Field) -> Option<&'a str>,
-    ) -> (Arranged, Sides) {
-        let total = found.iter().map(Found::count).sum();
+        explained: &mut Explained,
+    ) -> (Rows, Sides) {
         let (cursor, is_before, take) = match *asked {
             Asked::Window(skip, take) => {
                 let order = Order::resolve(order, false, self, filtered).0;
-                return self.arrange_window(found, order, (skip, take), mode);
+                return self.arrange_window(found, order, (skip, take), mode, explained);
             }
             Asked::At {
                 cursor,
@@ -299,25 +304,23 @@ impl Snapshot {
         if take > LISTED_ROWS_MAX {
             // That many rows are found as they are read, for which their count must be known.
             let (order, place) = Place::resolve(cursor, order, false, self, filtered);
-            let mut work = Work::default();
-            let (before, through) = self.ranks(&found, &order, &place, &mut work);
+            let work = &mut explained.work;
+            let (before, through) = self.ranks(&found, &order, &place, work);
             let window = if is_before {
                 let taken = take.min(before);
                 (before - taken, taken)
             } else {
                 (through, take)
             };
-            let (mut arranged, sides) = self.arrange_window(found, order, window, mode);
-            arranged.work.add(&work);
-            return (arranged, sides);
+            return self.arrange_window(found, order, window, mode, explained);
         }
         let (order, place) = Place::resolve(cursor, order, is_before, self, filtered);
         // One more row tells whether more follow.
-        let window = Window::at_place(take + 1, total);
-        let mut arranged = self.arrange(found, order, &window, Some(&place), mode);
-        let has_more = Some(arranged.rows.truncate(take));
+        let window = Window::at_place(take + 1, explained.total);
+        let mut rows = self.arrange(found, order, &window, Some(&place), mode, explained);
+        let has_more = Some(rows.truncate(take));
         let sides = if is_before {
-            arranged.rows.reverse();
+            rows.reverse();
             Sides {
                 has_before: has_more,
                 has_after: None,
@@ -328,7 +331,7 @@ impl Snapshot {
                 has_after: has_more,
             }
         };
-        (arranged, sides)
+        (rows, sides)
     }
 
     /// Finds the rows of a page, given how many rows it skips and takes.
@@ -338,13 +341,17 @@ impl Snapshot {
         order: Order,
         (skip, take): (u64, u64),
         mode: PlanMode,
-    ) -> (Arranged, Sides) {
+        explained: &mut Explained,
+    ) -> (Rows, Sides) {
         let window = Window::new((skip, take), &found, mode);
         let sides = Sides {
             has_before: Some(skip > 0),
             has_after: Some(window.total - window.count > skip),
         };
-        (self.arrange(found, order, &window, None, mode), sides)
+        (
+            self.arrange(found, order, &window, None, mode, explained),
+            sides,
+        )
     }
 
     /// Chooses a path in each segment and starts it; finds the rows now if they are few.
@@ -355,14 +362,14 @@ impl Snapshot {
         window: &Window,
         place: Option<&Place>,
         mode: PlanMode,
-    ) -> Arranged {
-        let mut work = Work::default();
-        let mut plans = SmallVec::with_capacity(found.len());
+        explained: &mut Explained,
+    ) -> Rows {
+        let Explained { plans, work, .. } = explained;
         let mut members = Vec::with_capacity(if window.count > 0 { found.len() } else { 0 });
         for (index, (live, found)) in (0..).zip(self.segments().iter().zip(found)) {
             let need = window.need(found.count());
             if need.most == 0 {
-                plans.push(Choice::NOTHING.sketch(&found, live));
+                plans.push(Choice::NOTHING.sketch(&found));
                 continue;
             }
             let within = order.within(&live.segment);
@@ -375,14 +382,16 @@ impl Snapshot {
                 mode,
             };
             let choice = Choice::new(&found, task).settle(task);
-            plans.push(choice.sketch(&found, live));
+            plans.push(choice.sketch(&found));
             let matches_count = found.count();
-            let path_rows = PathRows::new(choice.path(), found, task, &mut work);
             members.push(Member {
                 segment: index,
-                count: path_rows.count(matches_count),
-                path_rows,
+                count: matches_count,
+                path_rows: PathRows::new(choice.path(), found, task, work),
             });
+            if let Some(member) = members.last_mut() {
+                member.count = member.path_rows.count(matches_count);
+            }
         }
         let mut rows = Rows::new(members, order, window.count);
         if window.count > 0 {
@@ -395,7 +404,7 @@ impl Snapshot {
         } else {
             work.add(&rows.work());
         }
-        Arranged { rows, plans, work }
+        rows
     }
 
     /// Returns how many of the matches come before a place, and how many through it.
@@ -430,26 +439,20 @@ impl Snapshot {
         let found = self.find_matches(filters, mode, &mut Work::default());
         let (order, place) = Place::resolve(cursor, order, is_before, self, |_| None);
         let window = Window::at_place(1, found.iter().map(Found::count).sum());
-        let arranged = self.arrange(found, order, &window, Some(&place), mode);
-        arranged.rows.left() > 0
+        let mut explained = Explained::of(filters.clone());
+        let rows = self.arrange(found, order, &window, Some(&place), mode, &mut explained);
+        rows.left() > 0
     }
 
     /// Counts what matches: no order is resolved, and no row asked for.
-    fn count(&self, filters: Filters, mode: PlanMode) -> Answer {
-        let mut work = Work::default();
-        let (mut total, mut terms) = (0, FoundTerms::default());
-        let plan = |(index, live)| {
-            let conjunction = Conjunction::compile(&filters, index, live, mode, &mut terms);
-            let found = Found::new(conjunction, live, mode, &mut work);
-            total += found.count();
-            Choice::NOTHING.sketch(&found, live)
-        };
-        let plans = self.segments().iter().enumerate().map(plan).collect();
-        Answer {
-            snapshot: self.clone(),
-            filters,
-            body: Body::Count,
-            explain: Explained::new(total, plans, work),
+    fn count(&self, explained: &mut Explained, mode: PlanMode) {
+        let mut terms = FoundTerms::default();
+        for (index, live) in self.segments().iter().enumerate() {
+            let filters = &explained.filters;
+            let conjunction = Conjunction::compile(filters, index, live, mode, &mut terms);
+            let found = Found::new(conjunction, live, mode, &mut explained.work);
+            explained.total += found.count();
+            explained.plans.push(Choice::NOTHING.sketch(&found));
         }
     }
 }
@@ -464,13 +467,6 @@ enum Asked<'a> {
         is_before: bool,
         take: u64,
     },
-}
-
-/// The rows of a page, with the plans that found them.
-struct Arranged {
-    rows: Rows,
-    plans: SmallVec<[SegmentSketch; 1]>,
-    work: Work,
 }
 
 impl Work {

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::PlanMode;
-use super::explain::FilterSketch;
+use super::explain::FilterPlan;
+use super::filter::Filters;
 use super::segment_filter::{SegmentFilter, sorted};
 use crate::model::Field;
 use crate::segment::{Posting, RowSet, Segment, Slot, blocks_count};
@@ -49,10 +50,10 @@ pub(super) const LISTED_BLOCK_COST: u64 = 40;
 pub(super) const MIXED_BLOCK_COST: u64 = 2500;
 
 impl Part {
-    /// Returns the filter as `explain` needs it.
-    pub(super) fn describe(&self, segment: &Segment) -> FilterSketch {
-        FilterSketch {
-            index: self.index,
+    /// Returns the filter as `explain` shows it.
+    pub(super) fn describe(&self, filters: &Filters, segment: &Segment) -> FilterPlan {
+        FilterPlan {
+            name: filters.name(self.index),
             kind: self.filter.kind_name(segment),
             estimate: self.estimate,
         }

@@ -13,22 +13,25 @@
 //! * Choosing changes nothing: what an order would have saved is noted, and the order is made, by
 //!   [`Choice::settle`].
 
+use std::sync::Arc;
+
 use super::Strategy;
 use super::blocks;
 use super::bucket;
+use super::cost::PRICING_COST;
 use super::due::order_cost;
-use super::explain::SegmentSketch;
 use super::found::Found;
 use super::nested_price::{self, NestedPath};
 use super::order::Key;
+use super::sketch::SegmentSketch;
 use super::task::Task;
 use super::top;
 use super::walk_price::{self, WalkPath};
 use crate::segment::Slot;
-use crate::snapshot::LiveSegment;
 
-/// In a segment that is scanned, more matches than this are given along an order that is there.
-const SORTED_MATCHES_MAX: u64 = 32;
+/// Up to this many matches are sorted if that is cheap: other ways could hardly save as much as pricing them
+/// takes.
+const SORTED_MATCHES_MAX: u64 = 48;
 
 /// A way to the rows of a segment in order, decided and not begun.
 #[derive(Clone, Debug)]
@@ -113,6 +116,24 @@ pub(super) fn price(strategy: Strategy, found: &Found, task: Task<'_>) -> Option
     Some(Priced { path, cost })
 }
 
+impl Priced {
+    /// Returns a path that is not worth comparing with others, if there is one: row order, which is the
+    /// least work where it serves, a sort of a few matches, or a walk that ends soon.
+    fn at_once(found: &Found, task: Task<'_>) -> Option<Priced> {
+        if task.order.keys.is_empty() {
+            return price(Strategy::RowOrder, found, task);
+        }
+        let (strategy, cost_max) = if found.count() <= SORTED_MATCHES_MAX {
+            (Strategy::Sort, 2 * PRICING_COST)
+        } else {
+            (Strategy::Walk, PRICING_COST)
+        };
+        let priced = price(strategy, found, task)?;
+        let is_ready = priced.path.lacking_order().is_none();
+        (is_ready && priced.cost <= cost_max).then_some(priced)
+    }
+}
+
 /// The path that was chosen for a segment.
 #[derive(Debug)]
 pub(super) struct Choice {
@@ -141,6 +162,11 @@ impl Choice {
         let demanded = task.mode.strategy;
         if demanded.is_none() && task.live.segment.is_scanned() {
             return Choice::unpriced(found, task);
+        }
+        if demanded.is_none()
+            && let Some(chosen) = Priced::at_once(found, task)
+        {
+            return Choice::of(chosen);
         }
         let mut least: Option<Priced> = None;
         let mut least_ready: Option<Priced> = None;
@@ -197,8 +223,13 @@ impl Choice {
             Some(_) => Strategy::Sort,
         };
         let chosen = walk.flatten().or_else(|| price(others, found, task));
+        chosen.map_or(Choice::NOTHING, Choice::of)
+    }
+
+    /// Takes a path that needs no other.
+    fn of(chosen: Priced) -> Choice {
         Choice {
-            chosen: chosen.unwrap_or(Choice::NOTHING.chosen),
+            chosen,
             otherwise: None,
             missed: None,
             fell_back_from: None,
@@ -242,13 +273,11 @@ impl Choice {
     }
 
     /// Returns the plan of a segment as `explain` needs it.
-    pub(super) fn sketch(&self, found: &Found, live: &LiveSegment) -> SegmentSketch {
+    pub(super) fn sketch(&self, found: &Found) -> SegmentSketch {
         let path = &self.chosen.path;
         SegmentSketch {
-            rows_count: live.segment.rows_count().into(),
+            conjunction: Arc::clone(&found.conjunction),
             matches_count: found.count(),
-            filters: found.conjunction.describe(&live.segment),
-            access: found.conjunction.access(),
             counted: found.counted,
             strategy: path.strategy(),
             is_listed: matches!(path, Path::Listed),

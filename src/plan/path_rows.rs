@@ -108,12 +108,14 @@ impl PathRows {
             steps,
             nested: is_nested.then(|| Box::new(Nested::new(task))),
             mode: found.mode,
-            conjunction: Some(Arc::new(found.conjunction)),
+            conjunction: Some(found.conjunction),
             order: task.order.clone(),
             rows,
+            next: 0,
+            passed: 0,
             needed: task.need.take,
             batch: task.need.share,
-            ..PathRows::none()
+            work: Work::default(),
         };
         if let Some(place) = task.place {
             path_rows.seek(task.live, place);

@@ -86,7 +86,7 @@ impl Answer {
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn tids(&self) -> RoaringTreemap {
-        let (filters, mode) = (&self.filters, PlanMode::default());
+        let (filters, mode) = (&self.explain.filters, PlanMode::default());
         let mut tids = RoaringTreemap::new();
         let (mut terms, mut work) = (FoundTerms::default(), Work::default());
         for (index, live) in self.snapshot.segments().iter().enumerate() {

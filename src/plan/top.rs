@@ -120,13 +120,16 @@ pub(super) fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<Ke
 
 /// Returns all matches, in no order.
 pub(super) fn all_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
-    let mut all = Vec::with_capacity(usize::try_from(found.count()).unwrap_or(0));
-    found.for_each(task.live, work, |row| all.push(row));
-    work.rows_touched += all.len() as u64;
     let keys = RowKeys::new(&task.live.segment, task.order);
     let place = place_of(task, &keys);
-    let mut keyed = keys.keyed(all.into_iter());
-    keyed.retain(|&row| is_after(place.as_ref(), row));
+    let mut keyed = Vec::with_capacity(usize::try_from(found.count()).unwrap_or(0));
+    found.for_each(task.live, work, |row| {
+        let row = (keys.packed(row), row);
+        if is_after(place.as_ref(), row) {
+            keyed.push(row);
+        }
+    });
+    work.rows_touched += found.count();
     keyed
 }
 

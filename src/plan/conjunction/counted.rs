@@ -3,8 +3,18 @@
 use smallvec::SmallVec;
 
 use super::Conjunction;
+use crate::plan::part::Part;
 use crate::segment::Selected;
 use crate::snapshot::LiveSegment;
+
+/// Returns the classes that each of some filters leaves of its field; none where one is not by value.
+pub(super) fn selected_of(parts: &[Part]) -> Option<SmallVec<[Selected<'_>; 4]>> {
+    let mut selected = SmallVec::with_capacity(parts.len());
+    for part in parts {
+        selected.push(part.filter.selected()?);
+    }
+    Some(selected)
+}
 
 impl Conjunction {
     /// Returns the classes that every filter leaves of its field, where each is one by value and
@@ -16,8 +26,7 @@ impl Conjunction {
         if self.is_part(&live.segment) {
             return None;
         }
-        let parts = self.active().iter();
-        parts.map(|part| part.filter.selected()).collect()
+        selected_of(self.active())
     }
 
     /// Calls `each` with the dead rows that every filter lets through, of all rows of the segment.

@@ -31,7 +31,7 @@ fn make_live() -> LiveSegment {
     live_of(&tickets)
 }
 
-fn compile_in(live: &LiveSegment, tids: (u64, u64), all: &[Filter]) -> Conjunction {
+fn compile_in(live: &LiveSegment, tids: (u64, u64), all: &[Filter]) -> Arc<Conjunction> {
     let filters = Filters {
         tids: Some(tids),
         all: all.iter().cloned().collect(),

@@ -6,12 +6,16 @@
 //!
 //! # Cost
 //!
-//! A comparison for each group and each doubling of the number of segments; elements of lists are sorted.
+//! A comparison for each group and each doubling of the number of segments. Each element of each distinct list is
+//! looked up in a hash table, and the distinct elements are sorted.
 
 use std::cmp::{Ordering, Reverse};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::data::{Group, KeyCounts};
-use crate::model::compare::{cmp_folds, elements};
+use crate::model::compare::{cmp_folds, elements, folded_head};
 use crate::model::{DatePart, FieldKind};
 use crate::query::CountKey;
 use crate::segment::{Column, Counted};
@@ -216,20 +220,36 @@ fn join_sorted<T: Copy + Ord>(
 fn elements_of<'a>(lists: impl Iterator<Item = Counted<&'a str>>) -> Groups<'a> {
     let by_fold = |a: &&str, b: &&str| cmp_folds(a, b).then_with(|| a.cmp(b));
     let is_same = |a: &str, b: &str| cmp_folds(a, b) == Ordering::Equal;
-    let mut all: Vec<Counted<&str>> = Vec::new();
+    // Each with its first bytes, so that few comparisons have to read the texts.
+    let mut all: Vec<(u64, Counted<&str>)> = Vec::new();
+    // Many lists share few elements, and only these are sorted.
+    let mut table: HashTable<(u64, usize)> = HashTable::new();
+    let hasher = DefaultHashBuilder::default();
     let mut own: Vec<&str> = Vec::new();
     for (list, count) in lists {
         own.clear();
         own.extend(elements(list));
-        own.sort_unstable_by(by_fold);
-        own.dedup_by(|next, kept| is_same(next, kept));
-        if own.is_empty() {
+        if own.len() > 1 {
+            own.sort_unstable_by(by_fold);
+            own.dedup_by(|next, kept| is_same(next, kept));
+        } else if own.is_empty() {
             own.push("");
         }
-        all.extend(own.iter().map(|&element| (element, count)));
+        for &element in &own {
+            let hash = hasher.hash_one(element);
+            let is_it = |&(other, at): &(u64, usize)| other == hash && all[at].1.0 == element;
+            if let Some(&(_, at)) = table.find(hash, is_it) {
+                all[at].1.1 += count;
+            } else {
+                table.insert_unique(hash, (hash, all.len()), |&(hash, _)| hash);
+                all.push((folded_head(element), (element, count)));
+            }
+        }
     }
-    // A stable sort, which is fast here: lists of one element come in order already.
-    all.sort_by(|(a, _), (b, _)| by_fold(a, b));
+    all.sort_unstable_by(|(head, (a, _)), (other, (b, _))| {
+        head.cmp(other).then_with(|| by_fold(a, b))
+    });
+    let mut all: Vec<Counted<&str>> = all.into_iter().map(|(_, counted)| counted).collect();
     all.dedup_by(|next, kept| {
         let is_same = is_same(next.0, kept.0);
         kept.1 += if is_same { next.1 } else { 0 };

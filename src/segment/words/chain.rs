@@ -99,9 +99,13 @@ impl Part {
 impl Chain {
     /// Looks up the parts of a term; none if no piece matches one of them.
     pub(super) fn find(lexicon: &Lexicon, term: &[cut::Part<'_>]) -> Option<Chain> {
-        let mut parts = Vec::with_capacity(term.len());
-        // In reverse: a part that ends a piece is the most expensive to look up, and only the first can be one.
-        for (offset, part) in term.iter().enumerate().rev() {
+        let mut parts = Vec::new();
+        // Those that few pieces match are looked up first: where one is missing, the others do not matter.
+        let is_whole = |(_, part): &(usize, &cut::Part<'_>)| matches!(part, cut::Part::Whole(_));
+        let whole = term.iter().enumerate().filter(is_whole);
+        // In reverse: a part that ends a piece is the most expensive, and only the first can be one.
+        let others = term.iter().enumerate().rev().filter(|it| !is_whole(it));
+        for (offset, part) in whole.chain(others) {
             let pieces = match part {
                 cut::Part::Whole(text) => lexicon.equal_to(text.as_bytes()),
                 cut::Part::Start(text) => lexicon.starting_with(text.as_bytes()),

@@ -61,8 +61,8 @@ impl CutWords {
             if rule.is_inside(term) {
                 held.pieces = self.pieces.find(term.as_bytes());
             }
-            let chains = rule.chains(term).into_iter();
-            held.chains = chains
+            held.chains = rule
+                .chains(term)
                 .filter_map(|parts| Chain::find(&self.pieces, &parts))
                 .collect();
         }

@@ -41,6 +41,10 @@ const SCANNED_BYTES_MAX: usize = 8 << 10;
 /// The most grams of a long term whose lists are read.
 const GRAMS_READ_MAX: usize = 3;
 
+/// Up to this many texts that a gram lists are compared with a text, rather than it being searched for
+/// among all.
+const COMPARED_TEXTS_MAX: u32 = 4;
+
 /// The cost of searching a text for a term, in postings of a gram.
 const VERIFY_COST: u64 = 8;
 
@@ -275,8 +279,10 @@ impl Lexicon {
             return Numbers::none();
         }
         let mut numbers = self.listed_by_all(term);
-        let finder = memmem::Finder::new(term);
-        numbers.retain(|&number| finder.find(self.text_of(number)).is_some());
+        if !numbers.is_empty() {
+            let finder = memmem::Finder::new(term);
+            numbers.retain(|&number| finder.find(self.text_of(number)).is_some());
+        }
         Numbers::Sorted(numbers)
     }
 
@@ -345,7 +351,21 @@ impl Lexicon {
     }
 
     /// Returns the numbers of the texts that equal a text; there is at most one of each kind.
+    ///
+    /// Cost: a binary search among the grams, and where the first gram of the text is in many texts, one
+    /// among the texts of each kind.
     pub(super) fn equal_to(&self, text: &[u8]) -> Vec<u32> {
+        if let (Some(run), false) = (text.get(..GRAM_BYTES), self.grams.is_empty()) {
+            let Some(gram) = self.grams.starting_with(run).next() else {
+                return Vec::new();
+            };
+            let words_count = self.grams.words_count(gram);
+            if words_count <= COMPARED_TEXTS_MAX {
+                let mut numbers = self.listed_in(gram..gram + 1, words_count.into());
+                numbers.retain(|&number| self.text_of(number) == text);
+                return numbers;
+            }
+        }
         let starts = self.kinds().map(|run| {
             let start = partition_point(run.clone(), |number| self.text_of(number) < text);
             (start < run.end && self.text_of(start) == text).then_some(start)
