@@ -17,21 +17,18 @@
 //! * Tombstones are subtracted here and nowhere else.
 
 mod asked;
+mod compile;
 mod counted;
 mod listed;
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::bind::{Binding, bind_filter};
-use super::explain::{Access, Counted, FilterPlan, Work};
-use super::filter::Filters;
+use super::explain::{Access, Counted, Work};
 use super::part::{BLOCK_COST, MIXED_BLOCK_COST, Part, SORT_COST, VISIT_COST, WRITTEN_BLOCK_COST};
 use super::segment_filter::SegmentFilter;
 use super::{FilterMode, PlanMode};
-use crate::model::Field;
 use crate::segment::{
     BLOCK_ROWS, Bitmap, Block, EMPTY_BLOCK, RowSet, Segment, Slot, block_count, blocks_count,
     count_common, has_block, intersect_all, range_block,
@@ -88,103 +85,6 @@ const CELL_COST: u64 = 1;
 const COMMON_MAX: usize = 8;
 
 impl Conjunction {
-    /// Compiles the filters of a request for a segment, given its index in the snapshot.
-    ///
-    /// What is found for terms is kept in `found_terms` for the other segments of the snapshot.
-    pub(super) fn compile<'a>(
-        filters: &Filters,
-        segment_index: usize,
-        live: &'a LiveSegment,
-        mode: PlanMode,
-        found_terms: &mut FoundTerms<'a>,
-    ) -> Arc<Conjunction> {
-        let segment = &*live.segment;
-        let rows = tid_rows(filters.tids, segment);
-        // It is filled where it stays: it is too large to be moved about.
-        let mut conjunction = Arc::new(Conjunction {
-            blocks: rows.start / BLOCK_ROWS..rows.end.div_ceil(BLOCK_ROWS),
-            rows,
-            parts: SmallVec::new(),
-            least: u64::MAX,
-            active_count: 0,
-            is_expensive: false,
-            is_scanned: false,
-            row_cost: 0,
-            drive_cost: None,
-            blocks_cost: 0,
-        });
-        let within = filters.within.get(segment_index);
-        let own = Arc::make_mut(&mut conjunction);
-        if own.bind(filters, within, segment, mode, found_terms) {
-            own.settle(segment, mode);
-        }
-        conjunction
-    }
-
-    /// Adds the filters of a request; returns whether they may leave rows.
-    fn bind<'a>(
-        &mut self,
-        filters: &Filters,
-        within: Option<&Arc<RowSet>>,
-        segment: &'a Segment,
-        mode: PlanMode,
-        found_terms: &mut FoundTerms<'a>,
-    ) -> bool {
-        if let Some(rows) = within {
-            let estimate = rows.count().into();
-            let filter = SegmentFilter::Rows(Arc::clone(rows));
-            if self.add(Filters::WITHIN, filter, estimate) {
-                return false;
-            }
-        }
-        let (mut terms, mut tests) = (Vec::new(), Vec::new());
-        for (index, filter) in filters.all.iter().enumerate() {
-            let bound = bind_filter(filter, segment, mode, self.estimate());
-            let (filter, estimate) = match bound {
-                Binding::Filter(bound) => bound,
-                Binding::Rows(test, is_complement) => {
-                    tests.push((index, test, is_complement));
-                    continue;
-                }
-                Binding::Term(term, is_excluded) => {
-                    terms.push((index, term, is_excluded));
-                    continue;
-                }
-            };
-            if self.add(index, filter, estimate) {
-                return false;
-            }
-        }
-        if self.rows.is_empty() {
-            return false;
-        }
-        for (index, test, is_complement) in tests {
-            if self.add_test(index, test, is_complement, segment, mode) {
-                return false;
-            }
-        }
-        if !terms.is_empty() {
-            self.add_terms(&terms, found_terms, segment, mode);
-        }
-        true
-    }
-
-    /// Returns the filters with one more: that a field has a class.
-    pub(super) fn and_class(
-        &self,
-        (field, class): (Field, u32),
-        segment: &Segment,
-        mode: PlanMode,
-    ) -> Arc<Conjunction> {
-        let mut all = self.clone();
-        let estimate = segment.posting(field, class).count().into();
-        let filter = SegmentFilter::Class(field, class);
-        if !all.add(Filters::ADDED, filter, estimate) {
-            all.settle(segment, mode);
-        }
-        Arc::new(all)
-    }
-
     /// Adds a filter; returns whether it leaves no row, so that no other matters.
     fn add(&mut self, index: usize, filter: SegmentFilter, estimate: u64) -> bool {
         let part = Part {
@@ -408,10 +308,9 @@ impl Conjunction {
         }
     }
 
-    /// Returns the filters as `explain` shows them.
-    pub(super) fn describe(&self, filters: &Filters, segment: &Segment) -> Vec<FilterPlan> {
-        let parts = self.parts.iter();
-        parts.map(|part| part.describe(filters, segment)).collect()
+    /// Returns all filters, in the order in which they are applied.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Returns the question whether a row is live and satisfies every filter.
@@ -575,15 +474,6 @@ impl Conjunction {
         let mut dead_count = 0;
         dead.for_each(|row| dead_count += u64::from(holds(row)));
         Some(count - dead_count)
-    }
-}
-
-/// Returns the rows that a range of tids leaves.
-fn tid_rows(tids: Option<(u64, u64)>, segment: &Segment) -> Range<u32> {
-    match tids {
-        None => 0..0,
-        Some((0, u64::MAX)) => 0..segment.rows_count(),
-        Some((first, last)) => segment.tid_rows(first, last),
     }
 }
 

@@ -27,6 +27,35 @@ pub(super) struct Found {
     sample: OnceCell<Option<Sample>>,
 }
 
+/// Counts the matches of a conjunction, without listing them where bitmaps allow; returns the rows where they
+/// were visited one by one.
+pub(super) fn find(
+    conjunction: &Conjunction,
+    live: &LiveSegment,
+    mode: PlanMode,
+    work: &mut Work,
+) -> (u64, Counted, Option<Vec<u32>>) {
+    let known = conjunction.known_count(live, mode);
+    if let (Some((count, counted)), true) = (known, mode.filters != FilterMode::Scan) {
+        return (count, counted, None);
+    }
+    if let Some(rows) = conjunction.list(live, work) {
+        let counted = match conjunction.access() {
+            Access::Scan => Counted::Scan,
+            _ => Counted::Drive,
+        };
+        return (rows.len() as u64, counted, Some(rows));
+    }
+    let scope = Scope {
+        live,
+        conjunction,
+        mode: mode.filters,
+    };
+    let indexes = conjunction.block_indexes();
+    let counts = indexes.map(|index| conjunction.count_block(scope, index, None, work));
+    (counts.map(u64::from).sum(), Counted::Blocks, None)
+}
+
 impl Found {
     /// Counts the matches, without listing them where bitmaps allow.
     pub(super) fn new(
@@ -35,34 +64,15 @@ impl Found {
         mode: PlanMode,
         work: &mut Work,
     ) -> Found {
-        let mut found = Found {
+        let (count, counted, rows) = find(&conjunction, live, mode, work);
+        Found {
             conjunction,
             mode: mode.filters,
-            count: 0,
-            counted: Counted::Index,
-            rows: None,
+            count,
+            counted,
+            rows,
             sample: OnceCell::new(),
-        };
-        let conjunction = &found.conjunction;
-        let known = conjunction.known_count(live, mode);
-        if let (Some((count, counted)), true) = (known, mode.filters != FilterMode::Scan) {
-            found.count = count;
-            found.counted = counted;
-        } else if let Some(rows) = conjunction.list(live, work) {
-            found.count = rows.len() as u64;
-            found.counted = match conjunction.access() {
-                Access::Scan => Counted::Scan,
-                _ => Counted::Drive,
-            };
-            found.rows = Some(rows);
-        } else {
-            let scope = found.scope(live);
-            let indexes = conjunction.block_indexes();
-            let counts = indexes.map(|index| conjunction.count_block(scope, index, None, work));
-            found.count = counts.map(u64::from).sum();
-            found.counted = Counted::Blocks;
         }
-        found
     }
 
     /// Returns how many rows match.

@@ -66,13 +66,14 @@ use crate::snapshot::Snapshot;
 use answer::{Body, Explained, Page, Sides};
 use conjunction::{Conjunction, FoundTerms};
 use filter::Filters;
-use found::Found;
+use found::{Found, find};
 use keys::RowKeys;
 use order::{Order, filtered_by};
 use path::Choice;
 use path_rows::PathRows;
 use place::{PackedPlace, Place};
 use selection::Member;
+use sketch::SegmentSketch;
 use task::{Task, Window};
 
 pub use answer::{Answer, Records};
@@ -448,11 +449,13 @@ impl Snapshot {
     fn count(&self, explained: &mut Explained, mode: PlanMode) {
         let mut terms = FoundTerms::default();
         for (index, live) in self.segments().iter().enumerate() {
-            let filters = &explained.filters;
-            let conjunction = Conjunction::compile(filters, index, live, mode, &mut terms);
-            let found = Found::new(conjunction, live, mode, &mut explained.work);
-            explained.total += found.count();
-            explained.plans.push(Choice::NOTHING.sketch(&found));
+            let (filters, segment) = (&explained.filters, &live.segment);
+            let mut conjunction = Conjunction::new(filters, segment);
+            conjunction.add_all(filters, index, live, mode, &mut terms);
+            let (count, counted, _) = find(&conjunction, live, mode, &mut explained.work);
+            explained.total += count;
+            let plan = SegmentSketch::of_count(&conjunction, segment, count, counted);
+            explained.plans.push(plan);
         }
     }
 }

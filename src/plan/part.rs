@@ -3,8 +3,6 @@
 use std::ops::Range;
 
 use super::PlanMode;
-use super::explain::FilterPlan;
-use super::filter::Filters;
 use super::segment_filter::{SegmentFilter, sorted};
 use crate::model::Field;
 use crate::segment::{Posting, RowSet, Segment, Slot, blocks_count};
@@ -50,15 +48,6 @@ pub(super) const LISTED_BLOCK_COST: u64 = 40;
 pub(super) const MIXED_BLOCK_COST: u64 = 2500;
 
 impl Part {
-    /// Returns the filter as `explain` shows it.
-    pub(super) fn describe(&self, filters: &Filters, segment: &Segment) -> FilterPlan {
-        FilterPlan {
-            name: filters.name(self.index),
-            kind: self.filter.kind_name(segment),
-            estimate: self.estimate,
-        }
-    }
-
     /// Returns the classes of a field that the filter is, where rows in the field's order are there.
     pub(super) fn class_range(&self, slot: Slot) -> Option<Range<u64>> {
         match &self.filter {

@@ -23,7 +23,7 @@ use super::due::order_cost;
 use super::found::Found;
 use super::nested_price::{self, NestedPath};
 use super::order::Key;
-use super::sketch::SegmentSketch;
+use super::sketch::{Filtering, SegmentSketch};
 use super::task::Task;
 use super::top;
 use super::walk_price::{self, WalkPath};
@@ -276,7 +276,7 @@ impl Choice {
     pub(super) fn sketch(&self, found: &Found) -> SegmentSketch {
         let path = &self.chosen.path;
         SegmentSketch {
-            conjunction: Arc::clone(&found.conjunction),
+            filtering: Filtering::Compiled(Arc::clone(&found.conjunction)),
             matches_count: found.count(),
             counted: found.counted,
             strategy: path.strategy(),

@@ -413,7 +413,6 @@ impl FieldFilter {
         }
     }
 
-    /// Returns whether a lone `*` among its values makes it let everything through.
     /// Returns whether one of the page's own variables says the filter.
     pub(crate) fn is_of_page(&self) -> bool {
         let Some(field) = self.field.field() else {
@@ -428,6 +427,7 @@ impl FieldFilter {
         }
     }
 
+    /// Returns whether a lone `*` among its values makes it let everything through.
     fn is_any(&self) -> bool {
         let is_star = |text: &String| text == "*";
         matches!(&self.test, FieldTest::AnyOf(FilterValues::Texts(texts)) if texts.iter().any(is_star))

@@ -1,9 +1,11 @@
 //! Costs held to their formula, and what a compiled term leaves behind.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::model::value::seconds_to_date;
 use crate::model::{Field, Ticket};
-use crate::plan::filter::Filter;
+use crate::plan::filter::{Filter, Filters};
 use crate::plan::tests::live_of;
 use crate::segment::DigitPattern;
 

@@ -1,0 +1,143 @@
+//! From the filters of a request to a conjunction in a segment.
+//!
+//! Filters by value and by range are bound first, in the order of the request. The terms of keywords and the
+//! tests that no index answers come last, when it is known about how many rows the others leave to ask.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::{Conjunction, FoundTerms};
+use crate::model::Field;
+use crate::plan::PlanMode;
+use crate::plan::bind::{Binding, bind_filter};
+use crate::plan::filter::Filters;
+use crate::plan::segment_filter::SegmentFilter;
+use crate::segment::{BLOCK_ROWS, RowSet, Segment};
+use crate::snapshot::LiveSegment;
+
+impl Conjunction {
+    /// Compiles the filters of a request for a segment, given its index in the snapshot.
+    ///
+    /// What is found for terms is kept in `found_terms` for the other segments of the snapshot.
+    pub(in crate::plan) fn compile<'a>(
+        filters: &Filters,
+        segment_index: usize,
+        live: &'a LiveSegment,
+        mode: PlanMode,
+        found_terms: &mut FoundTerms<'a>,
+    ) -> Arc<Conjunction> {
+        // It is filled where it stays: it is too large to be moved about.
+        let mut conjunction = Arc::new(Conjunction::new(filters, &live.segment));
+        let own = Arc::make_mut(&mut conjunction);
+        own.add_all(filters, segment_index, live, mode, found_terms);
+        conjunction
+    }
+
+    /// Starts with the rows of the tid range and without filters.
+    pub(in crate::plan) fn new(filters: &Filters, segment: &Segment) -> Conjunction {
+        let rows = tid_rows(filters.tids, segment);
+        Conjunction {
+            blocks: rows.start / BLOCK_ROWS..rows.end.div_ceil(BLOCK_ROWS),
+            rows,
+            parts: SmallVec::new(),
+            least: u64::MAX,
+            active_count: 0,
+            is_expensive: false,
+            is_scanned: false,
+            row_cost: 0,
+            drive_cost: None,
+            blocks_cost: 0,
+        }
+    }
+
+    /// Adds the filters of a request, as [`compile`](Conjunction::compile) does.
+    pub(in crate::plan) fn add_all<'a>(
+        &mut self,
+        filters: &Filters,
+        segment_index: usize,
+        live: &'a LiveSegment,
+        mode: PlanMode,
+        found_terms: &mut FoundTerms<'a>,
+    ) {
+        let segment = &*live.segment;
+        let within = filters.within.get(segment_index);
+        if self.bind(filters, within, segment, mode, found_terms) {
+            self.settle(segment, mode);
+        }
+    }
+
+    /// Adds filters; returns whether they may leave rows.
+    fn bind<'a>(
+        &mut self,
+        filters: &Filters,
+        within: Option<&Arc<RowSet>>,
+        segment: &'a Segment,
+        mode: PlanMode,
+        found_terms: &mut FoundTerms<'a>,
+    ) -> bool {
+        if let Some(rows) = within {
+            let estimate = rows.count().into();
+            let filter = SegmentFilter::Rows(Arc::clone(rows));
+            if self.add(Filters::WITHIN, filter, estimate) {
+                return false;
+            }
+        }
+        let (mut terms, mut tests) = (Vec::new(), Vec::new());
+        for (index, filter) in filters.all.iter().enumerate() {
+            let bound = bind_filter(filter, segment, mode, self.estimate());
+            let (filter, estimate) = match bound {
+                Binding::Filter(bound) => bound,
+                Binding::Rows(test, is_complement) => {
+                    tests.push((index, test, is_complement));
+                    continue;
+                }
+                Binding::Term(term, is_excluded) => {
+                    terms.push((index, term, is_excluded));
+                    continue;
+                }
+            };
+            if self.add(index, filter, estimate) {
+                return false;
+            }
+        }
+        if self.rows.is_empty() {
+            return false;
+        }
+        for (index, test, is_complement) in tests {
+            if self.add_test(index, test, is_complement, segment, mode) {
+                return false;
+            }
+        }
+        if !terms.is_empty() {
+            self.add_terms(&terms, found_terms, segment, mode);
+        }
+        true
+    }
+
+    /// Returns the filters with one more: that a field has a class.
+    pub(in crate::plan) fn and_class(
+        &self,
+        (field, class): (Field, u32),
+        segment: &Segment,
+        mode: PlanMode,
+    ) -> Arc<Conjunction> {
+        let mut all = self.clone();
+        let estimate = segment.posting(field, class).count().into();
+        let filter = SegmentFilter::Class(field, class);
+        if !all.add(Filters::ADDED, filter, estimate) {
+            all.settle(segment, mode);
+        }
+        Arc::new(all)
+    }
+}
+
+/// Returns the rows that a range of tids leaves.
+fn tid_rows(tids: Option<(u64, u64)>, segment: &Segment) -> Range<u32> {
+    match tids {
+        None => 0..0,
+        Some((0, u64::MAX)) => 0..segment.rows_count(),
+        Some((first, last)) => segment.tid_rows(first, last),
+    }
+}
