@@ -293,14 +293,6 @@ fn ascii_run(bytes: &[u8]) -> usize {
             .count()
 }
 
-/// Returns the first eight bytes of a folded text as an integer that orders as they do.
-pub(crate) fn text_prefix(folded: &str) -> u64 {
-    let mut bytes = [0; 8];
-    let length = folded.len().min(8);
-    bytes[..length].copy_from_slice(&folded.as_bytes()[..length]);
-    u64::from_be_bytes(bytes)
-}
-
 /// The chars of the folded text, one by one: for comparing without a copy.
 pub(crate) fn folded_chars(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)

@@ -14,8 +14,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::model::Field;
-use crate::model::compare::cmp_folds;
-use crate::model::value::{fold, text_prefix};
+use crate::model::compare::{cmp_folds, folded_head};
 use crate::query::{Direction, OrderKey, Query, SortKey};
 use crate::segment::{Column, KeptText, Segment, Slot, SlotColumn};
 use crate::snapshot::{RowId, Snapshot};
@@ -118,10 +117,51 @@ impl Order {
         if descends { !leading } else { leading }
     }
 
+    /// Returns whether the first key has the same values in some segments of a snapshot, given their
+    /// indexes: then the classes of rows, whatever segments they are of, come in the order of their values.
+    pub(super) fn has_common_classes(
+        &self,
+        snapshot: &Snapshot,
+        mut segments: impl Iterator<Item = u32>,
+    ) -> bool {
+        let Some(key) = self.keys.first() else {
+            return false;
+        };
+        let column = |index: u32| {
+            let segment = &snapshot.segments()[index as usize].segment;
+            segment.column(key.slot)
+        };
+        let first = segments.next().and_then(column);
+        first.is_some_and(|first| {
+            segments.all(|index| column(index).is_some_and(|own| own.has_values_of(first)))
+        })
+    }
+
+    /// Returns an integer that orders rows as the first key does, where segments have common classes.
+    pub(super) fn leading_class(&self, snapshot: &Snapshot, id: RowId) -> u64 {
+        let Some(key) = self.keys.first() else {
+            return 0;
+        };
+        let column = segment_of(snapshot, id).column(key.slot);
+        let class = column.map_or(0, |column| column.class(id.row));
+        if key.descends { !class } else { class }
+    }
+
     /// Compares two rows of a snapshot by the keys, then by tid.
     pub(super) fn compare(&self, snapshot: &Snapshot, a: RowId, b: RowId) -> Ordering {
+        self.compare_from(0, snapshot, a, b)
+    }
+
+    /// Compares two rows that tie in the first keys, as many as are given.
+    pub(super) fn compare_from(
+        &self,
+        tied_keys: usize,
+        snapshot: &Snapshot,
+        a: RowId,
+        b: RowId,
+    ) -> Ordering {
         let (own, other) = (segment_of(snapshot, a), segment_of(snapshot, b));
-        for key in &*self.keys {
+        for key in self.keys.iter().skip(tied_keys) {
             let by_key = compare_slot((own, a.row), (other, b.row), key.slot);
             if by_key != Ordering::Equal {
                 return directed(by_key, key.descends);
@@ -204,13 +244,7 @@ impl<'a> Value<'a> {
     pub(super) fn leading(&self) -> u64 {
         match self {
             Value::Number(number) => number.map_or(0, |number| number.saturating_add(1)),
-            Value::Text(text) if text.is_ascii() => {
-                let mut bytes = [0; 8];
-                let length = text.len().min(8);
-                bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
-                u64::from_be_bytes(bytes.map(|byte| byte.to_ascii_lowercase()))
-            }
-            Value::Text(text) => text_prefix(&fold(text)),
+            Value::Text(text) => folded_head(text),
             Value::Long(text) => text.prefix(),
         }
     }

@@ -54,6 +54,9 @@ struct Merge {
     /// A heap whose first was given last; its member was not asked for another yet.
     heads: Vec<Head>,
     is_started: bool,
+    /// Whether heads lead by the class of the first key, which all segments have in common, so that rows that
+    /// lead alike tie in it.
+    leads_by_class: bool,
 }
 
 impl Rows {
@@ -73,6 +76,7 @@ impl Rows {
                 order,
                 heads: Vec::new(),
                 is_started: false,
+                leads_by_class: false,
             }),
             left: count,
         }
@@ -217,6 +221,8 @@ impl Merge {
             }
             self.sink(snapshot, &mut heads);
         } else {
+            let segments = self.members.iter().map(|member| member.segment);
+            self.leads_by_class = self.order.has_common_classes(snapshot, segments);
             let members = 0..self.members.len();
             heads.extend(members.filter_map(|member| self.head(snapshot, member)));
             heads.sort_unstable_by(|a, b| self.compare(snapshot, a, b));
@@ -235,8 +241,13 @@ impl Merge {
         let segment = *segment;
         let row = path_rows.next(&snapshot.segments()[segment as usize])?;
         let id = RowId { segment, row };
+        let leading = if self.leads_by_class {
+            self.order.leading_class(snapshot, id)
+        } else {
+            self.order.leading(snapshot, id)
+        };
         Some(Head {
-            leading: self.order.leading(snapshot, id),
+            leading,
             id,
             member,
         })
@@ -264,6 +275,7 @@ impl Merge {
 
     fn compare(&self, snapshot: &Snapshot, a: &Head, b: &Head) -> Ordering {
         let by_leading = a.leading.cmp(&b.leading);
-        by_leading.then_with(|| self.order.compare(snapshot, a.id, b.id))
+        let tied_keys = usize::from(self.leads_by_class);
+        by_leading.then_with(|| self.order.compare_from(tied_keys, snapshot, a.id, b.id))
     }
 }
