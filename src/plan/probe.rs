@@ -45,8 +45,16 @@ impl Probe<'_> {
             Probe::Texts(term, segment) => segment.holds_term(row, term),
             Probe::InRanges(column, ranges) => is_in(ranges, column.class(row)),
             Probe::Asked(test, segment) => test.holds(segment, row),
-            Probe::Not(inner) => !inner.holds(row),
+            Probe::Not(inner) => inner.fails(row),
         }
+    }
+
+    /// Returns whether a row does not satisfy the filter.
+    ///
+    /// Not inlined, so that [`holds`](Probe::holds) can be.
+    #[inline(never)]
+    fn fails(&self, row: u32) -> bool {
+        !self.holds(row)
     }
 }
 
