@@ -11,7 +11,7 @@
 //!
 //! * a library that a service links, with every index that the requests need, built as tickets
 //!   come in;
-//! * exact: every answer is the specification's, byte for byte, whatever plan was chosen;
+//! * exact: every answer is what the docs of `Query` say, byte for byte, whatever plan was chosen;
 //! * live: batches of changes are atomic, and readers on any thread never wait for them.
 //!
 //! It is not:
