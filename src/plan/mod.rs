@@ -385,6 +385,7 @@ impl Snapshot {
             let choice = Choice::new(&found, task).settle(task);
             plans.push(choice.sketch(&found));
             let matches_count = found.count();
+            // The rows are too large to be moved about, so what they can give is asked where they stay.
             members.push(Member {
                 segment: index,
                 count: matches_count,

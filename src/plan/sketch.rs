@@ -31,7 +31,9 @@ pub(super) struct SegmentSketch {
 /// The filters of a plan.
 #[derive(Debug)]
 pub(super) enum Filtering {
+    /// As they were compiled, shared with the paths of the answer.
     Compiled(Arc<Conjunction>),
+    /// What is told of them, and how they were combined.
     Noted(Access, SmallVec<[FilterSketch; 2]>),
 }
 
