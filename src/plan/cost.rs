@@ -36,7 +36,7 @@ pub(super) const CLEARED_ROWS: u64 = 256;
 pub(super) const BUCKETS_MAX: u64 = 256;
 
 /// A walk of at most this cost, or a sort of twice that, is taken before the others are priced, as others could
-/// hardly save what that takes. Measured: a first page of all tickets by company_name takes 0.84 µs so, and 0.90
+/// hardly save what that takes. Measured: a first page of all tickets by `company_name` takes 0.84 µs so, and 0.90
 /// where all paths are priced.
 pub(super) const PRICING_COST: u64 = 1_000;
 
