@@ -8,11 +8,9 @@
 
 mod corpus;
 mod scan;
-
-use std::collections::BTreeMap;
+mod structs;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use serde::Deserialize;
 use ticketdex::{Batch, Import, ImportFormat, Options, Store, Ticket};
 
 /// The tickets of a batch.
@@ -20,50 +18,6 @@ const BATCHES: [usize; 3] = [1, 100, 1_000];
 
 /// The segments that a merge makes one of.
 const SEGMENTS: usize = 8;
-
-/// A ticket as a program has it that keeps what it reads.
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "only made")]
-struct Plain {
-    tid: u64,
-    cid: String,
-    company_id: u64,
-    company_name: String,
-    contact: String,
-    phone: String,
-    email: String,
-    cc_addresses: String,
-    date_opened: Option<String>,
-    date_closed: Option<String>,
-    source: String,
-    category: String,
-    sub_category: String,
-    status: String,
-    priority: String,
-    escalation_level: String,
-    due_date: Option<String>,
-    opened_by: String,
-    last_updated: Option<String>,
-    updated_by: String,
-    updater_type: String,
-    assigned_tech: String,
-    assigned_group_id: u64,
-    assigned_group_name: String,
-    customer_group_id: u64,
-    customer_group_name: String,
-    locked: String,
-    locked_by: String,
-    linked_asset: String,
-    linked_calls: String,
-    linked_devices: String,
-    merged: String,
-    merged_to: Option<u64>,
-    parent_ticket: u64,
-    children_tickets: String,
-    custom_fields: BTreeMap<String, String>,
-    subject: String,
-    summary: String,
-}
 
 fn batch_of(tickets: &[Ticket]) -> Batch {
     let mut batch = Batch::new();
@@ -86,12 +40,7 @@ fn read(criterion: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("structs", |bencher| {
         bencher.iter_with_large_drop(|| {
-            let lines = lines.split(|&byte| byte == b'\n');
-            let lines = lines.filter(|line| !line.is_empty());
-            let parsed = lines.map(serde_json::from_slice::<Plain>);
-            let parsed: Vec<Plain> = parsed
-                .collect::<Result<_, _>>()
-                .expect("the lines are valid");
+            let parsed = structs::parse(&lines[..]).expect("the lines are valid");
             assert_eq!(parsed.len(), tickets.len());
             parsed
         });

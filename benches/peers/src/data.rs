@@ -11,18 +11,23 @@ use std::process::Command;
 use std::time::Instant;
 
 use ticketdex::synth::World;
-use ticketdex::{Import, ImportFormat, Options, Store, Ticket};
+use ticketdex::{Format, Import, ImportFormat, Options, Store, Texts, Ticket};
 
+use crate::engine;
 use crate::peer::Failure;
 use crate::scan::Scan;
 use crate::sqlite::Sqlite;
+use crate::structs;
 use crate::tantivy::Tantivy;
 
 /// The seed of the tickets.
 pub const SEED: u64 = 1;
 
-/// What is loaded, each in a process of its own.
-pub const LOADS: [&str; 4] = ["ticketdex", "SQLite", "Tantivy", "scan"];
+/// The load of the engine that keeps its long texts packed.
+pub const COMPACT: &str = "ticketdex --compact";
+
+/// What is loaded, each in a process of its own. *Structs* parses the lines into structs and indexes nothing.
+pub const LOADS: [&str; 6] = ["structs", "ticketdex", COMPACT, "SQLite", "Tantivy", "scan"];
 
 /// What a load cost.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +39,19 @@ pub struct Load {
     pub cpu_seconds: f64,
     /// Resident memory with all indexes, or the bytes of an index that is mapped, in MiB.
     pub mib: f64,
+    /// The most that was resident until then, in MiB.
+    pub peak_mib: f64,
+    /// What the engine says of the store that it loaded.
+    pub held: Option<Held>,
+}
+
+/// A store right after its load.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    /// What the store accounts for, in MiB.
+    pub memory_mib: f64,
+    /// Exports of everything in XML and in JSON, in gigabytes a second.
+    pub exports: [f64; 2],
 }
 
 /// The data folder of one number of tickets of a world.
@@ -91,15 +109,21 @@ impl Data {
     }
 
     /// Returns a store of the tickets, loaded on three threads.
+    pub fn store(&self) -> Result<Store, Failure> {
+        self.store_with(Texts::Fast)
+    }
+
+    /// Returns a store that keeps its long texts as it is told.
     ///
     /// That of [`World::Churn`] is loaded and then changed without merges, so that it has eight segments.
-    pub fn store(&self) -> Result<Store, Failure> {
+    pub fn store_with(&self, texts: Texts) -> Result<Store, Failure> {
+        let options = Options::default().texts(texts);
         if self.world != World::Churn {
-            let mut store = Store::new(Options::default());
+            let mut store = Store::new(options);
             store.load(self.import()?.threads(3))?;
             return Ok(store);
         }
-        let mut store = Store::new(Options::default().commit_rows_max(0));
+        let mut store = Store::new(options.commit_rows_max(0));
         let mut lines = Vec::new();
         for ticket in self.world.loaded(SEED).take(self.tickets_count) {
             serde_json::to_writer(&mut lines, &ticket)?;
@@ -114,10 +138,14 @@ impl Data {
 
     /// Returns a scan over the tickets, which are by ascending tid.
     pub fn scan(&self) -> Result<Scan, Failure> {
+        Ok(Scan::new(self.tickets_by_tid()?))
+    }
+
+    fn tickets_by_tid(&self) -> Result<Vec<Ticket>, Failure> {
         let tickets: Result<Vec<Ticket>, _> = self.import()?.into_iter().collect();
         let mut tickets = tickets?;
         tickets.sort_by_key(|ticket| ticket.tid);
-        Ok(Scan::new(tickets))
+        Ok(tickets)
     }
 
     /// Opens the SQLite database that [`load`](Data::load) built.
@@ -188,56 +216,104 @@ impl Data {
         Ok(load)
     }
 
-    /// Loads, keeps what is worth it, and prints seconds and MiB: the other process's part.
+    /// Loads, keeps what is worth it, and prints the figures of a [`Load`]: the other process's part.
     pub fn load_here(&self, name: &str) -> Result<(), Failure> {
-        let before = resident_mib("self")?;
+        let before = resident_mib("self", "VmRSS")?;
         let start = Instant::now();
-        let seconds = || -> Result<(f64, f64), Failure> {
-            Ok((start.elapsed().as_secs_f64(), cpu_seconds()?))
+        let measure = || -> Result<Load, Failure> {
+            Ok(Load {
+                seconds: start.elapsed().as_secs_f64(),
+                cpu_seconds: cpu_seconds()?,
+                mib: resident_mib("self", "VmRSS")? - before,
+                peak_mib: resident_mib("self", "VmHWM")? - before,
+                held: None,
+            })
         };
-        let ((seconds, cpu_seconds), mib) = match name {
-            "ticketdex" => {
-                let store = self.store()?;
-                let figures = (seconds()?, resident_mib("self")? - before);
-                drop(store);
-                figures
+        let load = match name {
+            "ticketdex" | COMPACT => {
+                let is_compact = name == COMPACT;
+                let store = self.store_with(if is_compact {
+                    Texts::Compact
+                } else {
+                    Texts::Fast
+                })?;
+                let load = measure()?;
+                let snapshot = store.snapshot();
+                let export = |format| engine::export(&snapshot, format);
+                let held = Some(Held {
+                    memory_mib: snapshot.memory().total() as f64 / 1_048_576.0,
+                    exports: [export(Format::Xml)?, export(Format::Json)?],
+                });
+                Load { held, ..load }
+            }
+            "structs" => {
+                let file = BufReader::with_capacity(1 << 20, File::open(self.jsonl())?);
+                let parsed = structs::parse(file)?;
+                let load = measure()?;
+                drop(parsed);
+                load
             }
             "scan" => {
                 let scan = self.scan()?;
-                let figures = (seconds()?, resident_mib("self")? - before);
+                let load = measure()?;
                 drop(scan);
-                figures
+                load
             }
             "SQLite" => {
                 let sqlite = Sqlite::build(self.import()?.into_iter())?;
-                let figures = (seconds()?, resident_mib("self")? - before);
+                let load = measure()?;
                 let path = self.folder.join("sqlite");
                 let _ = std::fs::remove_file(&path);
                 sqlite.save(&path)?;
-                figures
+                load
             }
             "Tantivy" => {
                 let path = self.folder.join("tantivy");
                 let _ = std::fs::remove_dir_all(&path);
-                Tantivy::build(&path, self.import()?.into_iter())?;
-                (seconds()?, folder_mib(&path)?)
+                if self.world == World::Wide {
+                    // Its numbers come in any order, and a document's place is what orders ties.
+                    Tantivy::build(&path, self.tickets_by_tid()?.into_iter().map(Ok))?;
+                } else {
+                    Tantivy::build(&path, self.import()?.into_iter())?;
+                }
+                Load {
+                    mib: folder_mib(&path)?,
+                    ..measure()?
+                }
             }
             other => return Err(format!("nothing is called {other:?}").into()),
         };
-        println!("{seconds} {cpu_seconds} {mib}");
+        let mut figures = vec![load.seconds, load.cpu_seconds, load.mib, load.peak_mib];
+        if let Some(held) = load.held {
+            figures.push(held.memory_mib);
+            figures.extend(held.exports);
+        }
+        let figures: Vec<String> = figures.iter().map(f64::to_string).collect();
+        println!("{}", figures.join(" "));
         Ok(())
     }
 }
 
 fn parse_load(text: &str) -> Result<Load, Failure> {
     let figures: Result<Vec<f64>, _> = text.split_whitespace().map(str::parse).collect();
-    let [seconds, cpu_seconds, mib] = figures?[..] else {
-        return Err(format!("three figures were expected in {text:?}").into());
+    let figures = figures?;
+    let (&[seconds, cpu_seconds, mib, peak_mib], held) = figures
+        .split_first_chunk::<4>()
+        .ok_or_else(|| format!("four figures or more were expected in {text:?}"))?;
+    let held = match *held {
+        [] => None,
+        [memory_mib, xml, json] => Some(Held {
+            memory_mib,
+            exports: [xml, json],
+        }),
+        _ => return Err(format!("four or seven figures were expected in {text:?}").into()),
     };
     Ok(Load {
         seconds,
         cpu_seconds,
         mib,
+        peak_mib,
+        held,
     })
 }
 
@@ -253,12 +329,14 @@ fn cpu_seconds() -> Result<f64, Failure> {
     Ok(times?.iter().sum::<f64>() / TICKS_PER_SECOND)
 }
 
-/// Returns the resident memory of a process, by its number or as `self`, in MiB.
-pub fn resident_mib(process: &str) -> Result<f64, Failure> {
+/// Returns the resident memory of a process, by its number or as `self`, in MiB: now as `VmRSS`, at most so far
+/// as `VmHWM`.
+pub fn resident_mib(process: &str, which: &str) -> Result<f64, Failure> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next());
-    Ok(kib.ok_or("no VmRSS")?.parse::<f64>()? / 1024.0)
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
+    let kib = line.and_then(|line| line.trim_start_matches(':').split_whitespace().next());
+    let kib = kib.ok_or_else(|| format!("no {which}"))?;
+    Ok(kib.parse::<f64>()? / 1024.0)
 }
 
 fn folder_mib(path: &Path) -> Result<f64, Failure> {

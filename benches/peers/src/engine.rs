@@ -20,6 +20,8 @@ pub struct Figures {
     pub again: f64,
     /// The answer, and the whole response in XML.
     pub with_xml: f64,
+    /// The bytes of that response.
+    pub xml_bytes: u64,
 }
 
 /// Answers a request; returns the total.
@@ -63,10 +65,12 @@ pub fn first(snapshot: &Snapshot, row: &Row) -> Result<f64, Failure> {
 /// Measures a row that has been asked before.
 pub fn again(snapshot: &Snapshot, row: &Row, first: f64) -> Result<Figures, Failure> {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    let xml_bytes = respond(snapshot, &row.request, Format::Xml, &mut chunk)?;
     Ok(Figures {
         first,
         again: measure::median(|| answer(snapshot, &row.request))?,
         with_xml: measure::median(|| respond(snapshot, &row.request, Format::Xml, &mut chunk))?,
+        xml_bytes,
     })
 }
 

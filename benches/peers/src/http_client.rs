@@ -69,7 +69,7 @@ impl Service {
     }
 
     fn resident(&self) -> Result<f64, Failure> {
-        resident_mib(&self.child.id().to_string())
+        resident_mib(&self.child.id().to_string(), "VmRSS")
     }
 }
 

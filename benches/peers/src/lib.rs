@@ -26,6 +26,8 @@ pub mod scan;
 pub mod scan_peer;
 pub mod sql;
 pub mod sqlite;
+#[path = "../../structs.rs"]
+pub mod structs;
 pub mod table;
 pub mod tantivy;
 pub mod values;

@@ -10,8 +10,10 @@ use crate::engine::Figures;
 use crate::measure::geometric_mean;
 use crate::table::Row;
 
-/// What may be added to an answer's aim for writing the page in XML, in microseconds.
+/// What may be added to an answer's aim for writing the page in XML, in microseconds: this much, or a nanosecond
+/// a byte where tickets are so long that it is more.
 const XML_AIM: f64 = 80.0;
+const XML_AIM_PER_BYTE: f64 = 0.001;
 
 /// The columns of the peers, in order; the first three are run, the others scaled.
 pub const PEERS: [&str; 5] = ["SQLite", "Tantivy", "linear scan", "DuckDB*", "Polars*"];
@@ -40,7 +42,8 @@ impl Measured {
     /// Returns what misses its aim, in words.
     pub(crate) fn misses(&self) -> Vec<String> {
         let aim = self.row.aim;
-        let with_xml = aim.again.map(|aim| aim + XML_AIM);
+        let xml_aim = XML_AIM.max(self.engine.xml_bytes as f64 * XML_AIM_PER_BYTE);
+        let with_xml = aim.again.map(|aim| aim + xml_aim);
         let figures = [
             ("first", self.engine.first, aim.first),
             ("answer", self.engine.again, aim.again),
@@ -204,24 +207,26 @@ impl Record {
         }
         writeln!(
             out,
-            "\n| load of JSON Lines, all indexes | s | CPU s | MiB |\n|---|---:|---:|---:|"
+            "\n| load of JSON Lines, all indexes | s | CPU s | MiB | at most, MiB |\n|---|---:|---:|---:|---:|"
         )?;
         for (name, load) in &self.loads {
             let Load {
                 seconds,
                 cpu_seconds,
                 mib,
+                peak_mib,
+                held: _,
             } = load;
             writeln!(
                 out,
-                "| {name} | {seconds:.1} | {cpu_seconds:.1} | {mib:.0} |"
+                "| {name} | {seconds:.1} | {cpu_seconds:.1} | {mib:.0} | {peak_mib:.0} |"
             )?;
         }
         writeln!(
             out,
             "\nMemory is what a process that does nothing else has resident after the load; for \
-            Tantivy the bytes of its index, which is mapped. The engine's own account, after \
-            all of the above:\n"
+            Tantivy the bytes of its index, which is mapped. *Structs* parses the lines and indexes nothing. \
+            The engine's own account, after all of the above:\n"
         )?;
         self.parts(out)
     }
