@@ -186,7 +186,7 @@ impl QueryBuilder {
         if is_single {
             self.query.filters.retain(|own| !own.is_alike(&filter));
         }
-        self.query.filters.push(filter);
+        filter::push(&mut self.query.filters, filter);
     }
 
     /// Limits to tickets whose field is this integer or second, or after it.

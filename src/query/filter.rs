@@ -437,6 +437,15 @@ impl FieldFilter {
 /// The filters of a query: most requests have few, which need no memory of their own.
 pub(super) type FieldFilters = SmallVec<[FieldFilter; 2]>;
 
+/// Appends a filter. The first that needs memory makes room for several more, as a list that grows is moved.
+pub(super) fn push(filters: &mut FieldFilters, filter: FieldFilter) {
+    const ROOM: usize = 6;
+    if filters.len() == filters.inline_size() {
+        filters.reserve(ROOM);
+    }
+    filters.push(filter);
+}
+
 /// Puts filters in the order of their fields and tests, and joins those that are alike.
 ///
 /// Cost: a sort, unless they are in order.
@@ -482,15 +491,13 @@ pub(super) enum Operator {
 impl Operator {
     /// Splits the decoded name of a pair into the field's name and the operator.
     pub(super) fn split(name: &str) -> (&str, Operator) {
-        let operators = [
-            ('!', Operator::Unequal),
-            ('>', Operator::AtLeast),
-            ('<', Operator::AtMost),
-        ];
-        let mut found = operators
-            .into_iter()
-            .filter_map(|(mark, operator)| Some((name.strip_suffix(mark)?, operator)));
-        found.next().unwrap_or((name, Operator::Equal))
+        let operator = match name.as_bytes().last() {
+            Some(b'!') => Operator::Unequal,
+            Some(b'>') => Operator::AtLeast,
+            Some(b'<') => Operator::AtMost,
+            _ => return (name, Operator::Equal),
+        };
+        (&name[..name.len() - 1], operator)
     }
 
     /// Returns the name of a variable with the operator as it is written.

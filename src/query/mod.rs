@@ -28,6 +28,7 @@ use std::hash::Hash;
 use std::num::NonZeroU64;
 
 use chrono::NaiveDateTime;
+use smallvec::SmallVec;
 
 use crate::model::Field;
 use crate::model::error::{Error, ErrorKind, shorten};
@@ -335,9 +336,25 @@ fn terms_of(keyword: &str) -> Vec<String> {
 
 /// Removes what has the key of one before.
 fn retain_first<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
-    if items.len() > 1 {
-        let mut seen = HashSet::new();
-        items.retain(|item| seen.insert(key(item)));
+    /// Up to this number of keys it is faster to compare them with each other than to hash them.
+    const COMPARED_MAX: usize = 8;
+    match items.len() {
+        0 | 1 => {}
+        2..=COMPARED_MAX => {
+            let mut seen = SmallVec::<[K; COMPARED_MAX]>::new();
+            items.retain(|item| {
+                let key = key(item);
+                let is_first = !seen.contains(&key);
+                if is_first {
+                    seen.push(key);
+                }
+                is_first
+            });
+        }
+        _ => {
+            let mut seen = HashSet::new();
+            items.retain(|item| seen.insert(key(item)));
+        }
     }
 }
 

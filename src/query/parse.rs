@@ -55,6 +55,30 @@ struct Reading {
 }
 
 impl Reading {
+    /// Starts to read a request.
+    fn new(text: &str) -> Reading {
+        Reading {
+            action: find_action(text),
+            ..Reading::default()
+        }
+    }
+
+    /// Reads a request to its end, which leaves its query in the builder.
+    fn read(&mut self, text: &str) -> Result<(), Error> {
+        for (name, value) in pairs(text) {
+            self.pair(&name, &value)?;
+        }
+        let default = self.direction.unwrap_or_default();
+        // Ascending tid is what no order means.
+        if self.order.is_empty() && default == Direction::Descending {
+            self.builder.add_key(SortKey::Field(Field::Tid), default);
+        }
+        for (key, direction) in self.order.drain(..) {
+            self.builder.add_key(key, direction.unwrap_or(default));
+        }
+        self.builder.finish()
+    }
+
     fn pair(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let Some(variable) = Variable::from_name(name, self.action) else {
             return Err(ErrorKind::UnknownVariable {
@@ -236,29 +260,10 @@ impl Reading {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Request, Error> {
-        let default = self.direction.unwrap_or_default();
-        // Ascending tid is what no order means.
-        if self.order.is_empty() && default == Direction::Descending {
-            self.builder.add_key(SortKey::Field(Field::Tid), default);
-        }
-        for (key, direction) in self.order {
-            self.builder.add_key(key, direction.unwrap_or(default));
-        }
-        self.builder.finish()?;
-        let query = self.builder.query;
-        let action = match self.action {
-            ActionName::GetTickets => Action::GetTickets(query),
-            ActionName::CountTickets => {
-                let counting = self.counting.map_or_else(CountQuery::builder, |it| *it);
-                Action::CountTickets(counting.matching(query).build()?)
-            }
-        };
-        Ok(Request {
-            action,
-            format: self.format,
-            key: self.key,
-        })
+    /// Returns what a request that was read counts by value.
+    fn into_counting(self) -> Result<CountQuery, Error> {
+        let counting = self.counting.map_or_else(CountQuery::builder, |it| *it);
+        counting.matching(self.builder.query).build()
     }
 }
 
@@ -338,14 +343,18 @@ impl FromStr for Request {
     /// [`ErrorKind::PageNeedsCount`], [`ErrorKind::PageNeedsWildcard`], [`ErrorKind::InvalidValue`]
     /// for a cursor of another order, and [`ErrorKind::CursorConflict`].
     fn from_str(text: &str) -> Result<Request, Error> {
-        let mut reading = Reading {
-            action: find_action(text),
-            ..Reading::default()
+        let mut reading = Reading::new(text);
+        reading.read(text)?;
+        let (format, key) = (reading.format, reading.key.take());
+        let action = match reading.action {
+            ActionName::GetTickets => Action::GetTickets(reading.builder.query),
+            ActionName::CountTickets => Action::CountTickets(reading.into_counting()?),
         };
-        for (name, value) in pairs(text) {
-            reading.pair(&name, &value)?;
-        }
-        reading.finish()
+        Ok(Request {
+            action,
+            format,
+            key,
+        })
     }
 }
 
@@ -358,13 +367,14 @@ impl FromStr for Query {
     ///
     /// Those of a [`Request`]; and that `action` is invalid, where it is not `get_tickets`.
     fn from_str(text: &str) -> Result<Query, Error> {
-        match text.parse::<Request>()?.action {
-            Action::GetTickets(query) => Ok(query),
-            Action::CountTickets(_) => {
-                let (other, own) = (ActionName::CountTickets, ActionName::GetTickets);
-                Err(invalid("action", other.value(), own.value()).into())
-            }
+        let mut reading = Reading::new(text);
+        reading.read(text)?;
+        if reading.action == ActionName::GetTickets {
+            return Ok(reading.builder.query);
         }
+        reading.into_counting()?;
+        let (other, own) = (ActionName::CountTickets, ActionName::GetTickets);
+        Err(invalid("action", other.value(), own.value()).into())
     }
 }
 
@@ -377,13 +387,13 @@ impl FromStr for CountQuery {
     ///
     /// Those of a [`Request`]; and that `action` is invalid, where it is not `count_tickets`.
     fn from_str(text: &str) -> Result<CountQuery, Error> {
-        match text.parse::<Request>()?.action {
-            Action::CountTickets(query) => Ok(query),
-            Action::GetTickets(_) => {
-                let action = find_first(text, Single::Action).unwrap_or_default();
-                Err(invalid("action", &action, ActionName::CountTickets.value()).into())
-            }
+        let mut reading = Reading::new(text);
+        reading.read(text)?;
+        if reading.action == ActionName::CountTickets {
+            return reading.into_counting();
         }
+        let action = find_first(text, Single::Action).unwrap_or_default();
+        Err(invalid("action", &action, ActionName::CountTickets.value()).into())
     }
 }
 

@@ -4,8 +4,9 @@
 //! needs of a text before it is read, or where it is none, is found here.
 
 use std::borrow::Cow;
+use std::iter;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use super::Query;
 use super::count::CountQuery;
@@ -137,11 +138,8 @@ pub(super) fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
 ///
 /// Cost: a look at the first letter of each name, and the decoding of few pairs.
 pub(super) fn find_action(text: &str) -> ActionName {
-    let text = text.strip_prefix('?').unwrap_or(text);
     // No other name is decoded to this one.
-    let named = text
-        .split('&')
-        .filter(|pair| pair.starts_with(['a', 'A', '%']));
+    let named = raw_pairs(text).filter(|pair| pair.starts_with(['a', 'A', '%']));
     let value = named.filter_map(|pair| find_first(pair, Single::Action));
     let action = value
         .take(1)
@@ -153,15 +151,32 @@ pub(super) fn find_action(text: &str) -> ActionName {
 ///
 /// Most need no decoding, and are told by a look at their bytes.
 pub(super) fn pairs(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    let text = text.strip_prefix('?').unwrap_or(text);
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs.filter_map(|pair| {
+    raw_pairs(text).filter_map(|pair| {
         if memchr2(b'%', b'+', pair.as_bytes()).is_some() {
             return form_urlencoded::parse(pair.as_bytes()).next();
         }
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((name.into(), value.into()))
+        let (name, value) = split_at_byte(pair, b'=');
+        Some((name.into(), value.unwrap_or_default().into()))
     })
+}
+
+/// Returns the pairs of a request as they are written, but for empty ones.
+fn raw_pairs(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text.strip_prefix('?').unwrap_or(text));
+    let pairs = iter::from_fn(move || {
+        let (pair, after) = split_at_byte(rest?, b'&');
+        rest = after;
+        Some(pair)
+    });
+    pairs.filter(|pair| !pair.is_empty())
+}
+
+/// Splits a text at the first of an ASCII byte: what is before, and what is after, if it is there.
+fn split_at_byte(text: &str, byte: u8) -> (&str, Option<&str>) {
+    match memchr(byte, text.as_bytes()) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
 }
 
 #[cfg(test)]
