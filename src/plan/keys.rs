@@ -17,6 +17,7 @@ pub(super) type KeyedRow = (u64, u32);
 
 /// The keys of an order in one segment.
 pub(super) struct RowKeys<'a> {
+    segment: &'a Segment,
     /// None of the columns is absent.
     keys: Vec<(SlotColumn<'a>, Key)>,
     /// The bits of each packed key's classes.
@@ -87,6 +88,7 @@ impl<'a> RowKeys<'a> {
             packed_bits.push(bits);
         }
         RowKeys {
+            segment,
             keys,
             packed_bits,
             tid_descends: order.tid_descends,
@@ -136,10 +138,19 @@ impl<'a> RowKeys<'a> {
         first..=first | greatest_digit(rest)
     }
 
-    /// Asks for the texts of some rows at once, where the first key is a long text: each of them is
-    /// elsewhere in memory, and one by one they would be waited for.
+    /// Notes that a number of rows is about to be packed.
+    pub(super) fn expect(&self, rows_count: u64) {
+        if let Some((SlotColumn::Long(_), key)) = self.keys.first() {
+            self.segment.expect_prefixes(key.slot, rows_count);
+        }
+    }
+
+    /// Asks for the texts of some rows at once, where they are read: each of them is elsewhere in memory,
+    /// and one by one they would be waited for.
     pub(super) fn touch(&self, rows: &[u32]) {
-        if let Some((SlotColumn::Long(column), _)) = self.keys.first() {
+        if let Some((SlotColumn::Long(column), _)) = self.keys.first()
+            && !column.has_prefixes()
+        {
             let first = |row: &u32| column.first_byte(*row);
             std::hint::black_box(rows.iter().fold(0, |all, row| all | first(row)));
         }
@@ -279,6 +290,9 @@ impl<'a> RowKeys<'a> {
             if run.len() < 2 || within.is_empty() {
                 continue;
             }
+            if let Some((_, key)) = self.keys.get(self.packed_bits.len()) {
+                self.segment.expect_prefixes(key.slot, run.len() as u64);
+            }
             tied.clear();
             tied.extend(run.iter().map(|&(_, row)| TiedRow::new(row)));
             let within = within.start - start..within.end - start;
@@ -348,6 +362,13 @@ impl TieKeys for RowKeys<'_> {
         match &self.keys[index].0 {
             SlotColumn::Ordinals(_) | SlotColumn::Absent => KeptText::plain(""),
             SlotColumn::Long(column) => column.kept(row),
+        }
+    }
+
+    fn head(&self, index: usize, row: u32) -> u64 {
+        match &self.keys[index].0 {
+            SlotColumn::Ordinals(_) | SlotColumn::Absent => 0,
+            SlotColumn::Long(column) => column.head(row),
         }
     }
 

@@ -114,6 +114,7 @@ impl<'a> Best<'a> {
 /// Returns the best of all matches, and perhaps some more.
 pub(super) fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
     let mut best = Best::new(task);
+    best.keys.expect(found.count());
     found.for_each(task.live, work, |row| best.push(row));
     best.finish(work)
 }
@@ -121,6 +122,7 @@ pub(super) fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<Ke
 /// Returns all matches, in no order.
 pub(super) fn all_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
     let keys = RowKeys::new(&task.live.segment, task.order);
+    keys.expect(found.count());
     let place = place_of(task, &keys);
     let mut keyed = Vec::with_capacity(usize::try_from(found.count()).unwrap_or(0));
     found.for_each(task.live, work, |row| {
@@ -250,16 +252,19 @@ fn list_cost(found: &Found) -> u64 {
     }
 }
 
-/// Returns whether a key is a long text.
-fn is_long(task: Task<'_>, key: Key) -> bool {
-    matches!(task.live.segment.slot_column(key.slot), SlotColumn::Long(_))
+/// Returns whether a key is a long text whose first bytes have to be read where it is.
+fn is_read(task: Task<'_>, key: Key) -> bool {
+    match task.live.segment.slot_column(key.slot) {
+        SlotColumn::Long(column) => !column.has_prefixes(),
+        SlotColumn::Ordinals(_) | SlotColumn::Absent => false,
+    }
 }
 
 /// Returns the estimated cost of packing the keys of a row.
 fn key_cost(task: Task<'_>, first: Option<&Key>) -> u64 {
     match first {
         None => 0,
-        Some(key) if is_long(task, *key) => TEXT_KEY_COST,
+        Some(key) if is_read(task, *key) => TEXT_KEY_COST,
         Some(_) => {
             let rows_count = u64::from(task.live.segment.rows_count());
             let keys_count = task.order.keys.len() as u64;

@@ -4,7 +4,8 @@
 //! a state and two digits, a table gives the next state. Numbers are read from their last digit
 //! on, since that is how division yields digits, so the automaton is that of the pattern
 //! reversed. The digits before the first star are also ranges of numbers, of which there is one
-//! for each count of digits; rows outside of them need not be asked.
+//! for each count of digits; rows outside of them need not be asked. The digits after the last star
+//! are the remainder of matching numbers by a power of ten.
 //!
 //! # Cost
 //!
@@ -156,6 +157,14 @@ impl DigitPattern {
         all.into_iter().chain(some)
     }
 
+    /// Returns the digits after the last star as a number, and the power of ten that every matching number has
+    /// it as the remainder of; none where no digits come last, or no number can have them.
+    pub(super) fn suffix(&self) -> Option<(u64, u64)> {
+        let digits = self.text.rsplit('*').next().unwrap_or_default();
+        let modulus = 10_u64.checked_pow(digits.len() as u32)?;
+        Some((digits.parse().ok()?, modulus))
+    }
+
     /// Returns whether the pattern is digits with one star behind them, so that every number of
     /// its ranges matches.
     pub(super) fn is_prefix(&self) -> bool {
@@ -226,6 +235,8 @@ mod tests {
                 let prefix = text.split('*').next().unwrap_or_default();
                 let may_match = pattern.accepting != 0 && digits.starts_with(prefix);
                 assert_eq!(is_inside, may_match, "{text} {number}");
+                let has_suffix = |(rest, modulus)| number % modulus == rest;
+                assert!(!expected || pattern.suffix().is_none_or(has_suffix));
                 assert!(
                     !pattern.is_prefix() || is_inside == expected,
                     "{text} {number}"

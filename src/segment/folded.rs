@@ -170,6 +170,11 @@ pub(super) fn head(text: &KeptText<'_>, at: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
+/// Returns the [`head`] at the start of a text that is not empty, given its [prefix](KeptText::prefix).
+pub(super) fn head_of(prefix: u64) -> u64 {
+    prefix >> 8 | 1 << (8 * HEAD_BYTES)
+}
+
 /// Returns a number that orders texts by the next two folded bytes from a place on: 0 at the end,
 /// else one more than the bytes.
 pub(super) fn next_two(text: &KeptText<'_>, at: usize) -> usize {

@@ -45,10 +45,12 @@ mod orders;
 mod packed_texts;
 mod packer;
 mod parts;
+mod prefixes;
 mod ready_texts;
 mod revision;
 mod rowset;
 mod scan;
+mod search;
 mod sizes;
 mod sorted;
 #[cfg(feature = "durable")]
@@ -124,6 +126,7 @@ use asked::{Asked, FieldSet};
 use cube::Cube;
 use dead_counts::KeptDead;
 use parts::make_postings;
+use search::partition_point;
 use sorted::LazyRows;
 use tally::KeptCounts;
 use terms::TermSets;
@@ -415,18 +418,8 @@ impl Segment {
     pub(crate) fn tid_rows(&self, first: u64, last: u64) -> std::ops::Range<u32> {
         let tids = self.tids();
         let classes = tids.number_classes(first, last);
-        let row_of = |class: u64| {
-            let (mut low, mut high) = (0, self.rows_count);
-            while low < high {
-                let middle = low + (high - low) / 2;
-                if tids.class(middle) < class {
-                    low = middle + 1;
-                } else {
-                    high = middle;
-                }
-            }
-            low
-        };
+        let row_of =
+            |class: u64| partition_point(0..self.rows_count, |row| tids.class(row) < class);
         let start = row_of(classes.start);
         start..row_of(classes.end).max(start)
     }

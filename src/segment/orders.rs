@@ -113,6 +113,14 @@ impl Segment {
         }
     }
 
+    /// Notes that a request is about to compare some rows by a slot; where that is a long text and worth it,
+    /// the first bytes of all its texts are kept from now on.
+    pub(crate) fn expect_prefixes(&self, slot: Slot, rows_count: u64) {
+        if let SlotColumn::Long(column) = self.slot_column(slot) {
+            column.expect_prefixes(rows_count, &self.budget);
+        }
+    }
+
     /// Notes that rows are compared by a slot, where they revise those of another segment.
     pub(crate) fn note_key(&self, slot: Slot) {
         if let (Origin::Base(revision), Slot::Field(field)) = (&self.origin, slot) {

@@ -8,7 +8,8 @@
 //!
 //! For all rows: a list takes a look at each distinct text and a pass over the ordinals; a long text, a
 //! pass over the texts, which are decoded and folded; custom fields, a pass over their ordinals; a
-//! pattern, a pass over the ticket numbers that begin as it does.
+//! pattern, a pass over the ticket numbers that begin as it does, or a search for each number that ends as
+//! it does, where these are few.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use super::block::Bitmap;
 use super::column::Column;
 use super::digit_pattern::DigitPattern;
 use super::rowset::RowSet;
+use super::search::partition_point;
 use super::text_column::TextColumn;
 use super::{Segment, Slot, terms};
 use crate::model::Field;
@@ -48,6 +50,8 @@ const ROW_COST: u64 = 1;
 const TEXT_COST: u64 = 20;
 /// Comparing a ticket number with a pattern.
 const TID_COST: u64 = 5;
+/// Searching the row of a ticket number after that of a lower one.
+const TID_SEARCH_COST: u64 = 20;
 
 /// Returns whether a list of elements passes: with one of these, or with any.
 fn passes(list: &str, folded: Option<&[String]>) -> bool {
@@ -105,10 +109,13 @@ impl RowTest {
             RowTest::Texts(..) | RowTest::AnyText(_) => rows_count * self.probe_cost(segment),
             RowTest::AnyCustom => rows_count * (1 + segment.custom_slots().count() as u64 / 2),
             RowTest::Tid(pattern) => {
-                let compared = tid_ranges(pattern, segment).map(|rows| rows.len() as u64);
-                let compared: u64 = compared.sum();
-                let row_cost = if pattern.is_prefix() { 0 } else { TID_COST };
-                rows_count / 64 + compared * row_cost
+                let ranges = tid_ranges(pattern, segment);
+                let costs = ranges.map(|rows| match Candidates::of(pattern, segment, &rows) {
+                    _ if pattern.is_prefix() => 0,
+                    Some(candidates) => candidates.cost(),
+                    None => rows.len() as u64 * TID_COST,
+                });
+                rows_count / 64 + costs.sum::<u64>()
             }
         }
     }
@@ -192,6 +199,14 @@ fn tid_ranges(pattern: &DigitPattern, segment: &Segment) -> impl Iterator<Item =
 /// Adds the rows whose ticket number matches a pattern.
 fn add_tids(pattern: &DigitPattern, segment: &Segment, bits: &mut Bitmap) {
     for rows in tid_ranges(pattern, segment) {
+        if let Some(candidates) = Candidates::of(pattern, segment, &rows) {
+            candidates.for_each_row(segment, |row, tid| {
+                if pattern.matches(tid) {
+                    bits.insert(row);
+                }
+            });
+            continue;
+        }
         let (mut start, end) = (rows.start, rows.end);
         while start < end {
             let past = (start / 64 + 1) * 64;
@@ -204,6 +219,70 @@ fn add_tids(pattern: &DigitPattern, segment: &Segment, bits: &mut Bitmap) {
                 })
             };
             start = past;
+        }
+    }
+}
+
+/// The ticket numbers that end in the digits of a pattern, where it takes less to search the rows of these
+/// than to compare all numbers of some rows.
+struct Candidates {
+    rows: Range<u32>,
+    /// The numbers from the first to the last, each this much above the one before.
+    first: u64,
+    last: u64,
+    step: u64,
+}
+
+impl Candidates {
+    fn of(pattern: &DigitPattern, segment: &Segment, rows: &Range<u32>) -> Option<Candidates> {
+        let (rest, step) = pattern.suffix()?;
+        let last_row = rows.end.checked_sub(1).filter(|&row| row >= rows.start)?;
+        let (least, last) = (segment.tid(rows.start), segment.tid(last_row));
+        let of_least = least % step;
+        let above = if rest >= of_least {
+            rest - of_least
+        } else {
+            step - (of_least - rest)
+        };
+        let candidates = Candidates {
+            rows: rows.clone(),
+            first: least.checked_add(above)?,
+            last,
+            step,
+        };
+        (candidates.cost() < rows.len() as u64 * TID_COST).then_some(candidates)
+    }
+
+    /// Returns about how many steps it takes to search the rows.
+    fn cost(&self) -> u64 {
+        let count = match self.last.checked_sub(self.first) {
+            Some(span) => span / self.step + 1,
+            None => 0,
+        };
+        count.saturating_mul(TID_SEARCH_COST)
+    }
+
+    /// Visits the rows that have one of the numbers, with it, ascending.
+    ///
+    /// Numbers ascend with rows and none comes twice, so the row of a number is at most as many rows after
+    /// an earlier one as the number is greater.
+    fn for_each_row(&self, segment: &Segment, mut visit: impl FnMut(u32, u64)) {
+        let mut row = self.rows.start;
+        let mut wanted = Some(self.first);
+        while let Some(tid) = wanted.filter(|&tid| tid <= self.last) {
+            let gap = tid.saturating_sub(segment.tid(row));
+            let farthest = u64::from(row).saturating_add(gap);
+            let farthest = farthest.min(u64::from(self.rows.end - 1)) as u32;
+            // Without gaps between the numbers it is that one.
+            row = if segment.tid(farthest) == tid {
+                farthest
+            } else {
+                partition_point(row..farthest, |row| segment.tid(row) < tid)
+            };
+            if segment.tid(row) == tid {
+                visit(row, tid);
+            }
+            wanted = tid.checked_add(self.step);
         }
     }
 }
@@ -323,6 +402,50 @@ mod tests {
                 let kept = segment.kept_test(&test).expect("it was worth keeping");
                 assert!(Arc::ptr_eq(&kept, &rows));
             }
+        }
+    }
+
+    #[test]
+    fn numbers_with_a_suffix_are_searched_where_they_are_few() {
+        let near_end = u64::MAX - 3_000..=u64::MAX;
+        // Without gaps, with some, with ever wider ones, and up to the greatest number.
+        let all: [Vec<u64>; 4] = [
+            (777..4_000).collect(),
+            (1..9_000)
+                .filter(|tid| tid % 7 < 3 || tid % 1_000 == 55)
+                .collect(),
+            (1..3_000).map(|at| at * at).collect(),
+            near_end.collect(),
+        ];
+        for tids in all {
+            let tickets = tids.iter().map(|&tid| Ticket {
+                tid,
+                ..Ticket::default()
+            });
+            let segment = segment_of(&tickets.collect::<Vec<_>>());
+            for text in [
+                "*055",
+                "*55",
+                "*615",
+                "1*615",
+                "18*5",
+                "*0",
+                "*18446744073709551615",
+                "*9*00",
+            ] {
+                let pattern = DigitPattern::new(text);
+                let test = RowTest::Tid(pattern.clone().into());
+                let mut found = Vec::new();
+                test.find_rows(&segment)
+                    .for_each(|row| found.push(segment.tid(row)));
+                let expected = tids.iter().copied().filter(|&tid| pattern.matches(tid));
+                assert_eq!(found, expected.collect::<Vec<_>>(), "{text}");
+            }
+            let all = 0..segment.rows_count();
+            let is_searched =
+                |text| Candidates::of(&DigitPattern::new(text), &segment, &all).is_some();
+            assert_eq!(is_searched("*055"), tids[tids.len() - 1] - tids[0] < 10_000);
+            assert!(!is_searched("5*") && !is_searched("*5*"));
         }
     }
 }

@@ -15,9 +15,12 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::budget::Budget;
+use super::folded::{head, head_of};
 use super::kept_text::{Form, KeptText};
 use super::packed_texts::PackedTexts;
 use super::packer::Input;
+use super::prefixes::Prefixes;
 use super::ready_texts::ReadyTexts;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
@@ -51,6 +54,42 @@ impl Texts {
             Texts::Ready(texts) => texts.texts().range(index),
             Texts::Packed(texts) => texts.range(index),
         }
+    }
+
+    /// Returns the first eight folded bytes of a text as an integer that orders as they do.
+    fn prefix(&self, index: usize) -> u64 {
+        /// Each character folds to a byte or more, and has at most four.
+        const PREFIX_BYTES: usize = 4 * size_of::<u64>();
+        match self {
+            Texts::Ready(texts) => texts.get(index).prefix(),
+            Texts::Packed(texts) => texts.start(index, PREFIX_BYTES).prefix(),
+        }
+    }
+
+    /// Returns the [prefix](Texts::prefix) of each text.
+    ///
+    /// The memory of several texts is asked for at once, as each would be waited for.
+    fn prefixes(&self) -> Box<[u64]> {
+        const TOUCHED_TEXTS: usize = 32;
+        let mut prefixes = Vec::with_capacity(self.count());
+        while prefixes.len() < self.count() {
+            let end = self.count().min(prefixes.len() + TOUCHED_TEXTS);
+            let touched = prefixes.len()..end;
+            let first = |index: usize| self.first_byte(index);
+            std::hint::black_box(touched.clone().fold(0, |all, index| all | first(index)));
+            prefixes.extend(touched.map(|index| self.prefix(index)));
+        }
+        prefixes.into()
+    }
+
+    /// Returns the first byte that is kept of a text, which only asks for its memory.
+    fn first_byte(&self, index: usize) -> u8 {
+        let start = self.range(index).start;
+        let bytes = match self {
+            Texts::Ready(texts) => texts.texts().bytes_from(start),
+            Texts::Packed(texts) => texts.bytes_from(start),
+        };
+        bytes.first().copied().unwrap_or(0)
     }
 
     /// Returns how many bytes some texts have as UTF-8.
@@ -150,15 +189,25 @@ impl Input for Rows<'_> {
 /// Long texts, one a row.
 #[derive(Clone, Debug)]
 pub(crate) struct TextColumn {
-    texts: Arc<Texts>,
+    own: Arc<OwnTexts>,
     /// Where the texts are another column's: the row there of each row here.
     rows: Option<Arc<[u32]>>,
+}
+
+/// The texts of a column, with what is kept of them beside.
+#[derive(Debug)]
+struct OwnTexts {
+    texts: Texts,
+    prefixes: Prefixes,
 }
 
 impl TextColumn {
     fn new(texts: Texts) -> TextColumn {
         TextColumn {
-            texts: Arc::new(texts),
+            own: Arc::new(OwnTexts {
+                texts,
+                prefixes: Prefixes::default(),
+            }),
             rows: None,
         }
     }
@@ -200,13 +249,13 @@ impl TextColumn {
             return TextColumn::new(Texts::Packed(packed));
         }
         let mut merged = ReadyTexts::default();
-        let is_ready = |column: &TextColumn| matches!(&*column.texts, Texts::Ready(_));
+        let is_ready = |column: &TextColumn| matches!(column.texts(), Texts::Ready(_));
         if runs.iter().all(|(column, _)| is_ready(column)) {
             let bytes = (0..rows.count()).map(|index| rows.kept_bytes(index)).sum();
             merged.reserve(rows.count(), bytes);
         }
         for (column, rows) in runs {
-            match &*column.texts {
+            match column.texts() {
                 Texts::Ready(texts) if column.rows.is_none() => {
                     merged.append(texts, rows.start as usize..rows.end as usize);
                 }
@@ -224,7 +273,7 @@ impl TextColumn {
             "only a column with own texts is shared"
         );
         TextColumn {
-            texts: Arc::clone(&self.texts),
+            own: Arc::clone(&self.own),
             rows: Some(Arc::clone(rows)),
         }
     }
@@ -233,18 +282,18 @@ impl TextColumn {
     pub(crate) fn rows_count(&self) -> u32 {
         match &self.rows {
             Some(rows) => rows.len() as u32,
-            None => self.texts.count() as u32,
+            None => self.own.texts.count() as u32,
         }
     }
 
     /// Returns the texts by [`index`](TextColumn::index), as they are kept.
     pub(crate) fn texts(&self) -> &Texts {
-        &self.texts
+        &self.own.texts
     }
 
     /// Returns the bytes of all texts that rows may have, as they are kept.
     pub(super) fn texts_bytes(&self) -> usize {
-        match &*self.texts {
+        match self.texts() {
             Texts::Ready(texts) => texts.text_bytes(),
             Texts::Packed(texts) => texts.text_bytes(),
         }
@@ -259,43 +308,65 @@ impl TextColumn {
 
     /// Returns the bytes of a row's text as it is kept, without a look at it.
     pub(crate) fn text_bytes(&self, row: u32) -> usize {
-        self.texts.range(self.index(row)).len()
+        self.own.texts.range(self.index(row)).len()
     }
 
     fn plain_bytes_of(&self, rows: &Range<u32>) -> usize {
         if self.rows.is_none() {
             let indexes = rows.start as usize..rows.end as usize;
-            return self.texts.plain_bytes_of(indexes);
+            return self.own.texts.plain_bytes_of(indexes);
         }
         let indexes = rows.clone().map(|row| self.index(row));
         indexes
-            .map(|it| self.texts.plain_bytes_of(it..it + 1))
+            .map(|it| self.own.texts.plain_bytes_of(it..it + 1))
             .sum()
     }
 
     /// Returns the first byte that is kept of a row's text, which only asks for its memory.
     pub(crate) fn first_byte(&self, row: u32) -> u8 {
-        let range = self.texts.range(self.index(row));
-        let bytes = match &*self.texts {
-            Texts::Ready(texts) => texts.texts().bytes_from(range.start),
-            Texts::Packed(texts) => texts.bytes_from(range.start),
-        };
-        bytes.first().copied().unwrap_or(0)
+        self.own.texts.first_byte(self.index(row))
     }
 
     /// Returns the text of a row, to be compared.
     pub(crate) fn kept(&self, row: u32) -> KeptText<'_> {
-        self.texts.get(self.index(row))
+        self.own.texts.get(self.index(row))
     }
 
     /// Returns the first eight folded bytes of a row's text as an integer that orders as they do.
     pub(crate) fn prefix(&self, row: u32) -> u64 {
-        /// Each character folds to a byte or more, and has at most four.
-        const PREFIX_BYTES: usize = 4 * size_of::<u64>();
         let index = self.index(row);
-        match &*self.texts {
-            Texts::Ready(texts) => texts.get(index).prefix(),
-            Texts::Packed(texts) => texts.start(index, PREFIX_BYTES).prefix(),
+        match self.own.prefixes.get() {
+            Some(kept) => kept[index],
+            None => self.own.texts.prefix(index),
+        }
+    }
+
+    /// Returns an integer that orders rows by their folded texts, as far as it decides: 0 of an empty one.
+    pub(crate) fn head(&self, row: u32) -> u64 {
+        let kept = self.own.prefixes.get().map(|kept| kept[self.index(row)]);
+        // What is 0 may also be a text of NULs.
+        match kept.filter(|&prefix| prefix > 0) {
+            Some(prefix) => head_of(prefix),
+            None => head(&self.kept(row), 0),
+        }
+    }
+
+    /// Notes that a request is about to read the first bytes of some rows, which are kept once that is worth it.
+    pub(super) fn expect_prefixes(&self, rows_count: u64, budget: &Budget) {
+        let OwnTexts { texts, prefixes } = &*self.own;
+        prefixes.expect(rows_count, texts.count(), budget, || texts.prefixes());
+    }
+
+    /// Returns whether the first bytes of the texts are kept.
+    pub(crate) fn has_prefixes(&self) -> bool {
+        self.own.prefixes.get().is_some()
+    }
+
+    /// Returns the heap bytes of the first bytes that are kept.
+    pub(super) fn prefixes_bytes(&self) -> usize {
+        match &self.rows {
+            Some(_) => 0,
+            None => self.own.prefixes.bytes(),
         }
     }
 
@@ -306,7 +377,7 @@ impl TextColumn {
 
     /// Returns how many bytes of UTF-8 are packed here; those of another column are not.
     pub(super) fn unpacked_bytes(&self) -> usize {
-        match &*self.texts {
+        match self.texts() {
             Texts::Packed(texts) if self.rows.is_none() => texts.plain_bytes_of(0..texts.count()),
             _ => 0,
         }
@@ -314,14 +385,14 @@ impl TextColumn {
 
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let texts = match &*self.texts {
+        let texts = match self.texts() {
             Texts::Ready(texts) => texts.bytes(),
             Texts::Packed(texts) => texts.bytes(),
         };
         match &self.rows {
             // The texts and the list of rows are others'.
             Some(_) => 0,
-            None => ARC_BYTES + size_of::<Texts>() + texts,
+            None => ARC_BYTES + size_of::<OwnTexts>() + texts,
         }
     }
 }
@@ -336,7 +407,7 @@ const PACKED: u64 = 1;
 #[cfg(feature = "durable")]
 impl Stored for TextColumn {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
-        match &*self.texts {
+        match self.texts() {
             Texts::Ready(texts) => out.number(READY).and_then(|()| texts.write_to(out)),
             Texts::Packed(texts) => out.number(PACKED).and_then(|()| texts.write_to(out)),
         }

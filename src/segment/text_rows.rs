@@ -121,6 +121,10 @@ impl TieKeys for ByText<'_> {
         self.0.kept(row)
     }
 
+    fn head(&self, _: usize, row: u32) -> u64 {
+        self.0.head(row)
+    }
+
     fn rows_descend(&self) -> bool {
         false
     }

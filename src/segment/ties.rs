@@ -27,6 +27,9 @@ pub(crate) trait TieKeys {
     /// Returns the text of a row in a key of that kind.
     fn text(&self, index: usize, row: u32) -> KeptText<'_>;
 
+    /// Returns an integer that orders the texts of rows, as far as it decides: 0 of an empty one.
+    fn head(&self, index: usize, row: u32) -> u64;
+
     /// Returns whether rows that tie in every key come by descending row.
     fn rows_descend(&self) -> bool;
 }
@@ -115,10 +118,9 @@ fn order_run(all: &mut [TiedRow], run: &Run, keys: &impl TieKeys, runs: &mut Vec
         if !run.is_begun {
             for row in &mut *rows {
                 row.at = 0;
+                row.digit = keys.head(run.key, row.row);
             }
-        }
-        let text = |row: u32| keys.text(run.key, row);
-        if !read_on(rows, run.is_begun, &text) {
+        } else if !read_on(rows, &|row| keys.text(run.key, row)) {
             sort_compared(rows, run, keys);
             return;
         }
@@ -160,23 +162,21 @@ fn order_run(all: &mut [TiedRow], run: &Run, keys: &impl TieKeys, runs: &mut Vec
 
 /// Skips what all texts share and puts the next bytes beside each row; false where the texts share
 /// nothing more than before.
-fn read_on<'a>(rows: &mut [TiedRow], is_begun: bool, text: &impl Fn(u32) -> KeptText<'a>) -> bool {
+fn read_on<'a>(rows: &mut [TiedRow], text: &impl Fn(u32) -> KeptText<'a>) -> bool {
     let (first, start) = (text(rows[0].row), rows[0].at as usize);
-    if is_begun {
-        let mut shared = first.bytes().len();
-        for row in &rows[1..] {
-            let other = (&text(row.row), row.at as usize);
-            shared = skip_common((&first, start), other, shared).0;
-            if shared == start {
-                return false;
-            }
+    let mut shared = first.bytes().len();
+    for row in &rows[1..] {
+        let other = (&text(row.row), row.at as usize);
+        shared = skip_common((&first, start), other, shared).0;
+        if shared == start {
+            return false;
         }
-        for row in &mut rows[1..] {
-            let other = (&text(row.row), row.at as usize);
-            row.at = skip_common((&first, start), other, shared).1 as u32;
-        }
-        rows[0].at = shared as u32;
     }
+    for row in &mut rows[1..] {
+        let other = (&text(row.row), row.at as usize);
+        row.at = skip_common((&first, start), other, shared).1 as u32;
+    }
+    rows[0].at = shared as u32;
     for row in rows {
         row.digit = head(&text(row.row), row.at as usize);
     }

@@ -28,6 +28,7 @@ use memchr::memmem;
 use super::bits::{for_each_bit, set_bit, stride};
 use super::grams::{END, GRAM_BYTES, Grams};
 use super::packed::{ListReader, Lists, Offsets};
+use crate::segment::search::partition_point;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
@@ -467,20 +468,6 @@ impl Lexicon {
 /// Returns the cost of reading a bitmap, in postings of a list: a quarter for each integer of 64 rows.
 pub(super) fn bitmap_cost(stride: usize) -> u64 {
     stride as u64 / 4
-}
-
-/// Returns the first number of a range for which `is_below` is false, or the range's end.
-fn partition_point(range: Range<u32>, is_below: impl Fn(u32) -> bool) -> u32 {
-    let (mut start, mut end) = (range.start, range.end);
-    while start < end {
-        let middle = start + (end - start) / 2;
-        if is_below(middle) {
-            start = middle + 1;
-        } else {
-            end = middle;
-        }
-    }
-    start
 }
 
 #[cfg(feature = "durable")]
