@@ -103,6 +103,12 @@ impl Conjunction {
 
     /// Puts the filters in their order and estimates the ways to find the rows.
     fn settle(&mut self, segment: &Segment, mode: PlanMode) {
+        self.sort(segment, mode);
+        self.estimate_ways(segment, mode);
+    }
+
+    /// Puts the filters in their order, and takes all ways to the rows to cost the least that one can.
+    fn sort(&mut self, segment: &Segment, mode: PlanMode) {
         let rows_count = u64::from(segment.rows_count());
         let is_idle = |part: &Part| part.estimate == rows_count && part.filter.is_enumerable();
         self.active_count = self.parts.len();
@@ -117,6 +123,13 @@ impl Conjunction {
         if mode.filters == FilterMode::Reversed {
             self.parts.reverse();
         }
+        self.blocks_cost = self.blocks.len() as u64 * BLOCK_COST;
+        self.drive_cost = Some((self.estimate() * VISIT_COST) >> 1);
+    }
+
+    /// Estimates the ways to find the rows.
+    fn estimate_ways(&mut self, segment: &Segment, mode: PlanMode) {
+        self.drive_cost = None;
         self.is_expensive = self.active().iter().any(|part| part.filter.is_expensive());
         let first = self.active().first();
         let is_enumerable = first.is_some_and(|part| part.filter.is_enumerable());

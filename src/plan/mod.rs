@@ -452,8 +452,11 @@ impl Snapshot {
         for (index, live) in self.segments().iter().enumerate() {
             let (filters, segment) = (&explained.filters, &live.segment);
             let mut conjunction = Conjunction::new(filters, segment);
-            conjunction.add_all(filters, index, live, mode, &mut terms);
-            let (count, counted, _) = find(&conjunction, live, mode, &mut explained.work);
+            let known = conjunction.add_to_count(filters, index, live, mode, &mut terms);
+            let (count, counted) = known.unwrap_or_else(|| {
+                let (count, counted, _) = find(&conjunction, live, mode, &mut explained.work);
+                (count, counted)
+            });
             explained.total += count;
             let plan = SegmentSketch::of_count(&conjunction, segment, count, counted);
             explained.plans.push(plan);

@@ -84,6 +84,8 @@ impl Walk {
         work: &mut Work,
     ) -> bool {
         let view = self.view(scope);
+        let left = self.group.len() + self.left.len();
+        out.reserve(left.min(wanted.saturating_sub(out.len())));
         while out.len() < wanted {
             if Range::is_empty(&self.group) {
                 if self.course.turns_ties() {

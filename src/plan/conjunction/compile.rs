@@ -10,10 +10,11 @@ use smallvec::SmallVec;
 
 use super::{Conjunction, FoundTerms};
 use crate::model::Field;
-use crate::plan::PlanMode;
 use crate::plan::bind::{Binding, bind_filter};
+use crate::plan::explain::Counted;
 use crate::plan::filter::Filters;
 use crate::plan::segment_filter::SegmentFilter;
+use crate::plan::{FilterMode, PlanMode};
 use crate::segment::{BLOCK_ROWS, RowSet, Segment};
 use crate::snapshot::LiveSegment;
 
@@ -53,7 +54,7 @@ impl Conjunction {
     }
 
     /// Adds the filters of a request, as [`compile`](Conjunction::compile) does.
-    pub(in crate::plan) fn add_all<'a>(
+    fn add_all<'a>(
         &mut self,
         filters: &Filters,
         segment_index: usize,
@@ -66,6 +67,32 @@ impl Conjunction {
         if self.bind(filters, within, segment, mode, found_terms) {
             self.settle(segment, mode);
         }
+    }
+
+    /// Adds the filters of a request to count their rows, and returns the number where it is known.
+    ///
+    /// The ways to the rows are estimated only where one of them has to be taken.
+    pub(in crate::plan) fn add_to_count<'a>(
+        &mut self,
+        filters: &Filters,
+        segment_index: usize,
+        live: &'a LiveSegment,
+        mode: PlanMode,
+        found_terms: &mut FoundTerms<'a>,
+    ) -> Option<(u64, Counted)> {
+        let segment = &*live.segment;
+        let within = filters.within.get(segment_index);
+        if !self.bind(filters, within, segment, mode, found_terms) {
+            return self.known_count(live, mode);
+        }
+        self.sort(segment, mode);
+        // Dead rows may have to be asked one by one, and then other ways are compared with that.
+        let is_at_once = mode.filters == FilterMode::Planned && live.dead.count() == 0;
+        let known = is_at_once.then(|| self.known_count(live, mode)).flatten();
+        if known.is_none() {
+            self.estimate_ways(segment, mode);
+        }
+        known
     }
 
     /// Adds filters; returns whether they may leave rows.
