@@ -2,6 +2,8 @@
 //!
 //! `benches/ingest.rs` and the comparison with other engines in `benches/peers` measure it beside a load.
 
+#![allow(unreachable_pub, reason = "another package has it as a public module")]
+
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 

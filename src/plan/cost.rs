@@ -23,7 +23,8 @@ pub(super) const KEY_COST: u64 = 6;
 /// Columns of up to this many rows are mostly in cache; in more rows a key takes longer in proportion.
 /// Measured: 37 ns a row with two keys among ten million rows.
 pub(super) const CACHED_ROWS: u64 = 4_000_000;
-/// Reading the first bytes of a long text. Measured: 50 to 90 ns, most of it waiting for memory.
+/// Reading the first bytes of a long text where they are not kept. Measured: 50 to 90 ns, most of it waiting for
+/// memory.
 pub(super) const TEXT_KEY_COST: u64 = 80;
 /// Putting the zone of a block in its order among the others.
 pub(super) const ZONE_ORDERED_COST: u64 = 5;

@@ -237,16 +237,16 @@ impl Candidates {
     fn of(pattern: &DigitPattern, segment: &Segment, rows: &Range<u32>) -> Option<Candidates> {
         let (rest, step) = pattern.suffix()?;
         let last_row = rows.end.checked_sub(1).filter(|&row| row >= rows.start)?;
-        let (least, last) = (segment.tid(rows.start), segment.tid(last_row));
-        let of_least = least % step;
-        let above = if rest >= of_least {
-            rest - of_least
+        let (start, last) = (segment.tid(rows.start), segment.tid(last_row));
+        let of_start = start % step;
+        let above = if rest >= of_start {
+            rest - of_start
         } else {
-            step - (of_least - rest)
+            step - (of_start - rest)
         };
         let candidates = Candidates {
             rows: rows.clone(),
-            first: least.checked_add(above)?,
+            first: start.checked_add(above)?,
             last,
             step,
         };

@@ -32,7 +32,10 @@ impl Conjunction {
         // It is filled where it stays: it is too large to be moved about.
         let mut conjunction = Arc::new(Conjunction::new(filters, &live.segment));
         let own = Arc::make_mut(&mut conjunction);
-        own.add_all(filters, segment_index, live, mode, found_terms);
+        let within = filters.within.get(segment_index);
+        if own.bind(filters, within, &live.segment, mode, found_terms) {
+            own.settle(&live.segment, mode);
+        }
         conjunction
     }
 
@@ -50,22 +53,6 @@ impl Conjunction {
             row_cost: 0,
             drive_cost: None,
             blocks_cost: 0,
-        }
-    }
-
-    /// Adds the filters of a request, as [`compile`](Conjunction::compile) does.
-    fn add_all<'a>(
-        &mut self,
-        filters: &Filters,
-        segment_index: usize,
-        live: &'a LiveSegment,
-        mode: PlanMode,
-        found_terms: &mut FoundTerms<'a>,
-    ) {
-        let segment = &*live.segment;
-        let within = filters.within.get(segment_index);
-        if self.bind(filters, within, segment, mode, found_terms) {
-            self.settle(segment, mode);
         }
     }
 
