@@ -79,7 +79,8 @@ impl Segment {
         self.findings.terms.bytes() + self.counts_bytes() + dead
     }
 
-    /// Drops what readers keep and can find again, all but orders, which answers borrow.
+    /// Drops what readers keep and can find again, all but orders and the first bytes of long texts, which
+    /// answers borrow.
     ///
     /// Cost: a look at each order, and a set a kept term.
     pub(crate) fn drop_kept(&self) {
