@@ -361,8 +361,10 @@ impl Conjunction {
             }
             return block;
         }
-        let common = self.with_common(scope, index, set, work, intersect_all);
-        let mut block = common.unwrap_or(EMPTY_BLOCK);
+        let mut block = EMPTY_BLOCK;
+        self.with_common(scope, index, set, work, |blocks| {
+            intersect_all(blocks, &mut block);
+        });
         if self.is_expensive {
             for part in self.active() {
                 if part.filter.is_expensive() && block != EMPTY_BLOCK {

@@ -63,10 +63,10 @@ fn bits_of_matches(scope: Scope<'_>, work: &mut Work) -> Bitmap {
 
 /// What is known of the matches in each block.
 ///
-/// A walk may ask rows of few blocks often, or of many blocks once. So the first rows of a
-/// block are asked by its filters, and only when that has cost as much as combining the block
-/// are the bits of all its rows made. Room is taken for these blocks alone, since clearing a bit for
-/// each of ten million rows takes longer than most walks.
+/// A walk that is expected to ask many rows has a bitmap of all matches instead. The rows of any other are asked
+/// by the filters, and only where that has cost twice as much as combining their block, because more
+/// rows of it come than was expected, are the bits of all its rows made. Room is taken for these
+/// blocks alone, since clearing a bit for each of ten million rows takes longer than most walks.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     blocks: Vec<AskedBlock>,
@@ -87,7 +87,7 @@ impl Asked {
     fn new(scope: Scope<'_>) -> Asked {
         let conjunction = scope.conjunction;
         let block_cost = conjunction.bits_cost() / conjunction.block_indexes().len().max(1) as u64;
-        let chances = block_cost / conjunction.probes_cost(1).max(1);
+        let chances = 2 * block_cost / conjunction.probes_cost(1).max(1);
         let chances = AskedBlock::Chances(chances.clamp(1, 255) as u8);
         Asked {
             blocks: vec![chances; blocks_count(scope.live.segment.rows_count()) as usize],

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::FilterMode;
+use super::conjunction::Conjunction;
 use super::cost::{ASKED_COST, CLEARED_ROWS, COMPARE_COST, COUNTED_POSITIONS, SAMPLE_COST, SPARSE};
 use super::explain::WalkMatching;
 use super::found::Found;
@@ -10,6 +11,7 @@ use super::order::Key;
 use super::task::Task;
 use super::top::top_cost;
 use crate::segment::SlotColumn;
+use crate::snapshot::LiveSegment;
 
 /// A walk, decided and not begun.
 #[derive(Clone, Debug)]
@@ -20,8 +22,8 @@ pub(super) struct WalkPath {
     pub(super) matching: WalkMatching,
 }
 
-/// Chooses how a walk over a number of positions knows which of their rows match.
-fn matching(found: &Found, task: Task<'_>, key: Key, positions: u64) -> WalkMatching {
+/// Chooses how a walk knows which rows match.
+fn matching(found: &Found, task: Task<'_>, key: Key, extent: &Extent) -> WalkMatching {
     let (need, live, conjunction) = (task.need, task.live, &found.conjunction);
     let is_countable = live.dead.count() == 0 || task.mode.may_build();
     if conjunction.is_class_range(key.slot, &live.segment)
@@ -35,12 +37,17 @@ fn matching(found: &Found, task: Task<'_>, key: Key, positions: u64) -> WalkMatc
     if found.rows.is_some() {
         return WalkMatching::Listed;
     }
-    let passed = positions * need.skip / found.count().max(1);
-    if need.is_shared || passed * ASKED_COST > conjunction.blocks_cost() {
+    let asked = conjunction.probes_cost(extent.asked()) + extent.passed * ASKED_COST;
+    if need.is_shared || asked > bitmap_cost(conjunction, live) {
         WalkMatching::Counted
     } else {
         WalkMatching::Asked
     }
+}
+
+/// Returns the estimated cost of a bitmap of all matches.
+fn bitmap_cost(conjunction: &Conjunction, live: &LiveSegment) -> u64 {
+    conjunction.bits_cost() + u64::from(live.segment.rows_count()) / CLEARED_ROWS
 }
 
 /// How far a walk goes, in positions.
@@ -51,6 +58,13 @@ struct Extent {
     visited: u64,
     /// The positions that tie with the last of the page.
     ties: u64,
+}
+
+impl Extent {
+    /// Returns how many rows have to be asked where nothing else says whether they match.
+    fn asked(&self) -> u64 {
+        self.passed + self.visited
+    }
 }
 
 /// Returns the walk along a key's order with its estimated cost; none where there is no such order
@@ -64,8 +78,9 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
     }
     let span = has_order.then(|| found.span(segment, key.slot));
     let positions = span.clone().unwrap_or(0..rows as usize);
-    let matching = matching(found, task, key, positions.len() as u64);
     let extent = extent(found, task, key, &positions, has_order)?;
+    let matching = matching(found, task, key, &extent);
+    let rows_asked = extent.asked();
     let Extent {
         passed,
         visited,
@@ -75,7 +90,7 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
     let made = match matching {
         WalkMatching::Live | WalkMatching::Set | WalkMatching::Asked => 0,
         WalkMatching::Listed => rows / 64 + rows / CLEARED_ROWS,
-        WalkMatching::Counted => conjunction.bits_cost() + rows / CLEARED_ROWS,
+        WalkMatching::Counted => bitmap_cost(conjunction, task.live),
     };
     let need = task.need;
     let counted = match matching {
@@ -88,10 +103,7 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         _ => passed / COUNTED_POSITIONS,
     };
     let asked = match matching {
-        WalkMatching::Asked => {
-            let probes = conjunction.probes_cost(passed + visited);
-            probes.min(conjunction.bits_cost())
-        }
+        WalkMatching::Asked => conjunction.probes_cost(rows_asked),
         _ => 0,
     };
     // What ties is put in order by the other keys together.

@@ -67,19 +67,20 @@ fn count_common_inline(blocks: &[&Block]) -> u32 {
         [first, second, third] => count([first, second, third]),
         [first, second, third, fourth] => count([first, second, third, fourth]),
         [first, second, third, ref others @ ..] => {
-            count([first, second, third, &intersect_all(others)])
+            let mut common = EMPTY_BLOCK;
+            intersect_all(others, &mut common);
+            count([first, second, third, &common])
         }
     }
 }
 
-/// Returns the rows that some blocks have in common; of no blocks, all.
+/// Puts the rows that some blocks have in common into a block; of no blocks, all.
 #[inline]
-pub(crate) fn intersect_all(blocks: &[&Block]) -> Block {
-    let mut common = [u64::MAX; BLOCK_STRIDE];
+pub(crate) fn intersect_all(blocks: &[&Block], common: &mut Block) {
+    common.fill(u64::MAX);
     for block in blocks {
-        intersect_blocks(&mut common, block);
+        intersect_blocks(common, block);
     }
-    common
 }
 
 /// Returns whether every row that a block covers is in a range.
@@ -276,7 +277,8 @@ mod tests {
         let blocks: Vec<Block> = (1..9).map(block).collect();
         for count in 1..=blocks.len() {
             let some: Vec<&Block> = blocks[..count].iter().collect();
-            let common = intersect_all(&some);
+            let mut common = EMPTY_BLOCK;
+            intersect_all(&some, &mut common);
             let mut rows = 0;
             for_each_row(&common, 0, |row| {
                 let has = |block: &&Block| block[(row / 64) as usize] >> (row % 64) & 1 == 1;

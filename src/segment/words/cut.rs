@@ -128,36 +128,27 @@ impl Rule {
         }
     }
 
-    /// Returns whether a term may be inside a piece.
-    pub(super) fn is_inside(self, term: &str) -> bool {
+    /// Visits each way in which a word that the rule cuts may hold a non-empty term.
+    #[inline]
+    pub(super) fn for_each_way(self, term: &str, visit: impl FnMut(Way<'_>)) {
         match self {
-            Rule::Coarse => {
-                let mut pieces_count = 0;
-                for_each_coarse(term, |_| pieces_count += 1);
-                pieces_count == 1
-            }
-            Rule::Fine => term.len() <= FINE_BYTES && term.is_ascii(),
+            Rule::Coarse => for_each_coarse_way(term, visit),
+            Rule::Fine => for_each_fine_way(term, visit),
         }
-    }
-
-    /// Returns the parts of a term, two or more, in consecutive pieces, for each way in which it may be
-    /// cut.
-    pub(super) fn chains(self, term: &str) -> impl Iterator<Item = Parts<'_>> {
-        let ways = match self {
-            Rule::Coarse => 0..1,
-            Rule::Fine if term.is_ascii() => 0..2,
-            Rule::Fine => 0..0,
-        };
-        let parts = move |way| match self {
-            Rule::Coarse => coarse_parts(term),
-            Rule::Fine => fine_parts(term, way),
-        };
-        ways.map(parts).filter(|parts| parts.len() > 1)
     }
 }
 
+/// A way in which a word that is cut may hold a term.
+#[derive(Debug)]
+pub(super) enum Way<'a> {
+    /// Inside a piece.
+    Inside,
+    /// As parts, two or more, in consecutive pieces.
+    Parts(&'a [Part<'a>]),
+}
+
 /// The parts of a term, of which most are cut into few.
-pub(super) type Parts<'a> = SmallVec<[Part<'a>; 6]>;
+pub(super) type Parts<'a> = SmallVec<[Part<'a>; 8]>;
 
 /// A part of a term, which is the whole, the start or the end of the piece that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +156,14 @@ pub(super) enum Part<'a> {
     Whole(&'a str),
     Start(&'a str),
     End(&'a str),
+}
+
+impl<'a> Part<'a> {
+    fn text(self) -> &'a str {
+        match self {
+            Part::Whole(text) | Part::Start(text) | Part::End(text) => text,
+        }
+    }
 }
 
 /// Visits the pieces of a word, or of a term, as the coarse rule cuts it.
@@ -184,21 +183,18 @@ fn for_each_coarse(word: &str, mut visit: impl FnMut(Range<usize>)) {
     }
 }
 
-fn coarse_pieces(term: &str) -> SmallVec<[&str; 6]> {
-    let mut pieces = SmallVec::new();
-    for_each_coarse(term, |piece| pieces.push(&term[piece]));
-    pieces
-}
-
-fn coarse_parts(term: &str) -> Parts<'_> {
-    let pieces = coarse_pieces(term);
-    let last = pieces.len().saturating_sub(1);
-    let part = |(index, piece)| match index {
-        0 => Part::End(piece),
-        _ if index == last => Part::Start(piece),
-        _ => Part::Whole(piece),
-    };
-    pieces.into_iter().enumerate().map(part).collect()
+fn for_each_coarse_way(term: &str, mut visit: impl FnMut(Way<'_>)) {
+    let mut parts = Parts::new();
+    for_each_coarse(term, |piece| parts.push(Part::Whole(&term[piece])));
+    match &mut parts[..] {
+        [] => {}
+        [_] => visit(Way::Inside),
+        [first, .., last] => {
+            *first = Part::End(first.text());
+            *last = Part::Start(last.text());
+            visit(Way::Parts(&parts));
+        }
+    }
 }
 
 /// Visits the pieces of a word of ASCII as the fine rule cuts it.
@@ -214,6 +210,21 @@ fn for_each_fine(word: &str, mut visit: impl FnMut(Range<usize>)) {
             return;
         }
         start += FINE_STEP;
+    }
+}
+
+fn for_each_fine_way(term: &str, mut visit: impl FnMut(Way<'_>)) {
+    if !term.is_ascii() {
+        return;
+    }
+    if term.len() <= FINE_BYTES {
+        visit(Way::Inside);
+    }
+    for before in 0..FINE_STEP {
+        let parts = fine_parts(term, before);
+        if parts.len() > 1 {
+            visit(Way::Parts(&parts));
+        }
     }
 }
 
@@ -337,6 +348,12 @@ mod tests {
         "aaaaaaaaaa.aaaaaaaaaa1111111111aaaaaaaaaae\u{301}e\u{301}ßßßßß",
     ];
 
+    fn pieces(rule: Rule, word: &str) -> Vec<&str> {
+        let mut pieces = Vec::new();
+        rule.for_each_piece(word, |piece| pieces.push(&word[piece]));
+        pieces
+    }
+
     /// Returns whether parts match pieces, from the first piece on.
     fn fits(parts: &[Part<'_>], pieces: &[&str]) -> bool {
         let fits = |(part, piece): (&Part<'_>, &&str)| match part {
@@ -357,8 +374,7 @@ mod tests {
             if rule == Rule::Fine && !word.is_ascii() {
                 continue;
             }
-            let mut pieces = Vec::new();
-            rule.for_each_piece(word, |piece| pieces.push(&word[piece]));
+            let pieces = pieces(rule, word);
             let ends: Vec<usize> = (0..=word.len())
                 .filter(|&at| word.is_char_boundary(at))
                 .collect();
@@ -368,11 +384,15 @@ mod tests {
                     // The term with its last character twice is hardly in the word.
                     let other: String = own.chars().chain(own.chars().last()).collect();
                     for term in [own, other] {
-                        let is_inside = rule.is_inside(&term);
-                        let is_found = is_inside && pieces.iter().any(|it| it.contains(&term))
-                            || rule.chains(&term).any(|parts| {
-                                (0..pieces.len()).any(|from| fits(&parts, &pieces[from..]))
-                            });
+                        let mut is_found = false;
+                        rule.for_each_way(&term, |way| {
+                            is_found |= match way {
+                                Way::Inside => pieces.iter().any(|it| it.contains(&term)),
+                                Way::Parts(parts) => {
+                                    (0..pieces.len()).any(|from| fits(parts, &pieces[from..]))
+                                }
+                            };
+                        });
                         assert_eq!(
                             is_found,
                             word.contains(&term),
@@ -384,23 +404,31 @@ mod tests {
         }
     }
 
+    /// Returns the ways of a term as text: its parts, or none where it may be inside a piece.
+    fn ways(rule: Rule, term: &str) -> Vec<String> {
+        let mut ways = Vec::new();
+        rule.for_each_way(term, |way| {
+            ways.push(match way {
+                Way::Inside => String::new(),
+                Way::Parts(parts) => format!("{parts:?}"),
+            });
+        });
+        ways
+    }
+
     #[test]
     fn the_fine_rule_cuts_a_term_in_two_ways() {
-        let chains = |term| Rule::Fine.chains(term).collect::<Vec<_>>();
-        let even = vec![Part::Whole("abc"), Part::Whole("cde"), Part::Start("ef")];
-        let odd = vec![Part::End("ab"), Part::Whole("bcd"), Part::Whole("def")];
-        assert_eq!(
-            chains("abcdef"),
-            [Parts::from_vec(even), Parts::from_vec(odd)]
-        );
-        let [own] = &chains("abc")[..] else {
-            panic!("one of the ways leaves one piece");
-        };
-        assert_eq!(own[..], [Part::End("ab"), Part::Start("bc")]);
-        for short in ["", "a", "ab"] {
-            assert!(chains(short).is_empty(), "{short:?}");
+        let even = r#"[Whole("abc"), Whole("cde"), Start("ef")]"#;
+        let odd = r#"[End("ab"), Whole("bcd"), Whole("def")]"#;
+        assert_eq!(ways(Rule::Fine, "abcdef"), [even, odd]);
+        // One of the ways leaves one piece.
+        let own = ["", r#"[End("ab"), Start("bc")]"#];
+        assert_eq!(ways(Rule::Fine, "abc"), own);
+        for short in ["a", "ab"] {
+            assert_eq!(ways(Rule::Fine, short), [""], "{short:?}");
         }
-        assert!(chains("größer").is_empty() && !Rule::Fine.is_inside("é"));
+        assert!(ways(Rule::Fine, "größer").is_empty() && ways(Rule::Fine, "é").is_empty());
+        assert!(ways(Rule::Coarse, "").is_empty());
     }
 
     #[test]
@@ -431,7 +459,7 @@ mod tests {
             "https://api.example.com/",
             "com.example.invoicemapper.read(",
         ] {
-            assert_eq!(coarse_pieces(whole)[..], [whole]);
+            assert_eq!(pieces(Rule::Coarse, whole), [whole]);
         }
     }
 
@@ -439,7 +467,7 @@ mod tests {
     #[test]
     fn pieces_are_a_few_characters_long() {
         for word in [WORDS[4], WORDS[6]] {
-            let mean = word.chars().count() / coarse_pieces(word).len();
+            let mean = word.chars().count() / pieces(Rule::Coarse, word).len();
             assert!((2..=5).contains(&mean), "{mean} in {word:?}");
         }
     }

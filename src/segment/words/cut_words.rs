@@ -5,7 +5,7 @@ use std::io;
 
 use super::bits::{set_bit, stride, unite_bits};
 use super::chain::{Chain, Holds};
-use super::cut::Rule;
+use super::cut::{Rule, Way};
 #[cfg(feature = "durable")]
 use super::lexicon::Ids;
 use super::lexicon::{Lexicon, Numbers, bitmap_cost};
@@ -57,16 +57,24 @@ impl CutWords {
             pieces: Numbers::none(),
             chains: Vec::new(),
         };
-        if self.pieces.count() > 0 {
-            if rule.is_inside(term) {
-                held.pieces = self.pieces.find(term.as_bytes());
-            }
-            held.chains = rule
-                .chains(term)
-                .filter_map(|parts| Chain::find(&self.pieces, &parts))
-                .collect();
+        if self.pieces.count() == 0 || rule == Rule::Fine && !self.has_all_pairs(term) {
+            return held;
         }
+        rule.for_each_way(term, |way| match way {
+            Way::Inside => held.pieces = self.pieces.find(term.as_bytes()),
+            Way::Parts(parts) => held.chains.extend(Chain::find(&self.pieces, parts)),
+        });
         held
+    }
+
+    /// Returns whether each pair of adjacent bytes of a term is in a piece of the fine rule, which leaves
+    /// every pair of a word together.
+    ///
+    /// Keys and digests lack most pairs of a word of prose, so that it need not be cut to be missed.
+    fn has_all_pairs(&self, term: &str) -> bool {
+        let grams = &self.pieces.grams;
+        let mut pairs = term.as_bytes().array_windows::<2>();
+        grams.is_empty() || pairs.all(|pair| grams.has_run(pair))
     }
 
     /// Returns an upper bound of the spots at which a term is, and the cost of finding its rows, in

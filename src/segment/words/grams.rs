@@ -91,6 +91,23 @@ impl Grams {
         start..start + count
     }
 
+    /// Returns the gram that starts with the first byte of a non-empty word.
+    pub(super) fn first_of(&self, word: &[u8]) -> Option<usize> {
+        let ends = [END; GRAM_BYTES - 1];
+        let bytes = word.iter().chain(&ends).take(GRAM_BYTES);
+        self.keys.binary_search(&key_of(bytes)).ok()
+    }
+
+    /// Returns whether a word holds a run of at most three bytes.
+    pub(super) fn has_run(&self, run: &[u8]) -> bool {
+        let shift = 8 * (GRAM_BYTES - run.len());
+        let first = key_of(run) << shift;
+        let start = self.keys.partition_point(|&key| key < first);
+        self.keys
+            .get(start)
+            .is_some_and(|&key| key - first < 1 << shift)
+    }
+
     /// Returns how many words a gram is in.
     pub(super) fn words_count(&self, gram: usize) -> u32 {
         self.words_counts[gram]
@@ -220,8 +237,9 @@ fn hash(key: u32) -> u64 {
 }
 
 /// Returns a run of at most three bytes as a number.
-fn key_of(run: &[u8]) -> u32 {
-    run.iter().fold(0, |key, &byte| key << 8 | u32::from(byte))
+fn key_of<'a>(run: impl IntoIterator<Item = &'a u8>) -> u32 {
+    run.into_iter()
+        .fold(0, |key, &byte| key << 8 | u32::from(byte))
 }
 
 /// Visits the keys of a word, one for each of its bytes.

@@ -24,6 +24,7 @@ use std::io;
 use std::ops::Range;
 
 use memchr::memmem;
+use smallvec::SmallVec;
 
 use super::bits::{for_each_bit, set_bit, stride};
 use super::grams::{END, GRAM_BYTES, Grams};
@@ -292,15 +293,14 @@ impl Lexicon {
     /// Every text that holds the run is among them. The run may end with [`END`], which stands for the end
     /// of a text.
     fn listed_by_all(&self, run: &[u8]) -> Vec<u32> {
-        let mut rarest: Vec<(u32, usize)> = Vec::with_capacity(GRAMS_READ_MAX + 1);
+        let mut rarest = SmallVec::<[(u32, usize); GRAMS_READ_MAX + 1]>::new();
         for run in run.windows(GRAM_BYTES) {
             let Some(gram) = self.grams.starting_with(run).next() else {
                 return Vec::new();
             };
             let candidate = (self.grams.words_count(gram), gram);
-            if !rarest.contains(&candidate) {
-                rarest.push(candidate);
-                rarest.sort_unstable();
+            if let Err(at) = rarest.binary_search(&candidate) {
+                rarest.insert(at, candidate);
                 rarest.truncate(GRAMS_READ_MAX);
             }
         }
@@ -356,8 +356,8 @@ impl Lexicon {
     /// Cost: a binary search among the grams, and where the first gram of the text is in many texts, one
     /// among the texts of each kind.
     pub(super) fn equal_to(&self, text: &[u8]) -> Vec<u32> {
-        if let (Some(run), false) = (text.get(..GRAM_BYTES), self.grams.is_empty()) {
-            let Some(gram) = self.grams.starting_with(run).next() else {
+        if !self.grams.is_empty() {
+            let Some(gram) = self.grams.first_of(text) else {
                 return Vec::new();
             };
             let words_count = self.grams.words_count(gram);
