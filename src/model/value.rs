@@ -7,6 +7,7 @@
 //! reading requests goes through the `form_urlencoded` crate, in `query`.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use compact_str::CompactString;
@@ -260,13 +261,16 @@ pub(crate) fn fold_short(text: &str) -> CompactString {
 }
 
 /// Appends the folded text.
+///
+/// Cost: a look at each byte; one into the tables of Unicode for each char that a script with cases may
+/// have.
 pub(crate) fn fold_into(text: &str, out: &mut String) {
     let mut rest = text;
     loop {
-        let run = ascii_run(rest.as_bytes());
-        let (ascii, others) = rest.split_at(run);
+        let run = uncased_run(rest.as_bytes());
+        let (uncased, others) = rest.split_at(run);
         let start = out.len();
-        out.push_str(ascii);
+        out.push_str(uncased);
         out[start..].make_ascii_lowercase();
         let mut chars = others.chars();
         let Some(c) = chars.next() else { return };
@@ -275,21 +279,42 @@ pub(crate) fn fold_into(text: &str, out: &mut String) {
     }
 }
 
-/// Returns how many bytes stand before the first that is not ASCII.
-fn ascii_run(bytes: &[u8]) -> usize {
-    const HIGHS: u64 = (u64::MAX / 255) << 7;
-    let (chunks, _) = bytes.as_chunks::<8>();
-    for (index, chunk) in chunks.iter().enumerate() {
-        let highs = u64::from_le_bytes(*chunk) & HIGHS;
-        if highs != 0 {
-            return index * 8 + highs.trailing_zeros() as usize / 8;
+/// The first bytes of the chars beyond ASCII that are their own lower case, whatever bytes follow: Hebrew,
+/// Arabic, and most scripts of India and East Asia.
+const UNCASED_STARTS: [RangeInclusive<u8>; 4] =
+    [0xD7..=0xDF, 0xE0..=0xE0, 0xE3..=0xE9, 0xEB..=0xEE];
+
+/// Whether a byte is ASCII, or of a char that [`UNCASED_STARTS`] tells.
+const IS_UNCASED: [bool; 256] = {
+    let mut is_uncased = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        // All but the first byte of a char are from 0x80 to 0xBF.
+        is_uncased[byte] = byte < 0xC0;
+        let mut range = 0;
+        while range < UNCASED_STARTS.len() {
+            let starts = &UNCASED_STARTS[range];
+            is_uncased[byte] |= byte >= *starts.start() as usize && byte <= *starts.end() as usize;
+            range += 1;
         }
+        byte += 1;
     }
-    let start = chunks.len() * 8;
+    is_uncased
+};
+
+/// Returns how many bytes of a text stand before the first char beyond ASCII that may have another lower
+/// case.
+fn uncased_run(bytes: &[u8]) -> usize {
+    const HIGHS: u64 = (u64::MAX / 255) << 7;
+    let is_uncased = |byte: &u8| IS_UNCASED[usize::from(*byte)];
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let is_run =
+        |chunk: &&[u8; 8]| u64::from_le_bytes(**chunk) & HIGHS == 0 || chunk.iter().all(is_uncased);
+    let start = chunks.iter().take_while(is_run).count() * 8;
     start
         + bytes[start..]
             .iter()
-            .take_while(|byte| byte.is_ascii())
+            .take_while(|byte| is_uncased(byte))
             .count()
 }
 
@@ -459,6 +484,23 @@ mod tests {
             let expected: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
             assert_eq!(str::from_utf8(&encoded[4..]), Ok(&*expected));
         }
+    }
+
+    #[test]
+    fn uncased_chars_are_their_own_lower_case() {
+        let mut uncased_count = 0;
+        for c in '\u{80}'..=char::MAX {
+            let mut bytes = [0; 4];
+            let start = c.encode_utf8(&mut bytes).as_bytes()[0];
+            if UNCASED_STARTS.iter().any(|it| it.contains(&start)) {
+                assert!(c.to_lowercase().eq([c]), "{c:?}");
+                uncased_count += 1;
+            }
+            let text = format!("Ab{c}C{c}{c}DEFGHIJKLM{c}N");
+            let expected: String = folded_chars(&text).collect();
+            assert_eq!(fold(&text), expected, "{c:?}");
+        }
+        assert!(uncased_count > 40_000);
     }
 
     #[test]
