@@ -80,11 +80,15 @@ impl WordsBuilder {
     /// Cost: O(w log w + postings + bytes of the words) for w words, shared with a thread that helps.
     pub(super) fn seal(self, order: Option<&Arc<[u32]>>, helper: &Helper) -> Words {
         let rows_count = order.map_or(self.rows_count(), |order| order.len() as u32);
-        let [coarse, fine] = self.cut;
+        let [coarse, fine, pairs] = self.cut;
         let seal_cut = {
             let (helper, order) = (helper.clone(), order.cloned());
             move || {
-                let cut = [(Rule::Coarse, coarse), (Rule::Fine, fine)];
+                let cut = [
+                    (Rule::Coarse, coarse),
+                    (Rule::Fine, fine),
+                    (Rule::Pairs, pairs),
+                ];
                 let order = order.as_deref();
                 cut.map(|(rule, pieces)| pieces.seal(rule, rows_count, order, &helper))
             }

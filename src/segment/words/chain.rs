@@ -3,14 +3,14 @@
 //! # Cost
 //!
 //! The spots of the rarest part are collected, and each other part, the rarer ones first, is read once to
-//! drop the spots where it is missing. Where the rarest part is in many pieces with many spots, which
-//! would have to be sorted, it is read together with the next part, one window of spots after the other.
+//! drop the spots where it is missing. Where the parts have many spots, or the rarest is in many pieces whose
+//! spots would have to be sorted, all are read together, one window of spots after the other.
 //! A part that is in most words of a log, as a single digit is, may be more expensive to read than the
 //! texts of the few rows that are left by then, so these are read instead.
 
 use std::ops::Range;
 
-use super::bits::{for_each_bit, set_bit, stride};
+use super::bits::{set_bit, stride};
 use super::cut;
 use super::lexicon::{LIST_COST, Lexicon};
 use super::packed::ListReader;
@@ -29,6 +29,10 @@ const SIEVE_BITS_MAX: usize = 1 << 22;
 
 /// The least number of spots of a part in several pieces at which windows are cheaper than sorting.
 const JOINED_SPOTS_MIN: u64 = 4_096;
+
+/// Parts with at least one posting in this many spots are read by windows: a window of bits takes about as
+/// long as [`WINDOW_SPOTS_MIN`] divided by this many postings save.
+const SPOTS_PER_POSTING_MAX: u32 = 128;
 
 /// The least number of spots in a window; their bitmap fits into the processor's first-level cache.
 const WINDOW_SPOTS_MIN: u64 = 1 << 18;
@@ -50,18 +54,18 @@ pub(super) struct Chain {
 #[derive(Clone, Debug)]
 struct Part {
     pieces: Vec<u32>,
-    /// How many parts of the term come before it.
+    /// How many pieces of the term come before it.
     offset: u32,
     /// The spots of all its pieces.
     spots_count: u64,
 }
 
 impl Part {
-    fn new(offset: usize, pieces: Vec<u32>, lexicon: &Lexicon) -> Part {
+    fn new(offset: u32, pieces: Vec<u32>, lexicon: &Lexicon) -> Part {
         let counts = pieces.iter().map(|&piece| lexicon.ids_count(piece));
         Part {
             spots_count: counts.map(u64::from).sum(),
-            offset: offset as u32,
+            offset,
             pieces,
         }
     }
@@ -69,11 +73,6 @@ impl Part {
     /// Returns the cost of reading the spots, in postings.
     fn cost(&self) -> u64 {
         self.spots_count + LIST_COST * self.pieces.len() as u64
-    }
-
-    /// Returns whether windows are cheaper than sorting the spots.
-    fn is_joined(&self) -> bool {
-        self.pieces.len() > 1 && self.spots_count >= JOINED_SPOTS_MIN
     }
 
     /// Returns a reader of the spots of all pieces.
@@ -98,14 +97,14 @@ impl Part {
 
 impl Chain {
     /// Looks up the parts of a term; none if no piece matches one of them.
-    pub(super) fn find(lexicon: &Lexicon, term: &[cut::Part<'_>]) -> Option<Chain> {
+    pub(super) fn find(lexicon: &Lexicon, term: &[(u32, cut::Part<'_>)]) -> Option<Chain> {
         let mut parts = Vec::new();
         // Those that few pieces match are looked up first: where one is missing, the others do not matter.
-        let is_whole = |(_, part): &(usize, &cut::Part<'_>)| matches!(part, cut::Part::Whole(_));
-        let whole = term.iter().enumerate().filter(is_whole);
+        let is_whole = |(_, part): &&(u32, cut::Part<'_>)| matches!(part, cut::Part::Whole(_));
+        let whole = term.iter().filter(is_whole);
         // In reverse: a part that ends a piece is the most expensive, and only the first can be one.
-        let others = term.iter().enumerate().rev().filter(|it| !is_whole(it));
-        for (offset, part) in whole.chain(others) {
+        let others = term.iter().rev().filter(|it| !is_whole(it));
+        for &(offset, part) in whole.chain(others) {
             let pieces = match part {
                 cut::Part::Whole(text) => lexicon.equal_to(text.as_bytes()),
                 cut::Part::Start(text) => lexicon.starting_with(text.as_bytes()),
@@ -136,7 +135,18 @@ impl Chain {
         rarest.cost() + others.sum::<u64>()
     }
 
-    /// Visits the rows in which the parts are at consecutive spots, ascending and each once.
+    /// Returns whether to read all parts together, window by window, rather than one after the other.
+    fn is_joined(&self, spots_count: u32) -> bool {
+        let [rarest, _, ..] = &self.parts[..] else {
+            return false;
+        };
+        let is_sorting_expensive =
+            rarest.pieces.len() > 1 && rarest.spots_count >= JOINED_SPOTS_MIN;
+        let postings: u64 = self.parts.iter().map(|part| part.spots_count).sum();
+        is_sorting_expensive || postings >= u64::from(spots_count / SPOTS_PER_POSTING_MAX)
+    }
+
+    /// Visits the rows in which the parts are at the spots of one word, ascending; a row may come again.
     ///
     /// Where that is cheaper than reading another part, `holds` decides about the rows that are left.
     pub(super) fn for_each_row(
@@ -146,23 +156,17 @@ impl Chain {
         holds: Option<Holds<'_>>,
         mut visit: impl FnMut(u32),
     ) {
-        let Some((rarest, mut others)) = self.parts.split_first() else {
+        let Some((rarest, others)) = self.parts.split_first() else {
             return;
         };
-        let mut starts = Vec::new();
-        match others.split_first() {
-            Some((second, rest)) if rarest.is_joined() => {
-                starts = join([rarest, second], lexicon, spots.count());
-                others = rest;
-            }
-            _ => {
-                starts.reserve_exact(rarest.spots_count as usize);
-                for &piece in &rarest.pieces {
-                    rarest.for_each_start(piece, lexicon, |start| starts.push(start));
-                }
-                starts.sort_unstable();
-            }
+        if self.is_joined(spots.count()) {
+            return join(&self.parts, lexicon, spots, visit);
         }
+        let mut starts = Vec::with_capacity(rarest.spots_count as usize);
+        for &piece in &rarest.pieces {
+            rarest.for_each_start(piece, lexicon, |start| starts.push(start));
+        }
+        starts.sort_unstable();
         let mut asks = None;
         for part in others {
             if starts.is_empty() {
@@ -184,37 +188,43 @@ impl Chain {
     }
 }
 
-/// Returns the spots at which a term would start that has both parts, ascending.
+/// Visits the rows in which a term would start that has all parts, ascending; a row may come again.
 ///
-/// Cost: all spots of both parts, for each of which a bit is set in the bitmap of a window.
-fn join(parts: [&Part; 2], lexicon: &Lexicon, spots_count: u32) -> Vec<u32> {
-    let window = window_spots(parts, spots_count);
-    let [mut first, mut second] = parts.map(|part| part.read(lexicon));
+/// Cost: all spots of all parts, for each of which a bit is set in the bitmap of a window.
+fn join(parts: &[Part], lexicon: &Lexicon, spots: &Spots, mut visit: impl FnMut(u32)) {
+    let window = window_spots(parts, spots.count());
+    let mut readers: Vec<PartReader<'_>> = parts.iter().map(|part| part.read(lexicon)).collect();
+    let Some((first, rest)) = readers.split_first_mut() else {
+        return;
+    };
     let [mut bits, mut others] = [0, 1].map(|_| vec![0; stride(window)]);
-    let mut starts = Vec::new();
-    for window_start in (0..spots_count).step_by(window as usize) {
-        let spots = window_start..window_start.saturating_add(window);
+    for window_start in (0..spots.count()).step_by(window as usize) {
+        let within = window_start..window_start.saturating_add(window);
         bits.fill(0);
-        if first.set_starts(spots.clone(), &mut bits) {
+        let mut is_any = first.set_starts(within.clone(), &mut bits);
+        for reader in &mut *rest {
+            if !is_any {
+                break;
+            }
             others.fill(0);
-            second.set_starts(spots, &mut others);
+            is_any = reader.set_starts(within.clone(), &mut others);
             let both = bits.iter_mut().zip(&others);
             both.for_each(|(own, other)| *own &= other);
-            for_each_bit(&bits, 0..window, |bit| starts.push(window_start + bit));
+        }
+        if is_any {
+            spots.for_each_row(window_start, &bits, &mut visit);
         }
     }
-    starts
 }
 
 /// Returns how many spots a window has: enough that reading the lists costs more than coming to them.
-fn window_spots(parts: [&Part; 2], spots_count: u32) -> u32 {
-    let lists = parts
-        .map(|part| part.pieces.len() as u64)
-        .iter()
-        .sum::<u64>();
+fn window_spots(parts: &[Part], spots_count: u32) -> u32 {
+    let lists: u64 = parts.iter().map(|part| part.pieces.len() as u64).sum();
     let postings: u64 = parts.iter().map(|part| part.spots_count).sum();
     let least = u64::from(spots_count) * lists * VISIT_COST / postings.max(1);
-    least.max(WINDOW_SPOTS_MIN).min(spots_count.into()) as u32
+    let window = least.max(WINDOW_SPOTS_MIN).min(spots_count.into()) as u32;
+    // A window begins and ends with a 64-bit integer of bits, and so with a stretch.
+    window.next_multiple_of(64)
 }
 
 /// The pieces of a part, read window by window.

@@ -3,14 +3,16 @@
 //! Prose has few distinct words, which occur again and again. Logs, keys, and scripts without blanks have
 //! any number of words that hardly ever occur twice, but their pieces do.
 //!
-//! There are two rules, since what is best for one kind of word is bad for the other. The
+//! There are three rules, since what is best for one kind of word is bad for the others. The
 //! [`Coarse`](Rule::Coarse) rule leaves the parts of prose, names and paths together. It cuts where such
-//! parts rarely go on: before digits, between some digits, between two letters that hardly any language
-//! has next to each other, and at some pairs of characters of scripts without blanks. Whether it cuts
-//! between two characters depends on these two only, so a term is cut at the same places by itself as
-//! inside a word. The [`Fine`](Rule::Fine) rule is for keys, digests and encoded bytes: any character may
-//! follow any other there, so only the shortest pieces occur again. Each piece is three bytes and starts
-//! two bytes after the one before; a term may start with a piece or one byte after.
+//! parts rarely go on: before digits, between some digits, and between two letters that hardly any language
+//! has next to each other. Whether it cuts between two characters depends on these two only, so a term is
+//! cut at the same places by itself as inside a word. The [`Fine`](Rule::Fine) rule is for keys, digests and
+//! encoded bytes: any character may follow any other there, so only the shortest pieces occur again. Each
+//! piece is three bytes and starts two bytes after the one before; a term may start with a piece or one byte
+//! after. The [`Pairs`](Rule::Pairs) rule is for scripts without blanks, where no place tells where a part
+//! ends: each pair of adjacent characters is a piece. So a term of two characters is one piece, and of a
+//! longer one every second pair tells where it is.
 //!
 //! The whole word decides which rule cuts it, if any. A term is searched for as each rule would cut it.
 
@@ -18,11 +20,11 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-/// Longer words are cut: the most bytes of a whole word that is ASCII, and of one that is not. Characters
-/// beyond ASCII take up to four bytes, and in scripts without blanks a word of ten characters rarely
-/// occurs again.
+/// Longer words are cut: the most bytes of a whole word that is ASCII, and of one that is not. In scripts
+/// without blanks a word of more than a few characters rarely occurs again.
 const WHOLE_ASCII_BYTES_MAX: usize = 40;
 const WHOLE_BYTES_MAX: usize = 24;
+const WHOLE_WITHOUT_BLANKS_BYTES_MAX: usize = 12;
 
 /// Words of fewer bytes are kept whole even if they look random: numbers, times, short identifiers.
 pub(super) const CUT_BYTES_MIN: usize = 8;
@@ -33,9 +35,8 @@ const ODD_QUARTERS_OF_LONG: usize = 2;
 const ODD_QUARTERS: usize = 3;
 
 /// The share of pairs of characters that the coarse rule cuts, in thousandths: of two digits, or a letter
-/// and a digit; of characters in scripts without blanks; of other characters beyond ASCII.
+/// and a digit; of characters beyond ASCII.
 const CUT_DIGITS: u64 = 333;
-const CUT_WITHOUT_BLANKS: u64 = 333;
 const CUT_OTHERS: u64 = 250;
 
 /// The length of a piece of the fine rule, and the distance from its start to the next, in bytes: any two
@@ -93,10 +94,11 @@ const UNLIKELY_BITS: [u32; 26] = {
 pub(super) enum Rule {
     Coarse,
     Fine,
+    Pairs,
 }
 
 impl Rule {
-    pub(super) const ALL: [Rule; 2] = [Rule::Coarse, Rule::Fine];
+    pub(super) const ALL: [Rule; 3] = [Rule::Coarse, Rule::Fine, Rule::Pairs];
 
     /// Returns the rule that cuts a word; none where it is kept whole.
     pub(super) fn of(word: &str) -> Option<Rule> {
@@ -104,6 +106,11 @@ impl Rule {
             return None;
         }
         if !word.is_ascii() {
+            let is_paired =
+                word.len() > WHOLE_WITHOUT_BLANKS_BYTES_MAX && word.chars().any(is_without_blanks);
+            if is_paired {
+                return Some(Rule::Pairs);
+            }
             return (word.len() > WHOLE_BYTES_MAX).then_some(Rule::Coarse);
         }
         let is_long = word.len() > WHOLE_ASCII_BYTES_MAX;
@@ -125,6 +132,16 @@ impl Rule {
         match self {
             Rule::Coarse => for_each_coarse(word, visit),
             Rule::Fine => for_each_fine(word, visit),
+            Rule::Pairs => for_each_pair(word, visit),
+        }
+    }
+
+    /// Returns how many spots are left out after a word, so that no term is found across two of them.
+    pub(super) fn spots_between_words(self) -> usize {
+        match self {
+            Rule::Coarse | Rule::Fine => 1,
+            // The pairs of a term that are looked for are up to two spots apart.
+            Rule::Pairs => 2,
         }
     }
 
@@ -134,6 +151,7 @@ impl Rule {
         match self {
             Rule::Coarse => for_each_coarse_way(term, visit),
             Rule::Fine => for_each_fine_way(term, visit),
+            Rule::Pairs => for_each_way_in_pairs(term, visit),
         }
     }
 }
@@ -143,12 +161,13 @@ impl Rule {
 pub(super) enum Way<'a> {
     /// Inside a piece.
     Inside,
-    /// As parts, two or more, in consecutive pieces.
-    Parts(&'a [Part<'a>]),
+    /// As parts, two or more, each with how many pieces it comes after the first. They ascend, and no piece
+    /// that is left out adds to what the others say.
+    Parts(&'a [(u32, Part<'a>)]),
 }
 
-/// The parts of a term, of which most are cut into few.
-pub(super) type Parts<'a> = SmallVec<[Part<'a>; 8]>;
+/// The parts of a term, of which most are cut into few, each with its place.
+type Parts<'a> = SmallVec<[(u32, Part<'a>); 8]>;
 
 /// A part of a term, which is the whole, the start or the end of the piece that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,11 +204,13 @@ fn for_each_coarse(word: &str, mut visit: impl FnMut(Range<usize>)) {
 
 fn for_each_coarse_way(term: &str, mut visit: impl FnMut(Way<'_>)) {
     let mut parts = Parts::new();
-    for_each_coarse(term, |piece| parts.push(Part::Whole(&term[piece])));
+    for_each_coarse(term, |piece| {
+        parts.push((parts.len() as u32, Part::Whole(&term[piece])));
+    });
     match &mut parts[..] {
         [] => {}
         [_] => visit(Way::Inside),
-        [first, .., last] => {
+        [(_, first), .., (_, last)] => {
             *first = Part::End(first.text());
             *last = Part::Start(last.text());
             visit(Way::Parts(&parts));
@@ -237,31 +258,57 @@ fn fine_parts(term: &str, before: usize) -> Parts<'_> {
         if term.len() <= end {
             return parts;
         }
-        parts.push(Part::End(&term[..end]));
+        parts.push((0, Part::End(&term[..end])));
         start = FINE_STEP - before;
     }
     for_each_fine(&term[start..], |piece| {
         let text = &term[start..][piece];
         let is_whole = text.len() == FINE_BYTES;
-        parts.push(if is_whole {
+        let part = if is_whole {
             Part::Whole(text)
         } else {
             Part::Start(text)
-        });
+        };
+        parts.push((parts.len() as u32, part));
     });
     parts
+}
+
+/// Visits each pair of adjacent characters of a word.
+#[inline]
+fn for_each_pair(word: &str, mut visit: impl FnMut(Range<usize>)) {
+    let mut starts = word.char_indices().map(|(at, _)| at);
+    let Some(mut start) = starts.next() else {
+        return;
+    };
+    let mut middle = starts.next();
+    while let Some(at) = middle {
+        let next = starts.next();
+        visit(start..next.unwrap_or(word.len()));
+        start = at;
+        middle = next;
+    }
+}
+
+fn for_each_way_in_pairs(term: &str, mut visit: impl FnMut(Way<'_>)) {
+    let mut parts = Parts::new();
+    for_each_pair(term, |pair| {
+        parts.push((parts.len() as u32, Part::Whole(&term[pair])));
+    });
+    if let [] | [_] = parts[..] {
+        return visit(Way::Inside);
+    }
+    // Every second pair and the last hold all characters.
+    let last = parts.len() as u32 - 1;
+    parts.retain(|(place, _)| *place % 2 == 0 || *place == last);
+    visit(Way::Parts(&parts));
 }
 
 /// Returns whether the coarse rule cuts between two characters.
 #[inline]
 fn is_cut(a: char, b: char) -> bool {
     if !(a.is_ascii() && b.is_ascii()) {
-        let share = if is_without_blanks(a) || is_without_blanks(b) {
-            CUT_WITHOUT_BLANKS
-        } else {
-            CUT_OTHERS
-        };
-        return is_within(a, b, share);
+        return is_within(a, b, CUT_OTHERS);
     }
     if !a.is_ascii_alphanumeric() {
         return b.is_ascii_digit();
@@ -355,13 +402,15 @@ mod tests {
     }
 
     /// Returns whether parts match pieces, from the first piece on.
-    fn fits(parts: &[Part<'_>], pieces: &[&str]) -> bool {
-        let fits = |(part, piece): (&Part<'_>, &&str)| match part {
-            Part::Whole(text) => piece == text,
-            Part::Start(text) => piece.starts_with(text),
-            Part::End(text) => piece.ends_with(text),
-        };
-        parts.len() <= pieces.len() && parts.iter().zip(pieces).all(fits)
+    fn fits(parts: &[(u32, Part<'_>)], pieces: &[&str]) -> bool {
+        parts.iter().all(|&(place, part)| {
+            let piece = pieces.get(place as usize);
+            piece.is_some_and(|piece| match part {
+                Part::Whole(text) => *piece == text,
+                Part::Start(text) => piece.starts_with(text),
+                Part::End(text) => piece.ends_with(text),
+            })
+        })
     }
 
     /// Every part of a word is found as a term, and nothing else is.
@@ -418,11 +467,11 @@ mod tests {
 
     #[test]
     fn the_fine_rule_cuts_a_term_in_two_ways() {
-        let even = r#"[Whole("abc"), Whole("cde"), Start("ef")]"#;
-        let odd = r#"[End("ab"), Whole("bcd"), Whole("def")]"#;
+        let even = r#"[(0, Whole("abc")), (1, Whole("cde")), (2, Start("ef"))]"#;
+        let odd = r#"[(0, End("ab")), (1, Whole("bcd")), (2, Whole("def"))]"#;
         assert_eq!(ways(Rule::Fine, "abcdef"), [even, odd]);
         // One of the ways leaves one piece.
-        let own = ["", r#"[End("ab"), Start("bc")]"#];
+        let own = ["", r#"[(0, End("ab")), (1, Start("bc"))]"#];
         assert_eq!(ways(Rule::Fine, "abc"), own);
         for short in ["a", "ab"] {
             assert_eq!(ways(Rule::Fine, short), [""], "{short:?}");
@@ -444,9 +493,11 @@ mod tests {
             (WORDS[2], Some(Rule::Fine)),
             (WORDS[3], Some(Rule::Fine)),
             ("9fa9257b", Some(Rule::Fine)),
-            (WORDS[4], Some(Rule::Coarse)),
-            ("系统系统显示", None),
+            (WORDS[4], Some(Rule::Pairs)),
+            ("系统系统显示", Some(Rule::Pairs)),
+            ("系统系统", None),
             ("größer", None),
+            ("grundstücksverkehrsgenehmigung", Some(Rule::Coarse)),
         ];
         for (word, rule) in cases {
             assert_eq!(Rule::of(word), rule, "{word}");
@@ -463,12 +514,15 @@ mod tests {
         }
     }
 
-    /// Text without blanks is neither chopped to characters nor left too long to come again.
     #[test]
-    fn pieces_are_a_few_characters_long() {
-        for word in [WORDS[4], WORDS[6]] {
-            let mean = word.chars().count() / pieces(Rule::Coarse, word).len();
-            assert!((2..=5).contains(&mean), "{mean} in {word:?}");
+    fn every_second_pair_and_the_last_tell_where_a_term_is() {
+        assert_eq!(pieces(Rule::Pairs, "无法登录"), ["无法", "法登", "登录"]);
+        let even = r#"[(0, Whole("无法")), (2, Whole("登录"))]"#;
+        assert_eq!(ways(Rule::Pairs, "无法登录"), [even]);
+        let odd = r#"[(0, Whole("无法")), (1, Whole("法登"))]"#;
+        assert_eq!(ways(Rule::Pairs, "无法登"), [odd]);
+        for short in ["无法", "无", "a"] {
+            assert_eq!(ways(Rule::Pairs, short), [""], "{short:?}");
         }
     }
 }

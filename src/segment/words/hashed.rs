@@ -23,7 +23,7 @@ pub(super) struct HashedText {
     /// The first bytes, as [`head_of`] has them.
     pub(super) head: u64,
     pub(super) start: usize,
-    /// The length in bytes; 0 for the spot that is left out after the pieces of a word.
+    /// The length in bytes; 0 for a spot that is left out after the pieces of a word.
     pub(super) length: u32,
     /// The lower half of the hash.
     pub(super) half: u32,
@@ -134,7 +134,8 @@ impl HashedRows {
                 rule.for_each_piece(own, |piece| {
                     pieces.push(bytes, word.start + piece.start, piece.len(), hasher);
                 });
-                pieces.texts.push(GAP);
+                let gaps = std::iter::repeat_n(GAP, rule.spots_between_words());
+                pieces.texts.extend(gaps);
             });
             start = end;
             whole.row_ends.push(whole.texts.len());

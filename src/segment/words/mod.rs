@@ -5,7 +5,7 @@
 //! steps: [`Words::find`] finds the words that hold a term, and [`Words::rows`] unites their rows.
 //!
 //! Words that occur in only one row, as in logs and in scripts without blanks, would make the index
-//! larger than the texts. They are cut into pieces that occur in many rows, by one of two rules, and each
+//! larger than the texts. They are cut into pieces that occur in many rows, by one of three rules, and each
 //! occurrence of a piece in a segment has a number, its spot. A term either is inside a piece, or is cut
 //! as the word around it is, and then its pieces are at consecutive spots. Either way the index gives the
 //! rows without a look at the texts, except for a few rows where reading the texts is cheaper.
@@ -301,6 +301,7 @@ impl Stored for Words {
             rows_count,
             whole: Lexicon::read_from(Ids::Rows(rows_count), input)?,
             cut: [
+                CutWords::read_from(rows_count, input)?,
                 CutWords::read_from(rows_count, input)?,
                 CutWords::read_from(rows_count, input)?,
             ],

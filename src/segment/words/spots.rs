@@ -1,9 +1,9 @@
 //! The spots of the pieces of cut words: where each piece occurs.
 //!
-//! The occurrences of pieces in a segment are numbered row by row and word by word, with one number left
-//! out after each word; the number of an occurrence is its spot. So pieces are adjacent in a word exactly
-//! where their spots are consecutive, and a term that was cut is found by its pieces at consecutive
-//! spots.
+//! The occurrences of pieces in a segment are numbered row by row and word by word, with one or two numbers
+//! left out after each word; the number of an occurrence is its spot. So pieces are adjacent in a word
+//! exactly where their spots are consecutive, and a term that was cut is found by its pieces at the spots
+//! that they have in it.
 //!
 //! # Invariants
 //!
@@ -14,7 +14,7 @@
 use std::io;
 
 use super::bits::{count_bits, set_bit, stride};
-use super::lexicon::{DENSE_ROWS_SHARE, Lexicon};
+use super::lexicon::Lexicon;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
@@ -63,10 +63,14 @@ impl Spots {
         }
     }
 
-    /// Makes spots of the row of each stretch, with bitmaps of the frequent pieces.
-    pub(super) fn with_frequent(rows: Vec<u32>, pieces: &Lexicon, rows_count: u32) -> Spots {
+    /// Makes spots of the row of each stretch, with bitmaps of the pieces in more than `frequent_min` rows.
+    pub(super) fn with_frequent(
+        rows: Vec<u32>,
+        pieces: &Lexicon,
+        rows_count: u32,
+        frequent_min: u32,
+    ) -> Spots {
         let mut spots = Spots::new(rows);
-        let frequent_min = rows_count / DENSE_ROWS_SHARE;
         let [_, several, _] = pieces.kinds();
         let mut bits = vec![0; stride(rows_count)];
         for piece in several.filter(|&piece| pieces.ids_count(piece) > frequent_min) {
@@ -86,6 +90,29 @@ impl Spots {
     #[inline]
     pub(super) fn row(&self, spot: u32) -> u32 {
         self.rows[(spot / STRETCH_SPOTS) as usize]
+    }
+
+    /// Visits the rows of the spots whose bits are set, ascending; a row may come again. The first bit is that
+    /// of the first spot of a stretch.
+    pub(super) fn for_each_row(&self, first_spot: u32, bits: &[u64], mut visit: impl FnMut(u32)) {
+        // The bits of a stretch are half an integer, and stretches are looked at 64 at a time: a branch for
+        // each would take longer than all else.
+        const { assert!(STRETCH_SPOTS == u32::BITS) };
+        let (first_stretch, _) = split(first_spot);
+        let rows = self.rows[first_stretch as usize..].chunks(64);
+        for (rows, bits) in rows.zip(bits.chunks(32)) {
+            let mut stretches = bits.iter().enumerate().fold(0, |all, (index, &both)| {
+                let [low, high] =
+                    [both as u32, (both >> 32) as u32].map(|half| u64::from(half != 0));
+                all | (low | high << 1) << (2 * index)
+            });
+            while stretches != 0 {
+                if let Some(&row) = rows.get(stretches.trailing_zeros() as usize) {
+                    visit(row);
+                }
+                stretches &= stretches - 1;
+            }
+        }
     }
 
     /// Returns the number of spots, including unused ones.

@@ -132,8 +132,14 @@ fn read_words(words: &Words) -> Vec<(String, Vec<u32>)> {
             assert_eq!(rows.len(), 1, "a word is in one row");
             let mut text = String::new();
             for (_, piece) in word {
-                // A piece starts with the last byte of the one before where the rule is fine.
-                let shared = usize::from(rule == Rule::Fine && !text.is_empty());
+                let shared = match rule {
+                    _ if text.is_empty() => 0,
+                    Rule::Coarse => 0,
+                    // A piece starts with the last byte of the one before.
+                    Rule::Fine => 1,
+                    // A piece starts with the last character of the one before.
+                    Rule::Pairs => piece.chars().next().map_or(0, char::len_utf8),
+                };
                 text.push_str(&piece[shared..]);
             }
             cut.entry(text).or_default().extend(rows);

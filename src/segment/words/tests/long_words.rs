@@ -211,7 +211,7 @@ fn cut_words_of_many_rows_are_found() {
         assert_eq!(found, naive.rows(term), "seed {seed}, {term:?}");
         assert!(matches.postings_count() >= found.len() as u64, "{term:?}");
     }
-    assert!(matches!(words.find("系").held_by, HeldBy::Kept(_)));
+    assert!(matches!(words.find("7").held_by, HeldBy::Kept(_)));
     assert!(asked.get() < 1_000, "{} texts", asked.get());
 }
 
@@ -226,7 +226,7 @@ fn parts_at_many_spots_are_joined() {
     };
     let rows: Vec<Vec<String>> = (0..3_000).map(|_| vec![key(&mut random, 200)]).collect();
     let words = build(&rows, None);
-    let [_, fine] = &words.cut;
+    let [_, fine, _] = &words.cut;
     assert!(fine.spots.count() > 300_000);
     let naive = Naive::new(&rows);
     for length in [3, 4, 5, 7] {
