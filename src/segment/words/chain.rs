@@ -27,7 +27,8 @@ const SIEVE_BITS: usize = 16;
 /// The most bits in the sieve; a larger one would not fit into the processor's cache.
 const SIEVE_BITS_MAX: usize = 1 << 22;
 
-/// The least number of spots of a part in several pieces at which windows are cheaper than sorting.
+/// The least number of spots of the rarest part at which windows are cheaper than sorting them, or than
+/// looking for each among those of the other parts.
 const JOINED_SPOTS_MIN: u64 = 4_096;
 
 /// Parts with at least one posting in this many spots are read by windows: a window of bits takes about as
@@ -140,10 +141,9 @@ impl Chain {
         let [rarest, _, ..] = &self.parts[..] else {
             return false;
         };
-        let is_sorting_expensive =
-            rarest.pieces.len() > 1 && rarest.spots_count >= JOINED_SPOTS_MIN;
         let postings: u64 = self.parts.iter().map(|part| part.spots_count).sum();
-        is_sorting_expensive || postings >= u64::from(spots_count / SPOTS_PER_POSTING_MAX)
+        let is_dense = postings >= u64::from(spots_count / SPOTS_PER_POSTING_MAX);
+        rarest.spots_count >= JOINED_SPOTS_MIN && (rarest.pieces.len() > 1 || is_dense)
     }
 
     /// Visits the rows in which the parts are at the spots of one word, ascending; a row may come again.
