@@ -161,8 +161,8 @@ impl Rule {
 pub(super) enum Way<'a> {
     /// Inside a piece.
     Inside,
-    /// As parts, two or more, each with how many pieces it comes after the first. They ascend, and no piece
-    /// that is left out adds to what the others say.
+    /// As parts, two or more, each with how many pieces after the first it is. Where pieces overlap, those
+    /// between parts that hold all characters are left out.
     Parts(&'a [(u32, Part<'a>)]),
 }
 
