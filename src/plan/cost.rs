@@ -16,6 +16,9 @@ pub(super) const SAMPLE_COST: u64 = 10_000;
 /// where one row in five to eight does: a sample takes 7 to 11 µs, a walk for a page of 50 along one
 /// set 1 to 3.
 pub(super) const SPARSE: u64 = 8;
+/// A walk whose length is a guess is given up after this many times as many positions as were expected. Evenly
+/// spread matches hardly ever take a quarter of that for a first page.
+pub(super) const GUESSED_WALK_MAX: u64 = 8;
 /// Comparing two rows.
 pub(super) const COMPARE_COST: u64 = 8;
 /// Packing one key of a row. Measured with the visit of the row: 8 ns with one key, 14 with two.

@@ -150,6 +150,8 @@ pub struct SegmentPlan {
     pub is_listed: bool,
     /// How a walk knows which rows match; none for any other strategy.
     pub matching: Option<WalkMatching>,
+    /// After how many positions a walk is given up for another strategy, if how long it is was guessed.
+    pub positions_max: Option<u64>,
     /// The estimated cost of the strategy, in nanoseconds of a reference machine.
     pub cost: u64,
     /// The strategy that was demanded but cannot serve the order.
@@ -227,6 +229,9 @@ impl fmt::Display for Explain {
                  estimated at {} ns",
                 plan.strategy, plan.cost
             )?;
+            if let Some(positions_max) = plan.positions_max {
+                write!(f, "; given up after {positions_max} positions")?;
+            }
             match plan.fell_back_from {
                 Some(strategy) => writeln!(f, "; {strategy} cannot serve this order")?,
                 None => writeln!(f)?,
@@ -272,6 +277,7 @@ mod tests {
             strategy: Strategy::TopK,
             is_listed: false,
             matching: None,
+            positions_max: None,
             cost: 21,
             fell_back_from: Some(Strategy::Walk),
         };
@@ -292,11 +298,12 @@ mod tests {
         assert_eq!(explain.to_string(), format!("{first}{work}"));
         explain.segments.push(SegmentPlan {
             filters: Vec::new(),
+            positions_max: Some(80),
             fell_back_from: None,
             ..plan
         });
         let second = "segment 1: 3 of 9 rows match\n  filters combined by bitmaps of blocks; matches \
-                      counted by a cube of values; order by top-k, estimated at 21 ns\n\
+                      counted by a cube of values; order by top-k, estimated at 21 ns; given up after 80 positions\n\
                       merge of 2 segments by key, then tid\n";
         assert_eq!(explain.to_string(), format!("{first}{second}{work}"));
     }

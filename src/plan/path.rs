@@ -5,8 +5,9 @@
 //! out by [`PathRows`](super::path_rows::PathRows) as it was priced, and shown by
 //! [`explain`](super::explain). What a strategy decides within itself (whether the rows of one
 //! filter are listed, how a walk knows its matches) is a part of the path, and no step after it
-//! decides again. Only a nested path has choices to come: the rows of each value that it begins are those of
-//! a request of their own, and are not known before.
+//! decides again. Two have choices to come, as they depend on what is not known before: a nested path begins
+//! the rows of each value as those of a request of their own, and a walk whose length is a guess is given
+//! up for another path once it has passed too many positions.
 //!
 //! # Invariants
 //!
@@ -114,6 +115,26 @@ pub(super) fn price(strategy: Strategy, found: &Found, task: Task<'_>) -> Option
         (Strategy::Sort, first) => (Path::Sort, top::sort_all_cost(found, task, first)),
     };
     Some(Priced { path, cost })
+}
+
+/// Returns the cheapest path that needs no order to be made, by one of some strategies.
+fn least_ready(
+    strategies: impl IntoIterator<Item = Strategy>,
+    found: &Found,
+    task: Task<'_>,
+) -> Option<Priced> {
+    strategies
+        .into_iter()
+        .filter_map(|strategy| price(strategy, found, task))
+        .filter(|priced| priced.path.lacking_order().is_none())
+        .min_by_key(|priced| priced.cost)
+}
+
+/// Returns the path to take in place of a walk that is given up.
+pub(super) fn without_walk(found: &Found, task: Task<'_>) -> Path {
+    let others = Strategy::ALL.into_iter();
+    let others = others.filter(|&strategy| strategy != Strategy::Walk);
+    least_ready(others, found, task).map_or(Path::Sort, |priced| priced.path)
 }
 
 impl Priced {
@@ -241,11 +262,7 @@ impl Choice {
         let others = || {
             let mut mode = task.mode;
             mode.strategy = None;
-            let others = Strategy::ALL.into_iter();
-            let others =
-                others.filter_map(|strategy| price(strategy, found, Task { mode, ..task }));
-            let others = others.filter(|priced| priced.path.lacking_order().is_none());
-            others.min_by_key(|priced| priced.cost)
+            least_ready(Strategy::ALL, found, Task { mode, ..task })
         };
         Choice {
             otherwise: chosen.path.lacking_order().and_then(|_| others()),
@@ -283,6 +300,10 @@ impl Choice {
             is_listed: matches!(path, Path::Listed),
             matching: match path {
                 Path::Walk(walk) => Some(walk.matching),
+                _ => None,
+            },
+            positions_max: match path {
+                Path::Walk(walk) => walk.positions_max,
                 _ => None,
             },
             cost: self.chosen.cost,

@@ -31,7 +31,7 @@ use super::keys::RowKeys;
 use super::matcher::make_matcher;
 use super::nested_price::NestedPath;
 use super::order::Order;
-use super::path::Path;
+use super::path::{Path, without_walk};
 use super::place::{PackedPlace, Place};
 use super::steps::Steps;
 use super::task::Task;
@@ -91,10 +91,19 @@ impl PathRows {
                 key,
                 span,
                 matching,
+                positions_max,
             }) => {
                 let span = span.unwrap_or_else(|| found.span(&live.segment, key.slot));
                 let matcher = make_matcher(&found, live, matching, work);
-                Steps::Walk(Walk::new(key, ties_descend, span, matcher))
+                let mut walk = Walk::new(key, ties_descend, span, matcher);
+                if let Some(positions_max) = positions_max {
+                    let wanted = task.need.skip.saturating_add(task.need.take) as usize;
+                    if !walk.is_short(found.scope(live), wanted, positions_max as usize, work) {
+                        let path = without_walk(&found, task);
+                        return PathRows::new(path, found, task, work);
+                    }
+                }
+                Steps::Walk(walk)
             }
             Path::Bucket(key) | Path::Nested(NestedPath { key, .. }) => {
                 let bucket = Bucket::new(found.scope(live), key, ties_descend);

@@ -24,6 +24,7 @@ pub(super) struct SegmentSketch {
     pub(super) strategy: Strategy,
     pub(super) is_listed: bool,
     pub(super) matching: Option<WalkMatching>,
+    pub(super) positions_max: Option<u64>,
     pub(super) cost: u64,
     pub(super) fell_back_from: Option<Strategy>,
 }
@@ -81,6 +82,7 @@ impl SegmentSketch {
             strategy: Strategy::RowOrder,
             is_listed: false,
             matching: None,
+            positions_max: None,
             cost: 0,
             fell_back_from: None,
         }
@@ -108,6 +110,7 @@ impl SegmentSketch {
             strategy: self.strategy,
             is_listed: self.is_listed,
             matching: self.matching,
+            positions_max: self.positions_max,
             cost: self.cost,
             fell_back_from: self.fell_back_from,
         }

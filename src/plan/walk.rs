@@ -73,6 +73,35 @@ impl Walk {
         !matches!(&self.course.matcher, Matcher::Asked(_))
     }
 
+    /// Returns whether the positions that come first have at least `wanted` matches, or are all that there are.
+    pub(super) fn is_short(
+        &mut self,
+        scope: Scope<'_>,
+        wanted: usize,
+        positions_max: usize,
+        work: &mut Work,
+    ) -> bool {
+        let Range { start, end } = self.left;
+        if end - start <= positions_max {
+            return true;
+        }
+        let first = match (self.course.key.descends, self.course.ties_descend) {
+            (false, false) => start..start + positions_max,
+            (true, true) => end - positions_max..end,
+            (true, false) => {
+                let from = self.group_at(scope, end - 1).start;
+                from..end.min(from + positions_max)
+            }
+            (false, true) => {
+                let to = self.group_at(scope, start).end;
+                start.max(to.saturating_sub(positions_max))..to
+            }
+        };
+        let mut matches = Vec::new();
+        self.collect(&self.view(scope), first, wanted, &mut matches, work);
+        matches.len() >= wanted
+    }
+
     /// Appends matches until there are `wanted` rows; false once none is left.
     ///
     /// Ties come by row, in the direction that the walk was made for.

@@ -4,13 +4,16 @@ use std::ops::Range;
 
 use super::FilterMode;
 use super::conjunction::Conjunction;
-use super::cost::{ASKED_COST, CLEARED_ROWS, COMPARE_COST, COUNTED_POSITIONS, SAMPLE_COST, SPARSE};
+use super::cost::{
+    ASKED_COST, CLEARED_ROWS, COMPARE_COST, COUNTED_POSITIONS, GUESSED_WALK_MAX, SAMPLE_COST,
+    SPARSE,
+};
 use super::explain::WalkMatching;
 use super::found::Found;
 use super::order::Key;
 use super::task::Task;
 use super::top::top_cost;
-use crate::segment::SlotColumn;
+use crate::segment::{Segment, SlotColumn};
 use crate::snapshot::LiveSegment;
 
 /// A walk, decided and not begun.
@@ -20,6 +23,9 @@ pub(super) struct WalkPath {
     /// The positions of the key's order that matches can be at; none where it is not there yet.
     pub(super) span: Option<Range<usize>>,
     pub(super) matching: WalkMatching,
+    /// The positions after which the walk is given up for another path, where how long it is can only be
+    /// guessed: matches that are few may all be at its end.
+    pub(super) positions_max: Option<u64>,
 }
 
 /// Chooses how a walk knows which rows match.
@@ -58,6 +64,8 @@ struct Extent {
     visited: u64,
     /// The positions that tie with the last of the page.
     ties: u64,
+    /// Whether a sample of the matches told it.
+    is_sampled: bool,
 }
 
 impl Extent {
@@ -85,6 +93,7 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         passed,
         visited,
         ties,
+        is_sampled,
     } = extent;
     let conjunction = &found.conjunction;
     let made = match matching {
@@ -113,8 +122,16 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         ties * COMPARE_COST
     };
     let cost = visited * ASKED_COST + made + counted + asked + put_in_order;
+    let is_guess = matching == WalkMatching::Asked
+        && !is_sampled
+        && is_sparse(found, segment)
+        && task.place.is_none()
+        && task.mode.strategy.is_none();
+    let positions_max = rows_asked * GUESSED_WALK_MAX;
     let walk = WalkPath {
         key,
+        positions_max: (is_guess && positions_max < positions.len() as u64)
+            .then_some(positions_max),
         span,
         matching,
     };
@@ -136,6 +153,12 @@ fn extent(
         SlotColumn::Long(_) => rows.max(1),
         SlotColumn::Absent => return None,
     };
+    let first_ties = if has_order && !task.order.is_plain() {
+        first_ties(segment, key, span)
+    } else {
+        0
+    };
+    let group = first_ties.max(rows / classes);
     let (conjunction, need) = (&found.conjunction, task.need);
     let even = |matches: u64| span.len() as u64 * matches / found.count().max(1);
     let is_spread = conjunction.is_class_range(key.slot, segment);
@@ -154,10 +177,7 @@ fn extent(
     let (passed, (through, ties)) = match walked(need.skip + need.take) {
         Some(last) if need.skip > 0 => (walked(need.skip).map_or(0, |it| it.0), last),
         Some(last) => (0, last),
-        None => (
-            even(need.skip),
-            (even(need.skip + need.take), rows / classes),
-        ),
+        None => (even(need.skip), (even(need.skip + need.take), group)),
     };
     let mut visited = through.saturating_sub(passed);
     if !task.order.is_plain() {
@@ -176,12 +196,34 @@ fn extent(
         passed,
         visited: visited + 1,
         ties,
+        is_sampled: sample.is_some(),
     })
+}
+
+/// Returns how many positions of a span tie in the key with the first that a walk comes to.
+///
+/// Cost: a binary search. Of fields that are often empty, most rows tie there.
+fn first_ties(segment: &Segment, key: Key, span: &Range<usize>) -> u64 {
+    // Equal long texts are told by a step for each, so they are not counted.
+    let column = segment.column(key.slot);
+    let sorted = segment.order(key.slot).filter(|_| column.is_some());
+    let Some(sorted) = sorted.filter(|_| !span.is_empty()) else {
+        return 0;
+    };
+    let ties = if key.descends {
+        span.end - sorted.group_start(column, span.end - 1).max(span.start)
+    } else {
+        sorted.group_end(column, span.start).min(span.end) - span.start
+    };
+    ties as u64
+}
+
+/// Returns whether so few rows match that an order may keep a walk from them for long.
+fn is_sparse(found: &Found, segment: &Segment) -> bool {
+    found.count() * SPARSE < u64::from(segment.rows_count())
 }
 
 /// Returns whether a better estimate may save more than a sample costs.
 pub(super) fn is_worth_sampling(found: &Found, task: Task<'_>, key: Key) -> bool {
-    // Where one row in a few matches, no order keeps a walk from them for long.
-    let is_sparse = found.count() * SPARSE < u64::from(task.live.segment.rows_count());
-    is_sparse && top_cost(found, task, Some(&key)) > SAMPLE_COST * 4
+    is_sparse(found, &task.live.segment) && top_cost(found, task, Some(&key)) > SAMPLE_COST * 4
 }
