@@ -16,8 +16,8 @@ pub(super) const SAMPLE_COST: u64 = 10_000;
 /// where one row in five to eight does: a sample takes 7 to 11 µs, a walk for a page of 50 along one
 /// set 1 to 3.
 pub(super) const SPARSE: u64 = 8;
-/// A walk whose length is a guess is given up after this many times as many positions as were expected. Evenly
-/// spread matches hardly ever take a quarter of that for a first page.
+/// A walk whose length is a guess is given up after this many times as many positions as were expected. Of
+/// evenly spread matches, the first is further away in one walk of 3,000.
 pub(super) const GUESSED_WALK_MAX: u64 = 8;
 /// Comparing two rows.
 pub(super) const COMPARE_COST: u64 = 8;

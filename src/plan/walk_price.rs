@@ -122,7 +122,10 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         ties * COMPARE_COST
     };
     let cost = visited * ASKED_COST + made + counted + asked + put_in_order;
-    let is_guess = matching == WalkMatching::Asked
+    // Where matches are known by bits, those before a page are counted, however far it is.
+    let is_passed = need.skip == 0 || matching == WalkMatching::Asked;
+    let is_guess = matching != WalkMatching::Live
+        && is_passed
         && !is_sampled
         && is_sparse(found, segment)
         && task.place.is_none()
