@@ -221,7 +221,7 @@ fn first_ties(segment: &Segment, key: Key, span: &Range<usize>) -> u64 {
     ties as u64
 }
 
-/// Returns whether so few rows match that an order may keep a walk from them for long.
+/// Returns whether matches are sparse: an order may keep a walk from them for long.
 fn is_sparse(found: &Found, segment: &Segment) -> bool {
     found.count() * SPARSE < u64::from(segment.rows_count())
 }
