@@ -405,9 +405,15 @@ impl Conjunction {
     ) -> Option<T> {
         work.blocks += 1;
         let segment = &*scope.live.segment;
-        let mut own = range_block(&self.rows, index);
-        let is_cut = scope.live.dead.subtract_from(index, &mut own);
-        let mut is_own_needed = is_cut || !has_block(&self.rows, index);
+        let dead = &scope.live.dead;
+        let mut is_own_needed = dead.has_block(index) || !has_block(&self.rows, index);
+        // Made only where it is needed: in most blocks, bitmaps tell all.
+        let mut own = None;
+        let live_rows = || {
+            let mut rows = range_block(&self.rows, index);
+            dead.subtract_from(index, &mut rows);
+            rows
+        };
         let mut blocks = [&EMPTY_BLOCK; COMMON_MAX];
         let mut count = 1;
         for part in self.active() {
@@ -415,9 +421,11 @@ impl Conjunction {
             if let (Some(bits), Some(block)) = (bits, blocks.get_mut(count)) {
                 *block = bits.block(index);
                 count += 1;
-            } else if part.filter.intersect_into(segment, index, &mut own, work) {
-                is_own_needed |= !part.filter.is_expensive();
-            } else {
+            } else if !part.filter.is_expensive() {
+                let own = own.get_or_insert_with(live_rows);
+                part.filter.intersect_into(segment, index, own, work);
+                is_own_needed = true;
+            } else if !part.filter.zone_allows(segment, index) {
                 return None;
             }
         }
@@ -426,13 +434,15 @@ impl Conjunction {
                 *block = bits.block(index);
                 count += 1;
             } else {
-                set.intersect_into(index, &mut own);
+                set.intersect_into(index, own.get_or_insert_with(live_rows));
                 is_own_needed = true;
             }
         }
-        blocks[0] = &own;
-        let first = usize::from(!is_own_needed && count > 1);
-        Some(act(&blocks[first..count]))
+        if !is_own_needed && count > 1 {
+            return Some(act(&blocks[1..count]));
+        }
+        blocks[0] = own.get_or_insert_with(live_rows);
+        Some(act(&blocks[..count]))
     }
 
     /// Returns the indexes of the blocks that can hold matching rows.

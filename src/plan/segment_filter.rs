@@ -210,48 +210,47 @@ impl SegmentFilter {
         });
     }
 
-    /// Keeps of a block the rows that satisfy a filter with postings, 64 rows or more at a
-    /// time; of a range, says no more than whether the block can hold any.
+    /// Returns whether a block can hold rows that satisfy the filter, as far as its zone tells.
+    pub(super) fn zone_allows(&self, segment: &Segment, block_index: u32) -> bool {
+        let SegmentFilter::Range { slot, classes, .. } = self.inner() else {
+            return true;
+        };
+        let none = if self.is_complement() {
+            Zone::All
+        } else {
+            Zone::None
+        };
+        let column = segment.column(*slot);
+        column.is_some_and(|column| column.zone(block_index, classes) != none)
+    }
+
+    /// Keeps of a block the rows that satisfy a filter that is not expensive, 64 rows or more at a time.
     pub(super) fn intersect_into(
         &self,
         segment: &Segment,
         block_index: u32,
         block: &mut Block,
         work: &mut Work,
-    ) -> bool {
+    ) {
         if let Some(set) = self.inner().row_set(segment) {
             if self.is_complement() {
                 set.subtract_from(block_index, block);
             } else {
                 set.intersect_into(block_index, block);
             }
-            return true;
+            return;
         }
         match self.inner() {
             SegmentFilter::Class(field, class) => {
                 let classes = std::slice::from_ref(class);
                 self.combine_classes((segment, *field), classes, block_index, block, work);
-                true
             }
             SegmentFilter::Classes(field, classes) => {
                 self.combine_classes((segment, *field), classes, block_index, block, work);
-                true
             }
-            SegmentFilter::Range { slot, classes, .. } => {
-                let none = if self.is_complement() {
-                    Zone::All
-                } else {
-                    Zone::None
-                };
-                let column = segment.column(*slot);
-                column.is_some_and(|column| column.zone(block_index, classes) != none)
-            }
-            SegmentFilter::Ranges { .. } | SegmentFilter::Texts(_) | SegmentFilter::Asked(_) => {
-                true
-            }
-            SegmentFilter::Nothing | SegmentFilter::Rows(_) | SegmentFilter::Not { .. } => {
-                self.is_complement()
-            }
+            SegmentFilter::Nothing if !self.is_complement() => *block = EMPTY_BLOCK,
+            // All rows, or an expensive filter, which is not handed here.
+            _ => {}
         }
     }
 

@@ -51,13 +51,8 @@ fn count_common_inline(blocks: &[&Block]) -> u32 {
     )]
     #[inline(always)]
     fn count<const N: usize>(blocks: [&Block; N]) -> u32 {
-        let common = |index: usize| {
-            blocks
-                .iter()
-                .fold(u64::MAX, |bits, block| bits & block[index])
-        };
         (0..BLOCK_STRIDE)
-            .map(|index| common(index).count_ones())
+            .map(|index| common_bits(blocks, index).count_ones())
             .sum()
     }
     match *blocks {
@@ -74,12 +69,38 @@ fn count_common_inline(blocks: &[&Block]) -> u32 {
     }
 }
 
+/// Returns the bits that some blocks have in common, of one integer.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled for the caller's instructions"
+)]
+fn common_bits<const N: usize>(blocks: [&Block; N], index: usize) -> u64 {
+    blocks
+        .iter()
+        .fold(u64::MAX, |bits, block| bits & block[index])
+}
+
 /// Puts the rows that some blocks have in common into a block; of no blocks, all.
+///
+/// The first few are combined in one pass.
 #[inline]
 pub(crate) fn intersect_all(blocks: &[&Block], common: &mut Block) {
-    common.fill(u64::MAX);
-    for block in blocks {
-        intersect_blocks(common, block);
+    fn put<const N: usize>(blocks: [&Block; N], common: &mut Block) {
+        for (index, bits) in common.iter_mut().enumerate() {
+            *bits = common_bits(blocks, index);
+        }
+    }
+    match *blocks {
+        [] => common.fill(u64::MAX),
+        [only] => *common = *only,
+        [first, second] => put([first, second], common),
+        [first, second, third, ref others @ ..] => {
+            put([first, second, third], common);
+            for block in others {
+                intersect_blocks(common, block);
+            }
+        }
     }
 }
 

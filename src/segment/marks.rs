@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::block::{
     BLOCK_ROWS, Block, EMPTY_BLOCK, block_count, count_common, for_each_row, rank_in_block,
-    select_in_block,
+    select_in_block, subtract_block,
 };
 use super::rowset::RowSet;
 
@@ -142,15 +142,16 @@ impl Marks {
         self.counts.len().max(first) as u32 * BLOCK_ROWS + left
     }
 
-    /// Removes the marked rows of one block from `out`; returns whether the block may have any.
-    pub(crate) fn subtract_from(&self, block_index: u32, out: &mut Block) -> bool {
-        let Some(block) = self.block(block_index as usize) else {
-            return false;
-        };
-        for (bits, dead) in out.iter_mut().zip(block.iter()) {
-            *bits &= !dead;
+    /// Returns whether a block has or had marked rows.
+    pub(crate) fn has_block(&self, index: u32) -> bool {
+        self.block(index as usize).is_some()
+    }
+
+    /// Removes the marked rows of one block from `out`.
+    pub(crate) fn subtract_from(&self, block_index: u32, out: &mut Block) {
+        if let Some(block) = self.block(block_index as usize) {
+            subtract_block(out, block);
         }
-        true
     }
 
     /// Calls `each` with every marked row, ascending.

@@ -13,7 +13,7 @@ use std::path::Path;
 use crate::segment::{StoredReader, StoredWriter, malformed};
 
 /// The number of the format of images, which increases with every change to what a file holds.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A number whose bytes show the byte order.
 const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;

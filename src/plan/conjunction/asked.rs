@@ -88,14 +88,15 @@ impl Conjunction {
         self.add_turned(index, bound, is_complement, segment)
     }
 
-    /// Adds the keyword's terms: as row sets, or as questions where few rows are left to ask.
+    /// Adds the keyword's terms, as row sets, or as questions where few rows are left to ask; returns whether no
+    /// row is left.
     pub(super) fn add_terms<'a>(
         &mut self,
         terms: &[(usize, &str, bool)],
         found: &mut FoundTerms<'a>,
         segment: &'a Segment,
         mode: PlanMode,
-    ) {
+    ) -> bool {
         let rows_count = u64::from(segment.rows_count());
         let texts = |term: &str| SegmentFilter::Texts(term.into());
         let kept = |term: &str| (!mode.is_cold).then(|| segment.kept_term(term)).flatten();
@@ -115,7 +116,7 @@ impl Conjunction {
                 (SegmentFilter::Nothing, 0)
             };
             if self.add_turned(index, bound, is_excluded, segment) {
-                return;
+                return true;
             }
         }
         sought.sort_by_key(|(cost, ..)| *cost);
@@ -128,7 +129,10 @@ impl Conjunction {
                 let estimate = u64::from(rows.count());
                 (SegmentFilter::Rows(rows), estimate)
             };
-            self.add_turned(index, bound, is_excluded, segment);
+            if self.add_turned(index, bound, is_excluded, segment) {
+                return true;
+            }
         }
+        false
     }
 }

@@ -124,10 +124,7 @@ impl Conjunction {
                 return false;
             }
         }
-        if !terms.is_empty() {
-            self.add_terms(&terms, found_terms, segment, mode);
-        }
-        true
+        terms.is_empty() || !self.add_terms(&terms, found_terms, segment, mode)
     }
 
     /// Returns the filters with one more: that a field has a class.

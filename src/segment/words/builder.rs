@@ -17,6 +17,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::super::spread;
 use super::super::text_order::{HEAD_BYTES, sort_heads};
+use super::adjacent::AdjacentBytes;
 use super::bits::set_bit;
 use super::cut::Rule;
 use super::frequent::{Frequent, for_each_row};
@@ -62,8 +63,9 @@ impl WordsBuilder {
         }
         let text = rows.text.as_bytes();
         self.whole.insert_rows(text, &rows.whole);
-        for (own, pieces) in self.cut.iter_mut().zip(&rows.cut) {
-            own.insert_rows(text, pieces);
+        for rule in Rule::ALL.map(|rule| rule as usize) {
+            self.cut[rule].insert_rows(text, &rows.cut[rule]);
+            self.cut[rule].adjacent.unite(&rows.adjacent[rule]);
         }
     }
 
@@ -107,6 +109,7 @@ impl WordsBuilder {
 #[derive(Debug)]
 struct PieceCollector {
     pieces: Collector,
+    adjacent: AdjacentBytes,
     /// The number of spots that the pieces of each row take.
     spots_counts: Vec<u32>,
     /// The spot of the next piece in the order of insertion; sealing may number spots again.
@@ -120,6 +123,7 @@ impl Default for PieceCollector {
         pieces.entries.push(Entry::default());
         PieceCollector {
             pieces,
+            adjacent: AdjacentBytes::default(),
             spots_counts: Vec::new(),
             next_spot: 0,
         }
@@ -167,7 +171,7 @@ impl PieceCollector {
         }
         stretch_rows.shrink_to_fit();
         let pieces = self.pieces.seal(Ids::Spots, order, Some(&starts), helper);
-        CutWords::new(rule, pieces, stretch_rows, rows_count)
+        CutWords::new(rule, pieces, self.adjacent, stretch_rows, rows_count)
     }
 }
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "durable")]
 use std::io;
 
+use super::adjacent::AdjacentBytes;
 use super::bits::{set_bit, stride, unite_bits};
 use super::chain::{Chain, Holds};
 use super::cut::{Rule, Way};
@@ -21,6 +22,7 @@ const FREQUENT_PAIRS_SHARE: u32 = 8;
 #[derive(Clone, Debug)]
 pub(super) struct CutWords {
     pub(super) pieces: Lexicon,
+    pub(super) adjacent: AdjacentBytes,
     pub(super) spots: Spots,
     rows_count: u32,
 }
@@ -35,10 +37,11 @@ pub(super) struct HeldInside {
 }
 
 impl CutWords {
-    /// Joins the pieces and the row of each stretch of spots.
+    /// Joins the pieces and adjacent bytes of words and the row of each stretch of spots.
     pub(super) fn new(
         rule: Rule,
         pieces: Lexicon,
+        adjacent: AdjacentBytes,
         stretch_rows: Vec<u32>,
         rows_count: u32,
     ) -> CutWords {
@@ -53,35 +56,24 @@ impl CutWords {
         };
         CutWords {
             pieces,
+            adjacent,
             spots,
             rows_count,
         }
     }
 
-    /// Finds a term in the words; `rule` must be the one that cut them.
-    pub(super) fn find(&self, rule: Rule, term: &str) -> HeldInside {
-        let mut held = HeldInside {
-            pieces: Numbers::none(),
-            chains: Vec::new(),
-        };
-        if self.pieces.count() == 0 || rule == Rule::Fine && !self.has_all_pairs(term) {
-            return held;
+    /// Finds a term in the words; `rule` must be the one that cut them. None if no word holds it.
+    pub(super) fn find(&self, rule: Rule, term: &str) -> Option<HeldInside> {
+        if self.pieces.count() == 0 || !self.adjacent.may_hold(term.as_bytes()) {
+            return None;
         }
+        let (mut pieces, mut chains) = (Numbers::none(), Vec::new());
         rule.for_each_way(term, |way| match way {
-            Way::Inside => held.pieces = self.pieces.find(term.as_bytes()),
-            Way::Parts(parts) => held.chains.extend(Chain::find(&self.pieces, parts)),
+            Way::Inside => pieces = self.pieces.find(term.as_bytes()),
+            Way::Parts(parts) => chains.extend(Chain::find(&self.pieces, parts)),
         });
-        held
-    }
-
-    /// Returns whether each pair of adjacent bytes of a term is in a piece of the fine rule, which leaves
-    /// every pair of a word together.
-    ///
-    /// Keys and digests lack most pairs of a word of prose, so that it need not be cut to be missed.
-    fn has_all_pairs(&self, term: &str) -> bool {
-        let grams = &self.pieces.grams;
-        let mut pairs = term.as_bytes().array_windows::<2>();
-        grams.is_empty() || pairs.all(|pair| grams.has_run(pair))
+        let is_held = !(pieces.is_empty() && chains.is_empty());
+        is_held.then_some(HeldInside { pieces, chains })
     }
 
     /// Returns an upper bound of the spots at which a term is, and the cost of finding its rows, in
@@ -150,7 +142,7 @@ impl CutWords {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.pieces.bytes() + self.spots.bytes()
+        self.pieces.bytes() + self.adjacent.bytes() + self.spots.bytes()
     }
 }
 
@@ -158,12 +150,14 @@ impl CutWords {
 impl CutWords {
     pub(super) fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
         self.pieces.write_to(out)?;
+        self.adjacent.write_to(out)?;
         self.spots.write_to(out)
     }
 
     pub(super) fn read_from(rows_count: u32, input: &mut StoredReader<'_>) -> io::Result<CutWords> {
         Ok(CutWords {
             pieces: Lexicon::read_from(Ids::Spots, input)?,
+            adjacent: AdjacentBytes::read_from(input)?,
             spots: Spots::read_from(input)?,
             rows_count,
         })

@@ -98,16 +98,6 @@ impl Grams {
         self.keys.binary_search(&key_of(bytes)).ok()
     }
 
-    /// Returns whether a word holds a run of at most three bytes.
-    pub(super) fn has_run(&self, run: &[u8]) -> bool {
-        let shift = 8 * (GRAM_BYTES - run.len());
-        let first = key_of(run) << shift;
-        let start = self.keys.partition_point(|&key| key < first);
-        self.keys
-            .get(start)
-            .is_some_and(|&key| key - first < 1 << shift)
-    }
-
     /// Returns how many words a gram is in.
     pub(super) fn words_count(&self, gram: usize) -> u32 {
         self.words_counts[gram]

@@ -14,6 +14,7 @@ use std::ops::Range;
 use hashbrown::DefaultHashBuilder;
 
 use super::super::text_order::{HEAD_BYTES, head_at};
+use super::adjacent::AdjacentBytes;
 use super::cut::{CUT_BYTES_MIN, Rule};
 use crate::model::value::fold_into;
 
@@ -76,6 +77,8 @@ pub(super) struct HashedRows {
     pub(super) whole: HashedTexts,
     /// The pieces of words that are cut, by [`Rule`].
     pub(super) cut: [HashedTexts; Rule::ALL.len()],
+    /// The adjacent bytes of the words that are cut, by [`Rule`].
+    pub(super) adjacent: [AdjacentBytes; Rule::ALL.len()],
 }
 
 impl HashedRows {
@@ -115,9 +118,11 @@ impl HashedRows {
             row_ends,
             whole,
             cut,
+            adjacent,
         } = self;
         whole.clear();
         cut.iter_mut().for_each(HashedTexts::clear);
+        adjacent.iter_mut().for_each(AdjacentBytes::clear);
         let bytes = text.as_bytes();
         let mut start = 0;
         for &end in &*row_ends {
@@ -130,6 +135,7 @@ impl HashedRows {
                 let Some(rule) = rule else {
                     return whole.push(bytes, word.start, word.len(), hasher);
                 };
+                adjacent[rule as usize].insert(own.as_bytes());
                 let pieces = &mut cut[rule as usize];
                 rule.for_each_piece(own, |piece| {
                     pieces.push(bytes, word.start + piece.start, piece.len(), hasher);

@@ -199,7 +199,9 @@ fn unite_others(words: &Words, term: &[u8], bits: &mut [u64]) {
     // Only runs that are UTF-8 are chosen as terms.
     let term = std::str::from_utf8(term).unwrap_or_default();
     for (rule, cut) in Rule::ALL.into_iter().zip(&words.cut) {
-        let held = cut.find(rule, term);
+        let Some(held) = cut.find(rule, term) else {
+            continue;
+        };
         held.pieces.for_each_in(0..cut.pieces.count(), |piece| {
             if let Some(others) = cut.frequent(piece) {
                 unite_bits(bits, others);

@@ -146,6 +146,11 @@ impl Numbers {
         Numbers::Sorted(Vec::new())
     }
 
+    /// Returns whether there are none; a set may be taken for one that has some.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Numbers::Sorted(numbers) if numbers.is_empty())
+    }
+
     /// Visits the numbers within a range, ascending.
     pub(super) fn for_each_in(&self, range: Range<u32>, mut visit: impl FnMut(u32)) {
         match self {

@@ -15,6 +15,7 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::ops::Range;
 
+use super::adjacent::AdjacentBytes;
 use super::bits::set_bit;
 use super::cut::Rule;
 use super::hashed::head_of;
@@ -58,7 +59,11 @@ fn merge_cut(inputs: &[MergeInput<'_>], rule: Rule, rows_count: u32) -> CutWords
         moves: Moves::Stretches(moves),
     });
     let pieces = merge(&sources.collect::<Vec<_>>(), Ids::Spots);
-    CutWords::new(rule, pieces, stretch_rows, rows_count)
+    let mut adjacent = AdjacentBytes::default();
+    for input in inputs {
+        adjacent.unite(&input.words.cut[rule as usize].adjacent);
+    }
+    CutWords::new(rule, pieces, adjacent, stretch_rows, rows_count)
 }
 
 /// Returns the row of each stretch of spots of the result, and the new stretch of each input's stretches.

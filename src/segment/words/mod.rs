@@ -20,12 +20,14 @@
 //! * [`lexicon`]: a dictionary with a substring index. There is one of whole words and their rows, and
 //!   for each rule one of pieces and their spots.
 //! * [`cut_words`]: the pieces that a rule cuts; [`spots`]: the rows of their spots;
-//!   [`chain`]: finds pieces at consecutive spots.
+//!   [`chain`]: finds pieces at consecutive spots; [`adjacent`]: which bytes follow each other in words that are
+//!   cut, so that most terms that none of them holds need not be looked for.
 //! * [`grams`]: runs of three bytes, and the texts that hold them.
 //! * [`kept`]: the rows of short terms whose union is expensive, made at sealing.
 //! * [`merge`]: several indexes into one, without hashing or sorting words again.
 //! * [`packed`]: integers in few bytes; [`bits`]: bitmaps.
 
+mod adjacent;
 mod bits;
 mod builder;
 mod chain;
@@ -87,8 +89,8 @@ pub(crate) struct Matches {
 
 #[derive(Clone, Debug)]
 enum HeldBy {
-    /// Whole words, and what holds the term inside words that are cut, by [`Rule`].
-    Words(Numbers, [HeldInside; Rule::ALL.len()]),
+    /// Whole words, and what holds the term inside the words that a rule cuts, where these may hold it.
+    Words(Numbers, Vec<(Rule, HeldInside)>),
     /// The rank of a short term whose rows are kept.
     Kept(u32),
 }
@@ -172,11 +174,15 @@ impl Words {
             postings_count += u64::from(self.whole.ids_count(word));
             rows_cost += self.whole.cost(word);
         });
-        let inside = Rule::ALL.map(|rule| self.cut[rule as usize].find(rule, term));
-        for (cut, held) in self.cut.iter().zip(&inside) {
-            let (count, cost) = cut.measure(held);
-            postings_count += count;
-            rows_cost += cost;
+        let mut inside = Vec::new();
+        for rule in Rule::ALL {
+            let cut = &self.cut[rule as usize];
+            if let Some(held) = cut.find(rule, term) {
+                let (count, cost) = cut.measure(&held);
+                postings_count += count;
+                rows_cost += cost;
+                inside.push((rule, held));
+            }
         }
         Matches {
             held_by: HeldBy::Words(whole, inside),
@@ -222,13 +228,18 @@ impl Words {
     }
 
     /// Collects the rows of few postings, and sorts them.
-    fn sort_rows(&self, whole: &Numbers, inside: &[HeldInside], holds: Holds<'_>) -> Vec<u32> {
+    fn sort_rows(
+        &self,
+        whole: &Numbers,
+        inside: &[(Rule, HeldInside)],
+        holds: Holds<'_>,
+    ) -> Vec<u32> {
         let mut rows = Vec::new();
         whole.for_each_in(0..self.whole.count(), |word| {
             self.whole.for_each_id(word, |row| rows.push(row));
         });
-        for (cut, held) in self.cut.iter().zip(inside) {
-            cut.for_each_row(held, holds, |row| rows.push(row));
+        for (rule, held) in inside {
+            self.cut[*rule as usize].for_each_row(held, holds, |row| rows.push(row));
         }
         if !rows.is_sorted_by(|a, b| a < b) {
             rows.sort_unstable();
@@ -238,14 +249,19 @@ impl Words {
     }
 
     /// Unites the rows of words in a bitmap; returns it with its count.
-    fn unite(&self, whole: &Numbers, inside: &[HeldInside], holds: Holds<'_>) -> (Vec<u64>, u32) {
+    fn unite(
+        &self,
+        whole: &Numbers,
+        inside: &[(Rule, HeldInside)],
+        holds: Holds<'_>,
+    ) -> (Vec<u64>, u32) {
         let mut bits = vec![0; stride(self.rows_count)];
         let is_full = self.unite_whole(whole, &mut bits);
         if is_full {
             return (bits, self.rows_count);
         }
-        for (cut, held) in self.cut.iter().zip(inside) {
-            cut.unite(held, holds, &mut bits);
+        for (rule, held) in inside {
+            self.cut[*rule as usize].unite(held, holds, &mut bits);
         }
         let count = count_bits(&bits);
         (bits, count)
