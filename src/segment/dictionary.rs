@@ -224,9 +224,13 @@ impl Dictionary {
     /// Returns the folded text's class as a range, which is empty where the class would be if no text
     /// has it.
     pub(super) fn find_classes(&self, folded: &str) -> Range<u32> {
-        let class = self.first_class(|text| cmp_folded(text, folded) != Ordering::Less);
-        let is_found = class < self.classes_count()
-            && cmp_folded(self.class_text(class), folded) == Ordering::Equal;
+        // The first class that is not less was compared, so it is known whether it is the one sought.
+        let mut is_found = false;
+        let class = self.first_class(|text| {
+            let ordering = cmp_folded(text, folded);
+            is_found |= ordering == Ordering::Equal;
+            ordering != Ordering::Less
+        });
         class..class + u32::from(is_found)
     }
 
@@ -259,12 +263,12 @@ impl Dictionary {
     }
 
     /// Returns the first class whose text satisfies what then all later ones do.
-    fn first_class(&self, holds: impl Fn(&str) -> bool) -> u32 {
+    fn first_class(&self, holds: impl FnMut(&str) -> bool) -> u32 {
         self.first_class_within(&(0..self.classes_count()), holds)
     }
 
     /// Returns the same, where it is among some classes or right after them.
-    fn first_class_within(&self, within: &Range<u32>, holds: impl Fn(&str) -> bool) -> u32 {
+    fn first_class_within(&self, within: &Range<u32>, mut holds: impl FnMut(&str) -> bool) -> u32 {
         let (mut low, mut high) = (within.start, within.end);
         while low < high {
             let middle = low + (high - low) / 2;

@@ -13,6 +13,7 @@ use std::io;
 use std::ops::Range;
 
 use super::insertion::Insertion;
+use super::range_bits::range_bits;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 
@@ -301,23 +302,13 @@ impl Integers {
     }
 
     /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose integer is in a range.
-    ///
-    /// Written so that the compiler vectorises the narrow forms.
     pub(super) fn bits_in(&self, rows: Range<u32>, within: &Range<u64>) -> u64 {
-        fn bits_of<T: Copy + Into<u64>>(values: &[T], within: &Range<u64>) -> u64 {
-            let mut bits = 0;
-            for (at, &value) in values.iter().enumerate() {
-                let value: u64 = value.into();
-                bits |= u64::from(within.start <= value && value < within.end) << at;
-            }
-            bits
-        }
         let span = rows.start as usize..rows.end as usize;
         match self {
-            Integers::U8(values) => bits_of(&values[span], within),
-            Integers::U16(values) => bits_of(&values[span], within),
-            Integers::U32(values) => bits_of(&values[span], within),
-            Integers::U64(values) => bits_of(&values[span], within),
+            Integers::U8(values) => range_bits(&values[span], within),
+            Integers::U16(values) => range_bits(&values[span], within),
+            Integers::U32(values) => range_bits(&values[span], within),
+            Integers::U64(values) => range_bits(&values[span], within),
             _ => rows.enumerate().fold(0, |bits, (at, row)| {
                 bits | u64::from(within.contains(&self.get(row))) << at
             }),

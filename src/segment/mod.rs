@@ -46,6 +46,7 @@ mod packed_texts;
 mod packer;
 mod parts;
 mod prefixes;
+mod range_bits;
 mod ready_texts;
 mod revision;
 mod rowset;

@@ -98,7 +98,7 @@ fn costs_are_those_of_the_rows_and_blocks_to_be_read() {
             Some(2 * 3 + 2 * 30),
             8 * (15 + 80 + 80) + 4,
         ),
-        (&[&dates], all, 1..2, Some(1_001 * (3 + 30)), 15 + 8 + 2_500),
+        (&[&dates], all, 1..2, Some(1_001 * (3 + 30)), 15 + 8 + 600),
         (&[&block], all, 1..2, Some(4_096 * (3 + 30)), 15 + 8),
         // Rows are found before zones are looked at where that costs less than they do.
         (
@@ -106,14 +106,14 @@ fn costs_are_those_of_the_rows_and_blocks_to_be_read() {
             all,
             0..8,
             Some(3 + 10),
-            8 * (15 + 80 + 8 + 2_500) + 2,
+            8 * (15 + 80 + 8 + 600) + 2,
         ),
         (
             &[&cid, &dates, &open],
             all,
             1..2,
             Some(3 + 10 + 3),
-            15 + 80 + 8 + 8 + 2_500,
+            15 + 80 + 8 + 8 + 600,
         ),
         (
             &[&few, &pattern],
