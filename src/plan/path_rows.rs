@@ -352,26 +352,17 @@ impl PathRows {
     /// Finds the rows of the next groups of ties, each sorted by the other keys.
     fn refill_by_groups(&mut self, scope: Scope<'_>, wanted: usize) -> bool {
         let keys = RowKeys::new(&scope.live.segment, &self.order);
-        let mut group = Vec::new();
         // A group is cut to what is needed, so no more than that ever comes together.
         let needed = usize::try_from(self.needed).unwrap_or(usize::MAX);
         let wanted = wanted.min(needed).max(1);
-        while self.rows.len() < wanted {
-            let has_more = match &mut self.steps {
-                Steps::Walk(walk) => walk.take_group(scope, &mut group, &mut self.work),
-                Steps::Bucket(bucket) => bucket.take_group(scope, &mut group, &mut self.work),
-                _ => false,
-            };
-            if group.len() > 1 {
-                self.work.rows_touched += group.len() as u64;
-                let left = self.needed.saturating_sub(self.rows.len() as u64);
-                keys.select_rows(&mut group, 0..left);
-            }
-            self.rows.append(&mut group);
-            if !has_more {
-                return false;
-            }
+        let put_in_order = |ties: &mut Vec<u32>, given: usize| {
+            keys.select_rows(ties, 0..needed.saturating_sub(given) as u64);
+        };
+        let (rows, work) = (&mut self.rows, &mut self.work);
+        match &mut self.steps {
+            Steps::Walk(walk) => walk.take_groups(scope, wanted, rows, work, put_in_order),
+            Steps::Bucket(bucket) => bucket.take_groups(scope, wanted, rows, work, put_in_order),
+            _ => false,
         }
-        true
     }
 }

@@ -145,6 +145,39 @@ impl Walk {
         true
     }
 
+    /// Appends all matches of the next ties, each put in order by the caller, until there are `wanted` rows; false
+    /// once none is left.
+    pub(super) fn take_groups(
+        &mut self,
+        scope: Scope<'_>,
+        wanted: usize,
+        out: &mut Vec<u32>,
+        work: &mut Work,
+        mut put_in_order: impl FnMut(&mut Vec<u32>, usize),
+    ) -> bool {
+        let view = self.view(scope);
+        let mut ties = Vec::new();
+        while out.len() < wanted {
+            if !self.begin_group(&view, work) {
+                return false;
+            }
+            let group = std::mem::replace(&mut self.group, 0..0);
+            if group.len() == 1 {
+                // It is the match that was found.
+                out.push(view.rows()[group.start]);
+                work.rows_touched += 1;
+                continue;
+            }
+            self.collect(&view, group, usize::MAX, &mut ties, work);
+            if ties.len() > 1 {
+                work.rows_touched += ties.len() as u64;
+                put_in_order(&mut ties, out.len());
+            }
+            out.append(&mut ties);
+        }
+        true
+    }
+
     /// Appends all matches of the next ties that have any; false where none has.
     pub(super) fn take_group(
         &mut self,
