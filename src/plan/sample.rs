@@ -24,11 +24,25 @@ const BLOCK_ROWS_MAX: u32 = 4;
 /// Fewer matches than this tell too little.
 const ROWS_MIN: usize = 8;
 
+/// Of evenly spread matches, one in 400 samples has its first further from the begin of the order than this
+/// many of the shares into which it divides the order.
+const EMPTY_SHARES: u64 = 6;
+
 /// Where matches lie in the order of a field: the classes of some, in the order's direction.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     classes: Vec<u64>,
     matches: u64,
+}
+
+/// How far a walk along an order goes, by a sample.
+pub(super) struct Walked {
+    /// The positions passed until the match that was asked for.
+    pub(super) positions: u64,
+    /// The positions that share its class.
+    pub(super) ties: u64,
+    /// Whether the sample leaves it open that matches are far away, though they are likely to be spread evenly.
+    pub(super) is_guess: bool,
 }
 
 /// Where one of the matches is likely to lie, by a sample.
@@ -106,8 +120,7 @@ impl Sample {
         }
     }
 
-    /// Returns how many positions of an order a walk passes until it has given `nth` matches,
-    /// and how many share the last one's class.
+    /// Returns how far along an order a walk has given `nth` matches.
     ///
     /// `even` is what it would be if matches were spread evenly over the span.
     pub(super) fn walked(
@@ -116,7 +129,7 @@ impl Sample {
         key: Key,
         span: &std::ops::Range<usize>,
         (nth, even): (u64, u64),
-    ) -> Option<(u64, u64)> {
+    ) -> Option<Walked> {
         let segment = &live.segment;
         let (sorted, column) = segment.order(key.slot).zip(segment.column(key.slot))?;
         let place = self.place(nth);
@@ -128,14 +141,19 @@ impl Sample {
         };
         let (start, ties) = (start as u64, group.len() as u64);
         // Where the order follows rows, the first block taken is so far from its begin.
-        let share = (span.len() / BLOCKS_MAX) as u64;
-        let walked = if place.is_first && start > 0 && start <= share {
-            // As far as can be told, matches are everywhere.
-            even
-        } else {
-            start + ties * place.share / 1024
-        };
-        Some((walked, ties))
+        let near = (span.len() / BLOCKS_MAX) as u64;
+        let far = span.len() as u64 * EMPTY_SHARES / self.classes.len() as u64;
+        // As far as can be told, matches are everywhere.
+        let is_even = place.is_first && start > 0 && start <= near.max(far);
+        Some(Walked {
+            positions: if is_even {
+                even
+            } else {
+                start + ties * place.share / 1024
+            },
+            ties,
+            is_guess: is_even && start > near,
+        })
     }
 
     /// Returns how many of a field's classes come before that of the nth match, and

@@ -64,8 +64,8 @@ struct Extent {
     visited: u64,
     /// The positions that tie with the last of the page.
     ties: u64,
-    /// Whether a sample of the matches told it.
-    is_sampled: bool,
+    /// Whether no sample of the matches told it.
+    is_guess: bool,
 }
 
 impl Extent {
@@ -93,7 +93,7 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         passed,
         visited,
         ties,
-        is_sampled,
+        is_guess,
     } = extent;
     let conjunction = &found.conjunction;
     let made = match matching {
@@ -124,16 +124,16 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
     let cost = visited * ASKED_COST + made + counted + asked + put_in_order;
     // Where matches are known by bits, those before a page are counted, however far it is.
     let is_passed = need.skip == 0 || matching == WalkMatching::Asked;
-    let is_guess = matching != WalkMatching::Live
+    let is_given_up = is_guess
+        && matching != WalkMatching::Live
         && is_passed
-        && !is_sampled
         && is_sparse(found, segment)
         && task.place.is_none()
         && task.mode.strategy.is_none();
     let positions_max = rows_asked * GUESSED_WALK_MAX;
     let walk = WalkPath {
         key,
-        positions_max: (is_guess && positions_max < positions.len() as u64)
+        positions_max: (is_given_up && positions_max < positions.len() as u64)
             .then_some(positions_max),
         span,
         matching,
@@ -177,10 +177,15 @@ fn extent(
     let walked = |matches: u64| {
         sample.and_then(|it| it.walked(task.live, key, span, (matches, even(matches))))
     };
-    let (passed, (through, ties)) = match walked(need.skip + need.take) {
-        Some(last) if need.skip > 0 => (walked(need.skip).map_or(0, |it| it.0), last),
-        Some(last) => (0, last),
-        None => (even(need.skip), (even(need.skip + need.take), group)),
+    let last = walked(need.skip + need.take);
+    let is_guess = last.as_ref().is_none_or(|last| last.is_guess);
+    let (passed, through, ties) = match last {
+        Some(last) if need.skip > 0 => {
+            let passed = walked(need.skip).map_or(0, |it| it.positions);
+            (passed, last.positions, last.ties)
+        }
+        Some(last) => (0, last.positions, last.ties),
+        None => (even(need.skip), even(need.skip + need.take), group),
     };
     let mut visited = through.saturating_sub(passed);
     if !task.order.is_plain() {
@@ -199,7 +204,7 @@ fn extent(
         passed,
         visited: visited + 1,
         ties,
-        is_sampled: sample.is_some(),
+        is_guess,
     })
 }
 
