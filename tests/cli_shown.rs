@@ -302,6 +302,9 @@ fn stats_tell_tickets_memory_and_fields() {
     let parts = columns.values().chain(others.map(|(_, bytes)| bytes));
     let sum: u64 = parts.map(|bytes| bytes.as_u64().unwrap()).sum();
     assert_eq!(stats["memory_total"], sum);
+    for part in ["columns", "postings", "words", "names"] {
+        assert!(!line(part).is_empty(), "{part}: {shown}");
+    }
     let fields = stats["fields"].as_array().unwrap();
     assert_eq!(fields.len(), 39);
     let expected = serde_json::json!({"field": "status", "filled": 3, "distinct": 2});

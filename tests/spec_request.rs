@@ -2,8 +2,8 @@
 //! answer by hand. What is refused is in `bad_requests.rs`.
 
 use ticketdex::{
-    Action, Direction, Field, Format, Import, ImportFormat, Moment, Options, OrderKey, Query,
-    Request, Snapshot, SortKey, Store, TidFilter,
+    Action, Direction, Field, FieldTest, Format, Import, ImportFormat, Moment, Options, OrderKey,
+    Query, Request, Snapshot, SortKey, Store, TidFilter,
 };
 
 /// The store of these tests: one ticket a line.
@@ -185,6 +185,32 @@ fn a_request_prints_as_it_reads() {
     for request in ["format=json&status=Open", "format=xml", ""] {
         let read: Request = request.parse().unwrap();
         assert_eq!(read.to_string(), request);
+    }
+}
+
+#[test]
+fn several_pairs_of_one_field_are_one_filter_with_all_values() {
+    for (first, second) in [
+        ("company_id=3", "company_id=7"),
+        ("company_id!=3", "company_id!=7"),
+        ("last_updated!=1/2/2015", "last_updated!=2/3/2016"),
+        ("phone=1", "phone=2"),
+        ("phone!=1", "phone!=2"),
+        ("status=Open", "status=Closed"),
+        ("custom_fields.Room=1", "custom_fields.Room=2"),
+    ] {
+        let both: Query = format!("{first}&{second}").parse().unwrap();
+        let values = |query: &Query| match &query.filters() {
+            [filter] => match &filter.test {
+                FieldTest::AnyOf(values) | FieldTest::NoneOf(values) => {
+                    values.iter().collect::<Vec<_>>()
+                }
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        let each = [first, second].map(|pair| values(&pair.parse().unwrap()));
+        assert_eq!(values(&both), each.concat(), "{first}&{second}");
     }
 }
 

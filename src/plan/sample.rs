@@ -172,7 +172,8 @@ impl Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Field;
+    use crate::model::{Field, Ticket};
+    use crate::plan::tests::live_of;
     use crate::segment::Slot;
 
     #[test]
@@ -200,5 +201,37 @@ mod tests {
         };
         assert_eq!(sample.classes_passed(12, key(false), 40), (5, 256));
         assert_eq!(sample.classes_passed(12, key(true), 40), (6, 256));
+    }
+
+    #[test]
+    fn a_walk_to_the_first_of_a_sample_is_as_long_as_it_is_likely() {
+        let tickets: Vec<Ticket> = (0..1_000)
+            .map(|tid| Ticket {
+                tid: tid + 1,
+                cid: format!("{tid:03}"),
+                ..Ticket::default()
+            })
+            .collect();
+        let live = live_of(&tickets);
+        let key = Key {
+            slot: Slot::Field(Field::Cid),
+            descends: false,
+        };
+        assert!(live.segment.ensure_sealed_order(key.slot));
+        let walked = |first: u64| {
+            let sample = Sample {
+                // The class 0 is that of no cid.
+                classes: (0..32).map(|at| 1 + first + at * 25).collect(),
+                matches: 320,
+            };
+            let walked = sample.walked(&live, key, &(0..1_000), (5, 15)).unwrap();
+            (walked.positions, walked.ties, walked.is_guess)
+        };
+        // Half of the first of the sample is passed where it is the first of all.
+        assert_eq!(walked(0), (0, 1, false));
+        assert_eq!(walked(125), (15, 1, false));
+        assert_eq!(walked(126), (15, 1, true));
+        assert_eq!(walked(187), (15, 1, true));
+        assert_eq!(walked(188), (188, 1, false));
     }
 }
