@@ -107,8 +107,7 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         // The positions of dead rows say how many matches come before one.
         WalkMatching::Live => 0,
         WalkMatching::Asked => passed * ASKED_COST,
-        // Ties ascend by tid also where the key descends, so all of them are counted.
-        _ if key.descends => (passed + ties) / COUNTED_POSITIONS,
+        _ if counts_ties(task, key) => (passed + ties) / COUNTED_POSITIONS,
         _ => passed / COUNTED_POSITIONS,
     };
     let asked = match matching {
@@ -156,7 +155,7 @@ fn extent(
         SlotColumn::Long(_) => rows.max(1),
         SlotColumn::Absent => return None,
     };
-    let first_ties = if has_order && !task.order.is_plain() {
+    let first_ties = if has_order && (!task.order.is_plain() || counts_ties(task, key)) {
         first_ties(segment, key, span)
     } else {
         0
@@ -195,7 +194,7 @@ fn extent(
         if sample.is_none() {
             // Most fields nearly follow tid, so the rows of a tid range lie together, and a walk may
             // pass all others first.
-            visited = (visited * 16).max(rows / 4);
+            visited = (visited * 16).max(rows / 4).min(rows);
         }
         // Ties come by tid, so those before the range are passed first.
         visited += ties * u64::from(conjunction.rows().start) / rows.max(1);
@@ -206,6 +205,12 @@ fn extent(
         ties,
         is_guess,
     })
+}
+
+/// Returns whether a walk counts all ties of a match to pass over some: they come in the other direction than the
+/// positions do.
+fn counts_ties(task: Task<'_>, key: Key) -> bool {
+    task.need.skip > 0 && key.descends != task.order.tid_descends
 }
 
 /// Returns how many positions of a span tie in the key with the first that a walk comes to.
