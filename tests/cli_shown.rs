@@ -78,6 +78,9 @@ fn a_count_by_nothing_says_so() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.ends_with("ticketdex: status has no value, so it filters nothing; --by FIELD counts by the values of a field\n"), "{told}");
     assert_eq!(output.stdout, b"3 tickets\n");
+    let by_field = run_in("80", &["count", "--by", "status", "--data", &data]);
+    let told = String::from_utf8(by_field.stderr).unwrap();
+    assert!(!told.contains("has no value"), "{told}");
 }
 
 #[test]
