@@ -24,8 +24,8 @@ const BLOCK_ROWS_MAX: u32 = 4;
 /// Fewer matches than this tell too little.
 const ROWS_MIN: usize = 8;
 
-/// Of evenly spread matches, one in 400 samples has its first further from the begin of the order than this
-/// many of the shares into which it divides the order.
+/// A sample of evenly spread matches divides an order into shares of about one size. In one of 400 samples, the
+/// first match is further from the start of the order than this many shares.
 const EMPTY_SHARES: u64 = 6;
 
 /// Where matches lie in the order of a field: the classes of some, in the order's direction.
@@ -41,7 +41,7 @@ pub(super) struct Walked {
     pub(super) positions: u64,
     /// The positions that share its class.
     pub(super) ties: u64,
-    /// Whether the sample leaves it open that matches are far away, though they are likely to be spread evenly.
+    /// Whether it rests on matches being spread evenly, which the sample leaves likely but not certain.
     pub(super) is_guess: bool,
 }
 

@@ -64,7 +64,7 @@ struct Extent {
     visited: u64,
     /// The positions that tie with the last of the page.
     ties: u64,
-    /// Whether no sample of the matches told it.
+    /// Whether no sample of the matches tells it for certain.
     is_guess: bool,
 }
 

@@ -245,7 +245,7 @@ mod tests {
             (&[(19, 19), (30, 6)], 10, &[10]),
             // There is room for two of them at their least.
             (&[(20, 6), (20, 6), (20, 6)], 14, &[6, 6]),
-            // And for one column less than a third would take.
+            // A third would need a screen that is one wider.
             (&[(20, 6), (20, 6), (20, 6)], 21, &[10, 9]),
             (&[(20, 6), (20, 6), (20, 6)], 1, &[1]),
             (&[(0, 0), (0, 0)], 5, &[0, 0]),
