@@ -61,30 +61,6 @@ impl Bucket {
         self.begin(scope)
     }
 
-    /// Appends all matches of the next classes, each put in order by the caller, until there are `wanted` rows;
-    /// false once none is left.
-    pub(super) fn take_groups(
-        &mut self,
-        scope: Scope<'_>,
-        wanted: usize,
-        out: &mut Vec<u32>,
-        work: &mut Work,
-        mut put_in_order: impl FnMut(&mut Vec<u32>, usize),
-    ) -> bool {
-        let mut ties = Vec::new();
-        while out.len() < wanted {
-            if !self.take_group(scope, &mut ties, work) {
-                return false;
-            }
-            if ties.len() > 1 {
-                work.rows_touched += ties.len() as u64;
-                put_in_order(&mut ties, out.len());
-            }
-            out.append(&mut ties);
-        }
-        true
-    }
-
     /// Appends all matches of the next class, or none; false where no class is left.
     pub(super) fn take_group(
         &mut self,

@@ -360,9 +360,44 @@ impl PathRows {
         };
         let (rows, work) = (&mut self.rows, &mut self.work);
         match &mut self.steps {
-            Steps::Walk(walk) => walk.take_groups(scope, wanted, rows, work, put_in_order),
-            Steps::Bucket(bucket) => bucket.take_groups(scope, wanted, rows, work, put_in_order),
+            Steps::Walk(walk) => {
+                let mut groups = walk.groups(scope);
+                let take_group = |out: &mut Vec<u32>, work: &mut Work| groups.take(out, work);
+                fill_by_groups((rows, wanted), work, put_in_order, take_group)
+            }
+            Steps::Bucket(bucket) => {
+                let take_group =
+                    |out: &mut Vec<u32>, work: &mut Work| bucket.take_group(scope, out, work);
+                fill_by_groups((rows, wanted), work, put_in_order, take_group)
+            }
             _ => false,
         }
     }
+}
+
+/// Appends groups of ties, each put in order, until there are enough rows; false once none is left.
+///
+/// `put_in_order` is handed the rows of a group, and how many rows come before them.
+fn fill_by_groups(
+    (rows, wanted): (&mut Vec<u32>, usize),
+    work: &mut Work,
+    put_in_order: impl Fn(&mut Vec<u32>, usize),
+    mut take_group: impl FnMut(&mut Vec<u32>, &mut Work) -> bool,
+) -> bool {
+    let mut ties = Vec::new();
+    while rows.len() < wanted {
+        let given = rows.len();
+        let has_more = take_group(rows, work);
+        let count = rows.len() - given;
+        if count > 1 {
+            work.rows_touched += count as u64;
+            ties.extend(rows.drain(given..));
+            put_in_order(&mut ties, given);
+            rows.append(&mut ties);
+        }
+        if !has_more {
+            return false;
+        }
+    }
+    true
 }

@@ -37,6 +37,28 @@ struct View<'a> {
     probes: Option<Probes<'a>>,
 }
 
+/// A walk as groups of ties.
+pub(super) struct Groups<'w, 'a> {
+    walk: &'w mut Walk,
+    view: View<'a>,
+}
+
+impl Groups<'_, '_> {
+    /// Appends all matches of the next ties that have any; false where none has.
+    pub(super) fn take(&mut self, out: &mut Vec<u32>, work: &mut Work) -> bool {
+        let has_more = self.walk.begin_group(&self.view, work);
+        let group = std::mem::replace(&mut self.walk.group, 0..0);
+        if has_more && group.len() == 1 {
+            // It is the match that was found.
+            out.push(self.view.rows()[group.start]);
+            work.rows_touched += 1;
+        } else {
+            self.walk.collect(&self.view, group, usize::MAX, out, work);
+        }
+        has_more
+    }
+}
+
 impl<'a> View<'a> {
     /// Returns the rows of the whole order, by position.
     fn rows(&self) -> &'a [u32] {
@@ -145,39 +167,6 @@ impl Walk {
         true
     }
 
-    /// Appends all matches of the next ties, each put in order by the caller, until there are `wanted` rows; false
-    /// once none is left.
-    pub(super) fn take_groups(
-        &mut self,
-        scope: Scope<'_>,
-        wanted: usize,
-        out: &mut Vec<u32>,
-        work: &mut Work,
-        mut put_in_order: impl FnMut(&mut Vec<u32>, usize),
-    ) -> bool {
-        let view = self.view(scope);
-        let mut ties = Vec::new();
-        while out.len() < wanted {
-            if !self.begin_group(&view, work) {
-                return false;
-            }
-            let group = std::mem::replace(&mut self.group, 0..0);
-            if group.len() == 1 {
-                // It is the match that was found.
-                out.push(view.rows()[group.start]);
-                work.rows_touched += 1;
-                continue;
-            }
-            self.collect(&view, group, usize::MAX, &mut ties, work);
-            if ties.len() > 1 {
-                work.rows_touched += ties.len() as u64;
-                put_in_order(&mut ties, out.len());
-            }
-            out.append(&mut ties);
-        }
-        true
-    }
-
     /// Appends all matches of the next ties that have any; false where none has.
     pub(super) fn take_group(
         &mut self,
@@ -185,11 +174,15 @@ impl Walk {
         out: &mut Vec<u32>,
         work: &mut Work,
     ) -> bool {
-        let view = self.view(scope);
-        let has_more = self.begin_group(&view, work);
-        let group = std::mem::replace(&mut self.group, 0..0);
-        self.collect(&view, group, usize::MAX, out, work);
-        has_more
+        self.groups(scope).take(out, work)
+    }
+
+    /// Returns the walk as groups of ties, to take many of them one after the other.
+    pub(super) fn groups<'a>(&mut self, scope: Scope<'a>) -> Groups<'_, 'a> {
+        Groups {
+            view: self.view(scope),
+            walk: self,
+        }
     }
 
     /// Finds what the walk looks at.

@@ -86,9 +86,9 @@ mod tests {
 
     fn of(words: &[&str]) -> AdjacentBytes {
         let mut adjacent = AdjacentBytes::default();
-        words
-            .iter()
-            .for_each(|word| adjacent.insert(word.as_bytes()));
+        for word in words {
+            adjacent.insert(word.as_bytes());
+        }
         adjacent
     }
 
