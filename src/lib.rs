@@ -4,8 +4,8 @@
 //! page, the variables to show) and gives the tickets that match, as values or as the bytes of a
 //! response in XML, JSON, delimited form or CSV.
 //!
-//! `get_tickets` is a call over HTTP that the vendor of a help desk documents on one page. "The page" below is
-//! that; the docs of `Query` and `Format` say exactly what each request and response means here.
+//! `get_tickets` is an HTTP call of a help desk, which its vendor documents on one page. Below, "the page" means
+//! this documentation; the docs of `Query` and `Format` say exactly what each request and response means here.
 //!
 //! It is:
 //!

@@ -349,3 +349,21 @@ proptest! {
         check_laws(&case, drawn);
     }
 }
+
+#[test]
+fn a_built_query_is_the_request_that_it_spells() {
+    let spelled = "action=count_tickets&status=Open&by=status,uid&top=2&exclude_own=Y";
+    let request: ticketdex::Request = spelled.parse().unwrap();
+    let built = CountQuery::builder()
+        .matching("status=Open".parse().unwrap())
+        .by(Field::Status)
+        .by(Field::AssignedTech)
+        .top(2)
+        .exclude_own(true)
+        .build()
+        .unwrap();
+    let ticketdex::Action::CountTickets(query) = request.action else {
+        panic!("it counts");
+    };
+    assert_eq!(query, built);
+}
