@@ -15,6 +15,7 @@
 //!
 //! A hash look-up a text and one a word; sealing sorts distinct texts, not rows.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
@@ -23,6 +24,7 @@ use super::budget::Budget;
 use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
 use super::growing::{GrowingIntegers, GrowingNumbers};
+use super::integers::Integers;
 use super::parts::SegmentParts;
 use super::text_column::TextColumn;
 use super::versions::Versions;
@@ -59,11 +61,20 @@ impl TextsBuilder {
     }
 
     /// Sorts the texts and makes the column of the rows in their final order.
-    fn seal(mut self, rows: &RowOrder, is_url_encoded: bool) -> Column {
-        self.ordinals.spread();
+    ///
+    /// Cost: a step a row, or one for each row that has a text where most have none.
+    fn seal(self, rows: &RowOrder, is_url_encoded: bool) -> Column {
         let (dictionary, ordinals) = self.texts.sort(is_url_encoded);
-        let ordinal = |row: u32| u64::from(ordinals[self.ordinals.get(row) as usize]);
-        Column::of_texts(&rows.map(ordinal), dictionary)
+        let sorted = |ordinal: u64| u64::from(ordinals[ordinal as usize]);
+        let ordinals = match self.ordinals.listed() {
+            Some(listed) => {
+                let placed = rows.place(listed.map(|(row, ordinal)| (row, sorted(ordinal))));
+                let (held, nonzero): (Vec<u32>, Vec<u64>) = placed.into_iter().unzip();
+                Integers::pack_listed(held, &nonzero, rows.rows_count)
+            }
+            None => Integers::pack(&rows.map(|row| sorted(self.ordinals.get(row)))),
+        };
+        Column::of_texts(ordinals, dictionary)
     }
 }
 
@@ -72,7 +83,13 @@ struct RowOrder {
     rows_count: u32,
     /// The row that came in, for each final row; none where they are the same.
     order: Option<Arc<[u32]>>,
+    /// The final row of each row that came in, [`REPLACED`] where it has none; made when it is asked
+    /// for, and only where there is an order.
+    places: OnceCell<Vec<u32>>,
 }
+
+/// The final row of a ticket that a later one replaced.
+const REPLACED: u32 = u32::MAX;
 
 impl RowOrder {
     fn of_tids(tids: &[u64]) -> RowOrder {
@@ -80,6 +97,7 @@ impl RowOrder {
             return RowOrder {
                 rows_count: tids.len() as u32,
                 order: None,
+                places: OnceCell::new(),
             };
         }
         let mut order: Vec<u32> = (0..tids.len() as u32).collect();
@@ -89,7 +107,28 @@ impl RowOrder {
         RowOrder {
             rows_count: order.len() as u32,
             order: Some(order.into()),
+            places: OnceCell::new(),
         }
+    }
+
+    /// Gives what some rows hold that came in, in ascending order, to their final rows.
+    fn place(&self, held: impl Iterator<Item = (u32, u64)>) -> Vec<(u32, u64)> {
+        let Some(order) = &self.order else {
+            return held.collect();
+        };
+        let places = self.places.get_or_init(|| {
+            // The last row that came in is the last of its tid, and stays.
+            let rows_count = order.iter().max().map_or(0, |&row| row as usize + 1);
+            let mut places = vec![REPLACED; rows_count];
+            for (place, &row) in (0..).zip(&**order) {
+                places[row as usize] = place;
+            }
+            places
+        });
+        let placed = held.map(|(row, integer)| (places[row as usize], integer));
+        let mut placed: Vec<(u32, u64)> = placed.filter(|&(row, _)| row != REPLACED).collect();
+        placed.sort_unstable_by_key(|&(row, _)| row);
+        placed
     }
 
     /// Returns what `value` gives for each row, in the final order.
@@ -378,6 +417,35 @@ mod tests {
                 .text(1)
                 == "summary 5"
         );
+    }
+
+    #[test]
+    fn the_few_values_of_a_field_come_to_their_tickets_in_any_order() {
+        let mut builder = SegmentBuilder::new();
+        let mut names = CustomNames::default();
+        names.enter(None, ["A"]).unwrap();
+        let text = |tid: u64| if tid.is_multiple_of(16) { tid } else { 0 };
+        let mut insert = |tid: u64, text: u64| {
+            let text = if text == 0 {
+                String::new()
+            } else {
+                text.to_string()
+            };
+            builder.insert(&[ticket(tid, &text)], &names);
+        };
+        // Tickets whose values are replaced, then all from the last to the first.
+        (1..=9).for_each(|tid| insert(tid * 30, 1_000 + tid));
+        (1..=300).rev().for_each(|tid| insert(tid, text(tid)));
+        let segment = builder.seal(&Budget::new(None));
+        assert_eq!(segment.rows_count(), 300);
+        for slot in [Slot::Field(Field::Status), Slot::Custom(0)] {
+            let column = segment.column(slot).unwrap();
+            for (row, tid) in (0..).zip(1..=300) {
+                let expected = Some(text(tid)).filter(|&text| text > 0);
+                let expected = expected.map_or(String::new(), |text| text.to_string());
+                assert_eq!(column.text(row), expected, "{slot:?}, {tid}");
+            }
+        }
     }
 
     #[test]

@@ -81,9 +81,9 @@ struct Zones {
 
 impl Column {
     /// Makes a column of texts from the ordinals of a dictionary, one a row.
-    pub(super) fn of_texts(ordinals: &[u64], dictionary: Dictionary) -> Column {
+    pub(super) fn of_texts(ordinals: Integers, dictionary: Dictionary) -> Column {
         Column {
-            ordinals: Integers::pack(ordinals),
+            ordinals,
             classes: dictionary.classes().map(Arc::new),
             values: Values::Texts(Arc::new(dictionary)),
             is_shared: false,

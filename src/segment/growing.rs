@@ -56,6 +56,12 @@ impl GrowingIntegers {
         }
     }
 
+    /// Returns the rows whose integers are not zero, and these, while zeros are left out; none else.
+    pub(super) fn listed(&self) -> Option<impl Iterator<Item = (u32, u64)>> {
+        let rows = self.listed.as_deref()?;
+        Some((0..).zip(rows).map(|(at, &row)| (row, self.form.get(at))))
+    }
+
     /// Appends zeros up to a count, which is no less than that so far.
     pub(super) fn pad(&mut self, count: usize) {
         if self.listed.is_none() {

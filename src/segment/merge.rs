@@ -36,6 +36,7 @@ use super::changes::Changes;
 use super::column::{Column, zones_pay};
 use super::dictionary::Dictionary;
 use super::distinct::DistinctTexts;
+use super::integers::Integers;
 use super::marks::Tombstones;
 use super::parts::SegmentParts;
 use super::revision::Revision;
@@ -276,7 +277,7 @@ impl<'a> Merge<'a> {
                 ordinals[row] = u64::from(renumbered[ordinal as usize]);
             }
         }
-        Column::of_texts(&ordinals, dictionary)
+        Column::of_texts(Integers::pack(&ordinals), dictionary)
     }
 
     fn long_texts(&self, columns: &[&TextColumn]) -> TextColumn {

@@ -28,6 +28,7 @@ use super::changes::{Changes, NewValueRef, RevisedRow, is_revisable};
 use super::column::{Column, zones_pay};
 use super::distinct::DistinctTexts;
 use super::insertion::Insertion;
+use super::integers::Integers;
 use super::marks::Tombstones;
 use super::rowset::RowSet;
 #[cfg(feature = "durable")]
@@ -321,7 +322,7 @@ impl Revision {
         let (dictionary, ordinals) = distinct.sort(field.is_url_encoded());
         let ordinal = |&at: &u32| u64::from(ordinals[at as usize]);
         let ordinals: Vec<u64> = provisional.iter().map(ordinal).collect();
-        Column::of_texts(&ordinals, dictionary)
+        Column::of_texts(Integers::pack(&ordinals), dictionary)
     }
 
     /// Returns the rows whose base rows are in a set. Cost: a look-up for each row.
