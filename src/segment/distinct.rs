@@ -132,3 +132,35 @@ impl DistinctTexts {
         Dictionary::build(&self.texts, is_url_encoded)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_one_hash_are_told_apart() {
+        const HALF: u32 = 77;
+        // One length and one first byte, and others.
+        let texts = ["open", "oven", "opening", "shut", "o", "x"];
+        let mut distinct = DistinctTexts::default();
+        for round in 0..2 {
+            for (expected, text) in (1..).zip(texts) {
+                assert_eq!(
+                    distinct.insert_hashed(text, HALF),
+                    expected,
+                    "{round}: {text}"
+                );
+            }
+        }
+        assert_eq!(distinct.texts.count(), texts.len() + 1);
+        // A look at many finds the text that is there, and takes no other for it.
+        for text in texts {
+            let mut distinct = DistinctTexts::default();
+            assert_eq!(distinct.insert_hashed(text, HALF), 1);
+            let known = distinct.look_up(&texts, &[HALF; LOOKUP_TEXTS]);
+            for (own, ordinal) in texts.iter().zip(known) {
+                assert_eq!(ordinal, u32::from(*own == text), "{own} beside {text}");
+            }
+        }
+    }
+}

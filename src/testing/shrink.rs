@@ -167,3 +167,65 @@ fn clear(ticket: &mut Ticket, field: Field) {
         CellMut::CustomFields(pairs) => pairs.clear(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(tid: u64) -> Ticket {
+        let mut ticket = Ticket {
+            tid,
+            custom_fields: vec![
+                ("A".into(), "what is needed".into()),
+                ("B".into(), "and what is not".into()),
+            ],
+            ..Ticket::default()
+        };
+        for field in Field::ALL.into_iter().skip(1) {
+            match ticket.cell_mut(field) {
+                CellMut::Text(text) => *text = "a text of some words".to_owned(),
+                CellMut::Integer(number) => *number = 7,
+                CellMut::OptionalInteger(number) => *number = Some(7),
+                CellMut::Date(_) | CellMut::CustomFields(_) => {}
+            }
+        }
+        ticket
+    }
+
+    #[test]
+    fn only_what_the_bug_needs_is_left() {
+        let case = Case {
+            tickets: (1..=5).map(full).collect(),
+            request: "status=open%2Cclosed&keyword=some+words&order=tid".to_owned(),
+        };
+        let needed = |ticket: &Ticket| {
+            let custom = ticket.custom_fields.iter();
+            ticket.summary.contains('w')
+                && ticket.company_id == 7
+                && custom
+                    .clone()
+                    .any(|(name, text)| name == "A" && text.contains("ee"))
+        };
+        let mut asked = 0;
+        let least = shrink(case, &mut |case| {
+            asked += 1;
+            case.tickets
+                .iter()
+                .any(|ticket| ticket.tid == 4 && needed(ticket))
+                && case.request.contains("closed")
+        });
+        let ticket = Ticket {
+            tid: 4,
+            summary: "w".into(),
+            company_id: 7,
+            custom_fields: vec![("A".into(), "ee".into())],
+            ..Ticket::default()
+        };
+        let expected = Case {
+            tickets: vec![ticket],
+            request: "closed".to_owned(),
+        };
+        assert_eq!(least, expected);
+        assert!(asked < 300, "{asked}");
+    }
+}

@@ -300,3 +300,119 @@ fn count_segment<'s, 'k>(
     }
     groups
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Store, Ticket};
+
+    /// Three blocks of tickets opened hour by hour, with few statuses and priorities and many customers.
+    fn store() -> Store {
+        let ticket = |tid: u64| Ticket {
+            tid,
+            cid: format!("c{}", tid * 7 % 3_000),
+            status: ["Open", "Closed", "open", "Pending"][tid as usize % 4].into(),
+            priority: ["High", "Low"][tid as usize / 4 % 2].into(),
+            subject: ["printer", "screen"][tid as usize % 2].into(),
+            date_opened: Some(at(tid)),
+            ..Ticket::default()
+        };
+        Store::from_tickets((1..=12_000).map(ticket)).unwrap()
+    }
+
+    fn at(tid: u64) -> chrono::NaiveDateTime {
+        let first = chrono::NaiveDate::from_ymd_opt(2014, 1, 1).unwrap();
+        first.and_hms_opt(0, 0, 0).unwrap() + chrono::TimeDelta::hours(tid as i64)
+    }
+
+    /// Returns the way in which each key of a request is counted in each segment.
+    fn ways(snapshot: &Snapshot, request: &str, mode: CountMode) -> Vec<CountWay> {
+        let query: CountQuery = format!("action=count_tickets&{request}").parse().unwrap();
+        let filters = Filters::of(query.matching(), snapshot.names());
+        let mut terms = FoundTerms::default();
+        let mut ways = Vec::new();
+        for (index, live) in snapshot.segments().iter().enumerate() {
+            let mode_of_plan = mode.plan();
+            let conjunction = Conjunction::compile(&filters, index, live, mode_of_plan, &mut terms);
+            let found = Found::new(conjunction, live, mode_of_plan, &mut Work::default());
+            let matches = Matches::new(&found, live);
+            for key in query.keys() {
+                let column = Key::of(key, snapshot).column(live).unwrap();
+                ways.push(column.choose(&matches, mode));
+            }
+        }
+        ways
+    }
+
+    #[test]
+    fn the_cheapest_way_is_taken() {
+        let snapshot = store().snapshot();
+        let dated = "date_opened%3E=2014-02-01&date_opened%3C=2014-12-31";
+        let cases = [
+            (
+                "by=status,cid".to_owned(),
+                vec![CountWay::Kept, CountWay::Kept],
+            ),
+            ("by=status&priority=High".to_owned(), vec![CountWay::Cube]),
+            (
+                "by=status,cid&keyword=print".to_owned(),
+                vec![CountWay::Postings, CountWay::Rows],
+            ),
+            (
+                format!("by=date_opened.year,date_opened.month&{dated}"),
+                vec![CountWay::Order, CountWay::Order],
+            ),
+            // The order of a date tells nothing of a status, and days are too many to look each up.
+            (
+                "by=date_opened.month,date_opened.day&status=open".to_owned(),
+                vec![CountWay::Rows, CountWay::Rows],
+            ),
+            ("by=date_opened.day".to_owned(), vec![CountWay::Rows]),
+            // A few rows are looked at.
+            ("by=status&cid=c7".to_owned(), vec![CountWay::Rows]),
+        ];
+        for (request, expected) in cases {
+            let own = ways(&snapshot, &request, CountMode::default());
+            assert_eq!(own, expected, "{request}");
+        }
+    }
+
+    #[test]
+    fn a_demanded_way_is_taken_where_it_can_serve() {
+        let snapshot = store().snapshot();
+        let demand = |way: CountWay| CountMode {
+            way: Some(way),
+            ..CountMode::default()
+        };
+        let request = "by=status,cid,date_opened.day";
+        let expected = [
+            (
+                CountWay::Kept,
+                [CountWay::Kept, CountWay::Kept, CountWay::Rows],
+            ),
+            (
+                CountWay::Order,
+                [CountWay::Rows, CountWay::Rows, CountWay::Order],
+            ),
+            (
+                CountWay::Postings,
+                [CountWay::Postings, CountWay::Rows, CountWay::Rows],
+            ),
+            (CountWay::Rows, [CountWay::Rows; 3]),
+        ];
+        for (way, expected) in expected {
+            assert_eq!(ways(&snapshot, request, demand(way)), expected, "{way:?}");
+        }
+        // What is kept between requests serves no cold count, unless that is demanded.
+        let cold = |way| CountMode {
+            way,
+            is_cold: true,
+            ..CountMode::default()
+        };
+        assert_ne!(ways(&snapshot, "by=status", cold(None)), [CountWay::Kept]);
+        assert_eq!(
+            ways(&snapshot, "by=status", cold(Some(CountWay::Kept))),
+            [CountWay::Kept]
+        );
+    }
+}

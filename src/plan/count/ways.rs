@@ -50,13 +50,8 @@ impl KeyColumn<'_> {
         }
     }
 
-    /// Counts by the cheapest way, or the demanded one; none where that is a look at each row, which the
-    /// caller does.
-    pub(super) fn count(
-        self,
-        matches: &Matches<'_, '_>,
-        mode: CountMode,
-    ) -> Option<Vec<Counted<u64>>> {
+    /// Returns the cheapest way, or the demanded one where that can serve.
+    pub(super) fn choose(self, matches: &Matches<'_, '_>, mode: CountMode) -> CountWay {
         let ways = [
             CountWay::Kept,
             CountWay::Order,
@@ -66,11 +61,20 @@ impl KeyColumn<'_> {
         let is_meant = |way: &CountWay| mode.way.is_none_or(|demanded| demanded == *way);
         let costs = ways.into_iter().filter(is_meant);
         let costs = costs.filter_map(|way| Some((self.cost(way, matches, mode)?, way)));
-        let (cost, way) = costs.min_by_key(|(cost, _)| *cost)?;
-        if cost >= self.rows_cost(matches) && mode.way.is_none() {
-            return None;
-        }
-        match way {
+        let cheapest = costs.min_by_key(|(cost, _)| *cost);
+        let is_worth = |cost: u64| mode.way.is_some() || cost < self.rows_cost(matches);
+        let cheapest = cheapest.filter(|&(cost, _)| is_worth(cost));
+        cheapest.map_or(CountWay::Rows, |(_, way)| way)
+    }
+
+    /// Counts by the way that [`choose`](KeyColumn::choose) gives; none where that is a look at each row,
+    /// which the caller does.
+    pub(super) fn count(
+        self,
+        matches: &Matches<'_, '_>,
+        mode: CountMode,
+    ) -> Option<Vec<Counted<u64>>> {
+        match self.choose(matches, mode) {
             CountWay::Kept => self.count_kept(matches, mode),
             CountWay::Order => self.count_in_order(matches),
             CountWay::Cube => self.count_by_cube(matches),
