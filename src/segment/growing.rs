@@ -206,7 +206,7 @@ impl GrowingNumbers {
             self.base = least - NEAR;
         }
         let greatest = held.max().unwrap_or(least);
-        if self.base > 0 && (least < self.base || greatest - self.base > 2 * NEAR) {
+        if self.base > 0 && (least < self.base || greatest - self.base >= 2 * NEAR) {
             self.drop_base();
         }
         self.integers.pad(first_row as usize);
@@ -355,8 +355,13 @@ mod tests {
 
     #[test]
     fn dates_take_four_bytes() {
+        const DATE: u64 = 63_000_000_000;
         let mut numbers = GrowingNumbers::default();
-        numbers.extend(0, &[Some(63_000_000_000), Some(63_900_000_000)]);
-        assert!(matches!(numbers.integers.form, Form::U32(_)));
+        numbers.extend(0, &[Some(DATE), Some(63_900_000_000)]);
+        numbers.extend(2, &[Some(DATE + NEAR - 1)]);
+        assert!(matches!(numbers.integers.form, Form::U32(_)) && numbers.base > 0);
+        // One that is further away than 32 bits tell.
+        numbers.extend(3, &[Some(DATE + NEAR)]);
+        assert!(matches!(numbers.integers.form, Form::U64(_)) && numbers.base == 0);
     }
 }

@@ -219,11 +219,14 @@ impl<'a> Parting<'a> {
 
 /// Takes pieces of texts that lie evenly among the bytes of all.
 fn take_sample(input: &impl Input, sample_bytes: usize) -> Vec<Vec<u8>> {
-    let kept_bytes: usize = (0..input.count())
-        .map(|index| input.kept_bytes(index))
-        .sum();
-    // Short texts give all that they have.
-    let piece_bytes = (kept_bytes / input.count().max(1)).clamp(1, SAMPLE_TEXT_BYTES);
+    let (mut kept_bytes, mut weighed) = (0, 0);
+    for index in 0..input.count() {
+        let own = input.kept_bytes(index);
+        kept_bytes += own;
+        weighed += own * own.min(SAMPLE_TEXT_BYTES);
+    }
+    // Short texts give all that they have, and a text is chosen the more often the longer it is.
+    let piece_bytes = (weighed / kept_bytes.max(1)).clamp(1, SAMPLE_TEXT_BYTES);
     let step = (kept_bytes / sample_bytes.div_ceil(piece_bytes)).max(1);
     let mut sample = Vec::new();
     let (mut passed, mut next) = (0, 0);
@@ -277,6 +280,28 @@ pub(super) mod tests {
             words.map(|number| word(index % 4, number)).collect()
         };
         (0..count).map(text).collect()
+    }
+
+    #[test]
+    fn a_sample_is_as_long_as_was_asked_for() {
+        // Texts of which few are long or there at all, short ones, and long ones alone.
+        let sparse = (0..100_000).map(|at| "x".repeat(if at % 100 == 0 { 1_600 } else { 0 }));
+        let short = (0..100_000).map(|at| "y".repeat(at % 20));
+        let long = (0..300).map(|_| "z".repeat(5_000));
+        let mixed = (0..20_000).map(|at| "w".repeat([3, 3, 3, 3_000][at % 4]));
+        for texts in [
+            sparse.collect(),
+            short.collect(),
+            long.collect(),
+            mixed.collect(),
+        ] {
+            let texts: Vec<String> = texts;
+            let sample = take_sample(&texts, SAMPLE_BYTES);
+            let bytes: usize = sample.iter().map(Vec::len).sum();
+            let range = SAMPLE_BYTES / 2..SAMPLE_BYTES * 2;
+            assert!(range.contains(&bytes), "{bytes} of {}", texts[0]);
+        }
+        assert!(take_sample(&vec![String::new(); 10], SAMPLE_BYTES).is_empty());
     }
 
     #[test]

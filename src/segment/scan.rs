@@ -209,7 +209,7 @@ fn add_tids(pattern: &DigitPattern, segment: &Segment, bits: &mut Bitmap) {
         }
         let (mut start, end) = (rows.start, rows.end);
         while start < end {
-            let past = (start / 64 + 1) * 64;
+            let past = (start / 64 + 1).saturating_mul(64);
             let own = start..past.min(end);
             bits.bits_mut()[(start / 64) as usize] |= if pattern.is_prefix() {
                 u64::MAX >> (64 - own.len()) << (start % 64)
@@ -291,7 +291,10 @@ impl Candidates {
 fn add_values(column: &Column, bits: &mut Bitmap) {
     let rows_count = column.rows_count();
     for (bits, start) in bits.bits_mut().iter_mut().zip((0..rows_count).step_by(64)) {
-        *bits |= column.bits_in(start..(start + 64).min(rows_count), &(1..u64::MAX));
+        *bits |= column.bits_in(
+            start..rows_count.min(start.saturating_add(64)),
+            &(1..u64::MAX),
+        );
     }
 }
 

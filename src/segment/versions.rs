@@ -123,7 +123,9 @@ impl Versions {
             let first = block_index * BLOCK_ROWS;
             let end = rows_count.min(first.saturating_add(BLOCK_ROWS));
             for start in (first..end).step_by(64) {
-                let mut left = self.column.bits_in(start..end.min(start + 64), &classes);
+                let mut left = self
+                    .column
+                    .bits_in(start..end.min(start.saturating_add(64)), &classes);
                 while left != 0 {
                     each(start + left.trailing_zeros());
                     left &= left - 1;

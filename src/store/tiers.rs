@@ -270,24 +270,33 @@ pub(super) fn choose_small(
 ) -> Vec<usize> {
     let is_small = |live: &LiveSegment| !is_of_jobs(segments, live, rows_max);
     let small = candidates(segments, |live| is_of(live, base) && is_small(live));
+    let chosen = choose_of_small(&small, base.is_some(), rows_max);
+    places(&chosen, chosen.len())
+}
+
+/// Returns those small candidates that a commit is to merge; they fit into one segment.
+fn choose_of_small(small: &[Candidate], are_revisions: bool, rows_max: u32) -> Vec<Candidate> {
     let mut rows = 0;
-    let fitting = small.iter().take_while(|candidate| {
+    let is_within = |candidate: &&Candidate| {
         rows += candidate.rows;
         rows <= u64::from(rows_max)
-    });
-    let fitting_count = fitting.count();
-    if fitting_count < small.len() {
-        return places(&small, fitting_count);
+    };
+    let within = &small[..small.iter().take_while(is_within).count()];
+    let own = fitting(within);
+    // One alone would only be copied.
+    if within.len() < small.len() && own.len() > 1 {
+        return own.to_vec();
     }
-    let count = match base {
-        Some(_) => leveled_count(&small, rows_max),
-        None => growing_count(&small),
+    let count = if are_revisions {
+        leveled_count(own, rows_max)
+    } else {
+        growing_count(own)
     };
     if count > 0 {
-        return places(&small, count);
+        return own[..count].to_vec();
     }
-    let dead: Vec<Candidate> = small.into_iter().filter(|it| it.is_mostly_dead).collect();
-    places(&dead, dead.len())
+    let dead = within.iter().copied().filter(|it| it.is_mostly_dead);
+    fitting(&dead.collect::<Vec<_>>()).to_vec()
 }
 
 /// Returns the indexes of the large segments that a job is to merge, ascending; often none.
@@ -321,5 +330,53 @@ pub(super) fn choose_all(segments: &[LiveSegment]) -> Vec<usize> {
     match fitting(&all).len() {
         1 if all[0].live == all[0].rows => Vec::new(),
         count => family_places(segments, &all, count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS_MAX_OF_COMMIT: u32 = 16_384;
+
+    fn candidate(index: usize, rows: u64, word_stretches: u64) -> Candidate {
+        Candidate {
+            index,
+            live: rows,
+            rows,
+            word_stretches,
+            is_mostly_dead: false,
+        }
+    }
+
+    fn chosen(small: &[Candidate]) -> Vec<usize> {
+        let chosen = choose_of_small(small, false, ROWS_MAX_OF_COMMIT);
+        chosen.iter().map(|candidate| candidate.index).collect()
+    }
+
+    #[test]
+    fn what_a_commit_merges_fits_into_one_segment() {
+        let (third, half) = (
+            Segment::WORD_STRETCHES_MAX / 3,
+            Segment::WORD_STRETCHES_MAX / 2 + 1,
+        );
+        let three = |stretches: u64| [0, 1, 2].map(|index| candidate(index, 8_000, stretches));
+        // By their rows two fit, and by their words as many, or one, which is left as it is.
+        assert_eq!(chosen(&three(0)), [0, 1]);
+        assert_eq!(chosen(&three(third)), [0, 1]);
+        assert_eq!(chosen(&three(half)), [0; 0]);
+        // Of five that grow by rows alone.
+        let five = |stretches: u64| [0, 1, 2, 3, 4].map(|index| candidate(index, 100, stretches));
+        assert_eq!(chosen(&five(0)), [0, 1, 2, 3, 4]);
+        assert_eq!(chosen(&five(third)), [0; 0]);
+        // Those that are mostly dead.
+        let dead = |stretches: u64| {
+            [0, 1, 2].map(|index| Candidate {
+                is_mostly_dead: true,
+                ..candidate(index, 10 << (4 * index), stretches)
+            })
+        };
+        assert_eq!(chosen(&dead(0)), [0, 1, 2]);
+        assert_eq!(chosen(&dead(half)), [0]);
     }
 }
