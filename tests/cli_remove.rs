@@ -198,3 +198,16 @@ fn on_a_terminal_a_yes_removes_and_all_else_does_not() {
     assert_eq!(status, 0, "{said}");
     assert_eq!(tids(&store), "1 ");
 }
+
+#[test]
+fn tickets_of_late_commits_are_removed() {
+    let store = store("remove_changed.redb");
+    let lines = b"{\"tid\":9}\n";
+    run_well(
+        &["import", "-", "--input", "jsonl", "--store", &store],
+        lines,
+    );
+    let output = remove(&["changed_since=1", "--store", &store, "--yes"], b"");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(tids(&store), "1 2 3 4 ");
+}

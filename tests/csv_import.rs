@@ -558,3 +558,15 @@ fn an_osticket_export_reads_in_with_its_semicolons() {
     );
     assert_eq!(tickets[2].date_opened, date("2014-12-24 08:05"));
 }
+
+#[test]
+fn a_column_of_custom_fields_as_a_whole_is_left_out_where_others_are() {
+    let input = b"tid,custom_fields,cid\n1,{},a\n";
+    let outcome = |others| read(&options().others(others), input);
+    let ticket = &outcome(CsvOthers::Skip).unwrap()[0];
+    assert_eq!((ticket.tid, &*ticket.cid), (1, "a"));
+    assert!(ticket.custom_fields.is_empty());
+    for others in [CsvOthers::Error, CsvOthers::Custom] {
+        assert_eq!(outcome(others).unwrap_err().code(), "unknown_variable");
+    }
+}

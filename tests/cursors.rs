@@ -314,3 +314,30 @@ fn a_place_before_or_after_all_matches_is_one_in_an_order_by_text_too() {
         );
     }
 }
+
+/// A text has a place whatever its characters are, up to 4 KiB of it folded.
+#[test]
+fn texts_of_any_characters_are_paged_by_place() {
+    let texts = ["\u{1}", "\"", "\\", "\n", "\u{85}", "é", "印", "x"];
+    let ticket = |(tid, text): (u64, &str)| Ticket {
+        tid,
+        subject: text.repeat(4_096 / text.len()),
+        ..Ticket::default()
+    };
+    let store = Store::from_tickets((1..).zip(texts).map(ticket)).unwrap();
+    let snapshot = store.snapshot();
+    let mut followed = Vec::new();
+    let mut after = String::new();
+    loop {
+        let query: Query = format!("order=subject&count=1{after}").parse().unwrap();
+        let answer = snapshot.answer(&query);
+        followed.extend(answer.records().map(|record| record.tid()));
+        let Some(next) = answer.next() else {
+            break;
+        };
+        after = format!("&after={next}");
+    }
+    let whole = snapshot.answer(&"order=subject".parse::<Query>().unwrap());
+    let whole: Vec<u64> = whole.records().map(|record| record.tid()).collect();
+    assert_eq!((followed.len(), followed), (texts.len(), whole));
+}

@@ -229,6 +229,8 @@ fn xml_as_other_programs_write_it_is_read() {
         ("<tickets><ticket><tid>1</tid><cid x:nil='false'/></ticket></tickets>", "invalid_syntax", "cid has the attribute x:nil=\"false\""),
         ("<tickets><ticket><tid>1</tid><cid x:nil='true'>x</cid></ticket></tickets>", "invalid_syntax", "cid has content"),
         ("<tickets><ticket x:nil='true'><tid>1</tid></ticket></tickets>", "invalid_syntax", "ticket has content"),
+        ("<tickets x:nil='true'> <ticket><tid>1</tid></ticket></tickets>", "invalid_syntax", "tickets has content"),
+        ("<tickets><ticket><tid>1</tid><cid a=b></cid></ticket></tickets>", "invalid_syntax", "cid has the attribute a: "),
         ("<tickets><ticket><tid>1</tid><custom_fields x:nil='true'><A/></custom_fields></ticket></tickets>", "invalid_syntax", "custom_fields has content"),
     ];
     for (input, code, part) in bad {

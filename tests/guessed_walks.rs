@@ -84,3 +84,26 @@ fn a_walk_that_turns_out_long_is_given_up() {
     assert_eq!(explain.segments[0].positions_max, None);
     assert!(explain.work.rows_touched > TICKETS / 2, "{explain}");
 }
+
+/// A walk finds what lies within the positions that were expected, whichever way it and its ties go.
+#[test]
+fn a_walk_that_turns_out_as_expected_is_not_given_up() {
+    let snapshot = snapshot();
+    for order in [
+        "company_name",
+        "company_name+DESC",
+        "company_name,tid+DESC",
+        "company_name+DESC,tid+DESC",
+    ] {
+        let query: Query = format!("uid=spread&order={order}&count=1").parse().unwrap();
+        snapshot.warm(&query);
+        let explain = snapshot.answer(&query).explain();
+        assert!(
+            explain.segments[0].positions_max.is_some(),
+            "{order}: {explain}"
+        );
+        // Any other path looks at all matches.
+        let touched = explain.work.rows_touched;
+        assert!(touched < explain.total, "{order}: {explain}");
+    }
+}

@@ -80,3 +80,23 @@ fn rows_are_found_however_numbers_lie() {
         }
     }
 }
+
+/// A set of very many numbers is asked for the few tickets, and not stepped through.
+#[test]
+fn few_tickets_are_looked_for_in_a_large_set() {
+    const LAST: u64 = 3_000_000;
+    let ticket = |tid: u64| Ticket {
+        tid,
+        ..Ticket::default()
+    };
+    let tids = [1, 2, LAST - 1, LAST];
+    let snapshot = ticketdex::Store::from_tickets(tids.map(ticket))
+        .unwrap()
+        .snapshot();
+    let mut set = RoaringTreemap::new();
+    set.insert_range(2..LAST);
+    let query: Query = "tid=*".parse().unwrap();
+    let answer = snapshot.answer_within(&query, &set);
+    let shown: Vec<u64> = answer.records().map(|record| record.tid()).collect();
+    assert_eq!(shown, [2, LAST - 1]);
+}

@@ -5,6 +5,7 @@
 use std::io::{self, BufRead, Read};
 
 use quick_xml::Reader;
+use quick_xml::events::attributes::AttrError;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart};
 
 use super::source::Counted;
@@ -170,7 +171,11 @@ pub(super) fn read_tag(element: &BytesStart<'_>, start: Counted) -> Tag {
                     _ => format!("the attribute {key}=\"{}\"", shorten(&attribute.value)),
                 }
             }
-            Err(error) => error.to_string(),
+            Err(error) => {
+                let raw = element.attributes_raw();
+                let named = attribute_at_fault(tag.name.len(), raw, &error);
+                format!("the attribute {named}: {error}")
+            }
         };
         let detail = shorten(&format!("{} has {wrong}", tag.name));
         let error = syntax_of(ATTRIBUTES_EXPECTED, &detail);
@@ -178,6 +183,28 @@ pub(super) fn read_tag(element: &BytesStart<'_>, start: Counted) -> Tag {
         break;
     }
     tag
+}
+
+/// Returns the name of the attribute that an error is of; `raw` is what follows the element's name, and
+/// errors count bytes from the start of that name.
+fn attribute_at_fault<'a>(name_bytes: usize, raw: &'a str, error: &AttrError) -> &'a str {
+    let from = |at: usize| at.saturating_sub(name_bytes).min(raw.len());
+    let end = match *error {
+        AttrError::Duplicated(start, _) => {
+            let rest = raw.get(from(start)..).unwrap_or_default();
+            let is_past = |c: char| c == '=' || c.is_ascii_whitespace();
+            return &rest[..rest.find(is_past).unwrap_or(rest.len())];
+        }
+        // Of a value that does not end only the last byte is told: its quote is the last one.
+        AttrError::ExpectedQuote(_, quote) => raw.rfind(char::from(quote)).unwrap_or(raw.len()),
+        AttrError::ExpectedEq(at) | AttrError::ExpectedValue(at) | AttrError::UnquotedValue(at) => {
+            from(at)
+        }
+    };
+    let before = raw.get(..end).unwrap_or(raw).trim_ascii_end();
+    let before = before.strip_suffix('=').unwrap_or(before).trim_ascii_end();
+    let start = before.rfind(|c: char| c.is_ascii_whitespace());
+    &before[start.map_or(0, |at| at + 1)..]
 }
 
 pub(super) fn check_declaration(declaration: &BytesDecl<'_>) -> Result<Step, Error> {
@@ -257,4 +284,34 @@ pub(super) fn between(text: &str) -> Error {
 pub(super) fn nil_has_content(name: &str) -> Error {
     let detail = format!("{} has content", shorten(name));
     syntax_of("no content in an element that is nil", &detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_an_attribute_names_it() {
+        for (attributes, expected) in [
+            ("a=b", "cid has the attribute a: "),
+            ("xmlns:x=\"1\" bc = d e=\"f\"", "cid has the attribute bc: "),
+            ("a", "cid has the attribute a: "),
+            ("a b=\"1\"", "cid has the attribute a: "),
+            ("xmlns=\"1\" abc=", "cid has the attribute abc: "),
+            ("xmlns:i=\"é", "cid has the attribute xmlns:i: "),
+            (
+                "xmlns:a=\"1\" xmlns:a='2'",
+                "cid has the attribute xmlns:a: ",
+            ),
+            ("é=b", "cid has the attribute é: "),
+            ("lang=\"en\"", "cid has the attribute lang=\"en\""),
+        ] {
+            let element = BytesStart::from_content(format!("cid {attributes}"), 3);
+            let tag = read_tag(&element, Counted::default());
+            let told = tag
+                .fault
+                .map_or_else(String::new, |error| error.to_string());
+            assert!(told.contains(expected), "{attributes}: {told}");
+        }
+    }
 }

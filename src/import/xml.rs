@@ -61,6 +61,8 @@ pub(super) struct XmlTickets<R> {
     record_bytes_max: usize,
     skips_bad: bool,
     place: Place,
+    /// Whether the element of the tickets says that it has no value.
+    are_tickets_nil: bool,
     /// Whether something other than white space was read.
     is_begun: bool,
     /// Where the last event starts.
@@ -90,6 +92,7 @@ impl<R: BufRead> XmlTickets<R> {
             record_bytes_max,
             skips_bad,
             place: Place::Start,
+            are_tickets_nil: false,
             is_begun: false,
             event_start: Counted::default(),
             unmatched_end: None,
@@ -232,6 +235,9 @@ impl<R: BufRead> XmlTickets<R> {
                 Step::Start(_) if self.place == Place::Closed => {
                     return Err(syntax("nothing after the response"));
                 }
+                Step::Start(_) if self.place == Place::Tickets && self.are_tickets_nil => {
+                    return Err(nil_has_content("tickets"));
+                }
                 Step::Start(tag) if self.place == Place::Tickets && tag.is_named("ticket") => {
                     return Ok(Some(tag));
                 }
@@ -239,6 +245,7 @@ impl<R: BufRead> XmlTickets<R> {
                     if let Some(error) = tag.fault {
                         return Err(error);
                     }
+                    self.are_tickets_nil = tag.is_nil;
                     self.place = Place::Tickets;
                 }
                 Step::Start(tag) if self.place == Place::Start => {

@@ -25,8 +25,9 @@ impl Snapshot {
     ///
     /// # Cost
     ///
-    /// That of [`answer`](Snapshot::answer), and for each segment the lesser of a step through its
-    /// rows and a search for each number of the set between its first ticket and its last.
+    /// That of [`answer`](Snapshot::answer), and for each segment the least of a search for each number
+    /// of the set between its first ticket and its last, a look into the set for each of its rows, and
+    /// a step through both.
     ///
     /// # Examples
     ///
@@ -119,6 +120,8 @@ fn rows_within(segment: &Segment, tids: &RoaringTreemap) -> RowSet {
         rows.extend(members().map(|tid| (tid - first) as u32));
     } else if members_count * u64::from(rows_count.ilog2()) < u64::from(rows_count) {
         rows.extend(members().filter_map(|tid| segment.row_of(tid)));
+    } else if u64::from(rows_count) * u64::from(members_count.ilog2()) < members_count {
+        rows.extend((0..rows_count).filter(|&row| tids.contains(segment.tid(row))));
     } else {
         let mut members = members().peekable();
         for row in 0..rows_count {

@@ -110,13 +110,23 @@ impl Walk {
         let first = match (self.course.key.descends, self.course.ties_descend) {
             (false, false) => start..start + positions_max,
             (true, true) => end - positions_max..end,
+            // Groups of ties come from the back, each from its front.
             (true, false) => {
-                let from = self.group_at(scope, end - 1).start;
-                from..end.min(from + positions_max)
+                let from = self.group_at(scope, end - 1).start.max(start);
+                if end - from > positions_max {
+                    from..from + positions_max
+                } else {
+                    end - positions_max..end
+                }
             }
+            // Groups of ties come from the front, each from its back.
             (false, true) => {
-                let to = self.group_at(scope, start).end;
-                start.max(to.saturating_sub(positions_max))..to
+                let to = self.group_at(scope, start).end.min(end);
+                if to - start > positions_max {
+                    to - positions_max..to
+                } else {
+                    start..start + positions_max
+                }
             }
         };
         let mut matches = Vec::new();

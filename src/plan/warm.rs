@@ -1,5 +1,6 @@
 //! Orders made before the requests that use them come.
 
+use super::bucket;
 use super::order::{Order, filtered_by};
 use crate::query::Query;
 use crate::snapshot::Snapshot;
@@ -41,10 +42,49 @@ impl Snapshot {
         let segments = self.segments().iter().map(|live| &live.segment);
         let mut is_warm = true;
         for segment in segments {
-            if let Some(key) = order.within(segment).keys.first() {
+            let keys = order.within(segment).keys;
+            let first = keys.first().copied();
+            // The rows of each of a few values are in the order of the second key.
+            let is_nested = first.is_some_and(|first| bucket::sets_count(segment, first).is_some());
+            for key in keys.iter().take(1 + usize::from(is_nested)) {
                 is_warm &= segment.order(key.slot).is_some();
             }
         }
         is_warm
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Field;
+    use crate::segment::Slot;
+    use crate::{Query, Store, Ticket};
+
+    #[test]
+    fn the_order_within_few_values_is_made_too() {
+        let ticket = |tid: u64| Ticket {
+            tid,
+            status: ["Open", "Closed"][tid as usize % 2].into(),
+            contact: format!("c{tid}"),
+            summary: format!("Report {}", 1_000 - tid),
+            ..Ticket::default()
+        };
+        let warmed = |request: &str| {
+            let snapshot = Store::from_tickets((1..=999).map(ticket))
+                .unwrap()
+                .snapshot();
+            let query: Query = request.parse().unwrap();
+            assert!(snapshot.warm(&query));
+            let segment = &snapshot.segments()[0].segment;
+            let is_there = |field: &Field| segment.has_order(Slot::Field(*field));
+            let fields = [Field::Status, Field::Contact, Field::Summary];
+            fields.into_iter().filter(is_there).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            warmed("order=status,summary"),
+            [Field::Status, Field::Summary]
+        );
+        assert_eq!(warmed("order=contact,summary"), [Field::Contact]);
+        assert_eq!(warmed("order=summary,status"), [Field::Summary]);
     }
 }

@@ -27,7 +27,7 @@ const TOKEN_BYTES_MAX: usize = 8 * 1024;
 const TEXT_BYTES_MAX: usize = 4 * 1024;
 
 /// The version of the form that tokens have.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The bytes of the checksum at the end of a token.
 const CHECKSUM_BYTES: usize = 4;
@@ -72,8 +72,7 @@ pub struct Cursor {
 }
 
 /// What a record had in one key of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum CursorValue {
     /// An integer, or a date as its seconds; none also for the 0 that stands for none.
     Number(Option<u64>),
@@ -81,13 +80,16 @@ pub(crate) enum CursorValue {
     Text(String),
 }
 
-/// What a token holds, as JSON: the version, the keys with whether they descend, their values, and
-/// the ticket number.
+/// The first line of what a token holds, as JSON: the version, the keys with whether they descend, a number
+/// for the value of each, and the ticket number.
+///
+/// The number is the value itself, or the length of a text in bytes. The texts follow the line end to
+/// end, so that a byte takes the same room whatever it is.
 #[derive(Serialize, Deserialize)]
-struct Payload(u8, Vec<(String, bool)>, Vec<CursorValue>, u64);
+struct Header(u8, Vec<(String, bool)>, Vec<Option<u64>>, u64);
 
 impl Cursor {
-    /// Makes the cursor of a record; none where the text of a key is too long for one.
+    /// Makes the cursor of a record; none where the texts of its keys are too long for one.
     pub(crate) fn new(order: &[OrderKey], values: Vec<CursorValue>, tid: u64) -> Option<Cursor> {
         let is_short = |value: &CursorValue| match value {
             CursorValue::Number(_) => true,
@@ -115,13 +117,7 @@ impl Cursor {
     /// Returns whether the place is one in an order, of which no key is named twice.
     pub(super) fn is_of(&self, order: &[OrderKey]) -> bool {
         let is_same = |(own, other): (&OrderKey, &OrderKey)| {
-            own.direction == other.direction
-                && match (&own.key, &other.key) {
-                    (SortKey::Custom(own), SortKey::Custom(other)) => {
-                        own.eq_ignore_ascii_case(other)
-                    }
-                    (own, other) => own == other,
-                }
+            own.direction == other.direction && is_same_key(&own.key, &other.key)
         };
         self.order.len() == order.len() && self.order.iter().zip(order).all(is_same)
     }
@@ -135,9 +131,19 @@ impl Cursor {
             (name, *direction == Direction::Descending)
         };
         let keys = self.order.iter().map(key).collect();
-        let payload = Payload(VERSION, keys, self.values.clone(), self.tid);
-        // Names, numbers and texts are always JSON.
-        let mut bytes = serde_json::to_vec(&payload).unwrap_or_default();
+        let values = self.values.iter().map(|value| match value {
+            CursorValue::Number(number) => *number,
+            CursorValue::Text(text) => Some(text.len() as u64),
+        });
+        let header = Header(VERSION, keys, values.collect(), self.tid);
+        // Names and numbers are always JSON.
+        let mut bytes = serde_json::to_vec(&header).unwrap_or_default();
+        bytes.push(HEADER_END as u8);
+        for value in &self.values {
+            if let CursorValue::Text(text) = value {
+                bytes.extend_from_slice(text.as_bytes());
+            }
+        }
         bytes.extend_from_slice(&checksum(&bytes));
         encode(&bytes)
     }
@@ -152,18 +158,50 @@ impl Cursor {
         if checksum(payload) != sum {
             return None;
         }
-        let Payload(VERSION, keys, values, tid) = serde_json::from_slice(payload).ok()? else {
+        let (header, mut texts) = str::from_utf8(payload).ok()?.split_once(HEADER_END)?;
+        let Header(VERSION, keys, numbers, tid) = serde_json::from_str(header).ok()? else {
             return None;
         };
         let order: Vec<OrderKey> = keys.iter().map(read_key).collect::<Option<_>>()?;
         let is_tid = |key: &&OrderKey| key.key == SortKey::Field(Field::Tid);
         let decided = order.iter().take_while(|key| !is_tid(key)).count();
-        let are_of_keys = order.iter().zip(&values).all(|(key, value)| match value {
-            CursorValue::Number(_) => !is_text(&key.key),
-            CursorValue::Text(text) => is_text(&key.key) && fold(text) == *text,
-        });
-        (decided == values.len() && are_of_keys).then_some(Cursor { order, values, tid })
+        if decided != numbers.len() || has_repeats(&order) {
+            return None;
+        }
+        let mut values = Vec::with_capacity(numbers.len());
+        for (key, number) in order.iter().zip(numbers) {
+            values.push(if is_text(&key.key) {
+                let length = usize::try_from(number?).ok()?;
+                let (text, rest) = texts.split_at_checked(length)?;
+                texts = rest;
+                (fold(text) == text).then(|| CursorValue::Text(text.to_owned()))?
+            } else {
+                CursorValue::Number(number)
+            });
+        }
+        let cursor = Cursor { order, values, tid };
+        // JSON that says the same by other bytes is no token.
+        (texts.is_empty() && cursor.token() == token).then_some(cursor)
     }
+}
+
+/// Ends the header of a token; no JSON of names and numbers has it.
+const HEADER_END: char = '\n';
+
+fn is_same_key(own: &SortKey, other: &SortKey) -> bool {
+    match (own, other) {
+        (SortKey::Custom(own), SortKey::Custom(other)) => own.eq_ignore_ascii_case(other),
+        (own, other) => own == other,
+    }
+}
+
+/// Returns whether an order names a key twice, which no order of a query does.
+fn has_repeats(order: &[OrderKey]) -> bool {
+    let is_before = |(at, own): (usize, &OrderKey)| {
+        let mut before = order[..at].iter();
+        before.any(|other| is_same_key(&own.key, &other.key))
+    };
+    order.iter().enumerate().any(is_before)
 }
 
 /// Reads a key of an order by its full name.
@@ -321,39 +359,56 @@ mod tests {
             bytes.extend_from_slice(&checksum(payload.as_bytes()));
             Cursor::parse(&encode(&bytes))
         };
-        assert!(sealed(r#"[1,[["status",false]],["open"],7]"#).is_some());
-        assert!(sealed("[1,[],[],7]").is_some());
+        assert!(sealed("[2,[[\"status\",false]],[4],7]\nopen").is_some());
+        assert!(sealed("[2,[],[],7]\n").is_some());
+        assert!(sealed("[2,[[\"due_date\",false]],[null],7]\n").is_some());
         for payload in [
-            r#"[2,[["status",false]],["open"],7]"#,
-            r#"[1,[["status",false]],["Open"],7]"#,
-            r#"[1,[["status",false]],[7],7]"#,
-            r#"[1,[["status",false]],[],7]"#,
-            r#"[1,[["status",false]],["open","x"],7]"#,
-            r#"[1,[["due_date",false]],["open"],7]"#,
-            r#"[1,[["custom_fields",false]],["open"],7]"#,
-            r#"[1,[["custom_fields.",false]],["open"],7]"#,
-            r#"[1,[["tid",true]],[7],7]"#,
-            r#"[1,[["status",false]],["open"],-7]"#,
+            "[1,[[\"status\",false]],[4],7]\nopen",
+            "[2,[[\"status\",false]],[4],7]\nOpen",
+            "[2,[[\"status\",false]],[4],7]\nopens",
+            "[2,[[\"status\",false]],[5],7]\nopen",
+            "[2,[[\"status\",false]],[null],7]\n",
+            "[2,[[\"status\",false]],[18446744073709551615],7]\nopen",
+            "[2,[[\"status\",false]],[1],7]\n\u{e9}",
+            "[2,[[\"status\",false]],[],7]\n",
+            "[2,[[\"status\",false]],[4,1],7]\nopenx",
+            "[2,[[\"status\",false],[\"status\",true]],[4,4],7]\nopenopen",
+            "[2,[[\"custom_fields.a\",false],[\"custom_fields.A\",false]],[1,1],7]\nxx",
+            "[2,[[\"due_date\",false]],[4],7]\nopen",
+            "[2,[[\"custom_fields\",false]],[4],7]\nopen",
+            "[2,[[\"custom_fields.\",false]],[4],7]\nopen",
+            "[2,[[\"tid\",true]],[7],7]\n",
+            "[2,[[\"status\",false]],[4],-7]\nopen",
+            "[2, [],[],7]\n",
+            "[2,[],[],7]",
             "7",
+            "7\n",
         ] {
             assert!(sealed(payload).is_none(), "{payload}");
         }
     }
 
     #[test]
-    fn long_texts_have_no_cursor() {
+    fn only_long_texts_have_no_cursor() {
         let order = [key(Field::Subject, Direction::Ascending)];
-        let cursor = |length: usize| {
-            let values = vec![CursorValue::Text("x".repeat(length))];
-            Cursor::new(&order, values, 1)
-        };
-        assert!(cursor(TEXT_BYTES_MAX).is_some_and(|it| it.to_string().len() <= TOKEN_BYTES_MAX));
-        assert!(cursor(TEXT_BYTES_MAX + 1).is_none());
+        let cursor = |text: String| Cursor::new(&order, vec![CursorValue::Text(text)], 1);
+        // What other forms escape takes no more room.
+        for char in ["x", "\"", "\u{1}", "\n", "\u{e9}", "\u{4e00}"] {
+            let longest = char.repeat(TEXT_BYTES_MAX / char.len());
+            let token = cursor(longest.clone()).unwrap().to_string();
+            assert!(token.len() <= TOKEN_BYTES_MAX);
+            assert_eq!(Cursor::parse(&token), cursor(longest));
+            assert!(cursor(char.repeat(TEXT_BYTES_MAX / char.len() + 1)).is_none());
+        }
         let order = [
             key(Field::Subject, Direction::Ascending),
             key(Field::Summary, Direction::Ascending),
         ];
-        let values = vec![CursorValue::Text("x".repeat(TEXT_BYTES_MAX)); 2];
-        assert!(Cursor::new(&order, values, 1).is_none());
+        let two = |length: usize| {
+            let values = vec![CursorValue::Text("x".repeat(length)); 2];
+            Cursor::new(&order, values, 1)
+        };
+        assert!(two(TEXT_BYTES_MAX / 2).is_some());
+        assert!(two(TEXT_BYTES_MAX).is_none());
     }
 }

@@ -91,6 +91,7 @@ fn check(query: &Query) -> Result<(), Failure> {
     let usage = |message: &str| Err(Failure::Usage(message.to_owned()));
     let has_filters = query.tid().is_some()
         || !query.filters().is_empty()
+        || query.changed_since().is_some()
         || !query.terms().is_empty()
         || !query.excluded_terms().is_empty();
     if !has_filters {

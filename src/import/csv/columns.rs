@@ -167,6 +167,10 @@ impl<'a> Reading<'a> {
 
     fn unmapped(&self, name: &str) -> Result<Column, Error> {
         match Field::from_output_name(name) {
+            // It is no variable of a column, and so left out where others are.
+            Some(Field::CustomFields) if self.options.others == CsvOthers::Skip => {
+                return Ok(Column::Skipped);
+            }
             Some(Field::CustomFields) => {
                 let expected = "a column for each custom field, named custom_fields.NAME";
                 return Err(unknown_variable(name, expected));

@@ -1,6 +1,6 @@
 //! How the caller wants CSV to be read.
 
-use chrono::format::{Item, StrftimeItems};
+use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::column::Column;
@@ -42,8 +42,8 @@ pub enum CsvOthers {
 /// The first record is the header. A column is what [`map`](CsvOptions::map) says, else the output
 /// variable of its name, in any ASCII case, other than `custom_fields`; or `custom_fields.NAME`, a
 /// custom field; else [`others`](CsvOptions::others) decides. Two columns of one variable or custom
-/// field are an error, and so are a column `custom_fields` and a mapping of a column that is not
-/// there.
+/// field are an error, and so are a mapping of a column that is not there, and a column
+/// `custom_fields`, unless it is mapped or others are skipped.
 ///
 /// A record has as many values as the header has names, and ends with LF or CR LF; lines without
 /// anything are skipped. A value in quotes may hold the delimiter, line ends, and quotes that are
@@ -186,7 +186,8 @@ impl CsvOptions {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) for what is no pattern, and for one
-    /// without any part of a date, like `dd/mm/yyyy`.
+    /// without any part of a date, like `dd/mm/yyyy`, or with a part of the time of day that tells no
+    /// hour and minute, like `%I:%M` without `%p`.
     ///
     /// # Examples
     ///
@@ -194,15 +195,14 @@ impl CsvOptions {
     /// use ticketdex::CsvOptions;
     ///
     /// assert!(CsvOptions::new().dates("%d/%b/%y %I:%M %p")?.dates("%Y-%m-%d").is_ok());
-    /// assert!(CsvOptions::new().dates("%Q").is_err());
+    /// for wrong in ["%Q", "dd/mm/yyyy", "%d/%m/%Y %H"] {
+    ///     assert!(CsvOptions::new().dates(wrong).is_err());
+    /// }
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn dates(mut self, pattern: impl Into<String>) -> Result<CsvOptions, Error> {
         let pattern = pattern.into();
-        let items = || StrftimeItems::new(&pattern);
-        let has_error = items().any(|item| matches!(item, Item::Error));
-        let has_part = items().any(|item| matches!(item, Item::Numeric(..) | Item::Fixed(_)));
-        if has_error || !has_part {
+        if !is_pattern(&pattern) {
             return Err(invalid_value("dates", &pattern, PATTERN_EXPECTED));
         }
         self.dates.push(pattern);
@@ -227,15 +227,71 @@ const PATTERN_EXPECTED: &str = "a pattern like %d/%m/%Y %H:%M, where %d is the d
     its name, %Y the year, %y its last two digits, %H the hour, %I the hour of a half day, %p AM or PM, \
     %M the minute, %S the second, and %z the offset from UTC";
 
+/// Returns whether a pattern can tell a date, and of the time of day at least hour and minute, or nothing.
+fn is_pattern(pattern: &str) -> bool {
+    let items = || StrftimeItems::new(pattern);
+    let has_error = items().any(|item| matches!(item, Item::Error));
+    let has_part = items().any(|item| matches!(item, Item::Numeric(..) | Item::Fixed(_)));
+    !has_error && has_part && (!has_time(pattern) || has_whole_time(pattern))
+}
+
+/// Returns whether a pattern has hour and minute.
+fn has_whole_time(pattern: &str) -> bool {
+    let items = || StrftimeItems::new(pattern);
+    let has =
+        |part: Numeric| items().any(|item| matches!(item, Item::Numeric(own, _) if own == part));
+    let has_fixed = |parts: [Fixed; 2]| {
+        items().any(|item| matches!(item, Item::Fixed(own) if parts.contains(&own)))
+    };
+    let has_half = has_fixed([Fixed::LowerAmPm, Fixed::UpperAmPm]);
+    let has_hour = has(Numeric::Hour) || has(Numeric::Hour12) && has_half;
+    let has_all = has(Numeric::Timestamp) || has_fixed([Fixed::RFC2822, Fixed::RFC3339]);
+    has_all || has_hour && has(Numeric::Minute)
+}
+
+/// Reads a date by a pattern: a second, or the first one of a day where the pattern has no part of a time
+/// of day.
+fn read_by(pattern: &str, text: &str) -> Option<NaiveDateTime> {
+    if has_time(pattern) {
+        return NaiveDateTime::parse_from_str(text, pattern).ok();
+    }
+    let day = NaiveDate::parse_from_str(text, pattern).ok()?;
+    Some(day.and_time(NaiveTime::MIN))
+}
+
+/// Returns whether a pattern has a part of a time of day.
+fn has_time(pattern: &str) -> bool {
+    StrftimeItems::new(pattern).any(|item| match item {
+        Item::Numeric(part, _) => matches!(
+            part,
+            Numeric::Hour
+                | Numeric::Hour12
+                | Numeric::Minute
+                | Numeric::Second
+                | Numeric::Nanosecond
+                | Numeric::Timestamp
+        ),
+        Item::Fixed(part) => !matches!(
+            part,
+            Fixed::ShortMonthName
+                | Fixed::LongMonthName
+                | Fixed::ShortWeekdayName
+                | Fixed::LongWeekdayName
+                | Fixed::TimezoneName
+                | Fixed::TimezoneOffset
+                | Fixed::TimezoneOffsetColon
+                | Fixed::TimezoneOffsetDoubleColon
+                | Fixed::TimezoneOffsetTripleColon
+                | Fixed::TimezoneOffsetColonZ
+                | Fixed::TimezoneOffsetZ
+        ),
+        _ => false,
+    })
+}
+
 /// Reads a date by the first of some patterns that fits.
 pub(super) fn read_date(text: &str, patterns: &[String]) -> Option<NaiveDateTime> {
-    patterns.iter().find_map(|pattern| {
-        let second = NaiveDateTime::parse_from_str(text, pattern).ok();
-        second.or_else(|| {
-            let day = NaiveDate::parse_from_str(text, pattern).ok();
-            day.map(|day| day.and_time(NaiveTime::MIN))
-        })
-    })
+    patterns.iter().find_map(|pattern| read_by(pattern, text))
 }
 
 #[cfg(test)]
@@ -269,6 +325,9 @@ mod tests {
             ("%d/%m/%Y", "02/13/2014", None),
             ("%d/%m/%Y", "01/02/2014 ", None),
             ("%H:%M", "10:42", None),
+            ("%d/%m/%Y %I:%M", "01/02/2014 10:30", None),
+            ("%d/%m/%Y %H", "01/02/2014 10", None),
+            ("%d/%m/%Y %p", "01/02/2014 PM", None),
         ] {
             let read = read_date(text, &[pattern.to_owned()]);
             assert_eq!(
@@ -279,5 +338,36 @@ mod tests {
         }
         let both = ["%d/%m/%Y".to_owned(), "%Y-%m-%d".to_owned()];
         assert!(read_date("2014-02-01", &both).is_some());
+    }
+
+    #[test]
+    fn a_pattern_has_a_whole_time_or_none() {
+        for pattern in [
+            "%d/%m/%Y",
+            "%d %B %y",
+            "%A, %d %b %Y",
+            "%Y-%j",
+            "%d/%m/%Y %H:%M",
+            "%d/%b/%y %I:%M %p",
+            "%F %T%z",
+            "%Y-%m-%dT%H:%M:%S%.3f%:z",
+            "%c",
+            "%s",
+        ] {
+            assert!(CsvOptions::new().dates(pattern).is_ok(), "{pattern}");
+        }
+        for pattern in [
+            "",
+            "dd/mm/yyyy",
+            "%Q",
+            "%",
+            "%d/%m/%Y %H",
+            "%d/%m/%Y %I:%M",
+            "%d/%m/%Y %M",
+            "%d/%m/%Y %p",
+        ] {
+            let error = CsvOptions::new().dates(pattern).unwrap_err();
+            assert_eq!(error.code(), "invalid_value", "{pattern}");
+        }
     }
 }

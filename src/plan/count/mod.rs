@@ -141,8 +141,9 @@ impl Snapshot {
     ///
     /// # Cost
     ///
-    /// That of [`count_by`](Snapshot::count_by), and for each segment the lesser of a step through
-    /// its rows and a search for each number of the set between its first ticket and its last.
+    /// That of [`count_by`](Snapshot::count_by), and for each segment the least of a search for each
+    /// number of the set between its first ticket and its last, a look into the set for each of its
+    /// rows, and a step through both.
     ///
     /// # Examples
     ///
