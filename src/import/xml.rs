@@ -36,6 +36,8 @@ use crate::model::{Field, Ticket};
 enum Place {
     Start,
     Tickets,
+    /// In an element of the tickets that says it has no value.
+    NilTickets,
     /// Behind the end tag of the tickets.
     Closed,
     End,
@@ -61,8 +63,6 @@ pub(super) struct XmlTickets<R> {
     record_bytes_max: usize,
     skips_bad: bool,
     place: Place,
-    /// Whether the element of the tickets says that it has no value.
-    are_tickets_nil: bool,
     /// Whether something other than white space was read.
     is_begun: bool,
     /// Where the last event starts.
@@ -92,7 +92,6 @@ impl<R: BufRead> XmlTickets<R> {
             record_bytes_max,
             skips_bad,
             place: Place::Start,
-            are_tickets_nil: false,
             is_begun: false,
             event_start: Counted::default(),
             unmatched_end: None,
@@ -235,18 +234,15 @@ impl<R: BufRead> XmlTickets<R> {
                 Step::Start(_) if self.place == Place::Closed => {
                     return Err(syntax("nothing after the response"));
                 }
-                Step::Start(_) if self.place == Place::Tickets && self.are_tickets_nil => {
+                Step::Start(_) if self.place == Place::NilTickets => {
                     return Err(nil_has_content("tickets"));
                 }
                 Step::Start(tag) if self.place == Place::Tickets && tag.is_named("ticket") => {
                     return Ok(Some(tag));
                 }
                 Step::Start(tag) if self.place == Place::Start && tag.is_named("tickets") => {
-                    if let Some(error) = tag.fault {
-                        return Err(error);
-                    }
-                    self.are_tickets_nil = tag.is_nil;
-                    self.place = Place::Tickets;
+                    tag.fault.map_or(Ok(()), Err)?;
+                    self.place = [Place::Tickets, Place::NilTickets][usize::from(tag.is_nil)];
                 }
                 Step::Start(tag) if self.place == Place::Start => {
                     return Err(unknown_variable(&tag.name, "the element tickets"));
@@ -258,7 +254,7 @@ impl<R: BufRead> XmlTickets<R> {
                     self.place = Place::Closed;
                 }
                 Step::Eof if self.place == Place::Closed => return Ok(None),
-                Step::Eof if self.place == Place::Tickets => {
+                Step::Eof if self.place != Place::Start => {
                     return Err(syntax("the end tag of the tickets"));
                 }
                 Step::Eof => return Err(syntax("an XML response with tickets")),

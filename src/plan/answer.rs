@@ -41,7 +41,7 @@ use crate::snapshot::{Record, RowId, Snapshot};
 pub struct Answer {
     pub(super) snapshot: Snapshot,
     pub(super) body: Body,
-    /// Shared by all clones, and with it what they write.
+    /// Shared by all clones, which add the bytes that they write.
     pub(super) explain: Arc<Explained>,
 }
 
@@ -140,7 +140,8 @@ impl Answer {
     /// # Cost
     ///
     /// Making the token of one record. An answer of more than 4,096 records is read to its end for
-    /// it, and one before a place looks once whether a match follows.
+    /// it, and one before a place is asked for one more row, which costs what an answer with `count=1`
+    /// costs.
     #[allow(
         clippy::should_implement_trait,
         reason = "a page is followed by one, as in a book"
@@ -161,7 +162,8 @@ impl Answer {
     ///
     /// # Cost
     ///
-    /// Making the token of one record; an answer after a place looks once whether a match precedes.
+    /// Making the token of one record. An answer after a place is asked for one row before it, which
+    /// costs what an answer with `count=1` costs.
     pub fn previous(&self) -> Option<Cursor> {
         let page = self.page()?;
         if page.sides.has_before == Some(false) {
@@ -195,7 +197,7 @@ impl Answer {
         }
     }
 
-    /// Returns the plan, with the work done so far.
+    /// Returns the plan, with the work that it has taken and the bytes written so far.
     pub fn explain(&self) -> Explain {
         let own = &*self.explain;
         let plans = own.plans.iter().zip(self.snapshot.segments());

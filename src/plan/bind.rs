@@ -30,7 +30,7 @@ pub(super) type Bound = (SegmentFilter, u64);
 
 /// What a filter is in a segment.
 pub(super) enum Binding<'a> {
-    /// A filter by classes, or by tid.
+    /// A filter by classes.
     Filter(Bound),
     /// A test of rows, or the complement of one where the flag says so.
     Rows(RowTest, bool),
@@ -243,7 +243,7 @@ fn of_ranges(slot: Slot, ranges: &[Range<u64>], is_sorted: bool) -> SegmentFilte
     }
 }
 
-/// Finds the classes of folded texts.
+/// Makes the filter of the rows that have one of some folded texts.
 fn bind_values(field: Field, values: &[CompactString], segment: &Segment, mode: PlanMode) -> Bound {
     let column = segment.column(Slot::Field(field));
     let Some(dictionary) = column.and_then(|column| column.dictionary()) else {
@@ -270,7 +270,8 @@ fn bind_values(field: Field, values: &[CompactString], segment: &Segment, mode: 
     bind_postings(field, classes, segment)
 }
 
-/// Counts the rows of a range of classes, if an order to count them in is there or may be made.
+/// Makes the filter of the rows of a range of classes; its count is exact where an order is there or may
+/// be made.
 fn bind_range(field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMode) -> Bound {
     let slot = Slot::Field(field);
     if is_scanned(segment, mode) {

@@ -1,8 +1,8 @@
 //! Row order: the matches of a segment block by block, ascending or descending.
 //!
 //! Counting a block is cheaper than giving its rows, so what is passed over is counted, and
-//! only the block in which a page begins is taken apart. Where every live row matches not
-//! even that: the place is found by the counts of tombstones.
+//! only the block in which a page begins is taken apart. Where every live row matches, no block is
+//! counted: the row is found by the counts of tombstones.
 
 use std::ops::Range;
 
@@ -113,9 +113,9 @@ impl Blocks {
         };
         let index = row / BLOCK_ROWS;
         let block = self.block(scope, index, work);
-        let (is_before, descends) = (|other: u32| other < row, self.descends);
+        let descends = self.descends;
         for_each_row(&block, index, |other| {
-            if descends && other <= row || !descends && !is_before(other) {
+            if (descends && other <= row) || (!descends && other >= row) {
                 out.push(other);
             }
         });

@@ -1,5 +1,5 @@
-//! Buckets: value by value of a first key with few of them, each a posting combined with the
-//! filters.
+//! Buckets: the rows of a first key with few values, value by value, each value's posting combined with
+//! the filters.
 //!
 //! No order is built: within a value rows are in row order already. Values before a page are
 //! passed by counting their matches.
@@ -231,7 +231,7 @@ impl Bucket {
     }
 }
 
-/// Returns how many values a key has, where there is a set of rows for each of few.
+/// Returns the number of a key's values, if they are few and each has a set of rows.
 pub(super) fn sets_count(segment: &Segment, key: Key) -> Option<u64> {
     let Slot::Field(field) = key.slot else {
         return None;

@@ -11,10 +11,11 @@
 //!
 //! # Invariants
 //!
-//! * Filters ascend by estimate. An estimate is exact, tombstones aside, or it is an upper bound: of a
-//!   tid pattern, of what is asked of each row, of a column without an order, and of the complement of
-//!   any of these.
-//! * Tombstones are subtracted here and nowhere else.
+//! * The planner orders filters by estimate; those that read texts come after the others, and those
+//!   that leave no row out come last. An estimate is exact, tombstones aside, or an upper bound: of what
+//!   is asked of each row, of a column without an order, and of the complement of either.
+//! * Filters know nothing of tombstones. Whoever turns filters into rows or counts subtracts them: this
+//!   module, and the paths that pass or count rows without it.
 
 mod asked;
 mod compile;
@@ -31,7 +32,7 @@ use super::segment_filter::SegmentFilter;
 use super::{FilterMode, PlanMode};
 use crate::segment::{
     BLOCK_ROWS, Bitmap, Block, EMPTY_BLOCK, RowSet, Segment, Slot, block_count, blocks_count,
-    count_common, has_block, intersect_all, range_block,
+    count_common, covers_block, intersect_all, range_block,
 };
 use crate::snapshot::LiveSegment;
 
@@ -296,7 +297,8 @@ impl Conjunction {
         self.is_range() && !self.is_part(segment)
     }
 
-    /// Returns whether every live row among those that `class_range` leaves of a field matches.
+    /// Returns whether the filters are at most one range of the field's classes, so that every live row
+    /// of `class_range` matches.
     pub(super) fn is_class_range(&self, slot: Slot, segment: &Segment) -> bool {
         let is_of_slot = match self.active() {
             [] => true,
@@ -306,7 +308,7 @@ impl Conjunction {
         is_of_slot && !self.is_part(segment)
     }
 
-    /// Returns the classes that a range filter leaves of a field in whose order rows are there.
+    /// Returns the classes that a range filter leaves of a field, if the segment has the field's order.
     pub(super) fn class_range(&self, slot: Slot) -> Option<Range<u64>> {
         self.parts.iter().find_map(|part| part.class_range(slot))
     }
@@ -391,8 +393,8 @@ impl Conjunction {
             .unwrap_or(0)
     }
 
-    /// Hands blocks to `act` whose common rows match, but for filters that are expensive; none
-    /// where no row can match.
+    /// Calls `act` with blocks whose intersection is the matches, expensive filters aside; none where
+    /// no row can match.
     ///
     /// Blocks of bitmaps are handed on as they are; all else is combined in one block.
     fn with_common<T>(
@@ -406,7 +408,7 @@ impl Conjunction {
         work.blocks += 1;
         let segment = &*scope.live.segment;
         let dead = &scope.live.dead;
-        let mut is_own_needed = dead.has_block(index) || !has_block(&self.rows, index);
+        let mut is_own_needed = dead.has_block(index) || !covers_block(&self.rows, index);
         // Made only where it is needed: in most blocks, bitmaps tell all.
         let mut own = None;
         let live_rows = || {

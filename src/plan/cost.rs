@@ -1,7 +1,8 @@
-//! What each strategy is estimated to cost.
+//! The constants by which paths are priced.
 //!
-//! Costs are nanoseconds of the machine that the strategies were measured on; only their
-//! ratios matter. `benches/regret.rs` holds the choices made by them to the best ones.
+//! A cost is in nanoseconds of the machine that the strategies were measured on, and only ratios matter;
+//! rates and limits say what they are. `benches/regret.rs` compares the choices made by them with the best
+//! ones, and its results are in `benches/record`.
 
 /// Visiting a match.
 pub(super) const VISIT_COST: u64 = 4;

@@ -1,8 +1,8 @@
 //! The course of a walk: positions of a key's order, and where on it the matches are.
 //!
-//! A place on the course is found without giving the rows before it. Where every live row matches,
+//! A position on the course is found without giving the rows before it. Where every live row matches,
 //! the positions of dead rows tell it; elsewhere a bitmap of the matches is counted along the order,
-//! some hundred positions at a time, so that the way there is counted once and later places on it
+//! some hundred positions at a time, so that the way there is counted once and later positions on it
 //! are found by a search.
 //!
 //! # Invariants
@@ -24,7 +24,7 @@ use super::order::Key;
 use crate::segment::{Bitmap, Column, Marks, SortedRows};
 
 /// Matches are counted up to each multiple of this many positions.
-const SAMPLE_POSITIONS: usize = 256;
+const RANK_MARK_POSITIONS: usize = 256;
 
 /// Where a walk leads: positions of a key's order, and which of their rows match.
 #[derive(Clone, Debug)]
@@ -37,9 +37,9 @@ pub(super) struct Course {
     pub(super) span: Range<usize>,
 }
 
-/// The matches at the offsets below each multiple of [`SAMPLE_POSITIONS`], as far as counted.
+/// The matches at the offsets below each multiple of [`RANK_MARK_POSITIONS`], as far as counted.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Samples(Vec<u64>);
+pub(super) struct RankMarks(Vec<u64>);
 
 impl Course {
     /// Returns whether ties come the other way round than the walk passes them.
@@ -126,7 +126,7 @@ impl Course {
     }
 }
 
-impl Samples {
+impl RankMarks {
     fn before(&self, index: usize) -> u64 {
         match index {
             0 => 0,
@@ -134,15 +134,15 @@ impl Samples {
         }
     }
 
-    /// Returns the offsets between two samples.
+    /// Returns the offsets between two marks.
     fn offsets(index: usize, course: &Course) -> Range<usize> {
-        let start = index * SAMPLE_POSITIONS;
-        start..(start + SAMPLE_POSITIONS).min(course.span.len())
+        let start = index * RANK_MARK_POSITIONS;
+        start..(start + RANK_MARK_POSITIONS).min(course.span.len())
     }
 
     /// Counts the matches through some hundred offsets more; false at the end of the course.
     fn extend(&mut self, course: &Course, bits: &Bitmap, rows: &[u32], work: &mut Work) -> bool {
-        let offsets = Samples::offsets(self.0.len(), course);
+        let offsets = RankMarks::offsets(self.0.len(), course);
         if offsets.is_empty() {
             return false;
         }
@@ -169,11 +169,11 @@ impl Samples {
             return offsets_count as u64 - u64::from(dead.rank(end) - dead.rank(start));
         };
         let rows = course.rows(scope);
-        let samples_count = offsets_count / SAMPLE_POSITIONS;
-        while self.0.len() < samples_count && self.extend(course, bits, rows, work) {}
-        let rest = samples_count * SAMPLE_POSITIONS..offsets_count;
+        let marks_count = offsets_count / RANK_MARK_POSITIONS;
+        while self.0.len() < marks_count && self.extend(course, bits, rows, work) {}
+        let rest = marks_count * RANK_MARK_POSITIONS..offsets_count;
         work.rows_touched += rest.len() as u64;
-        self.before(samples_count) + count_where_set(bits, &rows[course.positions(&rest)])
+        self.before(marks_count) + count_where_set(bits, &rows[course.positions(&rest)])
     }
 
     /// Returns the offset of the nth match; past the last match, the end of the span.
@@ -194,7 +194,7 @@ impl Samples {
             }
         }
         let at = self.0.partition_point(|&matches| matches <= nth);
-        let offsets = Samples::offsets(at, course);
+        let offsets = RankMarks::offsets(at, course);
         let rows = &rows[course.positions(&offsets)];
         let mut left = nth - self.before(at);
         let mut is_nth = |&row: &u32| {

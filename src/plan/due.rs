@@ -6,9 +6,9 @@ use crate::segment::{Segment, Slot};
 const MAKE_BY_ORDINALS_COST: u64 = 50;
 /// Making an order of long texts likewise. Measured: 0.9 µs a row among a hundred thousand.
 const MAKE_BY_TEXTS_COST: u64 = 1_000;
-/// An order of ordinals is made once answers have lost a part of its cost, one in this many, for want
-/// of it. The order of a long text takes its maker up to a tenth of a second, so answers have to lose
-/// all of its cost first.
+/// An order of ordinals is made once answers have lost one part in this many of its cost without it.
+/// The order of a long text takes its maker up to a tenth of a second, so answers have to lose all of its
+/// cost first.
 const MISSES: u64 = 16;
 /// No answer makes the order of a long text among more rows than this: it would take more than
 /// a tenth of a second. [`Snapshot::warm`](crate::Snapshot::warm) makes it.

@@ -1,7 +1,7 @@
 //! What a plan is and what it cost, as data and as text.
 //!
-//! The figures are counts of rows, blocks and bytes, never of time: the same on every
-//! machine for the same store and the same requests before it.
+//! The figures are counts and estimates, never measured times: they are the same on every machine for
+//! the same store and the same requests before it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::Strategy;
 
-/// The work that an answer has done so far.
+/// The work until [`Snapshot::answer`](crate::Snapshot::answer) returned, and the bytes written since.
+///
+/// Rows that are found while an answer is read are not counted.
 ///
 /// # Examples
 ///
@@ -126,7 +128,8 @@ pub struct FilterPlan {
     pub name: Cow<'static, str>,
     /// How its rows are found or asked for.
     pub kind: &'static str,
-    /// How many rows it lets through: exact, but for probes an upper bound.
+    /// The rows that it lets through, dead ones included: exact, or an upper bound where rows are asked
+    /// one by one or a column has no order.
     pub estimate: u64,
 }
 
@@ -146,11 +149,11 @@ pub struct SegmentPlan {
     pub counted: Counted,
     /// How the order is made.
     pub strategy: Strategy,
-    /// Whether row order comes of listing the rows of one filter; else it is made block by block.
+    /// Whether row order lists the rows of one filter; otherwise it takes block after block.
     pub is_listed: bool,
     /// How a walk knows which rows match; none for any other strategy.
     pub matching: Option<WalkMatching>,
-    /// After how many positions a walk is given up for another strategy, if how long it is was guessed.
+    /// The positions after which a walk whose length is a guess is given up for another strategy.
     pub positions_max: Option<u64>,
     /// The estimated cost of the strategy, in nanoseconds of a reference machine.
     pub cost: u64,
@@ -182,7 +185,7 @@ pub struct Explain {
     pub total: u64,
     /// The plan of each segment.
     pub segments: Vec<SegmentPlan>,
-    /// The work done so far.
+    /// The work that the answer has taken.
     pub work: Work,
 }
 

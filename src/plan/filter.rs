@@ -70,7 +70,8 @@ pub(super) type FilterList = SmallVec<[Filter; 2]>;
 pub(super) struct Filters {
     /// The least and the greatest tid that can match; none where nothing can.
     pub(super) tids: Option<(u64, u64)>,
-    /// The others: by value, then by range, then those that are expensive to apply.
+    /// The others: the page's own by value, then ranges and `changed_since`, then all other tests of
+    /// fields, then tid patterns and terms.
     pub(super) all: FilterList,
     /// The rows of each segment that are in the set of tickets that the caller gave; none where
     /// no set was given.

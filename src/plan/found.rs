@@ -115,8 +115,8 @@ impl Found {
 
     /// Returns the positions of a slot's order that matches can be at.
     ///
-    /// A range filter on the slot says so; and if tids or other ranges leave only some blocks, the
-    /// zones of these.
+    /// They are narrowed by a range filter on the slot and, where tids or other ranges leave only some
+    /// blocks, by the zones of these blocks.
     pub(super) fn span(&self, segment: &Segment, slot: Slot) -> Range<usize> {
         let Some(sorted) = segment.order(slot) else {
             return 0..0;

@@ -174,8 +174,8 @@ impl<'a> RowKeys<'a> {
         })
     }
 
-    /// Returns where a row falls whose values in the first keys of `order`, which has all keys, are
-    /// these. `segment` is that of the keys.
+    /// Returns where a row with `values` in the first keys of `order` falls. `order` may also have keys
+    /// that are constant in `segment`, the segment of these keys.
     pub(super) fn bound_of_row(
         &self,
         segment: &Segment,

@@ -1,8 +1,8 @@
-//! Where a walk leads, and how it knows which of the rows there match.
+//! How a walk knows which rows match.
 //!
-//! The positions of an order that matches can be at are its span. A row of it is known to match by a
-//! bitmap of all matches, which is made where the walk is long or its matches are counted, or else by
-//! asking the filters.
+//! A row is known to match because every live row does, by the only filter's set of rows, by a bitmap of
+//! all matches, which is made where the walk is long or its matches are counted, or by asking the
+//! filters.
 
 use super::conjunction::{Probes, Scope};
 use super::explain::{WalkMatching, Work};
@@ -63,10 +63,10 @@ fn bits_of_matches(scope: Scope<'_>, work: &mut Work) -> Bitmap {
 
 /// What is known of the matches in each block.
 ///
-/// A walk that is expected to ask many rows has a bitmap of all matches instead. The rows of any other are asked
-/// by the filters, and only where that has cost twice as much as combining their block, because more
-/// rows of it come than was expected, are the bits of all its rows made. Room is taken for these
-/// blocks alone, since clearing a bit for each of ten million rows takes longer than most walks.
+/// A walk that is expected to ask many rows has a bitmap of all matches instead. Any other walk asks the filters
+/// row by row. Once that has cost twice as much as combining a block, because more of its rows came than
+/// expected, the bits of the block are made. Room is taken for these blocks alone, since clearing a bit for
+/// each of ten million rows takes longer than most walks.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     blocks: Vec<AskedBlock>,

@@ -3,10 +3,10 @@
 //! Each segment gets a plan of its own. Its filters are compiled into a
 //! [`conjunction`]; the number of matches is [`found`] without listing them where bitmaps
 //! allow; then the [`path`] to the order with the least estimated cost is chosen, and carried
-//! out by [`path_rows`] as it was priced; where many rows tie in the first key of several, those of each
-//! value are planned as a request of their own. Several segments are merged by key, then tid, in
-//! [`rows`]; [`selection`] finds where a deep page begins in them, and a [`place`] where the rows
-//! begin that come after a cursor. [`explain`] shows all of it.
+//! out by [`path_rows`] as it was priced. Where an order has several keys and many rows tie in the first,
+//! the rows of each of its values are planned as a request of their own. [`rows`] merges several segments
+//! by key, then tid; [`selection`] finds where a deep page begins in them, and a [`place`] is where the
+//! rows after a cursor begin. [`explain`] shows the plan of each segment.
 //!
 //! What changed in an answer needs no plan: [`changes`] asks the few tickets that were written between
 //! two snapshots, and [`watches`] do so for many queries at once.
@@ -14,9 +14,10 @@
 //! # Invariants
 //!
 //! * Every plan gives the same rows in the same order; [`PlanMode`] exists to hold them to it.
-//! * An answer's total is known, and for a page its rows are, before `answer` returns; an
-//!   export is found as it is read.
-//! * Nothing is kept for a request as such: only row sets of terms and of tests, orders, and counts.
+//! * An answer's total is known before `answer` returns, and so are its rows if they are few; more are
+//!   found as they are read.
+//! * Nothing is kept for a request as such: only row sets of terms and of tests, orders, counts, and the
+//!   first bytes of long texts.
 
 mod answer;
 mod bind;
@@ -142,7 +143,7 @@ pub enum FilterMode {
     Planned,
     /// The largest first.
     Reversed,
-    /// Every row of the tid range is asked everything; no index is used.
+    /// Every row of the tid range is asked every filter, one by one; rows are never found by an index.
     Scan,
 }
 
@@ -154,7 +155,8 @@ pub struct PlanMode {
     pub filters: FilterMode,
     /// The strategy to take where it can serve the order.
     pub strategy: Option<Strategy>,
-    /// Whether what is kept between requests is neither used nor made.
+    /// Whether the kept row sets of terms and tests are left unused, and no order, term or test is made
+    /// or kept.
     pub is_cold: bool,
 }
 
@@ -303,7 +305,8 @@ impl Snapshot {
             } => (cursor, is_before, take),
         };
         if take > LISTED_ROWS_MAX {
-            // That many rows are found as they are read, for which their count must be known.
+            // So many rows are found as they are read: the place becomes a window, for which the matches
+            // before it are counted.
             let (order, place) = Place::resolve(cursor, order, false, self, filtered);
             let work = &mut explained.work;
             let (before, through) = self.ranks(&found, &order, &place, work);

@@ -30,8 +30,8 @@ struct Share {
     take: u64,
 }
 
-/// Returns nested paths with their estimated cost; none where the first key has no set for each of few
-/// values, or is the only one.
+/// Returns nested paths with their estimated cost; none where the first key is the only one, or its values
+/// are many or have no sets.
 pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(NestedPath, u64)> {
     let segment = &*task.live.segment;
     let second = *task.order.keys.get(1)?;
@@ -112,8 +112,8 @@ fn values_cost(found: &Found, share: Share) -> u64 {
 
 /// Estimates the order among rows that tie in the first `tied_count` keys.
 ///
-/// Filters are taken to be independent of the keys; what a path costs that turns out otherwise is bounded,
-/// as it is chosen when its value begins.
+/// Filters are taken to be independent of the keys. Where they are not, the loss is bounded: the path within
+/// a value is chosen only when the value begins.
 fn ties_cost(found: &Found, task: Task<'_>, tied_count: usize, share: Share) -> u64 {
     let conjunction = &found.conjunction;
     let read = conjunction.bits_cost() * share.values + share.matches * COMPARE_COST;

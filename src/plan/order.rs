@@ -33,7 +33,7 @@ pub(super) type Constants<'a> = SmallVec<[(Option<&'a str>, bool); 2]>;
 /// The keys of an order, resolved for one snapshot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Order {
-    /// The keys before tid, without those in which all that matches ties.
+    /// The keys before tid, without those in which all matches tie.
     pub(super) keys: Arc<[Key]>,
     /// Whether what ties in every key goes to the greater tid.
     pub(super) tid_descends: bool,
@@ -171,7 +171,8 @@ impl Order {
     }
 }
 
-/// Returns what tells the one text that a query's filters leave a field, if they do.
+/// Returns a function that gives the only text that a query's filters allow in a field, if there is only
+/// one.
 ///
 /// A list may have more elements than the one that is asked for.
 pub(super) fn filtered_by<'a>(query: &'a Query) -> impl Fn(Field) -> Option<&'a str> {

@@ -48,7 +48,7 @@ pub(super) const LISTED_BLOCK_COST: u64 = 40;
 pub(super) const MIXED_BLOCK_COST: u64 = 600;
 
 impl Part {
-    /// Returns the classes of a field that the filter is, where rows in the field's order are there.
+    /// Returns the range of classes of a field that the filter is, if the segment has the field's order.
     pub(super) fn class_range(&self, slot: Slot) -> Option<Range<u64>> {
         match &self.filter {
             SegmentFilter::Range {

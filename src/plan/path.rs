@@ -11,8 +11,8 @@
 //!
 //! # Invariants
 //!
-//! * Choosing changes nothing: what an order would have saved is noted, and the order is made, by
-//!   [`Choice::settle`].
+//! * Choosing makes no order but those that a revision would have from its seal on;
+//!   [`Choice::settle`] notes what an order would have saved, and makes the order that the path needs.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! The matching rows of one segment in order, found along a path.
 //!
-//! A [`PathRows`] holds positions and small buffers, never a borrow, and finds rows as they are asked
-//! for: a page of fifty costs what fifty rows cost, and an export never holds more than one group of
-//! ties. Rows before a page are counted where that is cheaper than giving them.
+//! A [`PathRows`] never holds a borrow, and finds rows as they are asked for. A walk, buckets or row
+//! order find few rows at a time, so a page costs about what its rows cost. Sort, top-k and zones collect
+//! their candidates first, and hold them. Rows before a page are counted where that is cheaper than giving
+//! them.
 //!
 //! # Invariants
 //!
@@ -294,7 +295,8 @@ impl PathRows {
         std::iter::from_fn(|| self.next(live)).collect()
     }
 
-    /// Calls `act` with what the rows finds its rows in, if it may have any left.
+    /// Calls `act` with the steps that find the rows; none for the rows of [`none`](Self::none), which
+    /// have no filters.
     pub(super) fn with_steps<T>(
         &mut self,
         live: &LiveSegment,

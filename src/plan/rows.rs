@@ -1,4 +1,4 @@
-//! The rows of an answer in order: those of a path a segment, merged by key, then tid.
+//! The rows of an answer in order: one path's rows from each segment, merged by key, then tid.
 //!
 //! A [`Rows`] holds positions only and is handed the snapshot at each step, so an
 //! answer can own both. The next row of each segment waits in a heap with an integer that
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::explain::Work;
 use super::order::Order;
-use super::selection::{self, Member, Passed};
+use super::selection::{self, Member};
 use crate::snapshot::{RowId, Snapshot};
 
 /// One [`Rows::fill`] appends at most this many rows.
@@ -82,22 +82,24 @@ impl Rows {
         }
     }
 
-    /// Passes over the first rows; `few` are cheaper to merge than to search among.
-    pub(super) fn skip(&mut self, snapshot: &Snapshot, count: u64, few: u64) -> Option<Passed> {
+    /// Passes over the first `count` rows; up to `few` of them are merged.
+    pub(super) fn skip(&mut self, snapshot: &Snapshot, count: u64, few: u64) {
         let Source::Merged(merge) = &mut self.source else {
-            return None;
+            return;
         };
         if let [only] = &mut merge.members[..] {
             let live = &snapshot.segments()[only.segment as usize];
             only.path_rows.skip(live, count);
-            return None;
+            return;
         }
-        let passed = (count > few)
-            .then(|| selection::pass(snapshot, &merge.order, &mut merge.members, count, few));
-        for _ in 0..passed.map_or(count, |passed| passed.left) {
+        let left = if count > few {
+            selection::pass(snapshot, &merge.order, &mut merge.members, count, few)
+        } else {
+            count
+        };
+        for _ in 0..left {
             merge.next(snapshot);
         }
-        passed
     }
 
     /// Returns the first row that is left.

@@ -3,7 +3,7 @@
 //! Estimates take filters to be independent of one another and of the order. Often they are not: a
 //! sub-category has one category, a range of tids was opened in one month. Then a walk may pass half
 //! the rows before its first match. Some matches, taken evenly, tell where in the order the others
-//! lie, for a microsecond or two.
+//! lie, for some microseconds.
 //!
 //! # Invariants
 //!
@@ -101,8 +101,8 @@ impl Sample {
         })
     }
 
-    /// Returns where the nth match lies.
-    pub(super) fn place(&self, nth: u64) -> Guess {
+    /// Returns where the nth match is likely to lie.
+    pub(super) fn guess(&self, nth: u64) -> Guess {
         let count = self.classes.len() as u64;
         let scaled = u128::from(nth.min(self.matches)) * u128::from(count) * 1024;
         let at = (scaled / u128::from(self.matches)) as u64;
@@ -132,24 +132,25 @@ impl Sample {
     ) -> Option<Walked> {
         let segment = &live.segment;
         let (sorted, column) = segment.order(key.slot).zip(segment.column(key.slot))?;
-        let place = self.place(nth);
-        let group = sorted.positions(column, &(place.class..place.class + 1));
+        let guess = self.guess(nth);
+        let group = sorted.positions(column, &(guess.class..guess.class + 1));
         let start = if key.descends {
             span.end.saturating_sub(group.end)
         } else {
             group.start.saturating_sub(span.start)
         };
         let (start, ties) = (start as u64, group.len() as u64);
-        // Where the order follows rows, the first block taken is so far from its begin.
+        // Where the order follows rows, the first sampled block lies up to this far from where the order
+        // begins.
         let near = (span.len() / BLOCKS_MAX) as u64;
         let far = span.len() as u64 * EMPTY_SHARES / self.classes.len() as u64;
         // As far as can be told, matches are everywhere.
-        let is_even = place.is_first && start > 0 && start <= near.max(far);
+        let is_even = guess.is_first && start > 0 && start <= near.max(far);
         Some(Walked {
             positions: if is_even {
                 even
             } else {
-                start + ties * place.share / 1024
+                start + ties * guess.share / 1024
             },
             ties,
             is_guess: is_even && start > near,
@@ -159,13 +160,13 @@ impl Sample {
     /// Returns how many of a field's classes come before that of the nth match, and
     /// how large a part of that one's matches, of 1,024.
     pub(super) fn classes_passed(&self, classes_count: u64, key: Key, nth: u64) -> (u64, u64) {
-        let place = self.place(nth);
+        let guess = self.guess(nth);
         let passed = if key.descends {
-            classes_count.saturating_sub(place.class + 1)
+            classes_count.saturating_sub(guess.class + 1)
         } else {
-            place.class
+            guess.class
         };
-        (passed, place.share)
+        (passed, guess.share)
     }
 }
 
@@ -182,19 +183,19 @@ mod tests {
             classes: vec![0, 0, 0, 5, 5, 5, 5, 9],
             matches: 80,
         };
-        let place = |nth| {
-            let place = sample.place(nth);
-            (place.class, place.share, place.is_first)
+        let told = |nth| {
+            let guess = sample.guess(nth);
+            (guess.class, guess.share, guess.is_first)
         };
-        assert_eq!(place(0), (0, 0, true));
+        assert_eq!(told(0), (0, 0, true));
         // One of the first three.
-        assert_eq!(place(10), (0, 1024 / 3, true));
-        assert_eq!(place(30), (5, 0, false));
+        assert_eq!(told(10), (0, 1024 / 3, true));
+        assert_eq!(told(30), (5, 0, false));
         // One of the four after three.
-        assert_eq!(place(40), (5, 1024 / 4, false));
-        assert_eq!(place(45), (5, 1536 / 4, false));
-        assert_eq!(place(80), (9, 1024, false));
-        assert_eq!(place(u64::MAX), (9, 1024, false));
+        assert_eq!(told(40), (5, 1024 / 4, false));
+        assert_eq!(told(45), (5, 1536 / 4, false));
+        assert_eq!(told(80), (9, 1024, false));
+        assert_eq!(told(u64::MAX), (9, 1024, false));
         let key = |descends| Key {
             slot: Slot::Field(Field::Status),
             descends,

@@ -1,9 +1,9 @@
 //! What a filter of a request is in one segment.
 //!
-//! A [`SegmentFilter`] is a filter in the ordinals of a segment, and knows the two ways to apply it:
-//! ask one row, or keep of a block of rows those that satisfy it. It holds numbers and shared parts
-//! only, never a borrow, so that an answer can own its snapshot; whoever uses it hands the segment
-//! in.
+//! A [`SegmentFilter`] is a filter in the ordinals of a segment, and knows the ways to apply it: ask one
+//! row, keep of a block the rows that satisfy it, or, where it is enumerable, visit its rows. It holds
+//! numbers and shared parts only, never a borrow, so that an answer can own its snapshot; whoever uses it
+//! hands the segment in.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) enum SegmentFilter {
     Class(Field, u32),
     /// The field's class is one of these, ascending.
     Classes(Field, Box<[u32]>),
-    /// The field's class is in a range; `is_sorted` where rows in the field's order are there.
+    /// The field's class is in a range; `is_sorted` if the segment has the field's order.
     Range {
         slot: Slot,
         classes: Range<u64>,

@@ -39,14 +39,14 @@ trait Sequence {
 }
 
 /// Cuts the windows down to the ties of the nth of all rows, or to the few rows that are cheaper to
-/// merge; returns how many pivots it took.
-fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64, few: u64) -> u64 {
+/// merge.
+fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64, few: u64) {
     let mut pivots_count = 0;
     loop {
         let lengths = windows.iter().map(|window| window.end - window.start);
         let undecided: u64 = lengths.clone().sum();
         if undecided <= few.max(1) {
-            return pivots_count;
+            return;
         }
         let before: u64 = windows.iter().map(|window| window.start).sum();
         let (widest, length) = lengths
@@ -58,8 +58,9 @@ fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64
             (share as u64).min(length - 1)
         };
         let (ahead, behind) = (nth - before, undecided - 1 - (nth - before));
-        // By proportion where rows are spread alike, which ends close by on one side; then as
-        // far beyond, to have the other side close by too; by halves in case they are not.
+        // Steps by proportion land close to the nth row where segments are spread alike. The step after
+        // the first goes as far again beyond it, to close in from the other side. Every fourth halves, in
+        // case they are not spread alike.
         let step = match pivots_count % 4 {
             1 if ahead <= behind => share(2 * ahead + few),
             1 => length - 1 - share(2 * behind + few),
@@ -80,7 +81,7 @@ fn locate<S: Sequence>(sequences: &mut [S], windows: &mut [Range<u64>], nth: u64
         let end: u64 = splits.iter().map(|split| split.end).sum();
         if start <= nth && nth < end {
             windows.clone_from_slice(&splits);
-            return pivots_count;
+            return;
         }
         for (window, split) in windows.iter_mut().zip(&splits) {
             if nth < start {
@@ -101,33 +102,24 @@ pub(super) struct Member {
     pub(super) count: u64,
 }
 
-/// What came of passing over rows.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Passed {
-    /// How many of the rows to pass are left to be merged.
-    pub(super) left: u64,
-    /// How many rows the segments were compared with.
-    pub(super) pivots_count: u64,
-}
-
-/// Passes over the first `nth` rows of all members, but for a few that are left to be merged.
+/// Passes over the first `nth` rows of all members, but for a few that are left to be merged; returns how
+/// many these are.
 pub(super) fn pass(
     snapshot: &Snapshot,
     order: &Order,
     members: &mut [Member],
     nth: u64,
     few: u64,
-) -> Passed {
+) -> u64 {
     let mut windows: Vec<Range<u64>> = members.iter().map(|member| 0..member.count).collect();
     let left =
         |windows: &[Range<u64>]| nth - windows.iter().map(|window| window.start).sum::<u64>();
-    let mut pivots_count = 0;
     if !order.keys.is_empty() {
         let mut by_value: Vec<_> = members
             .iter_mut()
             .map(|member| ByValue::new(snapshot, order, member))
             .collect();
-        pivots_count += locate(&mut by_value, &mut windows, nth, few);
+        locate(&mut by_value, &mut windows, nth, few);
     }
     if left(&windows) > few {
         if order.keys.len() > 1 || order.tid_descends && !order.keys.is_empty() {
@@ -135,29 +127,24 @@ pub(super) fn pass(
             let is_nested = |(member, ties): (&Member, &Range<u64>)| {
                 member.path_rows.is_nested() && !ties.is_empty()
             };
-            let mut passed = if members.iter().zip(&windows).any(is_nested) {
+            return if members.iter().zip(&windows).any(is_nested) {
                 pass_nested(snapshot, order, members, &windows, depth)
             } else {
                 pass_by_keys(snapshot, order, members, &windows, depth)
             };
-            passed.pivots_count += pivots_count;
-            return passed;
         }
         let mut by_tid: Vec<_> = members
             .iter_mut()
             .zip(&windows)
             .map(|(member, window)| ByTid::new(snapshot, order, member, window))
             .collect();
-        pivots_count += locate(&mut by_tid, &mut windows, nth, few);
+        locate(&mut by_tid, &mut windows, nth, few);
     }
     for (member, window) in members.iter_mut().zip(&windows) {
         let live = &snapshot.segments()[member.segment as usize];
         member.path_rows.skip(live, window.start);
     }
-    Passed {
-        left: left(&windows),
-        pivots_count,
-    }
+    left(&windows)
 }
 
 /// Passes over rows by the keys after the first, as [`pass`] does by all keys: all members are within
@@ -168,7 +155,7 @@ fn pass_nested(
     members: &mut [Member],
     ties: &[Range<u64>],
     (nth, few): (u64, u64),
-) -> Passed {
+) -> u64 {
     let rest = order.within_ties();
     let live_of = |member: &Member| &snapshot.segments()[member.segment as usize];
     // A segment in which all rows tie in the first key has the order by the others already.
@@ -199,7 +186,7 @@ fn pass_nested(
             count,
         });
     }
-    let passed = pass(snapshot, &rest, &mut within, nth, few);
+    let left = pass(snapshot, &rest, &mut within, nth, few);
     let mut within = within.into_iter().peekable();
     for (member, ties) in members.iter_mut().zip(ties) {
         let live = live_of(member);
@@ -212,7 +199,7 @@ fn pass_nested(
             }
         }
     }
-    passed
+    left
 }
 
 /// Passes over rows by all keys: all members are within the ties of one first key.
@@ -222,7 +209,7 @@ fn pass_by_keys(
     members: &mut [Member],
     ties: &[Range<u64>],
     (nth, few): (u64, u64),
-) -> Passed {
+) -> u64 {
     let mut by_keys: Vec<_> = members
         .iter_mut()
         .zip(ties)
@@ -232,7 +219,7 @@ fn pass_by_keys(
         .iter()
         .map(|ties| 0..ties.keyed.len() as u64)
         .collect();
-    let pivots_count = locate(&mut by_keys, &mut windows, nth, few);
+    locate(&mut by_keys, &mut windows, nth, few);
     for (ties, window) in by_keys.iter_mut().zip(&windows) {
         let window = window.start..window.start.saturating_add(ties.needed);
         ties.keys.select(&mut ties.keyed, window);
@@ -243,10 +230,7 @@ fn pass_by_keys(
         let rows = keyed.into_iter().map(|(_, row)| row).collect();
         member.path_rows.enter(live, ties.end, rows);
     }
-    Passed {
-        left: nth - windows.iter().map(|window| window.start).sum::<u64>(),
-        pivots_count,
-    }
+    nth - windows.iter().map(|window| window.start).sum::<u64>()
 }
 
 /// A member's matches by the value of the order's first key.

@@ -1,7 +1,7 @@
 //! A path under way: what it has passed, and the same few operations whatever path it is.
 //!
 //! Each path has a file with its own type; here is the one place that asks which of them it is.
-//! Matches are counted, found by their place among all, and passed by these operations, so that
+//! Matches are counted, found by their rank among all, and passed by these operations, so that
 //! [`selection`](super::selection) is a search and nothing else.
 
 use std::cmp::Ordering;
@@ -183,8 +183,9 @@ impl Steps {
 
     /// Passes over all matches that come before a place.
     ///
-    /// Of those that tie with it in the first key the rows `after` it are left where ties come by
-    /// row, as `is_plain` says, and else all of them are appended. What is keyed is after it already.
+    /// Of the rows that tie with the place in the first key, those in `after` stay to be found if ties
+    /// come by row (`is_plain`); otherwise all of them are appended. Keyed rows are already those after
+    /// the place.
     pub(super) fn seek(
         &mut self,
         scope: Scope<'_>,

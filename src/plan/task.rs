@@ -22,7 +22,7 @@ pub(super) struct Need {
     pub(super) share: u64,
     /// The most matches that come before the page or are in it.
     pub(super) most: u64,
-    /// Whether the page lies deep in several segments, so that matches must be countable by place.
+    /// Whether the page lies deep in several segments, so that matches must be countable by rank.
     pub(super) is_shared: bool,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Window {
     pub(super) skip: u64,
     pub(super) count: u64,
     pub(super) total: u64,
-    /// The most rows before a page that are merged and passed; past more, a search finds the page.
+    /// The most skipped rows that are passed by merging; beyond it, a search finds the page.
     pub(super) few: u64,
     /// Whether more than one segment has matches.
     is_shared: bool,

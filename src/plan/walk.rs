@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::conjunction::{Probes, Scope};
-use super::course::{Course, Samples};
+use super::course::{Course, RankMarks};
 use super::explain::Work;
 use super::matcher::{Asked, Matcher};
 use super::order::{Key, Value};
@@ -25,7 +25,7 @@ pub(super) struct Walk {
     left: Range<usize>,
     /// The positions left of the ties that were begun.
     group: Range<usize>,
-    samples: Samples,
+    rank_marks: RankMarks,
 }
 
 /// What a walk looks at: found once for the many steps that it takes at a time.
@@ -86,11 +86,11 @@ impl Walk {
                 span,
             },
             group: 0..0,
-            samples: Samples::default(),
+            rank_marks: RankMarks::default(),
         }
     }
 
-    /// Returns whether the place of a match can be told without giving those before.
+    /// Returns whether the rank of a match can be told without giving those before.
     pub(super) fn is_countable(&self) -> bool {
         !matches!(&self.course.matcher, Matcher::Asked(_))
     }
@@ -470,13 +470,13 @@ impl Walk {
 
     /// Returns how many matches are at the offsets before one.
     fn passed(&mut self, scope: Scope<'_>, offsets_count: usize, work: &mut Work) -> u64 {
-        self.samples
+        self.rank_marks
             .passed(&self.course, scope, offsets_count, work)
     }
 
     /// Returns the offset of the nth match; past the last match, the end of the span.
     fn offset_of(&mut self, scope: Scope<'_>, nth: u64, work: &mut Work) -> usize {
-        self.samples.offset_of(&self.course, scope, nth, work)
+        self.rank_marks.offset_of(&self.course, scope, nth, work)
     }
 }
 

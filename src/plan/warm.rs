@@ -6,7 +6,8 @@ use crate::query::Query;
 use crate::snapshot::Snapshot;
 
 impl Snapshot {
-    /// Makes the orders that answers to a query walk along, and returns whether all of them are there.
+    /// Makes the orders that answers to a query walk along, and returns whether all of them are there: that
+    /// of the first key, and where that has few values, that of the second.
     ///
     /// Answers make an order themselves once those before them have lost enough time without it. The
     /// order of a long text (`subject` or `summary`) is the

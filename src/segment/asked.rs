@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::Field;
 
-/// Fields that were noted, by readers at once.
+/// Fields that were noted, possibly by several readers at once.
 #[derive(Debug, Default)]
 pub(super) struct FieldSet(AtomicU64);
 

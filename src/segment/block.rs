@@ -105,7 +105,7 @@ pub(crate) fn intersect_all(blocks: &[&Block], common: &mut Block) {
 }
 
 /// Returns whether every row that a block covers is in a range.
-pub(crate) fn has_block(range: &Range<u32>, block_index: u32) -> bool {
+pub(crate) fn covers_block(range: &Range<u32>, block_index: u32) -> bool {
     let base = block_index * BLOCK_ROWS;
     range.start <= base && range.end.saturating_sub(base) >= BLOCK_ROWS
 }
@@ -113,7 +113,7 @@ pub(crate) fn has_block(range: &Range<u32>, block_index: u32) -> bool {
 /// Makes a block of the rows of `range` that are in it.
 pub(crate) fn range_block(range: &Range<u32>, block_index: u32) -> Block {
     let base = block_index * BLOCK_ROWS;
-    if has_block(range, block_index) {
+    if covers_block(range, block_index) {
         return [u64::MAX; BLOCK_STRIDE];
     }
     let from = range.start.saturating_sub(base).min(BLOCK_ROWS);
@@ -143,7 +143,7 @@ pub(crate) fn for_each_row(block: &Block, block_index: u32, mut each: impl FnMut
     }
 }
 
-/// Returns the row of the `nth` bit of a block, counted from 0; none past the last.
+/// Returns the row of the `nth` bit that is set in a block, counted from 0; none past the last.
 pub(crate) fn select_in_block(block: &Block, block_index: u32, nth: u32) -> Option<u32> {
     let mut left = nth;
     for (index, &bits) in block.iter().enumerate() {

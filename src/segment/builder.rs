@@ -68,7 +68,8 @@ impl TextsBuilder {
         let sorted = |ordinal: u64| u64::from(ordinals[ordinal as usize]);
         let ordinals = match self.ordinals.listed() {
             Some(listed) => {
-                let placed = rows.place(listed.map(|(row, ordinal)| (row, sorted(ordinal))));
+                let placed =
+                    rows.move_to_final(listed.map(|(row, ordinal)| (row, sorted(ordinal))));
                 let (held, nonzero): (Vec<u32>, Vec<u64>) = placed.into_iter().unzip();
                 Integers::pack_listed(held, &nonzero, rows.rows_count)
             }
@@ -85,7 +86,7 @@ struct RowOrder {
     order: Option<Arc<[u32]>>,
     /// The final row of each row that came in, [`REPLACED`] where it has none; made when it is asked
     /// for, and only where there is an order.
-    places: OnceCell<Vec<u32>>,
+    final_rows: OnceCell<Vec<u32>>,
 }
 
 /// The final row of a ticket that a later one replaced.
@@ -97,7 +98,7 @@ impl RowOrder {
             return RowOrder {
                 rows_count: tids.len() as u32,
                 order: None,
-                places: OnceCell::new(),
+                final_rows: OnceCell::new(),
             };
         }
         let mut order: Vec<u32> = (0..tids.len() as u32).collect();
@@ -107,25 +108,26 @@ impl RowOrder {
         RowOrder {
             rows_count: order.len() as u32,
             order: Some(order.into()),
-            places: OnceCell::new(),
+            final_rows: OnceCell::new(),
         }
     }
 
-    /// Gives what some rows hold that came in, in ascending order, to their final rows.
-    fn place(&self, held: impl Iterator<Item = (u32, u64)>) -> Vec<(u32, u64)> {
+    /// Moves integers of rows, given in the order of insertion, to their final rows, ascending; those of
+    /// replaced tickets are left out.
+    fn move_to_final(&self, held: impl Iterator<Item = (u32, u64)>) -> Vec<(u32, u64)> {
         let Some(order) = &self.order else {
             return held.collect();
         };
-        let places = self.places.get_or_init(|| {
+        let final_rows = self.final_rows.get_or_init(|| {
             // The last row that came in is the last of its tid, and stays.
             let rows_count = order.iter().max().map_or(0, |&row| row as usize + 1);
-            let mut places = vec![REPLACED; rows_count];
-            for (place, &row) in (0..).zip(&**order) {
-                places[row as usize] = place;
+            let mut final_rows = vec![REPLACED; rows_count];
+            for (final_row, &row) in (0..).zip(&**order) {
+                final_rows[row as usize] = final_row;
             }
-            places
+            final_rows
         });
-        let placed = held.map(|(row, integer)| (places[row as usize], integer));
+        let placed = held.map(|(row, integer)| (final_rows[row as usize], integer));
         let mut placed: Vec<(u32, u64)> = placed.filter(|&(row, _)| row != REPLACED).collect();
         placed.sort_unstable_by_key(|&(row, _)| row);
         placed
@@ -160,7 +162,7 @@ impl FieldBuilder {
         hasher: &DefaultHashBuilder,
     ) {
         let texts = |cell| match cell {
-            // Any other case of a flag is none.
+            // A flag is kept in upper case.
             Cell::Text("y") if field.kind() == FieldKind::Flag => "Y",
             Cell::Text("n") if field.kind() == FieldKind::Flag => "N",
             Cell::Text(text) => text,
@@ -230,8 +232,8 @@ impl SegmentBuilder {
         &self.tids
     }
 
-    /// Returns the bytes that all texts so far, of which each stays in the segment, will take at
-    /// least in a store that packs them from a number of bytes on, if no ticket is replaced.
+    /// Returns a lower bound of the bytes that the texts so far will take if no ticket is replaced; long
+    /// texts are packed from `packed_bytes_min` bytes on.
     pub(crate) fn texts_bytes(&self, packed_bytes_min: usize) -> usize {
         let of_field = |builder: &FieldBuilder| match builder {
             FieldBuilder::Texts(texts) => texts.texts.bytes(),
@@ -243,8 +245,8 @@ impl SegmentBuilder {
         custom + long + self.fields.iter().map(of_field).sum::<usize>()
     }
 
-    /// Says of which commit the tickets are that come in from now on; until then they are of the
-    /// first.
+    /// Sets the commit of the tickets that come in from now on; those before the first call are of
+    /// commit 1.
     pub(crate) fn enter_commit(&mut self, number: u64) {
         let row = self.tids.len() as u32;
         if self.commits.last().is_some_and(|last| last.0 == row) {

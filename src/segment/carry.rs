@@ -32,8 +32,8 @@ use crate::model::{Field, FieldKind};
 /// a reader comes.
 const MADE_ROWS_MAX: u32 = 16;
 
-/// In merges of up to this many rows, filters look at the ordinals of all rows, and columns are
-/// carried only where a plan asked for them.
+/// In revisions of up to this many rows, filters look at the ordinals of all rows, and merges carry only
+/// the columns that a plan asked for.
 const SCANNED_ROWS_MAX: u32 = 512;
 
 /// The segments that were merged, and the row of the result that each of their rows became.

@@ -1,4 +1,4 @@
-//! What must be true of any segment, looked at cell by cell: for tests, and for who doubts a store.
+//! What must be true of any segment, looked at cell by cell: for tests, and for anyone who doubts a store.
 
 use super::{FieldColumn, Origin, Segment, Slot};
 use crate::model::Field;

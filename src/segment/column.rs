@@ -329,7 +329,7 @@ impl Column {
         matches!(self.ordinals, Integers::Constant(..))
     }
 
-    /// Returns whether a row has a value: anything but none and empty.
+    /// Returns whether any row has a value other than none or empty.
     pub(super) fn has_values(&self) -> bool {
         !matches!(self.ordinals, Integers::Constant(0, _))
     }
@@ -419,7 +419,7 @@ impl Column {
         Some(least..greatest + 1)
     }
 
-    /// Returns about how many blocks can hold a value that one has; none where there are no zones.
+    /// Returns about how many blocks can hold the same value; none where there are no zones.
     ///
     /// 1 where the zones do not overlap, so that the column ascends or descends block by block.
     pub(crate) fn zones_overlap(&self) -> Option<u64> {

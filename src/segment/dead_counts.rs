@@ -14,7 +14,8 @@
 //!
 //! # Cost
 //!
-//! A request looks at the sealed counts and at each row that died since, at most [`RECENT_MAX`]. The
+//! A request looks at the sealed counts and at each row that died since, at most [`RECENT_MAX`], or up to
+//! [`HELD_ROWS_MAX`] more for a reader of an older snapshot. The
 //! first request for a field, a set or a cube passes over all dead rows. A commit lists the rows that it
 //! marks, and copies the sealed counts once there are [`RECENT_MAX`] of them.
 
@@ -32,11 +33,11 @@ use crate::model::memory::ARC_BYTES;
 /// The most rows that are listed beside the sealed counts; one more, and the counts are sealed again.
 const RECENT_MAX: usize = 256;
 
-/// Fewer dead rows are counted by looking at each of them.
-const KEPT_DEAD_MIN: u32 = 256;
+/// Up to this many dead rows are counted by looking at each.
+const LOOKED_DEAD_MAX: u32 = 256;
 
-/// Fewer rows of a set are counted by looking at each of them.
-const KEPT_ROWS_MIN: u32 = 512;
+/// The dead rows of a set of up to this many rows are counted by looking at each of its rows.
+const LOOKED_ROWS_MAX: u32 = 512;
 
 /// Fields with more classes have no count for each.
 const KEPT_CLASSES_MAX: u64 = 4096;
@@ -46,7 +47,7 @@ const KEPT_SETS_MAX: usize = 32;
 
 /// The counts of one commit's tombstones become those of the next where the two differ by at most this
 /// many rows.
-const COMMIT_ROWS_MAX: u32 = 1 << 16;
+const COMMIT_DIED_MAX: u32 = 1 << 16;
 /// A reader of an older snapshot uses the counts where its tombstones differ by at most this many rows.
 const HELD_ROWS_MAX: u32 = 1024;
 
@@ -187,8 +188,11 @@ impl KeptDead {
         self.0.load().as_ref().map_or(0, |kept| kept.bytes())
     }
 
-    /// Returns the counts as of some tombstones, after `extend` has returned them with what they
-    /// lack, as of the sealed ones; none for tombstones that are far from those of the last commit.
+    /// Returns the counts as of some tombstones; none for tombstones that are far from those of the last
+    /// commit.
+    ///
+    /// `extend` gets the sealed counts and returns them with what they lack, or none where nothing is
+    /// missing.
     fn of(
         &self,
         dead: &Arc<Tombstones>,
@@ -213,13 +217,13 @@ impl KeptDead {
 }
 
 impl Segment {
-    /// Returns whether the dead rows are worth to be kept counted.
+    /// Returns whether counts of the dead rows are worth keeping.
     fn keeps_dead(&self, dead: &Tombstones) -> bool {
-        self.budget.is_unlimited() && dead.count() > KEPT_DEAD_MIN
+        self.budget.is_unlimited() && dead.count() > LOOKED_DEAD_MAX
     }
 
-    /// Returns how many dead rows a class of a field has that has a set of its rows; none where
-    /// looking at the rows is as well.
+    /// Returns the number of dead rows in a class of a field; none where the class has no set of rows, or
+    /// looking at the rows is as cheap.
     pub(crate) fn dead_in_class(
         &self,
         (field, class): (Field, u32),
@@ -227,7 +231,7 @@ impl Segment {
     ) -> Option<u64> {
         let column = self.column(Slot::Field(field))?;
         let set = self.posting_sets(field)?.get(class as usize)?;
-        let is_worth = set.count() > KEPT_ROWS_MIN && set.bitmap().is_some();
+        let is_worth = set.count() > LOOKED_ROWS_MAX && set.bitmap().is_some();
         if !self.keeps_dead(dead) || !is_worth || column.classes_count() > KEPT_CLASSES_MAX {
             return None;
         }
@@ -248,9 +252,9 @@ impl Segment {
         Some(counts.in_recent(sealed, |row| column.class(row) == u64::from(class)))
     }
 
-    /// Returns how many dead rows a kept set has; none where looking at its rows is as well.
+    /// Returns how many dead rows a kept set has; none where looking at its rows is as cheap.
     pub(crate) fn dead_in_set(&self, set: &Arc<RowSet>, dead: &Arc<Tombstones>) -> Option<u64> {
-        if !self.keeps_dead(dead) || set.count() <= KEPT_ROWS_MIN || set.bitmap().is_none() {
+        if !self.keeps_dead(dead) || set.count() <= LOOKED_ROWS_MAX || set.bitmap().is_none() {
             return None;
         }
         let find = |sealed: &Sealed| {
@@ -276,7 +280,7 @@ impl Segment {
     }
 
     /// Returns how many dead rows are of the selected classes, by a cube of the segment that has
-    /// them all, given the question whether a row is; none where looking at each dead row is as well.
+    /// them all, given the question whether a row is; none where looking at each dead row is as cheap.
     pub(crate) fn dead_in_cube(
         &self,
         cube: &Cube,
@@ -303,8 +307,8 @@ impl Segment {
         Some(counts.in_recent(sealed, holds))
     }
 
-    /// Makes what readers have kept of dead rows that of other tombstones, which a commit is about
-    /// to publish.
+    /// Brings what readers have kept about dead rows up to the tombstones that a commit is about to
+    /// publish.
     ///
     /// Cost: that of the rows in which they differ, for each thing that is kept.
     pub(crate) fn carry_dead(&self, dead: &Arc<Tombstones>) {
@@ -312,7 +316,7 @@ impl Segment {
             && !Arc::ptr_eq(&kept.of, dead)
         {
             let moved = kept
-                .moved(dead, COMMIT_ROWS_MAX)
+                .moved(dead, COMMIT_DIED_MAX)
                 .map(|moved| match moved.recent.len() {
                     0..=RECENT_MAX => moved,
                     _ => moved.seal(self),

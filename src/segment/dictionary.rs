@@ -36,7 +36,7 @@ pub(crate) struct Dictionary {
     encoded: Option<Blob>,
     /// The first ordinal of each class; none where no two texts fold alike.
     class_starts: Option<Box<[u32]>>,
-    /// Whether every text can be written into any format without escaping.
+    /// Whether every text can be written into any format but CSV without escaping.
     is_plain: bool,
 }
 
@@ -174,7 +174,7 @@ impl Dictionary {
         self.encoded.as_ref().unwrap_or(&self.texts)
     }
 
-    /// Returns whether every text can be written into any format without escaping.
+    /// Returns whether every text can be written into any format but CSV without escaping.
     pub(crate) fn is_plain(&self) -> bool {
         self.is_plain
     }
@@ -244,7 +244,8 @@ impl Dictionary {
         class..class + u32::from(is_found)
     }
 
-    /// Returns the classes from the folded text `start` on and up to `end` or what starts with it.
+    /// Returns the classes from the folded text `start` up to `end`, including all texts that start with
+    /// `end`.
     pub(crate) fn find_range(&self, start: Option<&str>, end: Option<&str>) -> Range<u32> {
         let first = start.map_or(0, |start| {
             self.first_class(|text| cmp_folded(text, start) != Ordering::Less)
@@ -262,7 +263,7 @@ impl Dictionary {
         self.text(self.ordinals(class).start)
     }
 
-    /// Returns the first class whose text satisfies what then all later ones do.
+    /// Returns the first class whose text satisfies a condition that all later classes satisfy too.
     fn first_class(&self, holds: impl FnMut(&str) -> bool) -> u32 {
         self.first_class_within(&(0..self.classes_count()), holds)
     }
@@ -329,7 +330,7 @@ impl<'a> MergeHead<'a> {
     }
 }
 
-/// Whether no format escapes a byte of an identifier.
+/// Returns whether no format but CSV escapes a byte of an identifier.
 const fn is_plain_byte(byte: u8) -> bool {
     const PLAIN: [bool; 256] = {
         let escaped = b"&<>\"\\%=+#";

@@ -157,8 +157,8 @@ impl DigitPattern {
         all.into_iter().chain(some)
     }
 
-    /// Returns the digits after the last star as a number, and the power of ten that every matching number has
-    /// it as the remainder of; none where no digits come last, or no number can have them.
+    /// Returns the digits after the last star as a number, and the power of ten by which every matching number
+    /// leaves it as remainder; none where no digits come last, or more than 19.
     pub(super) fn suffix(&self) -> Option<(u64, u64)> {
         let digits = self.text.rsplit('*').next().unwrap_or_default();
         let modulus = 10_u64.checked_pow(digits.len() as u32)?;

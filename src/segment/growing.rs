@@ -180,7 +180,7 @@ impl Form {
     }
 }
 
-/// The half of what numbers near the first one may differ by; twice that is 32 bits.
+/// Numbers may be up to this far below the least of the first ones, or less than this above it.
 const NEAR: u64 = 1 << 31;
 
 /// Numbers or none, from row 0 on.

@@ -97,8 +97,8 @@ impl Segment {
 
     /// Reads what [`write_to`](Segment::write_to) wrote: a revision of `base`, where there is one.
     ///
-    /// The result is what was written if the hash is; then [`count_bytes`](Segment::count_bytes)
-    /// makes it whole.
+    /// Whether it is what was written, only the hash tells; then [`trust`](ReadSegment::trust) makes the
+    /// segment.
     pub(crate) fn read_from(
         input: &mut StoredReader<'_>,
         base: Option<&Arc<Segment>>,

@@ -43,7 +43,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// Marks a row; returns whether it was live before.
+    /// Marks a row; returns whether it was unmarked.
     pub(crate) fn insert(&mut self, row: u32) -> bool {
         let is_new = !self.contains(row);
         if is_new {
@@ -165,7 +165,8 @@ impl Marks {
 
     /// Returns how many rows of a set are marked.
     ///
-    /// Cost: a block at a time where the set is a bitmap, else a look at each of its rows.
+    /// Cost: a block at a time where the set is a bitmap, two ranks where it is a range, else a look at each
+    /// of its rows.
     pub(crate) fn count_in(&self, set: &RowSet) -> u32 {
         if self.count == 0 {
             return 0;
@@ -188,8 +189,8 @@ impl Marks {
     /// Calls `each` with the rows that are marked in one of two but not in both; false, with
     /// some of them left out, once they are more than `rows_max`.
     ///
-    /// Cost: a comparison of pointers for each block that both share, as one that was cloned
-    /// from the other does.
+    /// Cost: a comparison of pointers for each group that both share, as one that was cloned from the
+    /// other does, and for each block of the other groups.
     pub(crate) fn for_each_difference(
         &self,
         other: &Marks,

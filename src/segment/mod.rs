@@ -93,8 +93,8 @@ pub(crate) use text_column::{TextColumn, Texts};
 // Which rows: sets as the indexes keep them, rows that are dead, and the bits of rows, 4,096 at a
 // time, by which plans combine them.
 pub(crate) use block::{
-    BLOCK_ROWS, Bitmap, Block, EMPTY_BLOCK, block_count, blocks_count, count_common, for_each_row,
-    has_block, intersect_all, intersect_blocks, is_set, range_block, rank_in_block,
+    BLOCK_ROWS, Bitmap, Block, EMPTY_BLOCK, block_count, blocks_count, count_common, covers_block,
+    for_each_row, intersect_all, intersect_blocks, is_set, range_block, rank_in_block,
     select_in_block,
 };
 pub(crate) use marks::{Marks, Tombstones};
@@ -234,12 +234,12 @@ struct Findings {
     dead_orders: FieldSet,
 }
 
-/// Where a segment has its rows from: of its own, with the words of their texts and the commits that
-/// wrote them, or of a base.
+/// What the rows of a segment are: its own, with the words of their texts and the commits that wrote them,
+/// or rows of a base.
 #[derive(Debug)]
 enum Origin {
     Own(Box<Words>, Versions),
-    /// Rows of the base, but for some fields.
+    /// Rows of the base, changed in some fields.
     Base(Revision),
 }
 

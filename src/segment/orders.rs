@@ -92,10 +92,10 @@ impl Segment {
         self.order_there(slot).is_some()
     }
 
-    /// Makes the order of a slot in a revision, if any other segment has it from its seal on; returns
-    /// whether the order is there.
+    /// Makes the order of a slot in a revision if other segments make it at seal; returns whether the
+    /// order is there.
     ///
-    /// Plans call it before they count on the orders of a seal, which a revision makes this late.
+    /// Plans call this before they rely on such an order.
     pub(crate) fn ensure_sealed_order(&self, slot: Slot) -> bool {
         self.has_order(slot)
             || self.revision().is_some() && self.seals_order(slot) && self.make_order(slot)

@@ -30,7 +30,7 @@ use crate::model::Field;
 /// A field with more classes than one in this many rows gets a sorted vector instead of sets.
 const POSTINGS_ROWS_PER_CLASS: u32 = 8;
 
-/// What a segment is made from, but its words; everything else follows.
+/// What a segment is made from, except its words; everything else follows.
 #[derive(Debug)]
 pub(super) struct SegmentParts {
     pub(super) rows_count: u32,

@@ -28,7 +28,7 @@ lanes!(u8: u8s, u16: u16s, u32: u32s, u64: u64s);
 
 /// Returns a bit for each of up to 64 integers, set where the integer is in a range.
 ///
-/// Cost: one comparison for each vector of 64 integers; for fewer integers, one for each of these.
+/// Cost: for 64 integers, a comparison for each vector of the machine; for fewer, one for each integer.
 #[inline]
 pub(super) fn range_bits<T: Lane>(values: &[T], within: &Range<u64>) -> u64 {
     let last = within.end.saturating_sub(1).min(T::MAX);

@@ -1,8 +1,9 @@
 //! Long texts ready to be written: URL-encoded, or plain where that takes much less.
 //!
 //! All formats but CSV write a long text URL-encoded, so writing a text that is kept encoded is a copy.
-//! But encoding makes three bytes of each that is no letter, digit or blank, and in most scripts other
-//! than Latin that is every byte: there the UTF-8 is kept, and encoded on its way out. Each text has the
+//! But encoding makes three bytes of each that is not a letter, digit or blank of ASCII or one of `*-._`,
+//! and in most scripts other than Latin that is every byte: there the UTF-8 is kept, and encoded on its way
+//! out. Each text has the
 //! form that suits it, whatever form others in its column have, so merging columns copies.
 //!
 //! # Invariants

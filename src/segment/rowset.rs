@@ -1,8 +1,8 @@
 //! Sets of rows, as the indexes keep them.
 //!
 //! A [`RowSet`] is what a filter with an index evaluates to: the rows of one segment that
-//! satisfy it. How a set is stored follows from how dense it is, and this is the only file
-//! that knows: few rows are a sorted list, many a plain [`Bitmap`], those
+//! satisfy it. How a set is stored follows from how dense it is, which only this file decides:
+//! few rows are a sorted list, many a plain [`Bitmap`], those
 //! between a [`RoaringBitmap`]. Dense sets are plain bitmaps because a conjunction of them costs a tenth
 //! of what it does through roaring's containers. A plan combines sets a [`Block`] at a time.
 //!
@@ -16,8 +16,9 @@
 //! # Cost
 //!
 //! Combining a dense set into a block is 64 operations on integers; a sparse one costs its
-//! rows inside the block. A probe is constant on dense sets and logarithmic elsewhere. A set takes
-//! a bit a row of the segment where one row in 64 or more is in it, else two bytes a row of its own.
+//! rows inside the block. A probe is constant on dense sets and logarithmic elsewhere. A bitmap takes a
+//! bit for each row of the segment, a list four bytes for each row of its own, a roaring bitmap about
+//! two, a range nothing.
 
 #[cfg(feature = "durable")]
 use std::io;

@@ -89,8 +89,8 @@ impl RowTest {
                 .text_column(*slot)
                 .is_some_and(|column| column.text_bytes(row) > 0),
             RowTest::AnyCustom => segment.custom_slots().any(|slot| {
-                let has_ordinals = segment.column(slot).map(|column| column.ordinal(row) != 0);
-                has_ordinals.unwrap_or_else(|| RowTest::AnyText(slot).holds(segment, row))
+                let column = segment.column(slot);
+                column.is_some_and(|column| column.ordinal(row) != 0)
             }),
             RowTest::Tid(pattern) => pattern.matches(segment.tid(row)),
         }
@@ -146,12 +146,10 @@ impl RowTest {
                 }
             }
             RowTest::AnyCustom => {
-                for slot in segment.custom_slots() {
-                    match segment.column(slot) {
-                        Some(column) => add_values(column, &mut bits),
-                        None => RowTest::AnyText(slot).add_rows(segment, &mut bits),
-                    }
-                }
+                let columns = segment
+                    .custom_slots()
+                    .filter_map(|slot| segment.column(slot));
+                columns.for_each(|column| add_values(column, &mut bits));
             }
             RowTest::Texts(..) | RowTest::AnyText(_) => self.add_rows(segment, &mut bits),
             RowTest::Tid(pattern) => add_tids(pattern, segment, &mut bits),

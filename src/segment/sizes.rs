@@ -1,7 +1,7 @@
 //! What a segment takes in memory, by its parts.
 //!
-//! Counted is what was asked of the allocator. What is there from the start is counted once; what readers
-//! make and keep, whenever it is asked for.
+//! Sizes are what was asked of the allocator. What is built at seal is counted once, what readers make and
+//! keep at each call.
 
 use std::sync::OnceLock;
 

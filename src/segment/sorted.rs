@@ -172,10 +172,11 @@ impl SortedRows {
         }
     }
 
-    /// Sorts rows that stay and rows that come by a column's classes, given how they move from the rows
-    /// whose order this is, by a column of which the other has the values; none where classes are few.
+    /// Returns this order without the rows that go and with those that come, as `moves` says; `column` has
+    /// the same values as the column that this order was made by. None where classes are few.
     ///
-    /// Cost: a step for each row that stays, and a search for each that comes.
+    /// Cost: a step for each row that stays, and for each that comes a search and a move of the rows
+    /// after it.
     pub(super) fn with_rows(&self, column: &Column, moves: &Moves) -> Option<SortedRows> {
         if has_few_classes(column) {
             return None;
@@ -311,7 +312,8 @@ impl SortedRows {
 
     /// Returns the first position of the ties that a position belongs to.
     ///
-    /// Cost: constant where few rows tie or classes are few, else a binary search.
+    /// Cost: constant where few rows tie or classes are few, else a binary search; in an order by a long
+    /// text, a step for each tie.
     pub(crate) fn group_start(&self, column: Option<&Column>, position: usize) -> usize {
         let mut start = position;
         while self.is_tie(column, start) {

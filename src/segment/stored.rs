@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! * What [`Stored::write_to`] writes, [`Stored::read_from`] reads back as an equal value.
-//! * Reading takes any bytes: it is an error or a value, allocates no more than the bytes that are
+//! * Reading takes any bytes: it is an error or a value, allocates in proportion to the bytes that are
 //!   left, and never panics. Whether the value is what was written is known only once
 //!   [`StoredReader::hash`] is the one of the writer; until then nobody looks into it.
 //!

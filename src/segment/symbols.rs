@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn any_codes_unpack_to_something() {
+    fn any_bytes_unpack_to_something() {
         let symbols = Symbols::of(&Compressor::train(&vec![&b"some text"[..]]));
         let packed: Vec<u8> = (0..=255).rev().chain([ESCAPE, ESCAPE, ESCAPE]).collect();
         for start in 0..packed.len() {

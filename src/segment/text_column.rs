@@ -111,8 +111,9 @@ fn plain_bytes(text: &KeptText<'_>) -> usize {
     }
 }
 
-/// Packs texts if they have a number of bytes as UTF-8, which is counted only where any number is
-/// asked for, and if that makes them smaller; with 0 in any case, so that tests can pack anything.
+/// Packs texts if they have at least `packed_bytes_min` bytes as UTF-8 and packing makes them smaller.
+///
+/// `usize::MAX` means never, and nothing is counted; 0 means always, so that tests can pack anything.
 fn pack(
     input: &impl Input,
     packed_bytes_min: usize,

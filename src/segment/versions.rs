@@ -30,7 +30,7 @@ use super::{Origin, Segment};
 #[derive(Clone, Debug)]
 pub(super) struct Versions {
     least: u64,
-    /// Of the numbers above the least; none is the least.
+    /// The numbers above the least; a row without one has the least.
     column: Column,
 }
 

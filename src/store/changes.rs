@@ -52,7 +52,7 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Applies the lines of a batch.
+    /// Makes the changes that a batch makes to a snapshot.
     ///
     /// # Errors
     ///
@@ -63,10 +63,7 @@ impl<'a> Changes<'a> {
         publisher: &'a Publisher,
     ) -> Result<Changes<'a>, Error> {
         let mut changes = Changes::none(snapshot, publisher);
-        for (index, line) in batch.into_changes().into_iter().enumerate() {
-            let applied = changes.apply(line);
-            applied.map_err(|error| error.of_change(index))?;
-        }
+        changes.add(batch)?;
         Ok(changes)
     }
 

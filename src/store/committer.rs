@@ -23,7 +23,7 @@ use crate::model::error::{Error, ErrorKind};
 const PANICKED: &str = "the thread that committed the batch for this one panicked; what the store \
                         holds tells whether the commit was made";
 
-/// Commits batches to a shared store, those of several threads at once.
+/// Commits batches to a shared store; batches of several threads can share one commit.
 ///
 /// A clone is another handle to the same committer. For anything else, such as loads, lock the store's
 /// mutex, which each commit holds while it runs; a [`Maintainer`](super::Maintainer) of the same store

@@ -170,7 +170,7 @@ fn what_is_left(
 
 /// Returns the tids of a snapshot that are not among some ascending tids, ascending.
 ///
-/// Cost: a step for each ticket, and a sort.
+/// Cost: a step for each ticket, up to one for each of the others in each segment, and a sort.
 fn tids_without(snapshot: &Snapshot, others: &[u64]) -> Vec<u64> {
     let mut left = Vec::new();
     for live in snapshot.segments() {

@@ -7,7 +7,7 @@
 //! where the ticket is in a large segment and keeps its searchable texts: the new values are kept
 //! beside the old row ([`Revision`]), and the first reader who needs a field makes its column, which
 //! merges then carry along. **Some commits merge** small segments, up to 16,384 rows of them, and take
-//! longer by that; readers do not notice. **The caller schedules large merges:** until a [`MergeJob`]
+//! correspondingly longer; readers do not notice. **The caller schedules large merges:** until a [`MergeJob`]
 //! is run and installed, large segments accumulate, and many segments are slower to read than one.
 //! **Dead rows stay** as long as there are more live ones; [`Store`] states the bound. A snapshot that
 //! is held, or an answer from it, keeps its segments in memory.
@@ -369,7 +369,7 @@ impl Store {
     ///
     /// The caller runs it on any thread, while the store goes on, and hands the result to
     /// [`install`](Store::install). A store that is never merged gives the same answers but gets slower:
-    /// each segment more adds a few microseconds to a request. Taking a second job before the first is
+    /// each further segment adds a few microseconds to a request. Taking a second job before the first is
     /// installed usually gives the same merge again.
     ///
     /// # Cost
@@ -429,7 +429,7 @@ impl Store {
 
     /// Merges all segments into one, on the calling thread.
     ///
-    /// This is useful after a load, or before a long time of reading, since one segment answers fastest.
+    /// This is useful after a load, or before a long period of reads, since one segment answers fastest.
     /// Nothing happens where there is only one segment without dead rows. Segments that do not fit into
     /// the 2^32 − 2 rows of one stay apart.
     ///
@@ -463,10 +463,10 @@ impl Store {
         if self.merges_stopped_at == Some(snapshot.version()) {
             return None;
         }
-        let places = choose(snapshot.segments());
-        let inputs = places.iter().map(|&at| snapshot.segments()[at].clone());
+        let indexes = choose(snapshot.segments());
+        let inputs = indexes.iter().map(|&at| snapshot.segments()[at].clone());
         let budget = self.publisher.budget();
-        (!places.is_empty()).then(|| MergeJob::new(inputs.collect(), budget))
+        (!indexes.is_empty()).then(|| MergeJob::new(inputs.collect(), budget))
     }
 }
 

@@ -51,7 +51,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Sets the most heap bytes that the published snapshot may take, as
+    /// Sets the maximum number of heap bytes that the published snapshot may take, as
     /// [`Snapshot::memory`] counts them; without this there is no limit.
     ///
     /// A commit or a load that would exceed it fails, and no ticket changes. What readers keep for later

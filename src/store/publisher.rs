@@ -157,9 +157,9 @@ impl Publisher {
         let segments = &mut parts.segments;
         drop_empty(segments);
         for base in tiers::bases(segments) {
-            let places = tiers::choose_small(segments, base.as_ref(), self.commit_rows_max);
-            if !places.is_empty() {
-                let inputs = places.iter().rev().map(|&at| segments.swap_remove(at));
+            let indexes = tiers::choose_small(segments, base.as_ref(), self.commit_rows_max);
+            if !indexes.is_empty() {
+                let inputs = indexes.iter().rev().map(|&at| segments.swap_remove(at));
                 let inputs: Vec<LiveSegment> = inputs.collect();
                 segments.push(LiveSegment::new(merge_live(&inputs, &self.budget)));
             }

@@ -21,7 +21,7 @@ pub(super) struct Replay<'a> {
     threads: usize,
     names: CustomNames,
     builder: SegmentBuilder,
-    /// The tickets that were removed after tickets came, and not put again since.
+    /// Tickets that were removed after the first put, and not put again since.
     removed: BTreeSet<u64>,
     removals: Vec<Removal>,
     /// The last commit whose removals are forgotten.

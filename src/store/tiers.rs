@@ -243,20 +243,20 @@ fn revised_count(candidates: &[Candidate]) -> usize {
 }
 
 /// Returns the indexes of the first candidates, ascending.
-fn places(candidates: &[Candidate], count: usize) -> Vec<usize> {
+fn indexes(candidates: &[Candidate], count: usize) -> Vec<usize> {
     let first = candidates[..count].iter();
-    let mut places: Vec<usize> = first.map(|candidate| candidate.index).collect();
-    places.sort_unstable();
-    places
+    let mut indexes: Vec<usize> = first.map(|candidate| candidate.index).collect();
+    indexes.sort_unstable();
+    indexes
 }
 
 /// Returns the indexes of the first families and of all their revisions, ascending.
-fn family_places(segments: &[LiveSegment], families: &[Candidate], count: usize) -> Vec<usize> {
-    let bases = places(families, count);
-    let is_inside = |place: &usize| {
-        let live = &segments[*place];
+fn family_indexes(segments: &[LiveSegment], families: &[Candidate], count: usize) -> Vec<usize> {
+    let bases = indexes(families, count);
+    let is_inside = |index: &usize| {
+        let live = &segments[*index];
         let revises = |&base: &usize| live.revises(&segments[base].segment);
-        bases.binary_search(place).is_ok() || bases.iter().any(revises)
+        bases.binary_search(index).is_ok() || bases.iter().any(revises)
     };
     (0..segments.len()).filter(is_inside).collect()
 }
@@ -271,7 +271,7 @@ pub(super) fn choose_small(
     let is_small = |live: &LiveSegment| !is_of_jobs(segments, live, rows_max);
     let small = candidates(segments, |live| is_of(live, base) && is_small(live));
     let chosen = choose_of_small(&small, base.is_some(), rows_max);
-    places(&chosen, chosen.len())
+    indexes(&chosen, chosen.len())
 }
 
 /// Returns those small candidates that a commit is to merge; they fit into one segment.
@@ -305,19 +305,19 @@ pub(super) fn choose_large(segments: &[LiveSegment], rows_max: u32) -> Vec<usize
     let large = families(segments, is_large);
     let count = growing_count(&large);
     if count > 0 {
-        return family_places(segments, &large, count);
+        return family_indexes(segments, &large, count);
     }
     if let Some(family) = large.iter().find(|it| it.is_mostly_dead) {
-        return family_places(segments, &[*family], 1);
+        return family_indexes(segments, &[*family], 1);
     }
     for base in bases(segments).iter().flatten() {
         let revisions = candidates(segments, |live| live.revises(base) && is_large(live));
         let count = revised_count(&revisions);
         if count > 0 {
-            return places(&revisions, count);
+            return indexes(&revisions, count);
         }
         if let Some(revision) = revisions.iter().find(|it| it.is_mostly_dead) {
-            return places(&[*revision], 1);
+            return indexes(&[*revision], 1);
         }
     }
     Vec::new()
@@ -329,7 +329,7 @@ pub(super) fn choose_all(segments: &[LiveSegment]) -> Vec<usize> {
     let all = families(segments, |_| true);
     match fitting(&all).len() {
         1 if all[0].live == all[0].rows => Vec::new(),
-        count => family_places(segments, &all, count),
+        count => family_indexes(segments, &all, count),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::error::Error;
 use crate::segment::SegmentBuilder;
 use crate::snapshot::{LiveSegment, RowId, Snapshot};
 
-/// Makes the next version of a snapshot by some changes: writes them to the journal and publishes it.
+/// Makes the next version of a snapshot from changes, writes them to the journal and publishes it.
 ///
 /// # Errors
 ///

@@ -48,7 +48,7 @@ pub(in super::super) struct Conditions {
     /// The least and the greatest tid that can match; none where no ticket can match.
     pub(in super::super) tids: Option<(u64, u64)>,
     pattern: Option<DigitPattern>,
-    /// Tickets match that were put or patched by a commit with a greater number than this.
+    /// The commit number that a ticket's version must exceed; 0 lets all through.
     version_above: u64,
     pub(in super::super) tests: Box<[Condition]>,
     /// Folded.

@@ -102,7 +102,8 @@ impl<'a> Row<'a> {
         std::ptr::eq(self.base, other.base) && self.base_at == other.base_at
     }
 
-    /// Returns the fields in which the row differs from another of the same ticket, if only in letter case.
+    /// Returns the fields in which the row differs from another of the same ticket, even if only in letter
+    /// case.
     ///
     /// Cost: a comparison of each field; where both revise the same row, of each revised field.
     pub(in super::super) fn differences(self, other: Row<'_>) -> Differences {

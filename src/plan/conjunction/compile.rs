@@ -1,7 +1,8 @@
 //! From the filters of a request to a conjunction in a segment.
 //!
-//! Filters by value and by range are bound first, in the order of the request. The terms of keywords and the
-//! tests that no index answers come last, when it is known about how many rows the others leave to ask.
+//! Filters by value and by range are bound first, in the order of [`Filters`](super::super::filter::Filters).
+//! The terms of keywords and the tests that no index answers come last, when it is known about how many rows
+//! the others leave to ask.
 
 use std::ops::Range;
 use std::sync::Arc;

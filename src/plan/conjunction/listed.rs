@@ -78,7 +78,7 @@ impl Conjunction {
     }
 }
 
-/// Returns as many bits, from the lowest on, but at most 64.
+/// Returns an integer with its lowest `count` bits set, at most 64.
 fn bits_through(count: u32) -> u64 {
     match count {
         0..64 => (1 << count) - 1,

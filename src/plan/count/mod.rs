@@ -42,7 +42,7 @@ pub use data::{Counts, Group, KeyCounts};
 pub enum CountWay {
     /// By the kept counts of all rows, less those of the dead rows.
     Kept,
-    /// By the places in a date's order at which its years, months or days end.
+    /// By the positions in a date's order at which its years, months or days end.
     Order,
     /// By the cells of a cube.
     Cube,
@@ -323,7 +323,7 @@ mod tests {
 
     fn at(tid: u64) -> chrono::NaiveDateTime {
         let first = chrono::NaiveDate::from_ymd_opt(2014, 1, 1).unwrap();
-        first.and_hms_opt(0, 0, 0).unwrap() + chrono::TimeDelta::hours(tid as i64)
+        first.and_hms_opt(0, 0, 0).unwrap() + chrono::TimeDelta::hours(tid.cast_signed())
     }
 
     /// Returns the way in which each key of a request is counted in each segment.

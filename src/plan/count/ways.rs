@@ -206,7 +206,7 @@ impl KeyColumn<'_> {
         start..range.end.clamp(start + 1, end)
     }
 
-    /// Counts by the places in the date's order at which years, months or days end.
+    /// Counts by the positions in the date's order at which years, months or days end.
     fn count_in_order(self, matches: &Matches<'_, '_>) -> Option<Vec<Counted<u64>>> {
         let Kind::Date(part) = self.kind else {
             return None;

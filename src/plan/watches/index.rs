@@ -15,7 +15,8 @@
 //!
 //! # Cost
 //!
-//! Adding a watch: a look at its filters. Removing one: a look at the watches under the same values.
+//! Adding a watch: a look at its filters, and at the terms of others that have three bytes in common with
+//! one of its own. Removing one: a look at the watches under the same values.
 
 use std::collections::HashMap;
 

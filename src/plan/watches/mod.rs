@@ -122,8 +122,8 @@ impl Watches {
     /// older one in the next call of [`changes`](Watches::changes): then no change is missed or
     /// reported twice.
     ///
-    /// Cost: a look at the query's filters, whatever the number of watches; some hundred bytes of memory
-    /// and twice the query's texts.
+    /// Cost: a look at the query's filters, and for each of its terms at the terms of other watches that
+    /// are kept under three bytes of it; some hundred bytes of memory and twice the query's texts.
     ///
     /// # Panics
     ///

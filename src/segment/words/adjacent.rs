@@ -10,8 +10,8 @@ use std::io;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter, malformed};
 
-/// The number of classes of bytes. A byte's class is its lowest bits, which differ for all letters and
-/// digits of folded ASCII.
+/// The number of classes of bytes. A byte's class is its lowest six bits, which tell all letters of folded
+/// ASCII apart; the letters from p to y share theirs with the digits.
 const CLASSES: usize = 64;
 
 /// The pairs of classes of adjacent bytes that were met, and perhaps more, as nothing is removed.

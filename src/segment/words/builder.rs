@@ -5,7 +5,7 @@
 //!
 //! # Cost
 //!
-//! Inserting is one look into a table for each word or piece. A new text takes its bytes and some 30
+//! Inserting is one look into a table for each word or piece. A new text takes its bytes and some 45
 //! more; one that was met before takes two to four bytes of log, or a bit where it is
 //! [frequent](super::frequent). Sealing sorts the texts once and reads the log to write the postings;
 //! with another order of rows, it reads the log once more to measure them.

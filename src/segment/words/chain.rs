@@ -31,8 +31,8 @@ const SIEVE_BITS_MAX: usize = 1 << 22;
 /// looking for each among those of the other parts.
 const JOINED_SPOTS_MIN: u64 = 4_096;
 
-/// Parts with at least one posting in this many spots are read by windows: a window of bits takes about as
-/// long as [`WINDOW_SPOTS_MIN`] divided by this many postings save.
+/// Parts with at least one posting in this many spots are read by windows: a window then costs about what
+/// reading [`WINDOW_SPOTS_MIN`] / this many postings in it saves.
 const SPOTS_PER_POSTING_MAX: u32 = 128;
 
 /// The least number of spots in a window; their bitmap fits into the processor's first-level cache.

@@ -144,8 +144,7 @@ impl WordsFeed {
         self.portion.text.push(' ');
     }
 
-    /// Adds the next long text to the current row, and encodes it; a row has one for each of
-    /// [`LONG_FIELDS`], in that order.
+    /// Adds the next long text to the current row; a row has one for each of [`LONG_FIELDS`], in that order.
     pub(crate) fn insert_long(&mut self, text: &str) {
         let start = self.portion.text.len();
         self.insert_text(text);

@@ -33,7 +33,7 @@ use crate::segment::search::partition_point;
 #[cfg(feature = "durable")]
 use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 
-/// A text that is in at least one row in this many has a bitmap instead of a list.
+/// A text that is in more than one row in this many has a bitmap instead of a list.
 pub(super) const DENSE_ROWS_SHARE: u32 = 32;
 
 /// Up to this number of bytes, texts are searched one after the other: grams would cost more than they
@@ -43,8 +43,7 @@ const SCANNED_BYTES_MAX: usize = 8 << 10;
 /// The most grams of a long term whose lists are read.
 const GRAMS_READ_MAX: usize = 3;
 
-/// Up to this many texts that a gram lists are compared with a text, rather than it being searched for
-/// among all.
+/// Where a gram lists up to this many texts, these are compared one by one instead of searching all texts.
 const COMPARED_TEXTS_MAX: u32 = 4;
 
 /// The cost of searching a text for a term, in postings of a gram.

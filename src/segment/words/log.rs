@@ -3,8 +3,8 @@
 //!
 //! # Cost
 //!
-//! Two bytes for a number below 2^15, which what came first has, and four for others. A row takes four bytes
-//! more.
+//! Two bytes for a number below 2^15, which texts that are met early have, and four for any other. A row takes
+//! four bytes more.
 
 use super::packed::Offsets;
 

@@ -8,7 +8,8 @@
 //! # Cost
 //!
 //! O(postings + w · log inputs) for w words, then the grams and kept rows as at sealing. Beside the
-//! result, the rows of one word are held.
+//! result it holds the rows of one word, four bytes for each row and for each stretch of spots, and at the
+//! end the texts a second time.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;

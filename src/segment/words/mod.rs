@@ -21,7 +21,7 @@
 //!   for each rule one of pieces and their spots.
 //! * [`cut_words`]: the pieces that a rule cuts; [`spots`]: the rows of their spots;
 //!   [`chain`]: finds pieces at consecutive spots; [`adjacent`]: which bytes follow each other in words that are
-//!   cut, so that most terms that none of them holds need not be looked for.
+//!   cut, so that most terms that no such word holds are not looked up.
 //! * [`grams`]: runs of three bytes, and the texts that hold them.
 //! * [`kept`]: the rows of short terms whose union is expensive, made at sealing.
 //! * [`merge`]: several indexes into one, without hashing or sorting words again.
@@ -139,7 +139,7 @@ impl Words {
         self.rows_count
     }
 
-    /// Returns how many stretches of spots the words that are cut take, by the rule that takes more.
+    /// Returns how many stretches of spots the words that are cut take, for the rule that takes the most.
     ///
     /// The counts of merged indexes must add up to at most [`Words::STRETCHES_MAX`].
     pub(crate) fn stretches_count(&self) -> u64 {

@@ -21,7 +21,7 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 /// The number of spots in a stretch. More would leave more spots unused, fewer would take more memory.
 const STRETCH_SPOTS: u32 = 32;
 
-/// The most stretches in a segment, which have room for more than 10 GB of words that are cut.
+/// The most stretches in a segment: room for 8.6 GB of words that the fine rule cuts.
 pub(super) const STRETCHES_MAX: u32 = u32::MAX / STRETCH_SPOTS;
 
 /// The most spots in a segment.
