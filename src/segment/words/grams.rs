@@ -1,14 +1,14 @@
-//! The n-grams of a lexicon's texts, here called words: which words hold a short run of bytes.
+//! The n-grams of a lexicon's texts: which texts hold a short run of bytes.
 //!
-//! Every byte of a word starts one key, which is that byte and the two that follow, with [`END`] after
-//! the last byte of the word. So a word holds a run of one, two or three bytes exactly where one of its
-//! keys starts with the run. The words of a short term are therefore listed by a range of the sorted
-//! keys, and only longer terms need a look at the words.
+//! Every byte of a text starts one key, which is that byte and the two that follow, with [`END`] after
+//! the last byte of the text. So a text holds a run of one, two or three bytes exactly where one of its
+//! keys starts with the run. The texts of a short term are therefore listed by a range of the sorted
+//! keys, and only longer terms need a look at the texts.
 //!
 //! # Cost
 //!
-//! At most one posting for each byte of the words, of one or two bytes as a rule. Building takes one pass
-//! over the words that measures the lists, with a look-up and two to four bytes of log for each byte, and
+//! At most one posting for each byte of the texts, of one or two bytes as a rule. Building takes one pass
+//! over the texts that measures the lists, with a look-up and two to four bytes of log for each byte, and
 //! one over the log that writes the lists.
 
 #[cfg(feature = "durable")]
@@ -25,30 +25,30 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 /// How many bytes a key holds.
 pub(super) const GRAM_BYTES: usize = 3;
 
-/// The byte that follows the last byte of a word in its keys; it never occurs in UTF-8.
+/// The byte that follows the last byte of a text in its keys; it never occurs in UTF-8.
 pub(super) const END: u8 = 0xFF;
 
-/// Keys in ascending order, and the words of each. A gram is the index of a key.
+/// Keys in ascending order, and the texts of each. A gram is the index of a key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grams {
     keys: Vec<u32>,
-    words_counts: Vec<u32>,
+    texts_counts: Vec<u32>,
     lists: Lists,
 }
 
 impl Grams {
-    /// Indexes words, which are numbered in the given order.
-    pub(super) fn build<'a>(words: impl Iterator<Item = &'a [u8]> + Clone) -> Grams {
-        let bytes: usize = words.clone().map(<[u8]>::len).sum();
+    /// Indexes texts, which are numbered in the given order.
+    pub(super) fn build<'a>(texts: impl Iterator<Item = &'a [u8]> + Clone) -> Grams {
+        let bytes: usize = texts.clone().map(<[u8]>::len).sum();
         let mut found = Found::for_bytes(bytes);
         // The number of the key that each byte starts, so that the second pass needs no look-up.
         let mut log = Log::default();
-        for (word, text) in words.enumerate() {
+        for (at, text) in texts.enumerate() {
             for_each_key(text, |key| {
                 let number = found.number(key);
                 log.push(number);
-                // A key that a word holds twice is one posting.
-                found.gauges[number as usize].add(word as u32);
+                // A key that a text holds twice is one posting.
+                found.gauges[number as usize].add(at as u32);
             });
             log.end_row();
         }
@@ -59,22 +59,22 @@ impl Grams {
         for (gram, &number) in order.iter().enumerate() {
             cursors[number as usize] = lists.cursor(gram);
         }
-        for word in 0..log.rows_count() {
-            log.for_each(word, |number| {
+        for at in 0..log.rows_count() {
+            log.for_each(at, |number| {
                 let cursor = &mut cursors[number as usize];
-                if !cursor.is_last(word as u32) {
-                    lists.write(cursor, word as u32);
+                if !cursor.is_last(at as u32) {
+                    lists.write(cursor, at as u32);
                 }
             });
         }
         Grams {
-            words_counts: gauges.map(|gauge| gauge.count).collect(),
+            texts_counts: gauges.map(|gauge| gauge.count).collect(),
             keys: order.iter().map(|&it| found.keys[it as usize]).collect(),
             lists,
         }
     }
 
-    /// Returns whether there are no grams, because there are no words or they were not indexed.
+    /// Returns whether there are no grams, because there are no texts or they were not indexed.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -91,21 +91,21 @@ impl Grams {
         start..start + count
     }
 
-    /// Returns the gram that starts with the first byte of a non-empty word.
-    pub(super) fn first_of(&self, word: &[u8]) -> Option<usize> {
+    /// Returns the gram that starts with the first byte of a non-empty text.
+    pub(super) fn first_of(&self, text: &[u8]) -> Option<usize> {
         let ends = [END; GRAM_BYTES - 1];
-        let bytes = word.iter().chain(&ends).take(GRAM_BYTES);
+        let bytes = text.iter().chain(&ends).take(GRAM_BYTES);
         self.keys.binary_search(&key_of(bytes)).ok()
     }
 
-    /// Returns how many words a gram is in.
-    pub(super) fn words_count(&self, gram: usize) -> u32 {
-        self.words_counts[gram]
+    /// Returns how many texts a gram is in.
+    pub(super) fn texts_count(&self, gram: usize) -> u32 {
+        self.texts_counts[gram]
     }
 
-    /// Visits the words of a gram, ascending.
+    /// Visits the texts of a gram, ascending.
     #[inline]
-    pub(super) fn for_each_word(&self, gram: usize, visit: impl FnMut(u32)) {
+    pub(super) fn for_each_text(&self, gram: usize, visit: impl FnMut(u32)) {
         self.lists.for_each(gram, visit);
     }
 
@@ -126,7 +126,7 @@ impl Grams {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        (self.keys.capacity() + self.words_counts.capacity()) * size_of::<u32>()
+        (self.keys.capacity() + self.texts_counts.capacity()) * size_of::<u32>()
             + self.lists.bytes()
     }
 }
@@ -135,7 +135,7 @@ impl Grams {
 #[derive(Default)]
 struct Found {
     /// For each key of ASCII, by [`place_of`], its number plus one, or 0. None where there are too few
-    /// words for a table of that size.
+    /// texts for a table of that size.
     ascii: Option<Vec<u32>>,
     /// The other keys with their numbers.
     table: HashTable<(u32, u32)>,
@@ -144,7 +144,7 @@ struct Found {
 }
 
 impl Found {
-    /// Starts without keys, for words that have a number of bytes in all.
+    /// Starts without keys, for texts that have a number of bytes in all.
     fn for_bytes(bytes: usize) -> Found {
         let is_large = bytes >= PLACED_BYTES_MIN;
         Found {
@@ -190,7 +190,7 @@ impl Found {
     }
 }
 
-/// The least number of bytes in all words at which keys of ASCII get a table of their own. Most of its
+/// The least number of bytes in all texts at which keys of ASCII get a table of their own. Most of its
 /// 8 MiB are never touched, but the rest must still pay.
 const PLACED_BYTES_MIN: usize = 256 << 10;
 
@@ -232,11 +232,11 @@ fn key_of<'a>(run: impl IntoIterator<Item = &'a u8>) -> u32 {
         .fold(0, |key, &byte| key << 8 | u32::from(byte))
 }
 
-/// Visits the keys of a word, one for each of its bytes.
+/// Visits the keys of a text, one for each of its bytes.
 #[inline]
-fn for_each_key(word: &[u8], mut visit: impl FnMut(u32)) {
+fn for_each_key(text: &[u8], mut visit: impl FnMut(u32)) {
     let mut key = 0;
-    for (position, &byte) in word.iter().chain(&[END; GRAM_BYTES - 1]).enumerate() {
+    for (position, &byte) in text.iter().chain(&[END; GRAM_BYTES - 1]).enumerate() {
         key = (key << 8 | u32::from(byte)) & 0xFF_FFFF;
         if position >= GRAM_BYTES - 1 {
             visit(key);
@@ -248,14 +248,14 @@ fn for_each_key(word: &[u8], mut visit: impl FnMut(u32)) {
 impl Stored for Grams {
     fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
         out.slice(&self.keys)?;
-        out.slice(&self.words_counts)?;
+        out.slice(&self.texts_counts)?;
         self.lists.write_to(out)
     }
 
     fn read_from(input: &mut StoredReader<'_>) -> io::Result<Grams> {
         Ok(Grams {
             keys: input.vec()?,
-            words_counts: input.vec()?,
+            texts_counts: input.vec()?,
             lists: Lists::read_from(input)?,
         })
     }
@@ -285,7 +285,7 @@ mod tests {
         for run in ["12", "xx", "x\u{e9}", "\u{e9}", "\0", "999"] {
             let mut found = Vec::new();
             for gram in many.starting_with(run.as_bytes()) {
-                many.for_each_word(gram, |number| found.push(number as usize));
+                many.for_each_text(gram, |number| found.push(number as usize));
             }
             found.sort_unstable();
             found.dedup();

@@ -127,7 +127,7 @@ fn add_costs(lexicon: &Lexicon, cost_of: impl Fn(u32) -> u64, costs: &mut HashMa
     for gram in lexicon.grams.starting_with(b"") {
         let mut cost = 0;
         let add = |number| cost += cost_of(number);
-        lexicon.grams.for_each_word(gram, add);
+        lexicon.grams.for_each_text(gram, add);
         of_grams.push(cost);
     }
     lexicon.grams.for_each_run(|term, grams| {
@@ -152,7 +152,7 @@ fn mark_texts(lexicon: &Lexicon, terms: &[Box<[u8]>]) -> Vec<Mask> {
         for (gram, &mask) in of_grams.iter().enumerate() {
             if mask != 0 {
                 let mark = |number: u32| masks[number as usize] |= mask;
-                lexicon.grams.for_each_word(gram, mark);
+                lexicon.grams.for_each_text(gram, mark);
             }
         }
         return masks;

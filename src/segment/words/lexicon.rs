@@ -250,7 +250,7 @@ impl Lexicon {
         let grams = self.grams.starting_with(term);
         let listed: u64 = grams
             .clone()
-            .map(|gram| u64::from(self.grams.words_count(gram)))
+            .map(|gram| u64::from(self.grams.texts_count(gram)))
             .sum();
         // Below this a vector is smaller than a bit for every text.
         if listed < u64::from(self.count()) / 32 {
@@ -259,7 +259,7 @@ impl Lexicon {
         let mut bits = vec![0; stride(self.count())];
         for gram in grams {
             self.grams
-                .for_each_word(gram, |number| set_bit(&mut bits, number));
+                .for_each_text(gram, |number| set_bit(&mut bits, number));
         }
         Numbers::Set(bits)
     }
@@ -270,7 +270,7 @@ impl Lexicon {
         let several_grams = grams.len() > 1;
         for gram in grams {
             self.grams
-                .for_each_word(gram, |number| numbers.push(number));
+                .for_each_text(gram, |number| numbers.push(number));
         }
         if several_grams {
             numbers.sort_unstable();
@@ -302,7 +302,7 @@ impl Lexicon {
             let Some(gram) = self.grams.starting_with(run).next() else {
                 return Vec::new();
             };
-            let candidate = (self.grams.words_count(gram), gram);
+            let candidate = (self.grams.texts_count(gram), gram);
             if let Err(at) = rarest.binary_search(&candidate) {
                 rarest.insert(at, candidate);
                 rarest.truncate(GRAMS_READ_MAX);
@@ -313,7 +313,7 @@ impl Lexicon {
         };
         let mut numbers = Vec::with_capacity(first_count as usize);
         self.grams
-            .for_each_word(first, |number| numbers.push(number));
+            .for_each_text(first, |number| numbers.push(number));
         for &(count, gram) in others {
             if u64::from(count) > numbers.len() as u64 * VERIFY_COST {
                 break;
@@ -326,7 +326,7 @@ impl Lexicon {
     /// Keeps the texts, which ascend, that a gram lists.
     fn retain_listed(&self, numbers: &mut Vec<u32>, gram: usize) {
         let (mut read, mut kept) = (0, 0);
-        self.grams.for_each_word(gram, |number| {
+        self.grams.for_each_text(gram, |number| {
             while numbers.get(read).is_some_and(|&other| other < number) {
                 read += 1;
             }
@@ -364,9 +364,9 @@ impl Lexicon {
             let Some(gram) = self.grams.first_of(text) else {
                 return Vec::new();
             };
-            let words_count = self.grams.words_count(gram);
-            if words_count <= COMPARED_TEXTS_MAX {
-                let mut numbers = self.listed_in(gram..gram + 1, words_count.into());
+            let texts_count = self.grams.texts_count(gram);
+            if texts_count <= COMPARED_TEXTS_MAX {
+                let mut numbers = self.listed_in(gram..gram + 1, texts_count.into());
                 numbers.retain(|&number| self.text_of(number) == text);
                 return numbers;
             }
