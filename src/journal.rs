@@ -174,14 +174,15 @@ pub trait Journal: Debug + Send {
         take: &mut dyn FnMut(Change<'_>) -> Result<(), Error>,
     ) -> Result<(), Error>;
 
-    /// Takes a change of the current transaction in, and begins one if there is none.
+    /// Adds a change to the current transaction, and begins one if there is none.
     ///
     /// # Errors
     ///
     /// The journal's own. The commit is then refused with this error and rolled back.
     fn append(&mut self, change: Change<'_>) -> Result<(), Error>;
 
-    /// Makes what was appended last, as a whole; also called where nothing was.
+    /// Makes everything appended since the last commit durable, as a whole; also called where nothing was
+    /// appended.
     ///
     /// # Errors
     ///

@@ -106,8 +106,8 @@
 //!
 //! # Concurrency
 //!
-//! The owner of the [`Store`] is its one writer. A [`Reader`] is cloned to as many threads as
-//! like; [`Reader::snapshot`] is one atomic load, before, during and after a commit. A snapshot
+//! The owner of the [`Store`] is its one writer. A [`Reader`] can be cloned for as many threads as
+//! you like; [`Reader::snapshot`] is one atomic load, before, during and after a commit. A snapshot
 //! sees all of a batch or nothing of it, and the commits before it, none after. An [`Answer`]
 //! holds its snapshot and is `Send`: it can be written elsewhere, later, and still gives the
 //! tickets that it found. What a held snapshot costs is the memory of the segments and tombstones
@@ -142,7 +142,7 @@
 //! | text, identifier or custom value | 16 MiB of UTF-8, decoded |
 //! | date/time | years 1 to 9999, whole seconds, no time zone |
 //! | custom fields | 4,096 names a store, of 255 bytes each |
-//! | tickets of one load | 2^32 − 2; a store may hold more, in several segments |
+//! | tickets of one load | 2^32 − 4,096; a store may hold more, in several segments |
 //! | record of an import | 1 GiB, unless set otherwise |
 //! | request | none; time is linear in its length |
 //! | response | none; a chunk of 64 KiB is held |
@@ -155,7 +155,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | `cli` | the command `ticketdex`, with `csv`, `durable` and `synth`; clap, indicatif, ruzstd, flate2, signal-hook, unicode-width |
+//! | `cli` | the command `ticketdex`, with `csv`, `durable` and `synth`; clap, console, indicatif, ruzstd, flate2, signal-hook, unicode-width |
 //! | `csv` | tickets from CSV, with a mapping of its columns; csv-core |
 //! | `durable` | stores that outlive the process, in a file; redb, postcard, lz4_flex, bytemuck, twox-hash |
 //! | `http` | `get_tickets` over HTTP, with `cli` the command `serve`; axum, hyper, tokio |

@@ -76,7 +76,7 @@ impl LiveSegment {
         self.dead_text_bytes
     }
 
-    /// Marks a row dead whose ticket has its long texts all the same: the row was revised.
+    /// Marks a revised row dead; its long texts still belong to the ticket, so they are not counted as dead.
     pub(crate) fn mark_dead(&mut self, row: u32) {
         Arc::make_mut(&mut self.dead).insert(row);
     }
@@ -365,7 +365,7 @@ impl Snapshot {
             let segment = &live.segment;
             for field in Field::ALL {
                 memory.add_column(field, segment.column_bytes(field));
-                memory.add_packed(field, segment.unpacked_bytes(field));
+                memory.add_unpacked(field, segment.unpacked_bytes(field));
             }
             memory.postings += segment.postings_bytes();
             memory.orders += segment.orders_bytes();

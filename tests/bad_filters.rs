@@ -507,3 +507,54 @@ fn keys_are_suggested() {
         assert!(message.ends_with(told), "{message}");
     }
 }
+
+/// A typed date is one that a ticket can have: years 1 to 9999, whole seconds.
+#[test]
+fn typed_dates_are_checked() {
+    use ticketdex::chrono::{NaiveDate, TimeDelta};
+
+    let day = |year: i32| NaiveDate::from_ymd_opt(year, 2, 1).unwrap();
+    let fraction = day(2014).and_hms_opt(10, 0, 0).unwrap() + TimeDelta::milliseconds(500);
+    let builds = [
+        ("due_date", Query::builder().due(day(10_000)).build()),
+        ("due_date", Query::builder().due(fraction).build()),
+        (
+            "date_opened>=",
+            Query::builder().start_date(day(-2000)).build(),
+        ),
+        (
+            "date_opened>=",
+            Query::builder().start_date(fraction).build(),
+        ),
+        ("date_opened<=", Query::builder().end_date(day(0)).build()),
+        (
+            "last_updated>=",
+            Query::builder()
+                .at_least(Field::LastUpdated, fraction)
+                .build(),
+        ),
+        (
+            "date_closed!=",
+            Query::builder()
+                .none_of(Field::DateClosed, [day(10_000)])
+                .build(),
+        ),
+    ];
+    for (named, built) in builds {
+        let error = built.unwrap_err();
+        assert_eq!(error.code(), "invalid_value");
+        assert_eq!(variable(&error), named);
+    }
+    for year in [1, 9999] {
+        let query = Query::builder()
+            .start_date(day(year))
+            .due(day(year))
+            .build()
+            .unwrap();
+        assert_eq!(query.to_string().parse::<Query>().unwrap(), query);
+    }
+    // An empty text is no value, and so not the first of a date.
+    let values = ["", "2/1/2014", ""];
+    let query = Query::builder().any_of(Field::LastUpdated, values).build();
+    assert_eq!(query.unwrap().to_string(), "last_updated=2%2F1%2F2014");
+}

@@ -361,3 +361,18 @@ fn a_kill_leaves_whole_batches() {
     println!("{kills} kills, {batches} batches answered");
     assert!(batches > 0);
 }
+
+/// A line that means to end or begin a batch and says more is no reason to commit the rest.
+#[test]
+fn a_batch_word_with_more_in_its_line_refuses_the_batch() {
+    let path = store("batches_words.redb");
+    for word in ["begin", "commit", "rollback"] {
+        let refused = format!("{word} x");
+        let told = messages(&path, &["begin", "del 1", &refused, "del 2", "commit"]);
+        let codes: Vec<&str> = told.iter().map(|(code, _)| &**code).collect();
+        assert_eq!(codes, ["invalid_syntax", "batch_refused"], "{word}");
+        assert!(told[1].1.contains("as line 3 "), "{}", told[1].1);
+    }
+    let found = ticketdex::durable::open_read_only(&path).unwrap();
+    assert!(found.get(1).is_some() && found.get(2).is_some());
+}

@@ -750,3 +750,31 @@ fn image_of_or_empty(path: &Path) -> PathBuf {
     fs::create_dir_all(&image).unwrap();
     image
 }
+
+/// The folder may be deleted at any time, also while the store is open.
+#[test]
+fn an_image_that_is_deleted_is_written_whole_again() {
+    let folder = Folder::new("image_deleted");
+    let path = folder.store();
+    let (mut store, _) = open(&path);
+    store.commit(put([plain(1, "Open"), plain(2, "")])).unwrap();
+    write_image(&store);
+    assert!(durable::image_job(&store).is_none());
+    for is_changed in [false, true] {
+        fs::remove_dir_all(image_of(&path)).unwrap();
+        if is_changed {
+            store.commit(put([plain(3, "Closed")])).unwrap();
+        }
+        let written = write_image(&store);
+        assert_eq!(
+            written.segments_count,
+            store.snapshot().segments_count(),
+            "{is_changed}"
+        );
+    }
+    let expected = everything(&store.snapshot());
+    drop(store);
+    let (store, opened) = open(&path);
+    assert!(opened.from_image && opened.replayed == 0, "{opened:?}");
+    assert_eq!(everything(&store.snapshot()), expected);
+}

@@ -462,8 +462,12 @@ fn publish(aside: &Path, path: &Path, folder: &Path) -> io::Result<bool> {
         Err(_) => fs::rename(aside, path).map(|()| true)?,
     };
     if let Some(folder) = folder {
-        // Syncing the file does not promise its name.
-        folder.sync_all()?;
+        // Syncing the file does not promise its name. What fails leaves none.
+        folder.sync_all().inspect_err(|_| {
+            if is_published {
+                let _ = fs::remove_file(path);
+            }
+        })?;
     }
     Ok(is_published)
 }

@@ -49,7 +49,7 @@ const BLOCK_BYTES: usize = 1 << 20;
 const BLOCK_CHANGES: usize = 1 << 16;
 
 /// The most tickets in one replayed change.
-const BLOCK_TICKETS: usize = 1024;
+pub(super) const BLOCK_TICKETS: usize = 1024;
 
 /// The database of a store, with the changes that are not committed yet.
 pub(super) struct FileJournal {

@@ -390,6 +390,7 @@ impl ChangeLog {
             mark.listed = mark.listed - gone + next.listed.unwrap_or(0);
             if next.listed.is_none() {
                 mark.listed_after = None;
+                mark.image = None;
             }
         }
         self.clear();

@@ -34,9 +34,6 @@ const STATE_OPEN: u8 = 2;
 /// The flag of a file whose newest commit was made in two phases.
 const STATE_TWO_PHASE: u8 = 4;
 
-/// The size of the database's cache, in bytes.
-const CACHE_BYTES: usize = 16 << 20;
-
 /// A database that is read without a check.
 pub(super) struct Peek {
     database: ReadOnlyDatabase,
@@ -50,8 +47,12 @@ impl fmt::Debug for Peek {
 }
 
 impl Peek {
-    /// Opens the database in a file, which the caller has locked; none where it would need a repair.
-    pub(super) fn open(file: &Arc<StoreFile>) -> Result<Option<Peek>, redb::Error> {
+    /// Opens the database in a file, which the caller has locked, with a cache of a number of bytes; none
+    /// where it would need a repair.
+    pub(super) fn open(
+        file: &Arc<StoreFile>,
+        cache_bytes: usize,
+    ) -> Result<Option<Peek>, redb::Error> {
         let mut state = [0];
         file.read(STATE_AT, &mut state)?;
         if state[0] & STATE_TWO_PHASE == 0 {
@@ -59,7 +60,7 @@ impl Peek {
         }
         // In this mode reading does not depend on what a crash leaves to be repaired.
         let database = Builder::new()
-            .set_cache_size(CACHE_BYTES)
+            .set_cache_size(cache_bytes)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
             .open_read_only_with_backend(Shown(Arc::clone(file)))?;
         let tickets = database.begin_read()?.open_table(TICKETS)?;

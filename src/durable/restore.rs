@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::Options;
 use super::file::StoreFile;
 use super::image::{self, Images, Manifest, Unusable};
+use super::journal::BLOCK_TICKETS;
 use super::journal::hand_over;
 use super::log::{Entry, Listed, Mark, Marks};
 use super::numbers::Numbers;
@@ -22,9 +23,6 @@ use crate::journal::Change;
 use crate::model::Ticket;
 use crate::model::error::Error;
 use crate::store::Store;
-
-/// The most tickets that are put at once.
-const BLOCK_TICKETS: usize = 1024;
 
 /// Why an image was not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +92,7 @@ pub(super) fn restore(path: &Path, options: &Options, writes: bool) -> Result<Re
     }
     // Reading a damaged database may panic. The caller then opens it with a check, which tells the damage.
     let looked = catch_unwind(AssertUnwindSafe(|| {
-        let peek = Peek::open(&file)?.ok_or(UNREADABLE)?;
+        let peek = Peek::open(&file, options.cache_bytes)?.ok_or(UNREADABLE)?;
         let tail = Tail::find(&peek, &manifest)?;
         restore_onto(&peek, manifest, &tail, &folder, options)
     }));

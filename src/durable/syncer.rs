@@ -85,13 +85,16 @@ fn keep_synced(
     failure: &Mutex<Option<redb::Error>>,
 ) {
     while commits.recv().is_ok() {
-        let deadline = Instant::now() + time;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if commits.recv_timeout(left).is_err() {
-                break;
+        // A time beyond what the clock can tell never ends.
+        let deadline = Instant::now().checked_add(time);
+        let is_told = || match deadline {
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                commits.recv_timeout(left).is_ok()
             }
-        }
+            None => commits.recv().is_ok(),
+        };
+        while is_told() {}
         if let Err(error) = sync(database) {
             *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             return;

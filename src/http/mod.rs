@@ -3,7 +3,7 @@
 //! The page that this crate implements describes a call, `GET
 //! /API/default.aspx?key=...&action=get_tickets&tid=*`. An [`Api`] answers it over the tickets of a
 //! store, for any framework that takes a tower service; it brings a router for axum, and a [`Server`]
-//! for who has no server yet.
+//! for those who have none yet.
 //!
 //! # From nothing to a service
 //!
@@ -43,8 +43,8 @@
 //! ```
 //!
 //! In an axum application (axum 0.8) the router is merged with the application's own:
-//! `Router::new().route("/", ...).merge(api.router())`; `.fallback_service(api.not_found())` makes
-//! error documents of all other paths. While it serves, the store is written by
+//! `Router::new().route("/", ...).merge(api.router())`; `.fallback_service(api.not_found())`
+//! answers all other paths with an error document. While it serves, the store is written by
 //! whoever owns it; where that is several, or where merges shall run beside, it stands in an
 //! `Arc<Mutex<Store>>` with a [`Maintainer`](crate::Maintainer). `tests/examples/axum.rs` is such a
 //! service: own routes, a writer, the maintainer, and an end. Without a program of one's own,
@@ -77,7 +77,7 @@
 //! | `x-previous-cursor` | that before which the previous records come, where any precede: `before=` |
 //! | `content-type` | the [media type](crate::Format::media_type) of the format |
 //! | `content-length` | the length, where the body was made before the response began: a count, an error, a page of up to 64 KiB, none of `HEAD`'s long ones |
-//! | `retry-after` | seconds, of an answer that may be another later |
+//! | `retry-after` | seconds after which to try again, where a later answer may differ |
 //!
 //! Everything that is not an answer is an error document with a stable code:
 //!
@@ -102,9 +102,10 @@
 //!
 //! What is found in microseconds is found on the executor's thread. Whatever may take longer (a
 //! keyword, an order, a compressed body) runs by `spawn_blocking`, and so does each chunk of a long
-//! body, when the client has taken the last. An answer that is being sent holds its snapshot and at
-//! most the 84 KiB that were made before it began; so a slow client costs that and the buffers of its
-//! connection, however long the response is, and no client waits for another.
+//! body, when the client has taken the last. An answer that is being sent holds its snapshot and the
+//! 84 KiB that were made before it began, 111 KiB where it is compressed, and then a third of a MiB for
+//! the compressor; so a slow client costs that and the buffers of its connection, however long the
+//! response is, and no client waits for another.
 //!
 //! # Bringing another framework
 //!

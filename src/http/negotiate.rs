@@ -28,25 +28,26 @@ impl Coding {
 /// Returns the format that the client would rather have; XML where it does not say.
 pub(super) fn format(headers: &HeaderMap) -> Format {
     let wanted = wishes(headers, &ACCEPT);
-    let choose = |range: &str, is_wanted: &dyn Fn(Format) -> bool| {
-        let fits = |format: &Format| range_holds(range, *format) && is_wanted(*format);
-        Format::ALL.into_iter().find(fits)
-    };
-    // A type that is named is meant even where a range around it is wanted.
-    let refused = |format| {
+    // A type that is named has its own weight even where a range around it has a greater one.
+    let is_less = |format: Format, thousandths: u16| {
         let mut named = wanted
             .iter()
             .filter(|wish| names_format(&wish.word, format));
-        named.any(|wish| wish.thousandths == 0)
+        named.any(|wish| wish.thousandths < thousandths)
     };
-    let chosen = best(&wanted, |range| choose(range, &|format| !refused(format)));
+    let chosen = best(&wanted, |wish| {
+        let fits = |format: &Format| {
+            range_holds(&wish.word, *format) && !is_less(*format, wish.thousandths)
+        };
+        Format::ALL.into_iter().find(fits)
+    });
     chosen.unwrap_or_default()
 }
 
 /// Returns the coding that the client would rather have than none.
 pub(super) fn coding(headers: &HeaderMap) -> Option<Coding> {
     let wanted = wishes(headers, &ACCEPT_ENCODING);
-    best(&wanted, |word| match word {
+    best(&wanted, |wish| match &*wish.word {
         "gzip" | "x-gzip" => Some(Some(Coding::Gzip)),
         "zstd" => Some(Some(Coding::Zstd)),
         "identity" => Some(None),
@@ -94,12 +95,12 @@ fn wish(item: &str) -> Option<Wish> {
 }
 
 /// Returns what the heaviest wish that means something means; of equals the first.
-fn best<T>(wanted: &[Wish], meaning: impl Fn(&str) -> Option<T>) -> Option<T> {
+fn best<T>(wanted: &[Wish], meaning: impl Fn(&Wish) -> Option<T>) -> Option<T> {
     let mut chosen = None;
     let mut heaviest = 0;
     for wish in wanted.iter().filter(|wish| wish.thousandths > 0) {
         if wish.thousandths > heaviest
-            && let Some(meaning) = meaning(&wish.word)
+            && let Some(meaning) = meaning(wish)
         {
             heaviest = wish.thousandths;
             chosen = Some(meaning);
@@ -151,7 +152,7 @@ mod tests {
     #[test]
     fn the_format_is_the_heaviest_that_is_there() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        let cases: [(&[&str], Format); 21] = [
+        let cases: [(&[&str], Format); 23] = [
             (&[], Format::Xml),
             (&["*/*"], Format::Xml),
             (&[browser], Format::Xml),
@@ -167,6 +168,11 @@ mod tests {
             (&["text/plain;q=0, text/*"], Format::Csv),
             (&["application/*"], Format::Xml),
             (&["application/xml;q=0, */*"], Format::Json),
+            (&["application/xml;q=0.1, */*"], Format::Json),
+            (
+                &["application/xml;q=0.1, application/*;q=0.05"],
+                Format::Xml,
+            ),
             (&["image/png, application/json;q=0.2"], Format::Json),
             (&["image/png"], Format::Xml),
             (

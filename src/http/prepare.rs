@@ -58,6 +58,7 @@ impl Task {
         };
         self.coding.is_none()
             && query.terms().is_empty()
+            && query.excluded_terms().is_empty()
             && query.order().is_empty()
             && !matches!(query.tid(), Some(TidFilter::Pattern(_)))
     }

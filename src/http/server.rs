@@ -86,7 +86,8 @@ impl Server {
     }
 
     /// Sets the time that responses which are under way have to end in after the server was told
-    /// to; 10 seconds unless set. Then their connections are closed.
+    /// to; 10 seconds unless set. Then [`serve`](Server::serve) ends, and what is left of their
+    /// connections is closed with the runtime.
     pub fn drain_within(mut self, time: Duration) -> Server {
         self.drain_within = time;
         self

@@ -27,7 +27,7 @@ use crate::response::Chunks;
 /// the two. At most one chunk of 64 KiB is held, and the next is made when the last was taken.
 ///
 /// It must be polled within a tokio runtime, as each chunk is made by
-/// [`spawn_blocking`](tokio::task::spawn_blocking). Its one error is that this runtime ends.
+/// [`spawn_blocking`](tokio::task::spawn_blocking). It fails only if the runtime ends or making a chunk panics.
 ///
 /// # Examples
 ///

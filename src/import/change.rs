@@ -14,7 +14,8 @@ impl Ticket {
     ///
     /// # Errors
     ///
-    /// Those of a bad record of an [`Import`](crate::Import), without a position.
+    /// Those of a bad record of an [`Import`](crate::Import), with its line and column in the text and record 0
+    /// where they are known.
     ///
     /// # Cost
     ///
@@ -46,8 +47,8 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// Those of a bad record of an [`Import`](crate::Import), without a position. The rules
-    /// of [`Ticket::check`] are checked when the patch is committed.
+    /// Those of a bad record of an [`Import`](crate::Import), with its line and column in the text and record 0
+    /// where they are known. The rules of [`Ticket::check`] are checked when the patch is committed.
     ///
     /// # Cost
     ///

@@ -155,7 +155,7 @@ impl<R: BufRead> Framer<R> {
         true
     }
 
-    /// Returns where the next byte stands, or in lines which line was the last.
+    /// Returns where the next byte stands; of lines and CSV, only the last line that was framed.
     pub(super) fn position(&mut self) -> Position {
         if self.framing != Framing::Document {
             return Position {

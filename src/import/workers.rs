@@ -37,8 +37,8 @@ impl Lane<'_> {
     }
 }
 
-/// Delivers the tickets of an input that some workers parse, as many as the system lets there be;
-/// none where there is not one, and nothing is read then.
+/// Delivers the tickets of an input that up to `count` workers parse. Returns none, with nothing read, where
+/// the system starts no worker.
 pub(super) fn run_workers<R: BufRead>(
     count: usize,
     parser: &Parser,

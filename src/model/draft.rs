@@ -3,7 +3,7 @@
 //! A [`Draft`] keeps the rules that every form of a ticket shares:
 //! how a text becomes a value, that the first of a repeated variable counts, and
 //! that a finished ticket keeps the rules of [`Ticket::check`]. Serde, the importers and
-//! [`Patch::apply`](crate::Patch::apply) read through it, so no two of them differ.
+//! [`Patch::from_json`](crate::Patch::from_json) read through it, so no two of them differ.
 //!
 //! # Invariants
 //!
@@ -26,7 +26,7 @@ use super::{CUSTOM_NAMES_MAX, Cell, Field, Ticket};
 /// How the values of a record are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// As they are: JSON Lines and serde.
+    /// As they are: JSON Lines, CSV and serde.
     Plain,
     /// URL-encoded where the variable is: XML and JSON responses.
     Response,

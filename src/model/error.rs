@@ -2,9 +2,7 @@
 //!
 //! An [`Error`] is one machine word over an [`ErrorKind`] with named fields: values
 //! stand in fields, prose only in `Display`, and [`Error::code`] is the stable word
-//! that an error response carries. Only `query`, `import`, `store`
-//! and `response` make errors (and [`Ticket::check`](crate::Ticket::check)); a
-//! programmer's mistake is an assertion instead. What a person reads of a kind is in [`message`].
+//! that an error response carries. A programmer's mistake is an assertion instead. What a person reads of a kind is in [`message`].
 
 mod message;
 mod place;
@@ -189,7 +187,7 @@ pub enum ErrorKind {
     InvalidSyntax {
         /// What was expected, as a noun phrase: "a JSON object".
         expected: &'static str,
-        /// What the format's own parser said, where one did.
+        /// What stands there instead, or what the format's parser said; empty where neither is known.
         detail: String,
     },
     /// An input is not UTF-8.

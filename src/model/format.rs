@@ -25,7 +25,7 @@ use super::error::{Error, ErrorKind, shorten};
 /// | CSV | a record under a header of names | the header | a column each, named `custom_fields.NAME` | quotes |
 ///
 /// A value of CSV stands in quotes, and its own quotes are doubled, where it holds a comma, a quote,
-/// CR or LF, or begins or ends with a blank or tab. It is the text as it is, also where a spreadsheet
+/// CR or LF, begins or ends with a blank or tab, or is empty and the record's only one. It is the text as it is, also where a spreadsheet
 /// would run it as a formula: [`Chunks::csv_safe`](crate::Chunks::csv_safe) makes such texts harmless.
 ///
 /// Where only the number of tickets is asked for, it stands in `count` in place of the tickets; an

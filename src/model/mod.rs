@@ -99,7 +99,7 @@ macro_rules! cell_of {
 
 /// Makes the field table, `Field` and `Ticket` from one list, so that no second
 /// list of variables exists. A row is: doc, variant, member, kind, then
-/// `searchable` and `filter "NAME"` where they apply.
+/// `searchable` and `= "NAME"`, the name of the field's filter, where they apply.
 macro_rules! fields {
     ($( $(#[doc = $doc:literal])+ $variant:ident $member:ident $kind:ident
         $($searchable:ident)? $(= $alias:literal)?; )*) => {

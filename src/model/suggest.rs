@@ -4,14 +4,14 @@ use chrono::format::{Item, StrftimeItems};
 
 use super::{DatePart, Field, FieldKind, is_custom_name};
 
-/// The most edits between a word and what is suggested for it, for each three of its letters.
-const EDITS_A_LETTER: usize = 3;
+/// The letters of a word for each edit that a suggestion may be away.
+const LETTERS_AN_EDIT: usize = 3;
+
+/// The same for a part of a name, which is shorter.
+const PART_LETTERS_AN_EDIT: usize = 4;
 
 /// The most bytes of a word for which a suggestion is looked for.
 const WORD_BYTES_MAX: usize = 40;
-
-/// The same for a part of a name, which is shorter.
-const EDITS_A_PART: usize = 4;
 
 /// The fewest bytes of a word that is looked for in the parts of names.
 const PART_BYTES_MIN: usize = 3;
@@ -38,13 +38,13 @@ pub(crate) fn closest<'a>(
     if word.is_empty() || word.len() > WORD_BYTES_MAX || word.contains('.') {
         return None;
     }
-    let edits_max = (word.len() / EDITS_A_LETTER).max(1);
+    let edits_max = (word.len() / LETTERS_AN_EDIT).max(1);
     let edits = candidates.into_iter().map(|it| (edits(word, it), it));
     let (edits, candidate) = edits.min_by_key(|(edits, _)| *edits)?;
     (edits <= edits_max && edits < candidate.len()).then_some(candidate)
 }
 
-/// Returns the candidate of which a word is a part or begins one, or nearly is one.
+/// Returns the candidate with a part that the word equals, begins or nearly equals.
 ///
 /// The parts of a name are its words between underscores: `date` and `opened` of `date_opened`. Of
 /// several candidates that are as close it is the first.
@@ -54,7 +54,7 @@ fn closest_part<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -
     }
     let edits = candidates.into_iter().map(|it| (part_edits(word, it), it));
     let (edits, candidate) = edits.min_by_key(|(edits, _)| *edits)?;
-    (edits <= word.len() / EDITS_A_PART).then_some(candidate)
+    (edits <= word.len() / PART_LETTERS_AN_EDIT).then_some(candidate)
 }
 
 /// Counts the edits between a word and the closest part of a name; none where it begins one.

@@ -1,4 +1,5 @@
-//! What threads meet through at a commit, in one place so that a model checker can stand in. What readers keep in a segment has pointers of its own beside it.
+//! The pointers, counters and locks through which threads meet at a commit, in one place so that a model
+//! checker can replace them. What readers keep in a segment is swapped by pointers that are declared there.
 //!
 //! Under `--cfg loom` the unit tests of `store` run the steps around the swap in every order
 //! that threads can take them. The pointer that is swapped is then behind a mutex, as loom

@@ -125,7 +125,7 @@ fn of_custom(name: &str) -> Option<Unknown<'static>> {
         _ => '_',
     });
     let mut like: String = letters.collect();
-    if like.starts_with(|c: char| !c.is_ascii_alphabetic()) {
+    if like.starts_with(|c: char| !c.is_ascii_alphabetic() && c != '_') {
         like.insert(0, '_');
     }
     // Letters of other scripts have no like.

@@ -47,6 +47,11 @@ impl From<NaiveDateTime> for Moment {
 }
 
 impl Moment {
+    /// Returns whether a request and a ticket may have it: years 1 to 9999, whole seconds.
+    pub(crate) fn is_valid(self) -> bool {
+        is_valid_date(self.first_second())
+    }
+
     /// Reads a date in any form that requests and imports know; none for any other text.
     ///
     /// Cost: constant, since a text longer than the longest form fails at once.

@@ -197,8 +197,7 @@ fn bind_classes(
             .flat_map(|range| range.start as u32..range.end as u32);
         return bind_postings(field, classes.collect(), segment);
     }
-    let may_sort = mode.filters != FilterMode::Scan && segment.ensure_sealed_order(slot)
-        || mode.may_build() && note_miss(slot, segment, rows_left);
+    let may_sort = may_sort(slot, ranges, segment, mode, rows_left);
     let order = may_sort.then(|| sorted(segment, slot)).flatten();
     let is_sorted = order.is_some();
     let estimate = match order {
@@ -270,8 +269,10 @@ fn bind_values(field: Field, values: &[CompactString], segment: &Segment, mode: 
     bind_postings(field, classes, segment)
 }
 
-/// Makes the filter of the rows of a range of classes; its count is exact where an order is there or may
-/// be made.
+/// Makes the filter of the rows of a range of classes by the field's order, by which its count is exact.
+///
+/// It is for the ranges of the page. The orders of `cid` and `date_opened` are there from the seal on; that of
+/// `due_date` is made for the first request that has such a range.
 fn bind_range(field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMode) -> Bound {
     let slot = Slot::Field(field);
     if is_scanned(segment, mode) {
@@ -324,10 +325,30 @@ fn bind_changed(number: u64, segment: &Segment, mode: PlanMode, rows_left: u64) 
     }
 }
 
-/// Notes what a filter loses by looking at ordinals for want of an order; returns whether filters
-/// have lost enough by now for the order to be made.
-fn note_miss(slot: Slot, segment: &Segment, rows_left: u64) -> bool {
-    let nanoseconds = rows_left * MIXED_BLOCK_COST / u64::from(BLOCK_ROWS);
+/// Returns whether a filter by ranges of classes may use the order of a slot: it is there, or is to be made
+/// now, as filters have lost enough without it. If not, notes what this one loses.
+fn may_sort(
+    slot: Slot,
+    ranges: &[Range<u64>],
+    segment: &Segment,
+    mode: PlanMode,
+    rows_left: u64,
+) -> bool {
+    if mode.filters != FilterMode::Scan && segment.ensure_sealed_order(slot) {
+        return true;
+    }
+    if !mode.may_build() || ranges.iter().all(Range::is_empty) {
+        return false;
+    }
+    // Only the rows of blocks whose zones do not tell are compared.
+    let mixed = match (segment.column(slot), ranges) {
+        (Some(column), [classes]) => column.zone_span(classes).map(|(_, mixed)| mixed),
+        _ => None,
+    };
+    let compared = mixed.map_or(rows_left, |mixed| {
+        rows_left.min(u64::from(mixed) * u64::from(BLOCK_ROWS))
+    });
+    let nanoseconds = compared * MIXED_BLOCK_COST / u64::from(BLOCK_ROWS);
     segment.miss_order(slot, nanoseconds);
     let missed = segment.missed_order(slot);
     order_cost(segment, slot).is_some_and(|cost| missed >= cost)

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::PlanMode;
+use super::filter::Filters;
 use super::segment_filter::{SegmentFilter, sorted};
 use crate::model::Field;
 use crate::segment::{Posting, RowSet, Segment, Slot, blocks_count};
@@ -82,7 +83,9 @@ impl Part {
         if dead.count() == 0 {
             return 0;
         }
-        let inner = inner_dead_count(self.filter.inner(), live, segment, mode);
+        // A set that a caller gave for one request is not worth keeping counted.
+        let keeps = mode.may_build() && self.index != Filters::WITHIN;
+        let inner = inner_dead_count(self.filter.inner(), live, segment, keeps);
         if self.filter.is_complement() {
             return u64::from(dead.count()) - inner;
         }
@@ -140,16 +143,17 @@ impl Part {
     }
 }
 
-/// Returns how many of the rows of an enumerable filter, which is no complement, are dead.
+/// Returns how many of the rows of an enumerable filter, which is no complement, are dead; `keeps` is
+/// whether counts may be kept for the next request.
 fn inner_dead_count(
     filter: &SegmentFilter,
     live: &LiveSegment,
     segment: &Segment,
-    mode: PlanMode,
+    keeps: bool,
 ) -> u64 {
     let dead = &live.dead;
     let kept = match filter {
-        _ if !mode.may_build() => None,
+        _ if !keeps => None,
         SegmentFilter::Class(field, class) => segment.dead_in_class((*field, *class), dead),
         SegmentFilter::Rows(set) => segment.dead_in_set(set, dead),
         _ => None,
@@ -164,7 +168,7 @@ fn inner_dead_count(
         && let Some((order, column)) = sorted(segment, *slot)
     {
         let positions = order.positions(column, classes);
-        if positions.len() > DEAD_LOOKED_AT_MAX && mode.may_build() {
+        if positions.len() > DEAD_LOOKED_AT_MAX && keeps {
             let dead = segment.dead_positions(*slot, order, dead);
             let (start, end) = (positions.start as u32, positions.end as u32);
             return (dead.rank(end) - dead.rank(start)).into();

@@ -98,7 +98,7 @@ impl PathRows {
                 let matcher = make_matcher(&found, live, matching, work);
                 let mut walk = Walk::new(key, ties_descend, span, matcher);
                 if let Some(positions_max) = positions_max {
-                    let wanted = task.need.skip.saturating_add(task.need.take) as usize;
+                    let wanted = task.need.skip.saturating_add(task.need.share) as usize;
                     if !walk.is_short(found.scope(live), wanted, positions_max as usize, work) {
                         let path = without_walk(&found, task);
                         return PathRows::new(path, found, task, work);

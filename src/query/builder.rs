@@ -9,21 +9,21 @@ use super::cursor::{Cursor, ORDER_OF_CURSOR_EXPECTED};
 use super::fields::Fields;
 use super::filter::{self, AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value};
 use super::{
-    Direction, FILTER_EXPECTED, LIST_BUT_TID_EXPECTED, ORDER_EXPECTED, OrderKey, Query,
-    RANGE_EXPECTED, SortKey, TidFilter, invalid, positive, retain_first, terms_of,
+    DATE_EXPECTED, Direction, FILTER_EXPECTED, LIST_BUT_TID_EXPECTED, ORDER_EXPECTED, OrderKey,
+    Query, RANGE_EXPECTED, SortKey, TidFilter, invalid, positive, retain_first, terms_of,
 };
 use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::Moment;
 use crate::model::{Field, FieldKind, is_custom_name};
 
-/// The filters among which one is looked for that a value can be added to: more than there are of
-/// the 38 fields. What is not found is joined in the end.
+/// How many of the latest filters are searched for one that takes another value; more than the 38 fields
+/// can have. What is not found is joined at the end.
 const LATEST_MAX: usize = 160;
 
 /// Makes a [`Query`] from typed parts.
 ///
-/// A part set again replaces what was set before, but for values of filters, tests of whether a
-/// field has a value, and keys of the [`order`](Self::order), which add. What cannot be asked for
+/// A part set again replaces what was set before, but for values of filters (of a date the later one
+/// counts), tests of whether a field has a value, and keys of the [`order`](Self::order), which add. What cannot be asked for
 /// is an error of [`build`](Self::build), the same as when the request is parsed.
 ///
 /// # Examples
@@ -137,7 +137,10 @@ impl QueryBuilder {
             let is_single = is_date && operator == Operator::Equal;
             if !operator.suits(field) || *field == AnyField::Field(Field::Tid) {
                 self.fail(&field.to_string(), &value.to_string(), FILTER_EXPECTED);
-            } else if is_single && !std::mem::replace(&mut is_first, false) {
+            } else if is_single
+                && !value.is_empty_text()
+                && !std::mem::replace(&mut is_first, false)
+            {
                 self.refuse_second(field, &value);
             } else {
                 self.filter(field, operator, value);
@@ -156,7 +159,7 @@ impl QueryBuilder {
 
     /// Adds a filter by a value that may not suit the field.
     fn filter(&mut self, field: &AnyField, operator: Operator, value: FilterValue) {
-        if value == FilterValue::Text(String::new()) {
+        if value.is_empty_text() {
             return;
         }
         let shown = value.to_string();
@@ -169,6 +172,10 @@ impl QueryBuilder {
     /// Adds a filter by a value that suits the field; of a date and a bound, in place of one before.
     pub(super) fn add(&mut self, field: AnyField, operator: Operator, value: FilterValue) {
         let is_date = matches!(value, FilterValue::Date(_));
+        if matches!(value, FilterValue::Date(moment) if !moment.is_valid()) {
+            let variable = operator.name_after(field.to_string());
+            return self.fail(&variable, &value.to_string(), DATE_EXPECTED);
+        }
         let is_single = is_date && operator == Operator::Equal;
         if !is_single {
             let latest = self.query.filters.iter_mut().rev().take(LATEST_MAX);
@@ -499,9 +506,11 @@ impl QueryBuilder {
         }
     }
 
-    /// Returns the query, or the first error in the order of the calls.
+    /// Returns the query, or the first error in the order of the calls, where `count`, `page` and places come
+    /// last.
     ///
-    /// The errors are [`ErrorKind::InvalidValue`], then [`ErrorKind::PageNeedsCount`],
+    /// The errors are [`ErrorKind::InvalidValue`] and, of a second value of a date,
+    /// [`ErrorKind::DuplicateVariable`]; then [`ErrorKind::PageNeedsCount`],
     /// [`ErrorKind::PageNeedsWildcard`], [`ErrorKind::InvalidValue`] for a cursor of another order,
     /// and [`ErrorKind::CursorConflict`].
     pub fn build(mut self) -> Result<Query, Error> {

@@ -32,7 +32,7 @@ const VERSION: u8 = 2;
 /// The bytes of the checksum at the end of a token.
 const CHECKSUM_BYTES: usize = 4;
 
-/// What a token stands for 64 values of six bits with.
+/// The 64 digits of a token, each of which stands for six bits.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 pub(super) const CURSOR_EXPECTED: &str = "the token of a cursor, as an answer gives it";
@@ -148,7 +148,7 @@ impl Cursor {
         encode(&bytes)
     }
 
-    /// Reads a token; none for what is none.
+    /// Reads a token; returns none for any other text.
     pub(super) fn parse(token: &str) -> Option<Cursor> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
@@ -165,7 +165,8 @@ impl Cursor {
         let order: Vec<OrderKey> = keys.iter().map(read_key).collect::<Option<_>>()?;
         let is_tid = |key: &&OrderKey| key.key == SortKey::Field(Field::Tid);
         let decided = order.iter().take_while(|key| !is_tid(key)).count();
-        if decided != numbers.len() || has_repeats(&order) {
+        // What comes after tid orders nothing, and no order of a query has it.
+        if decided != numbers.len() || order.len() > decided + 1 || has_repeats(&order) {
             return None;
         }
         let mut values = Vec::with_capacity(numbers.len());
@@ -378,6 +379,7 @@ mod tests {
             "[2,[[\"custom_fields\",false]],[4],7]\nopen",
             "[2,[[\"custom_fields.\",false]],[4],7]\nopen",
             "[2,[[\"tid\",true]],[7],7]\n",
+            "[2,[[\"tid\",true],[\"status\",false]],[],7]\n",
             "[2,[[\"status\",false]],[4],-7]\nopen",
             "[2, [],[],7]\n",
             "[2,[],[],7]",

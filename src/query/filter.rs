@@ -143,6 +143,12 @@ pub enum FilterValue {
     Date(Moment),
 }
 
+impl FilterValue {
+    pub(super) fn is_empty_text(&self) -> bool {
+        matches!(self, FilterValue::Text(text) if text.is_empty())
+    }
+}
+
 impl From<&str> for FilterValue {
     fn from(text: &str) -> FilterValue {
         FilterValue::Text(text.to_owned())

@@ -1,8 +1,8 @@
 //! The specification, executable: an evaluator that is meant to be too simple to be wrong.
 //!
 //! A map of tickets, a filter, a sort, a skip and a take, straight from the specification.
-//! Tests, fuzzers and benches hold the engine to it, so it shares the request
-//! type, the ticket type and the field table with the engine and not one line more: it
+//! Tests, fuzzers and benches hold the engine to it, so it shares with the engine the request type and the
+//! reading of dates, the ticket type, the field table and the form of cursors, and not one line more: it
 //! folds, matches, sorts, checks and applies patches itself; [`filter`](self) has the tests of
 //! fields, and [`format`](self) the writers. It is not for use where an answer should be fast.
 //!

@@ -4,8 +4,8 @@
 //! place is known only once its ordinal and the end of its text are read: row by row, each of
 //! these is waited for. Column by column, the places of 32 rows are independent of
 //! one another, so the machine asks for all of them at once; and what is the same for the
-//! column (the glue before the value, the way to write it, the form of the ordinals) is looked
-//! at once for all of them.
+//! column (the glue before the value, the way to write it, the form of the ordinals) is looked up
+//! once for all of them.
 //!
 //! So a [`Block`] has a *lane* for each of its rows, in which the record is put together:
 //! all glue, and every value up to [`CELL_BYTES`]. The *rest* of a longer value is not
@@ -432,7 +432,8 @@ fn put_text<const N: usize>(
 
 /// Copies one of the last texts of all, with fewer bytes behind it than a copy of fixed length.
 ///
-/// Apart, because beside the other copy the two became a call with a length: 34 of 100 samples.
+/// A function of its own, because the compiler merges this copy and the one of fixed length into one call
+/// with a length where both stand together.
 #[cold]
 #[inline(never)]
 fn put_last_text(text: &[u8], out: &mut [u8; CELL_BYTES]) {

@@ -17,7 +17,7 @@
 //!
 //! A copy of every byte of the response, two of glue and short values; what that buys is
 //! told in [`block`]. Memory is one chunk, one block, and for each segment that an answer
-//! touches a template: the names of the fields and some 1 KiB.
+//! touches a template: the names of the fields, and the values of up to 1 KiB that all of its rows have.
 
 mod block;
 mod columns;
@@ -47,7 +47,8 @@ use walk::Walk;
 /// The most bytes that one chunk holds.
 const CHUNK_BYTES_MAX: usize = 64 << 10;
 
-/// The bytes of an answer's first chunk; each later one may have four times as many.
+/// The bytes of an answer's first chunk; each later one may have four times as many as the one before it,
+/// up to 64 KiB.
 ///
 /// A page of one ticket does not pay for touching 64 KiB of memory.
 const FIRST_CHUNK_BYTES: usize = 4 << 10;
@@ -230,8 +231,8 @@ impl Chunks {
 
     /// Sets whether CSV is made harmless to spreadsheets; to be called before the first chunk.
     ///
-    /// A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`, or with a tab or CR before
-    /// one of them, and tickets come from strangers. An apostrophe before each such text keeps it a
+    /// A spreadsheet may run a cell that begins with `=`, `+`, `-`, `@`, a tab or CR, and tickets come from
+    /// strangers. An apostrophe before each such text keeps it a
     /// text; what is read back has it too, so the default is to write texts as they are. Of no
     /// effect on the other formats. A spreadsheet that parts cells by semicolons takes a record
     /// apart elsewhere: import the file with the comma as its separator.

@@ -22,7 +22,8 @@
 //! Linear in the inputs' cells and postings; each distinct text and word takes a step for each input,
 //! and the grams of the words are made again. Beside inputs and result it holds four bytes a row for
 //! where rows go and, for the column being merged, eight bytes a row, or about 32 where it is one of
-//! numbers.
+//! numbers. Each run of rows of one input takes 16 bytes, and 24 more while long texts are merged; a row may
+//! be a run where the numbers of two inputs alternate.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;

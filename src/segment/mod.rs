@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! * Rows ascend by tid, without duplicates; a row number is below 2^32 − 1.
+//! * Rows ascend by tid, without duplicates; a row number is below 2^32 − 4,096.
 //! * Nothing that a reader can see ever changes. What is built on first use (orders, the row sets of
 //!   terms, all columns and postings of a [`Revision`]) is a function of the rows, kept to save
 //!   building it again.
@@ -134,8 +134,9 @@ use terms::TermSets;
 use versions::Versions;
 use words::Words;
 
-/// The most rows that one segment can have.
-pub(crate) const ROWS_MAX: u32 = u32::MAX - 1;
+/// The most rows that one segment can have: whole blocks, so that the row past the end of a block is a number
+/// too.
+pub(crate) const ROWS_MAX: u32 = u32::MAX / BLOCK_ROWS * BLOCK_ROWS;
 
 /// The heap bytes of a segment itself, without its parts.
 pub(crate) const FRAME_BYTES: usize = ARC_BYTES + size_of::<Segment>();

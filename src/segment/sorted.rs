@@ -369,6 +369,11 @@ impl SortedRows {
         if self.dead.load().is_none() {
             return;
         }
+        // In an order by texts nothing tells where a row is, and a pass over all rows is too long for a
+        // commit. A reader who needs the positions makes them.
+        if column.is_none() {
+            return self.drop_dead_positions();
+        }
         let unused = self.unused_commits.fetch_add(1, atomic::Ordering::Relaxed);
         if unused < UNUSED_COMMITS_MAX {
             self.positions_of(column, dead, budget);
@@ -383,7 +388,7 @@ impl SortedRows {
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) -> Arc<Marks> {
-        let last = self.dead.load();
+        let last = self.dead.load_full();
         if let Some(last) = last.as_ref().filter(|last| Arc::ptr_eq(&last.of, dead)) {
             return Arc::clone(&last.positions);
         }
@@ -404,9 +409,13 @@ impl SortedRows {
             of: Arc::clone(dead),
             positions: Arc::clone(&positions),
         };
-        if let Some(reservation) = budget.reserve(kept.bytes()) {
-            self.dead.store(Some(Arc::new(kept)));
-            reservation.keep();
+        let last_bytes = last.as_ref().map_or(0, |last| last.bytes());
+        if let Some(reservation) = budget.reserve(kept.bytes().saturating_sub(last_bytes)) {
+            let replaced = self.dead.compare_and_swap(&last, Some(Arc::new(kept)));
+            // Where another reader was first, its positions stay.
+            if replaced.as_ref().map(Arc::as_ptr) == last.as_ref().map(Arc::as_ptr) {
+                reservation.keep();
+            }
         }
         positions
     }

@@ -31,7 +31,8 @@ pub struct Memory {
     pub terms: usize,
     /// How many rows have each value, of fields that tickets were counted by.
     pub counts: usize,
-    /// Which rows tickets were that were changed in part, what differs, and since which commit.
+    /// For tickets that were patched: the row that each revises, the values that differ, and the number of
+    /// the commit.
     pub revisions: usize,
     /// The numbers of the commits that put the rows, where they are of several.
     pub versions: usize,
@@ -101,7 +102,7 @@ impl Memory {
         self.columns[field.index()] += bytes;
     }
 
-    pub(super) fn add_packed(&mut self, field: Field, unpacked: usize) {
+    pub(super) fn add_unpacked(&mut self, field: Field, unpacked: usize) {
         self.unpacked[field.index()] += unpacked;
     }
 

@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of [`Import::for_each_block`], [`ErrorKind::TooManyTickets`] past the 2^32 − 2
+    /// Those of [`Import::for_each_block`], [`ErrorKind::TooManyTickets`] past the 2^32 − 4,096
     /// rows of a segment, [`ErrorKind::TooMuchMemory`], and those of the store's [`Journal`];
     /// the store is then as it was.
     ///

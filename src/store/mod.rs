@@ -431,7 +431,7 @@ impl Store {
     ///
     /// This is useful after a load, or before a long period of reads, since one segment answers fastest.
     /// Nothing happens where there is only one segment without dead rows. Segments that do not fit into
-    /// the 2^32 − 2 rows of one stay apart.
+    /// the 2^32 − 4,096 rows of one stay apart.
     ///
     /// # Cost
     ///

@@ -48,7 +48,7 @@ pub struct Reply {
 
 /// A case on which an implementation does not answer as the reference does.
 ///
-/// Prints the case and then what differs of both answers.
+/// Prints the case and then what differs of both answers; where tids differ, no bodies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The least such case that was found; its request is in canonical form, unless it is

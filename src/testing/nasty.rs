@@ -343,10 +343,10 @@ pub fn make_patch(random: &mut Random) -> Patch {
     patch
 }
 
-/// Returns the batches that make up the same tickets in about that number of commits, each after
-/// the first also replacing and removing some that later ones put back.
+/// Returns the tickets as about that many batches, in order; where more than one is asked for, one random
+/// batch about the same tids is put among them.
 pub fn split(random: &mut Random, tickets: &[Ticket], commits_count: usize) -> Vec<Batch> {
-    let share = tickets.len().div_ceil(commits_count).max(1);
+    let share = tickets.len().div_ceil(commits_count.max(1)).max(1);
     let mut batches: Vec<Batch> = Vec::new();
     for part in tickets.chunks(share) {
         let mut batch = Batch::new();

@@ -111,7 +111,7 @@ impl Shrinking<'_> {
         self.clear_some(at, left) | self.clear_some(at, right)
     }
 
-    /// Makes the texts of tickets and the custom fields shorter, and numbers of tickets smaller.
+    /// Makes the texts of tickets and of their custom fields shorter.
     fn shorten_values(&mut self) -> bool {
         let mut is_shorter = false;
         for at in 0..self.case.tickets.len() {

@@ -14,7 +14,8 @@ impl Interrupt {
         Interrupt(Arc::default())
     }
 
-    /// Hears SIGINT, SIGTERM and SIGHUP from now on; the second of one ends the command at once.
+    /// Hears SIGINT, SIGTERM and SIGHUP from now on; a second signal, of any of the three, ends the command at
+    /// once.
     ///
     /// A signal that cannot be handled ends the command as it would have.
     pub(crate) fn watch() -> Interrupt {

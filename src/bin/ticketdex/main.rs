@@ -1,11 +1,11 @@
 //! The command `ticketdex`: the engine for shells, and for programs in any language.
 //!
-//! `get` answers one request, `pipe` one a line, `serve` those that come over HTTP, `import` fills a
+//! `get` answers one request, `count` counts by value, `pipe` answers one request a line, `serve` those that come over HTTP, `import` fills a
 //! durable store for all of them, `export` and `remove` take what matches a request out of one, into
 //! a file or for good, `changes` tells what changed in it, `backup` copies it, `check` looks for what
 //! is wrong with it, `stats` tells what it holds, and `generate` makes tickets to try them on. What a command does is
-//! in the file of its name; here are the arguments that all share, and what becomes of a command that
-//! ends early. It uses the public face of the crate alone.
+//! in the file of its name; here are the list of commands, the parsers that several share, and what
+//! becomes of a command that ends early. It uses the public face of the crate alone.
 //!
 //! # Invariants
 //!

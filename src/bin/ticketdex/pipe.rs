@@ -95,8 +95,8 @@ Protocol:
     commit        makes all of them, or on an error none
     rollback      forgets them
 
-  Each of these and each change is answered as above; VERSION is that of the last commit. A change
-  or a second begin that is refused is answered with its error. The commit after it is answered with
+  Each of these and each change is answered as above; VERSION is that of the last commit. A change,
+  a second begin, or one of these with more in its line is answered with its error. The commit after it is answered with
   batch_refused and the line that was the first, and nothing of the batch is made. What only the commit
   can find, such as a patch of a ticket that is not there, is its answer, with the line. Requests between them are answered from what is committed. Where the input ends before
   the commit, nothing of the batch is made, and the exit status is 1.

@@ -182,10 +182,13 @@ async fn serve(
         )
         .fallback_service(api.not_found());
     say(&format!("listening on http://{address}{}", arguments.path));
-    say(&format!(
-        "with the key in KEY, try: {}",
-        curl_line(address, &arguments.path, has_keys)
-    ));
+    let with_key = if has_keys {
+        "with the key in KEY, "
+    } else {
+        ""
+    };
+    let curl = curl_line(address, &arguments.path, has_keys);
+    say(&format!("{with_key}try: {curl}"));
     let shutdown = async {
         ended.await;
         is_ready.store(false, Ordering::Relaxed);

@@ -108,8 +108,11 @@ impl Stats {
             ("orders", memory.orders),
             ("words", memory.words),
             ("terms", memory.terms),
+            ("counts", memory.counts),
             ("revisions", memory.revisions),
+            ("versions", memory.versions),
             ("tombstones", memory.tombstones),
+            ("removals", memory.removals),
             ("names", memory.names),
             ("frame", memory.frame),
         ];

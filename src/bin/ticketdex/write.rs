@@ -91,7 +91,8 @@ impl Writer {
         match word {
             b"put" | b"patch" | b"del" => return Some(self.change(number, word, rest)),
             b"begin" | b"commit" | b"rollback" if !rest.trim_ascii().is_empty() => {
-                return Some(Err(expected("begin, commit or rollback alone in its line")));
+                let error = expected("begin, commit or rollback alone in its line");
+                return Some(Err(self.refuse(number, error)));
             }
             b"begin" => return Some(self.begin(number)),
             b"commit" => return Some(self.commit()),
@@ -102,13 +103,21 @@ impl Writer {
     }
 
     fn begin(&mut self, number: u64) -> Result<(), Error> {
-        if let Some(open) = &mut self.open {
+        if self.open.is_some() {
             let error = expected("commit or rollback before the next begin");
-            open.refused.get_or_insert_with(|| (number, error.clone()));
-            return Err(error);
+            return Err(self.refuse(number, error));
         }
         self.open = Some(OpenBatch::default());
         Ok(())
+    }
+
+    /// Refuses the batch that is open, if there is one, for the error of a line.
+    fn refuse(&mut self, number: u64, error: Error) -> Error {
+        if let Some(open) = &mut self.open {
+            open.refused.get_or_insert_with(|| (number, error.clone()));
+            open.batch = Batch::new();
+        }
+        error
     }
 
     /// Commits the batch that is open.

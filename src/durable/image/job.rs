@@ -48,8 +48,8 @@ impl Images {
 
 /// A job that writes the image of a store, or brings it up to date.
 ///
-/// It owns what it needs, so it can run on another thread while the store goes on. A job that is dropped
-/// changes nothing.
+/// It owns what it needs, so it can run on another thread while the store goes on. Dropping a job writes no
+/// image, but commits go on listing their tickets for one.
 pub struct ImageJob {
     snapshot: Snapshot,
     chain: u64,
@@ -119,7 +119,7 @@ pub fn image_job(store: &Store) -> Option<ImageJob> {
     let snapshot = store.snapshot();
     let mut mark = images.marks.lock();
     let chain = mark.chain?;
-    if mark.image == Some(snapshot.version()) {
+    if mark.image == Some(snapshot.version()) && Manifest::is_there(&images.folder) {
         return None;
     }
     // Until the job has run, commits must list their tickets for the present image, if there is one; if
@@ -168,6 +168,7 @@ impl ImageJob {
         let mut files = self.images.lock();
         let version = self.snapshot.version();
         let there = self.images.marks.lock().image;
+        let there = there.filter(|_| Manifest::is_there(&self.images.folder));
         if let Some(version) = there.filter(|&there| there >= version) {
             return Ok(ImageWritten {
                 version,
@@ -183,18 +184,20 @@ impl ImageJob {
             })
         })?;
         let mut mark = self.images.marks.lock();
-        mark.image = Some(version);
-        // Where too much has changed meanwhile, commits do not list their tickets, and this stays none.
-        if let Some(after) = &mut mark.listed_after {
-            *after = version.max(*after);
-        }
+        // Where too much has changed meanwhile, commits do not list their tickets, and the store cannot be
+        // opened from this image.
+        mark.listed_after = mark.listed_after.map(|after| version.max(after));
+        mark.image = mark.listed_after.map(|_| version);
         Ok(written)
     }
 
     fn write(&self, files: &mut Files) -> std::io::Result<ImageWritten> {
         let folder = &*self.images.folder;
         fs::create_dir_all(folder)?;
-        files.retain(|(segment, _)| segment.strong_count() > 0);
+        // The folder may have been deleted since.
+        files.retain(|(segment, file)| {
+            segment.strong_count() > 0 && SegmentFile::path(folder, file.number).is_file()
+        });
         let mut written = ImageWritten {
             version: self.snapshot.version(),
             segments_count: 0,

@@ -136,6 +136,11 @@ impl Manifest {
         self.segments.iter().any(|part| part.base.is_some())
     }
 
+    /// Returns whether a folder has a manifest, which may be any.
+    pub(super) fn is_there(folder: &Path) -> bool {
+        folder.join(NAME).is_file()
+    }
+
     /// Writes the manifest, which replaces the previous one; returns its bytes.
     pub(super) fn write(&self, folder: &Path) -> io::Result<u64> {
         let mut content = Vec::new();

@@ -186,8 +186,8 @@ impl CsvOptions {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) for what is no pattern, and for one
-    /// without any part of a date, like `dd/mm/yyyy`, or with a part of the time of day that tells no
-    /// hour and minute, like `%I:%M` without `%p`.
+    /// that tells no day of a year, like `dd/mm/yyyy` or `%d/%m`, or of the time of day only a part, like
+    /// `%I:%M` without `%p`.
     ///
     /// # Examples
     ///
@@ -195,7 +195,7 @@ impl CsvOptions {
     /// use ticketdex::CsvOptions;
     ///
     /// assert!(CsvOptions::new().dates("%d/%b/%y %I:%M %p")?.dates("%Y-%m-%d").is_ok());
-    /// for wrong in ["%Q", "dd/mm/yyyy", "%d/%m/%Y %H"] {
+    /// for wrong in ["%Q", "dd/mm/yyyy", "%d/%m", "%d/%m/%Y %H"] {
     ///     assert!(CsvOptions::new().dates(wrong).is_err());
     /// }
     /// # Ok::<(), ticketdex::Error>(())
@@ -227,26 +227,38 @@ const PATTERN_EXPECTED: &str = "a pattern like %d/%m/%Y %H:%M, where %d is the d
     its name, %Y the year, %y its last two digits, %H the hour, %I the hour of a half day, %p AM or PM, \
     %M the minute, %S the second, and %z the offset from UTC";
 
-/// Returns whether a pattern can tell a date, and of the time of day at least hour and minute, or nothing.
+/// Returns whether a pattern tells a day, and of the time of day at least hour and minute, or nothing.
 fn is_pattern(pattern: &str) -> bool {
     let items = || StrftimeItems::new(pattern);
-    let has_error = items().any(|item| matches!(item, Item::Error));
-    let has_part = items().any(|item| matches!(item, Item::Numeric(..) | Item::Fixed(_)));
-    !has_error && has_part && (!has_time(pattern) || has_whole_time(pattern))
-}
-
-/// Returns whether a pattern has hour and minute.
-fn has_whole_time(pattern: &str) -> bool {
-    let items = || StrftimeItems::new(pattern);
-    let has =
-        |part: Numeric| items().any(|item| matches!(item, Item::Numeric(own, _) if own == part));
-    let has_fixed = |parts: [Fixed; 2]| {
+    if items().any(|item| matches!(item, Item::Error)) {
+        return false;
+    }
+    let has = |parts: &[Numeric]| {
+        items().any(|item| matches!(item, Item::Numeric(own, _) if parts.contains(&own)))
+    };
+    let has_fixed = |parts: &[Fixed]| {
         items().any(|item| matches!(item, Item::Fixed(own) if parts.contains(&own)))
     };
-    let has_half = has_fixed([Fixed::LowerAmPm, Fixed::UpperAmPm]);
-    let has_hour = has(Numeric::Hour) || has(Numeric::Hour12) && has_half;
-    let has_all = has(Numeric::Timestamp) || has_fixed([Fixed::RFC2822, Fixed::RFC3339]);
-    has_all || has_hour && has(Numeric::Minute)
+    if has(&[Numeric::Timestamp]) || has_fixed(&[Fixed::RFC2822, Fixed::RFC3339]) {
+        return true;
+    }
+    let has_half = has_fixed(&[Fixed::LowerAmPm, Fixed::UpperAmPm]);
+    let has_hour = has(&[Numeric::Hour]) || has(&[Numeric::Hour12]) && has_half;
+    let has_whole_time = has_hour && has(&[Numeric::Minute]);
+    let has_month =
+        has(&[Numeric::Month]) || has_fixed(&[Fixed::ShortMonthName, Fixed::LongMonthName]);
+    let has_weekday = has(&[Numeric::NumDaysFromSun, Numeric::WeekdayFromMon])
+        || has_fixed(&[Fixed::ShortWeekdayName, Fixed::LongWeekdayName]);
+    let has_week = has(&[Numeric::WeekFromSun, Numeric::WeekFromMon, Numeric::IsoWeek]);
+    let has_day =
+        has_month && has(&[Numeric::Day]) || has(&[Numeric::Ordinal]) || has_week && has_weekday;
+    let has_year = has(&[
+        Numeric::Year,
+        Numeric::YearMod100,
+        Numeric::IsoYear,
+        Numeric::IsoYearMod100,
+    ]);
+    has_year && has_day && (has_whole_time || !has_time(pattern))
 }
 
 /// Reads a date by a pattern: a second, or the first one of a day where the pattern has no part of a time
@@ -341,12 +353,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_has_a_whole_time_or_none() {
+    fn a_pattern_tells_a_day_and_a_whole_time_or_none() {
         for pattern in [
             "%d/%m/%Y",
             "%d %B %y",
             "%A, %d %b %Y",
             "%Y-%j",
+            "%G-W%V-%u",
+            "%x",
             "%d/%m/%Y %H:%M",
             "%d/%b/%y %I:%M %p",
             "%F %T%z",
@@ -361,6 +375,11 @@ mod tests {
             "dd/mm/yyyy",
             "%Q",
             "%",
+            "%d/%m",
+            "%Y",
+            "%m/%Y",
+            "%H:%M",
+            "%z",
             "%d/%m/%Y %H",
             "%d/%m/%Y %I:%M",
             "%d/%m/%Y %M",

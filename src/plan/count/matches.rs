@@ -122,12 +122,31 @@ impl<'f, 's: 'f> Matches<'f, 's> {
         count
     }
 
+    /// Returns whether a row is one of the rows.
+    fn has(&self, row: u32) -> bool {
+        match self.rows() {
+            Rows::Range(rows) => rows.contains(&row),
+            Rows::Listed(rows) => rows.binary_search(&row).is_ok(),
+            Rows::Bits(bits) => bits.contains(row),
+        }
+    }
+
     /// Returns the least ordinal among the matching rows of a set, where no row of the set has one below
     /// `first`.
     ///
-    /// Cost: a look at each of these rows, up to the block in which one has `first`.
+    /// Cost: a look at each row of the set; of a bitmap, at its blocks up to that in which a row has
+    /// `first`.
     pub(super) fn least_ordinal(&self, column: &Column, set: &RowSet, first: u64) -> Option<u64> {
         let mut least: Option<u64> = None;
+        if set.bitmap().is_none() {
+            set.for_each(|row| {
+                if self.has(row) {
+                    let ordinal = column.ordinal(row);
+                    least = Some(least.map_or(ordinal, |least| least.min(ordinal)));
+                }
+            });
+            return least;
+        }
         for index in self.found.conjunction.block_indexes() {
             let mut block = EMPTY_BLOCK;
             set.union_into(index, &mut block);
@@ -136,12 +155,7 @@ impl<'f, 's: 'f> Matches<'f, 's> {
                 Rows::Range(_) | Rows::Listed(_) => {}
             }
             for_each_row(&block, index, |row| {
-                let is_match = match self.rows() {
-                    Rows::Range(rows) => rows.contains(&row),
-                    Rows::Listed(rows) => rows.binary_search(&row).is_ok(),
-                    Rows::Bits(_) => true,
-                };
-                if is_match {
+                if self.has(row) {
                     let ordinal = column.ordinal(row);
                     least = Some(least.map_or(ordinal, |least| least.min(ordinal)));
                 }

@@ -21,8 +21,9 @@ use crate::segment::stored::{Stored, StoredReader, StoredWriter};
 /// The number of spots in a stretch. More would leave more spots unused, fewer would take more memory.
 const STRETCH_SPOTS: u32 = 32;
 
-/// The most stretches in a segment: room for 8.6 GB of words that the fine rule cuts.
-pub(super) const STRETCHES_MAX: u32 = u32::MAX / STRETCH_SPOTS;
+/// The most stretches in a segment: room for 8.6 GB of words that the fine rule cuts. One less than there are
+/// numbers for, so that the end of a window past the last spot is a number too.
+pub(super) const STRETCHES_MAX: u32 = u32::MAX / STRETCH_SPOTS - 1;
 
 /// The most spots in a segment.
 pub(super) const SPOTS_MAX: u32 = STRETCHES_MAX * STRETCH_SPOTS;

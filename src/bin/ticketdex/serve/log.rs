@@ -6,9 +6,9 @@
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ticketdex::chrono::DateTime;
 use ticketdex::http::Served;
@@ -20,6 +20,9 @@ const LINES_MAX: usize = 4096;
 
 /// The time that the last lines have when the command ends.
 const END_WITHIN: Duration = Duration::from_secs(1);
+
+/// The time between two looks for a place among the lines that wait.
+const END_PAUSE: Duration = Duration::from_millis(5);
 
 /// The thread that writes, and the way to it.
 pub(super) struct Log {
@@ -57,9 +60,16 @@ impl Log {
 
     /// Waits until what was logged is written, for a moment.
     pub(super) fn end(self) {
-        if self.lines.try_send(None).is_ok() {
-            let _ = self.ended.recv_timeout(END_WITHIN);
+        let deadline = Instant::now() + END_WITHIN;
+        // Where lines wait in every place, one of them has to be written first.
+        while let Err(TrySendError::Full(_)) = self.lines.try_send(None) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            thread::sleep(END_PAUSE);
         }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _ = self.ended.recv_timeout(left);
     }
 }
 
@@ -120,7 +130,7 @@ fn now() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let since = since.unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or_default();
-    let milliseconds = since.subsec_millis() * 1_000_000;
-    let time = DateTime::from_timestamp(seconds, milliseconds).unwrap_or_default();
+    let nanoseconds = since.subsec_millis() * 1_000_000;
+    let time = DateTime::from_timestamp(seconds, nanoseconds).unwrap_or_default();
     format!("{:?}Z", time.naive_utc())
 }
