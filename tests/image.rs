@@ -765,6 +765,9 @@ fn an_image_that_is_deleted_is_written_whole_again() {
         if is_changed {
             store.commit(put([plain(3, "Closed")])).unwrap();
         }
+        // All tickets would be indexed by an opening.
+        let job = durable::image_job(&store).unwrap();
+        assert_eq!(job.changed_count(), store.snapshot().tickets_count());
         let written = write_image(&store);
         assert_eq!(
             written.segments_count,

@@ -119,14 +119,15 @@ pub fn image_job(store: &Store) -> Option<ImageJob> {
     let snapshot = store.snapshot();
     let mut mark = images.marks.lock();
     let chain = mark.chain?;
-    if mark.image == Some(snapshot.version()) && Manifest::is_there(&images.folder) {
+    let image = mark.image.filter(|_| Manifest::is_there(&images.folder));
+    if image == Some(snapshot.version()) {
         return None;
     }
     // Until the job has run, commits must list their tickets for the present image, if there is one; if
     // not, only for the image that the job writes.
     let is_connected = mark.listed_after.is_some();
     mark.listed_after.get_or_insert(snapshot.version());
-    let changed_count = if is_connected && mark.image.is_some() {
+    let changed_count = if is_connected && image.is_some() {
         mark.listed as u64
     } else {
         snapshot.tickets_count()
@@ -186,8 +187,9 @@ impl ImageJob {
         let mut mark = self.images.marks.lock();
         // Where too much has changed meanwhile, commits do not list their tickets, and the store cannot be
         // opened from this image.
+        let is_connected = mark.listed_after.is_some_and(|after| after <= version);
+        mark.image = is_connected.then_some(version);
         mark.listed_after = mark.listed_after.map(|after| version.max(after));
-        mark.image = mark.listed_after.map(|_| version);
         Ok(written)
     }
 
