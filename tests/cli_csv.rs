@@ -180,9 +180,9 @@ fn what_does_not_read_in_is_told_the_argument_that_helps() {
         ),
         (
             &dates,
-            &["--dates=%d/%m/%Y", "--dates=%Y"],
+            &["--dates=%d/%m/%Y", "--dates=%Y.%m.%d"],
             "due_date is \"24.12.2014 10:00\" but must be a date in a pattern that was given",
-            "no pattern of --dates fits: '%d/%m/%Y' '%Y'; --dates '%d.%m.%Y %H:%M' would read this one",
+            "no pattern of --dates fits: '%d/%m/%Y' '%Y.%m.%d'; --dates '%d.%m.%Y %H:%M' would read this one",
         ),
         (
             &same,
