@@ -1,6 +1,6 @@
 //! From the filters of a request to a conjunction in a segment.
 //!
-//! Filters by value and by range are bound first, in the order of [`Filters`](super::super::filter::Filters).
+//! Filters by value and by range are bound first, in the order of [`Filters`].
 //! The terms of keywords and the tests that no index answers come last, when it is known about how many rows
 //! the others leave to ask.
 
