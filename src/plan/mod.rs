@@ -305,8 +305,8 @@ impl Snapshot {
             } => (cursor, is_before, take),
         };
         if take > LISTED_ROWS_MAX {
-            // So many rows are found as they are read: the place becomes a window, for which the matches
-            // before it are counted.
+            // An answer of that many rows finds them as it is read: the place becomes a window, for which the
+            // matches before it are counted.
             let (order, place) = Place::resolve(cursor, order, false, self, filtered);
             let work = &mut explained.work;
             let (before, through) = self.ranks(&found, &order, &place, work);

@@ -180,7 +180,8 @@ impl Form {
     }
 }
 
-/// Numbers may be up to this far below the least of the first ones, or less than this above it.
+/// Numbers take 32 bits while none is further than this below the least of the first ones, and each is less
+/// than this above it.
 const NEAR: u64 = 1 << 31;
 
 /// Numbers or none, from row 0 on.
