@@ -142,7 +142,7 @@ impl<R: BufRead> XmlTickets<R> {
                 Ok(true) => return Some((position, Err(Fault::Record(error)))),
                 Ok(false) => {}
                 // The reader's failure ends the import, and so is told.
-                Err(failure) => error = failure,
+                Err(failure) => error = failure.at(self.position()),
             }
         }
         self.place = Place::End;
