@@ -44,7 +44,7 @@ pub enum Change<'a> {
     /// commit.
     ///
     /// A journal hands over those of the latest commits: all of them after the one that was
-    /// forgotten last. The removal of a ticket that was put again comes before that.
+    /// forgotten last. The removal of a ticket that was put again is handed over before that ticket.
     Remove(u64),
     /// Removes every ticket. Those that the commit does not put again follow as
     /// [`Remove`](Change::Remove).
@@ -164,7 +164,9 @@ pub trait Journal: Debug + Send {
     ///
     /// Called once, before anything else, when a store is opened on the journal. Names
     /// must come in the order in which they entered; a tid may come several times, and the
-    /// last counts. Tickets are indexed fastest in blocks of some hundred.
+    /// last counts. Until all is handed over each of these takes memory and counts against the limits
+    /// of [`Options`](crate::Options), so a journal should hand over what its commits resulted in
+    /// rather than all that they did. Tickets are indexed fastest in blocks of some hundred.
     ///
     /// # Errors
     ///
@@ -181,8 +183,7 @@ pub trait Journal: Debug + Send {
     /// The journal's own. The commit is then refused with this error and rolled back.
     fn append(&mut self, change: Change<'_>) -> Result<(), Error>;
 
-    /// Makes everything appended since the last commit durable, as a whole; also called where nothing was
-    /// appended.
+    /// Makes everything appended since the last commit durable, as a whole.
     ///
     /// # Errors
     ///

@@ -232,7 +232,6 @@ fn chrono_day(days: u64) -> Option<ticketdex::chrono::NaiveDateTime> {
     (!days.is_multiple_of(50)).then(|| day.and_hms_opt(23, 59, 59))?
 }
 
-/// Puts tickets into some segments, half of whose rows are dead.
 /// Returns the request for the tickets of a group, where one can say it.
 fn of_group(key: &CountKey, value: &str) -> Option<String> {
     let encode =

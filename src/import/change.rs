@@ -43,7 +43,7 @@ impl Patch {
     ///
     /// The object is one of JSON Lines: `tid` says which ticket, every other variable in it
     /// gets its value, and null or `""` makes one none or empty. Custom fields are set by
-    /// name; those that are not named stay.
+    /// name; those that are not named stay, so a `custom_fields` that is null changes none.
     ///
     /// # Errors
     ///
@@ -67,6 +67,7 @@ impl Patch {
     ///     .set(Field::MergedTo, Value::None)
     ///     .set_custom("Serial", "");
     /// assert_eq!((tid, patch), (7, expected));
+    /// assert_eq!(Patch::from_json(r#"{"tid": 7, "custom_fields": null}"#)?, (7, Patch::new()));
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn from_json(text: &str) -> Result<(u64, Patch), Error> {

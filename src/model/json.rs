@@ -21,7 +21,8 @@ use super::draft::{Draft, Encoding, RECORD_NAMES};
 use super::error::{Error, invalid_value, shorten, unknown_variable};
 use super::{Cell, Field, Ticket};
 
-/// Writes the form of JSON Lines, which reads back as an equal ticket.
+/// Writes the form of JSON Lines, which reads back as an equal ticket. Of custom fields whose names
+/// differ in letter case alone, reading keeps the first.
 impl Serialize for Ticket {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Ticket", Field::ALL.len())?;

@@ -18,7 +18,7 @@ const PART_BYTES_MIN: usize = 3;
 
 const DIRECTIONS: [&str; 2] = ["DESC", "ASC"];
 
-/// The dates as keys to count by.
+/// What is suggested where a key to count by looks like a date.
 const DATE_PARTS: [&str; 4] = [
     "date_opened.month",
     "date_closed.month",

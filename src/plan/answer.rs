@@ -134,8 +134,10 @@ impl Answer {
 
     /// Returns the place of the last record, after which the next records come.
     ///
-    /// None where no match follows, where the answer has no record, and where a text of an order's
-    /// key is over 4 KiB folded. [`QueryBuilder::after`](crate::QueryBuilder::after) has an example.
+    /// None where no match follows, where the answer has no record, and where the texts that the
+    /// record has in the order's keys are too long for a token: one of them over 4 KiB folded, or all
+    /// together over about 6 KiB. A list that goes on by places is then ordered by another key, or
+    /// goes on by pages. [`QueryBuilder::after`](crate::QueryBuilder::after) has an example.
     ///
     /// # Cost
     ///

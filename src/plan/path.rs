@@ -209,7 +209,7 @@ impl Choice {
                 least = Some(priced);
             }
         }
-        // Sorting serves every order, so there is always a least.
+        // A sort serves every order, so there is always a least.
         let chosen = least.unwrap_or(Choice::NOTHING.chosen);
         let lacking = chosen.path.lacking_order().zip(least_ready);
         let mut choice = Choice {

@@ -1,6 +1,6 @@
 //! A path under way: what it has passed, and the same few operations whatever path it is.
 //!
-//! Each path has a file with its own type; here is the one place that asks which of them it is.
+//! Each path has a file with its own type; most of what asks which of them it is stands here.
 //! Matches are counted, found by their rank among all, and passed by these operations, so that
 //! [`selection`](super::selection) is a search and nothing else.
 

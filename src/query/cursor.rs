@@ -20,7 +20,7 @@ use crate::model::error::Error;
 use crate::model::value::fold;
 use crate::model::{Field, FieldKind, is_custom_name};
 
-/// The most bytes of a token.
+/// The most bytes of a token; six bits of what it holds take one.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// The most bytes of a key's folded text that a cursor holds.

@@ -222,7 +222,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Adds a filter by one of the page's variables; or says what would be valid.
+    /// Adds a filter by one of the variables that may stand once; or says what would be valid.
     fn page_filter(&mut self, single: Single, value: &str) -> Result<(), &'static str> {
         let date = || Moment::parse(value).ok_or(DATE_EXPECTED);
         let integer = || parse_integer(value).ok_or(INTEGER_EXPECTED);

@@ -155,7 +155,7 @@ impl Single {
         }
     }
 
-    /// Returns the name of the variable on the page.
+    /// Returns the name of the variable.
     pub(super) fn name(self) -> &'static str {
         NAMES[self as usize].0
     }

@@ -95,7 +95,11 @@ fn target(name: &str, others: CsvOthers) -> Option<Target> {
     let lower = name.to_ascii_lowercase();
     let field = Field::ALL.into_iter().find(|field| field.name() == lower);
     if let Some(field) = field {
-        return (field != Field::CustomFields).then_some(Target::Field(field));
+        let of_all = (others == CsvOthers::Skip).then_some(Target::Skipped);
+        return match field {
+            Field::CustomFields => of_all,
+            _ => Some(Target::Field(field)),
+        };
     }
     if lower.starts_with("custom_fields.") {
         let own = &name["custom_fields.".len()..];

@@ -5,8 +5,8 @@
 //! filters by value, the key is the one whose values have the fewest watches: watches that all ask for
 //! `status=open` are told apart by their other filters. Finding terms takes a pass over the texts of
 //! each ticket, so a term is the key only where every filter by value has many watches and the term has
-//! fewer. Complements, patterns, bounds of texts and terms of one or two bytes are never keys; a watch
-//! that has nothing else is compared with every ticket.
+//! fewer. Complements, patterns, bounds of texts, `changed_since` and terms of one or two bytes are never
+//! keys; a watch that has nothing else is compared with every ticket.
 //!
 //! # Invariants
 //!

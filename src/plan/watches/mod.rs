@@ -220,8 +220,8 @@ impl Watches {
     /// A watch is kept under one filter by value (`=`, `empty`) or one term of three bytes or more, else
     /// under a range of integers or dates, else under one of ticket numbers. Where watches are kept under
     /// terms, one pass over the texts of each ticket finds them all. A watch that has none of these, but
-    /// only complements, patterns, shorter terms, bounds of customer ids or no filter, is compared with
-    /// every ticket.
+    /// only complements, patterns, shorter terms, bounds of customer ids, `changed_since` or no filter,
+    /// is compared with every ticket.
     ///
     /// # Examples
     ///
