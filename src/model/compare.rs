@@ -24,7 +24,7 @@ pub(crate) fn cmp_folded(text: &str, folded: &str) -> Ordering {
     folded_chars(text).cmp(folded.chars())
 }
 
-/// Compares two texts, both folded, by code point.
+/// Compares the folds of two texts by code point.
 pub(crate) fn cmp_folds(a: &str, b: &str) -> Ordering {
     for (own, other) in a.bytes().zip(b.bytes()) {
         if !own.is_ascii() || !other.is_ascii() {

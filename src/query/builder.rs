@@ -16,8 +16,8 @@ use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::Moment;
 use crate::model::{Field, FieldKind, is_custom_name};
 
-/// How many of the latest filters are searched for one that takes another value; more than the 38 fields
-/// can have. What is not found is joined at the end.
+/// How many of the latest filters are searched for one that takes another value. Values whose filter is
+/// not among them are joined at the end, so this limits the work of a long request and not what it says.
 const LATEST_MAX: usize = 160;
 
 /// Makes a [`Query`] from typed parts.

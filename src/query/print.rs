@@ -1,7 +1,7 @@
 //! The canonical text of a request, which parses back to an equal one.
 //!
 //! What the page's variables say is printed by their names; what they cannot say follows, by a
-//! field, an operator and a value. A name is text that a URL can carry as it is: `!` stands in it,
+//! field, an operator and a value. Names are printed as a URL may hold them: `!` stands in one as it is,
 //! `>` and `<` are escaped.
 //!
 //! # Invariants

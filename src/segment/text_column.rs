@@ -1,4 +1,5 @@
-//! Columns of long texts, which nobody filters by value.
+//! Columns of long texts, of which a request asks whether they are empty and what they hold, but not
+//! for a value.
 //!
 //! The texts (subject, summary) are kept [ready](ReadyTexts) to be written. Where the store is to keep
 //! texts small, a column with enough of them is [packed](PackedTexts) instead. Few texts are equal, so
