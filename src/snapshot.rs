@@ -76,7 +76,8 @@ impl LiveSegment {
         self.dead_text_bytes
     }
 
-    /// Marks a revised row dead; its long texts still belong to the ticket, so they are not counted as dead.
+    /// Marks a row dead. Its long texts are not counted as dead, since those of a revised row still belong
+    /// to the ticket; the caller [counts](Self::bury_texts) those of other rows.
     pub(crate) fn mark_dead(&mut self, row: u32) {
         Arc::make_mut(&mut self.dead).insert(row);
     }

@@ -545,6 +545,11 @@ fn typed_dates_are_checked() {
         assert_eq!(error.code(), "invalid_value");
         assert_eq!(variable(&error), named);
     }
+    let error = Query::builder().due(fraction).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "due_date is \"2014-02-01 10:00:00.500\" but must be a date of the years 1 to 9999, in whole seconds"
+    );
     for year in [1, 9999] {
         let query = Query::builder()
             .start_date(day(year))

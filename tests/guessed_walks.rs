@@ -107,3 +107,38 @@ fn a_walk_that_turns_out_as_expected_is_not_given_up() {
         assert!(touched < explain.total, "{order}: {explain}");
     }
 }
+
+/// The ties in which the positions that are tried end are tried from the side that the walk gives first.
+#[test]
+fn ties_that_are_cut_are_tried_as_they_are_given() {
+    const TIED: u64 = 10_000;
+    for (order, tied, end) in [
+        ("subject+DESC", "late", "Z"),
+        ("subject,tid+DESC", "early", " "),
+    ] {
+        let ticket = |tid: u64| Ticket {
+            tid,
+            assigned_tech: match tid {
+                2..=1_001 if tid.is_multiple_of(2) => "early",
+                9_001..=TIED if tid.is_multiple_of(2) => "late",
+                _ => "others",
+            }
+            .to_owned(),
+            subject: match tid {
+                1 => end.to_owned(),
+                ..=TIED => "Same".to_owned(),
+                _ if end == "Z" => format!("A {tid}"),
+                _ => format!("U {tid}"),
+            },
+            ..Ticket::default()
+        };
+        let store = Store::from_tickets((1..=TICKETS).map(ticket)).unwrap();
+        let snapshot = store.snapshot();
+        let query: Query = format!("uid={tied}&order={order}&count=1").parse().unwrap();
+        snapshot.warm(&query);
+        let explain = snapshot.answer(&query).explain();
+        assert!(explain.segments[0].positions_max.is_some(), "{explain}");
+        let touched = explain.work.rows_touched;
+        assert!(touched < TICKETS / 4, "{order}: {explain}");
+    }
+}

@@ -3,6 +3,8 @@
 //! Neither can fail. A header that cannot be read says nothing, and where nothing that is there is
 //! wanted, the client gets the default: what it asked for by name comes before what it accepts.
 
+use std::cmp::Reverse;
+
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
@@ -26,22 +28,24 @@ impl Coding {
 }
 
 /// Returns the format that the client would rather have; XML where it does not say.
+///
+/// The weight of a format is that of what is said of it most exactly: by its name, by `application/*`, say,
+/// or by `*/*`. Of names for the same format the heaviest counts, and of formats of the same weight the
+/// one that is said first.
 pub(super) fn format(headers: &HeaderMap) -> Format {
     let wanted = wishes(headers, &ACCEPT);
-    // A type that is named has its own weight even where a range around it has a greater one.
-    let is_less = |format: Format, thousandths: u16| {
-        let mut named = wanted
-            .iter()
-            .filter(|wish| names_format(&wish.word, format));
-        named.any(|wish| wish.thousandths < thousandths)
+    let of_format = |format: Format| {
+        let fitting = wanted.iter().enumerate().filter_map(|(index, wish)| {
+            let exactness = exactness(&wish.word, format)?;
+            Some((exactness, wish.thousandths, Reverse(index)))
+        });
+        let (_, thousandths, index) = fitting.max()?;
+        (thousandths > 0).then_some((thousandths, index, format))
     };
-    let chosen = best(&wanted, |wish| {
-        let fits = |format: &Format| {
-            range_holds(&wish.word, *format) && !is_less(*format, wish.thousandths)
-        };
-        Format::ALL.into_iter().find(fits)
-    });
-    chosen.unwrap_or_default()
+    // Of formats that one range holds, the last that the search comes to is the first of all.
+    let liked = Format::ALL.into_iter().rev().filter_map(of_format);
+    let chosen = liked.max_by_key(|&(thousandths, index, _)| (thousandths, index));
+    chosen.map_or_else(Format::default, |(_, _, format)| format)
 }
 
 /// Returns the coding that the client would rather have than none.
@@ -120,13 +124,13 @@ fn names_format(media_type: &str, format: Format) -> bool {
     names.contains(&media_type)
 }
 
-/// Returns whether a media range of `Accept` holds what a format is sent as.
-fn range_holds(range: &str, format: Format) -> bool {
+/// Returns how exactly a media range of `Accept` tells of a format; none where it does not hold it.
+fn exactness(range: &str, format: Format) -> Option<u8> {
     let sent_as = format.media_type();
     match range.strip_suffix("/*") {
-        Some("*") => true,
-        Some(kind) => sent_as.split('/').next() == Some(kind),
-        None => names_format(range, format),
+        Some("*") => Some(0),
+        Some(kind) => (sent_as.split('/').next() == Some(kind)).then_some(1),
+        None => names_format(range, format).then_some(2),
     }
 }
 
@@ -152,7 +156,7 @@ mod tests {
     #[test]
     fn the_format_is_the_heaviest_that_is_there() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        let cases: [(&[&str], Format); 23] = [
+        let cases: [(&[&str], Format); 27] = [
             (&[], Format::Xml),
             (&["*/*"], Format::Xml),
             (&[browser], Format::Xml),
@@ -172,6 +176,21 @@ mod tests {
             (
                 &["application/xml;q=0.1, application/*;q=0.05"],
                 Format::Xml,
+            ),
+            // Of several names for a format the heaviest counts.
+            (
+                &["application/json, text/json;q=0.5, text/xml;q=0.8"],
+                Format::Json,
+            ),
+            (
+                &["text/csv, application/csv;q=0.8, text/plain;q=0.9"],
+                Format::Csv,
+            ),
+            // A range outweighs a wider one, and not a name.
+            (&["application/*;q=0, */*"], Format::Delimited),
+            (
+                &["application/*;q=0, */*;q=0.5, text/xml;q=0.1"],
+                Format::Delimited,
             ),
             (&["image/png, application/json;q=0.2"], Format::Json),
             (&["image/png"], Format::Xml),

@@ -46,13 +46,19 @@ impl<R: BufRead> Metered<R> {
         self.reader.as_ref().map_or(0, |reader| reader.bytes_read)
     }
 
-    /// Passes over the bytes before the next `<`.
-    pub(super) fn skip_text(&mut self) -> io::Result<()> {
+    /// Passes over the bytes before the next `<`, and over the first byte whatever it is, where that is asked
+    /// for.
+    pub(super) fn skip_text(&mut self, mut skips_first: bool) -> io::Result<()> {
         loop {
-            let chunk = self.fill_buf()?;
-            let text = memchr::memchr(b'<', chunk);
+            let chunk = match self.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                chunk => chunk?,
+            };
+            let start = usize::from(skips_first).min(chunk.len());
+            let text = memchr::memchr(b'<', &chunk[start..]).map(|at| start + at);
             let count = text.unwrap_or(chunk.len());
             self.consume(count);
+            skips_first = false;
             if text.is_some() || count == 0 {
                 return Ok(());
             }

@@ -136,13 +136,18 @@ impl<R: BufRead> XmlTickets<R> {
             }
             Err(error) => error,
         };
-        let (mut error, position) = (error.at(self.position()), self.position());
+        let (error, position) = (error.at(self.position()), self.position());
         if self.skips_bad && error.is_request() {
             match self.find_ticket() {
                 Ok(true) => return Some((position, Err(Fault::Record(error)))),
                 Ok(false) => {}
-                // The reader's failure ends the import, and so is told.
-                Err(failure) => error = failure.at(self.position()),
+                // The reader's failure ends the import, and is told behind the ticket before it.
+                Err(failure) => {
+                    self.place = Place::End;
+                    let failure = failure.at(self.position());
+                    self.read_ahead = Some((self.position(), Err(Fault::Input(failure))));
+                    return Some((position, Err(Fault::Record(error))));
+                }
             }
         }
         self.place = Place::End;
@@ -191,12 +196,9 @@ impl<R: BufRead> XmlTickets<R> {
             return Ok(());
         };
         let mut rest = self.reader.get_mut().take();
-        if lost == Lost::AtMarkup && !rest.fill_buf()?.is_empty() {
-            rest.consume(1);
-        }
-        rest.skip_text()?;
+        let skipped = rest.skip_text(lost == Lost::AtMarkup);
         self.reader = parser(rest);
-        Ok(())
+        skipped
     }
 
     /// Returns whether the last event was the end tag of the tickets, without its start tag.

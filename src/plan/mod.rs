@@ -156,7 +156,7 @@ pub struct PlanMode {
     /// The strategy to take where it can serve the order.
     pub strategy: Option<Strategy>,
     /// Whether the kept row sets of terms and tests are left unused, and no order, term or test is made
-    /// or kept.
+    /// or kept, but for the orders of rows that patches have revised.
     pub is_cold: bool,
 }
 

@@ -107,30 +107,36 @@ impl Walk {
         if end - start <= positions_max {
             return true;
         }
-        let first = match (self.course.key.descends, self.course.ties_descend) {
-            (false, false) => start..start + positions_max,
-            (true, true) => end - positions_max..end,
+        let positions_max = positions_max.max(1);
+        let group_at = |position: usize| {
+            let group = self.group_at(scope, position);
+            group.start.max(start)..group.end.min(end)
+        };
+        // The positions that are wholly among the first, and those of the ties that are cut there.
+        let (whole, cut) = match (self.course.key.descends, self.course.ties_descend) {
+            (false, false) => (start..start + positions_max, 0..0),
+            (true, true) => (end - positions_max..end, 0..0),
             // Groups of ties come from the back, each from its front.
             (true, false) => {
-                let from = self.group_at(scope, end - 1).start.max(start);
-                if end - from > positions_max {
-                    from..from + positions_max
-                } else {
-                    end - positions_max..end
-                }
+                let from = end - positions_max;
+                let group = group_at(from);
+                let tried = group.start..group.start + (group.end - from);
+                (group.end..end, tried)
             }
             // Groups of ties come from the front, each from its back.
             (false, true) => {
-                let to = self.group_at(scope, start).end.min(end);
-                if to - start > positions_max {
-                    to - positions_max..to
-                } else {
-                    start..start + positions_max
-                }
+                let to = start + positions_max;
+                let group = group_at(to - 1);
+                let tried = group.end - (to - group.start)..group.end;
+                (start..group.start, tried)
             }
         };
         let mut matches = Vec::new();
-        self.collect(&self.view(scope), first, wanted, &mut matches, work);
+        for positions in [whole, cut] {
+            if matches.len() < wanted {
+                self.collect(&self.view(scope), positions, wanted, &mut matches, work);
+            }
+        }
         matches.len() >= wanted
     }
 

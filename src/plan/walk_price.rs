@@ -11,7 +11,7 @@ use super::cost::{
 use super::explain::WalkMatching;
 use super::found::Found;
 use super::order::Key;
-use super::task::Task;
+use super::task::{Need, Task};
 use super::top::top_cost;
 use crate::segment::{Segment, SlotColumn};
 use crate::snapshot::LiveSegment;
@@ -129,7 +129,9 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         && is_sparse(found, segment)
         && task.place.is_none()
         && task.mode.strategy.is_none();
-    let positions_max = rows_asked * GUESSED_WALK_MAX;
+    // Of several segments each is tried for its share of the page alone.
+    let rows_tried = share_of(rows_asked, need);
+    let positions_max = rows_tried.saturating_mul(GUESSED_WALK_MAX);
     let walk = WalkPath {
         key,
         positions_max: (is_given_up && positions_max < positions.len() as u64)
@@ -138,6 +140,13 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         matching,
     };
     Some((walk, cost))
+}
+
+/// Returns how many of the positions that a walk passes are for a segment's share of the page.
+fn share_of(positions: u64, need: Need) -> u64 {
+    let through = |matches: u64| u128::from(need.skip.saturating_add(matches));
+    let share = u128::from(positions) * through(need.share) / through(need.take).max(1);
+    u64::try_from(share).unwrap_or(u64::MAX)
 }
 
 /// Estimates how far a walk goes; none where no order is by the key.

@@ -7,7 +7,7 @@ use crate::snapshot::Snapshot;
 
 impl Snapshot {
     /// Makes the orders that answers to a query walk along, and returns whether all of them are there: that
-    /// of the first key, and where that has few values, that of the second.
+    /// of the first key, and where each key before has few values, that of the first with many.
     ///
     /// Answers make an order themselves once those before them have lost enough time without it. The
     /// order of a long text (`subject` or `summary`) is the
@@ -43,12 +43,15 @@ impl Snapshot {
         let segments = self.segments().iter().map(|live| &live.segment);
         let mut is_warm = true;
         for segment in segments {
-            let keys = order.within(segment).keys;
-            let first = keys.first().copied();
-            // The rows of each of a few values are in the order of the second key.
-            let is_nested = first.is_some_and(|first| bucket::sets_count(segment, first).is_some());
-            for key in keys.iter().take(1 + usize::from(is_nested)) {
-                is_warm &= segment.order(key.slot).is_some();
+            for (index, &key) in order.within(segment).keys.iter().enumerate() {
+                // The rows of each of a few values are taken in the order of the keys that follow.
+                let has_few = bucket::sets_count(segment, key).is_some();
+                if index == 0 || !has_few {
+                    is_warm &= segment.order(key.slot).is_some();
+                }
+                if !has_few {
+                    break;
+                }
             }
         }
         is_warm
@@ -66,6 +69,7 @@ mod tests {
         let ticket = |tid: u64| Ticket {
             tid,
             status: ["Open", "Closed"][tid as usize % 2].into(),
+            priority: ["Low", "High", ""][tid as usize % 3].into(),
             contact: format!("c{tid}"),
             summary: format!("Report {}", 1_000 - tid),
             ..Ticket::default()
@@ -78,13 +82,23 @@ mod tests {
             assert!(snapshot.warm(&query));
             let segment = &snapshot.segments()[0].segment;
             let is_there = |field: &Field| segment.has_order(Slot::Field(*field));
-            let fields = [Field::Status, Field::Contact, Field::Summary];
+            let fields = [
+                Field::Status,
+                Field::Priority,
+                Field::Contact,
+                Field::Summary,
+            ];
             fields.into_iter().filter(is_there).collect::<Vec<_>>()
         };
         assert_eq!(
             warmed("order=status,summary"),
             [Field::Status, Field::Summary]
         );
+        assert_eq!(
+            warmed("order=status,priority,summary,contact"),
+            [Field::Status, Field::Summary]
+        );
+        assert_eq!(warmed("order=status,priority"), [Field::Status]);
         assert_eq!(warmed("order=contact,summary"), [Field::Contact]);
         assert_eq!(warmed("order=summary,status"), [Field::Summary]);
     }

@@ -9,8 +9,8 @@ use super::cursor::{Cursor, ORDER_OF_CURSOR_EXPECTED};
 use super::fields::Fields;
 use super::filter::{self, AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value};
 use super::{
-    DATE_EXPECTED, Direction, FILTER_EXPECTED, LIST_BUT_TID_EXPECTED, ORDER_EXPECTED, OrderKey,
-    Query, RANGE_EXPECTED, SortKey, TidFilter, invalid, positive, retain_first, terms_of,
+    Direction, FILTER_EXPECTED, LIST_BUT_TID_EXPECTED, ORDER_EXPECTED, OrderKey, Query,
+    RANGE_EXPECTED, SortKey, TidFilter, invalid, positive, retain_first, terms_of,
 };
 use crate::model::error::{Error, ErrorKind, shorten};
 use crate::model::value::Moment;
@@ -19,6 +19,8 @@ use crate::model::{Field, FieldKind, is_custom_name};
 /// How many of the latest filters are searched for one that takes another value. Values whose filter is
 /// not among them are joined at the end, so this limits the work of a long request and not what it says.
 const LATEST_MAX: usize = 160;
+
+const TYPED_DATE_EXPECTED: &str = "a date of the years 1 to 9999, in whole seconds";
 
 /// Makes a [`Query`] from typed parts.
 ///
@@ -172,9 +174,12 @@ impl QueryBuilder {
     /// Adds a filter by a value that suits the field; of a date and a bound, in place of one before.
     pub(super) fn add(&mut self, field: AnyField, operator: Operator, value: FilterValue) {
         let is_date = matches!(value, FilterValue::Date(_));
-        if matches!(value, FilterValue::Date(moment) if !moment.is_valid()) {
+        if let FilterValue::Date(moment) = value
+            && !moment.is_valid()
+        {
             let variable = operator.name_after(field.to_string());
-            return self.fail(&variable, &value.to_string(), DATE_EXPECTED);
+            let shown = moment.first_second().to_string();
+            return self.fail(&variable, &shown, TYPED_DATE_EXPECTED);
         }
         let is_single = is_date && operator == Operator::Equal;
         if !is_single {

@@ -62,7 +62,8 @@ impl TextsBuilder {
 
     /// Sorts the texts and makes the column of the rows in their final order.
     ///
-    /// Cost: a step a row, or one for each row that has a text where most have none.
+    /// Cost: a step a row; where most rows have no text and were never spread, one for each that has one, and
+    /// a sort of these where tickets did not come in the order of their numbers.
     fn seal(self, rows: &RowOrder, is_url_encoded: bool) -> Column {
         let (dictionary, ordinals) = self.texts.sort(is_url_encoded);
         let sorted = |ordinal: u64| u64::from(ordinals[ordinal as usize]);

@@ -173,8 +173,8 @@ impl Cube {
     /// Returns how many rows, dead ones too, are of the selected classes in every field of
     /// `selected`, all of which are axes.
     ///
-    /// Cost: [`cells_count`](Cube::cells_count) additions, of neighbouring cells where no axis after the
-    /// last selected one is restricted.
+    /// Cost: [`cells_count`](Cube::cells_count) additions. The cells of each combination of classes up to
+    /// the last selected axis are neighbours.
     pub(crate) fn count(&self, selected: &[Selected<'_>]) -> u64 {
         let is_selected = |axis: &Axis| classes_of(selected, axis.field).is_some();
         let depth = self.axes.iter().rposition(is_selected);

@@ -195,6 +195,7 @@ impl KeptDead {
     /// missing.
     fn of(
         &self,
+        segment: &Segment,
         dead: &Arc<Tombstones>,
         extend: impl FnOnce(&Sealed) -> Option<Sealed>,
     ) -> Option<Arc<DeadCounts>> {
@@ -206,10 +207,15 @@ impl KeptDead {
         let Some(extended) = extend(&counts.sealed) else {
             return Some(counts);
         };
-        let extended = Arc::new(DeadCounts {
+        let extended = DeadCounts {
             of: Arc::clone(&counts.of),
             sealed: Arc::new(extended),
             recent: counts.recent.clone(),
+        };
+        // Readers of two snapshots would by turns list the rows between them again and again.
+        let extended = Arc::new(match extended.recent.len() {
+            0..=RECENT_MAX => extended,
+            _ => extended.seal(segment),
         });
         self.0.store(Some(Arc::clone(&extended)));
         Some(extended)
@@ -236,7 +242,7 @@ impl Segment {
             return None;
         }
         let find = |sealed: &Sealed| sealed.fields.iter().position(|(own, _)| *own == field);
-        let counts = self.findings.dead_counts.of(dead, |sealed| {
+        let counts = self.findings.dead_counts.of(self, dead, |sealed| {
             if find(sealed).is_some() {
                 return None;
             }
@@ -263,7 +269,7 @@ impl Segment {
                 .iter()
                 .position(|(own, _)| Arc::ptr_eq(own, set))
         };
-        let counts = self.findings.dead_counts.of(dead, |sealed| {
+        let counts = self.findings.dead_counts.of(self, dead, |sealed| {
             if find(sealed).is_some() {
                 return None;
             }
@@ -293,7 +299,7 @@ impl Segment {
         }
         let index = self.cubes.iter().position(|own| std::ptr::eq(own, cube))?;
         let find = |sealed: &Sealed| sealed.cubes.iter().position(|(own, _)| *own == index);
-        let counts = self.findings.dead_counts.of(dead, |sealed| {
+        let counts = self.findings.dead_counts.of(self, dead, |sealed| {
             if find(sealed).is_some() {
                 return None;
             }

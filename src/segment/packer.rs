@@ -219,14 +219,15 @@ impl<'a> Parting<'a> {
 
 /// Takes pieces of texts that lie evenly among the bytes of all.
 fn take_sample(input: &impl Input, sample_bytes: usize) -> Vec<Vec<u8>> {
-    let (mut kept_bytes, mut weighed) = (0, 0);
+    let (mut kept_bytes, mut weighed) = (0, 0u64);
     for index in 0..input.count() {
         let own = input.kept_bytes(index);
         kept_bytes += own;
-        weighed += own * own.min(SAMPLE_TEXT_BYTES);
+        weighed += (own as u64) * own.min(SAMPLE_TEXT_BYTES) as u64;
     }
     // Short texts give all that they have, and a text is chosen the more often the longer it is.
-    let piece_bytes = (weighed / kept_bytes.max(1)).clamp(1, SAMPLE_TEXT_BYTES);
+    let piece_bytes = weighed / (kept_bytes as u64).max(1);
+    let piece_bytes = piece_bytes.clamp(1, SAMPLE_TEXT_BYTES as u64) as usize;
     let step = (kept_bytes / sample_bytes.div_ceil(piece_bytes)).max(1);
     let mut sample = Vec::new();
     let (mut passed, mut next) = (0, 0);

@@ -366,16 +366,14 @@ impl SortedRows {
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) {
-        if self.dead.load().is_none() {
+        let Some(last) = self.dead.load_full() else {
             return;
-        }
+        };
         // In an order by texts nothing tells where a row is, and a pass over all rows is too long for a
         // commit. A reader who needs the positions makes them.
-        if column.is_none() {
-            return self.drop_dead_positions();
-        }
+        let is_cheap = column.is_some() || Arc::ptr_eq(&last.of, dead);
         let unused = self.unused_commits.fetch_add(1, atomic::Ordering::Relaxed);
-        if unused < UNUSED_COMMITS_MAX {
+        if is_cheap && unused < UNUSED_COMMITS_MAX {
             self.positions_of(column, dead, budget);
         } else {
             self.drop_dead_positions();
@@ -579,6 +577,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A pass over all rows for the positions is made only where tombstones have changed.
+    #[test]
+    fn positions_in_an_order_by_texts_are_kept_while_nothing_dies() {
+        let mut ready = ReadyTexts::default();
+        (0..100).for_each(|n: u32| ready.push(&(n * 7 % 100).to_string()));
+        let sorted = SortedRows::by_text(&TextColumn::seal(ready, usize::MAX), 100);
+        let budget = Budget::new(None);
+        let mut dead = Tombstones::default();
+        dead.insert(7);
+        let before = Arc::new(dead.clone());
+        let positions = sorted.dead_positions(None, &before, &budget);
+        sorted.carry_dead_positions(None, &before, &budget);
+        assert!(Arc::ptr_eq(
+            &positions,
+            &sorted.dead_positions(None, &before, &budget)
+        ));
+        dead.insert(8);
+        sorted.carry_dead_positions(None, &Arc::new(dead), &budget);
+        assert!(sorted.dead.load().is_none());
     }
 
     #[test]

@@ -63,7 +63,11 @@ impl<'a> Changes<'a> {
         publisher: &'a Publisher,
     ) -> Result<Changes<'a>, Error> {
         let mut changes = Changes::none(snapshot, publisher);
-        changes.add(batch)?;
+        for (index, line) in batch.into_changes().into_iter().enumerate() {
+            changes
+                .apply(line)
+                .map_err(|error| error.of_change(index))?;
+        }
         Ok(changes)
     }
 
@@ -74,16 +78,18 @@ impl<'a> Changes<'a> {
     /// Those of [`of`](Changes::of); the changes are then as they were.
     pub(super) fn add(&mut self, batch: Batch) -> Result<(), Error> {
         let names = Arc::clone(&self.names);
-        let mut replaced = Vec::new();
+        // What each ticket's change was before, and none of those that the batch itself replaces.
+        let mut before = BTreeMap::new();
         for (index, line) in batch.into_changes().into_iter().enumerate() {
             match self.apply(line) {
-                Ok(change) => replaced.push(change),
+                Ok((tid, replaced)) => {
+                    before.entry(tid).or_insert(replaced);
+                }
                 Err(error) => {
                     self.names = names;
-                    // From the last to the first, since a line may have replaced the change of an earlier one.
-                    for (tid, before) in replaced.into_iter().rev() {
-                        match before {
-                            Some(before) => self.by_tid.insert(tid, before),
+                    for (tid, change) in before {
+                        match change {
+                            Some(change) => self.by_tid.insert(tid, change),
                             None => self.by_tid.remove(&tid),
                         };
                     }

@@ -91,6 +91,10 @@ impl Writer {
         match word {
             b"put" | b"patch" | b"del" => return Some(self.change(number, word, rest)),
             b"begin" | b"commit" | b"rollback" if !rest.trim_ascii().is_empty() => {
+                // The lines after it are meant as one batch, which is refused as a whole.
+                if word == b"begin" {
+                    self.open.get_or_insert_default();
+                }
                 let error = expected("begin, commit or rollback alone in its line");
                 return Some(Err(self.refuse(number, error)));
             }

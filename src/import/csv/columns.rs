@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use memchr::memchr_iter;
 
 use super::column::{Column, custom_name};
-use super::options::{CsvOptions, CsvOthers, read_date};
+use super::date_pattern::DatePattern;
+use super::options::{CsvOptions, CsvOthers};
 use super::split::{Splitter, too_few};
 use crate::import::room::Room;
 use crate::import::source::place_after;
@@ -21,7 +22,7 @@ pub(in crate::import) struct Columns {
     /// The names of those that are not read.
     skipped: Vec<String>,
     delimiter: u8,
-    date_patterns: Vec<String>,
+    date_patterns: Vec<DatePattern>,
 }
 
 impl Columns {
@@ -53,7 +54,7 @@ impl Columns {
             targets: columns,
             skipped,
             delimiter,
-            date_patterns: options.date_patterns().to_vec(),
+            date_patterns: options.dates.clone(),
         })
     }
 
@@ -107,7 +108,7 @@ impl Columns {
                 if !is_date || self.date_patterns.is_empty() {
                     return draft.set_text(field, text);
                 }
-                let date = read_date(text, &self.date_patterns);
+                let date = self.date_patterns.iter().find_map(|it| it.read(text));
                 let expected = "a date in a pattern that was given";
                 let date = date.ok_or_else(|| invalid_value(field.name(), text, expected))?;
                 draft.set_date(field, date);

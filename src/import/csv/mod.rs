@@ -16,6 +16,7 @@
 
 mod column;
 mod columns;
+mod date_pattern;
 mod frame;
 mod options;
 mod split;

@@ -1,9 +1,7 @@
 //! How the caller wants CSV to be read.
 
-use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-
 use super::column::Column;
+use super::date_pattern::DatePattern;
 use crate::import::source::Framing;
 use crate::model::error::{Error, invalid_value};
 
@@ -83,7 +81,7 @@ pub struct CsvOptions {
     delimiter: u8,
     pub(super) mapped: Vec<(String, Column)>,
     pub(super) others: CsvOthers,
-    dates: Vec<String>,
+    pub(super) dates: Vec<DatePattern>,
 }
 
 impl Default for CsvOptions {
@@ -178,16 +176,16 @@ impl CsvOptions {
     ///
     /// With one or more patterns a date is read by the first that fits, and in no other form: what
     /// comes first, the day or the month, is never guessed. A pattern without a time of day reads
-    /// the first second of the day, one without seconds second 0; an offset (`%z`) is read and
-    /// passed over, as a ticket's dates have no time zone.
+    /// the first second of the day, one without seconds second 0; a fraction of a second (`%.f`) and an
+    /// offset (`%z`) are read and passed over, as a ticket's dates have neither.
     ///
     /// Cost: a date tries the patterns in turn.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) for what is no pattern, and for one
-    /// that tells no day of a year, like `dd/mm/yyyy` or `%d/%m`, or of the time of day only a part, like
-    /// `%I:%M` without `%p`.
+    /// that does not read back what it writes: that tells no day of a year, like `dd/mm/yyyy` or `%d/%m`,
+    /// or of the time of day only a part, like `%I:%M` without `%p`.
     ///
     /// # Examples
     ///
@@ -202,10 +200,9 @@ impl CsvOptions {
     /// ```
     pub fn dates(mut self, pattern: impl Into<String>) -> Result<CsvOptions, Error> {
         let pattern = pattern.into();
-        if !is_pattern(&pattern) {
-            return Err(invalid_value("dates", &pattern, PATTERN_EXPECTED));
-        }
-        self.dates.push(pattern);
+        let read = DatePattern::new(&pattern);
+        let read = read.ok_or_else(|| invalid_value("dates", &pattern, PATTERN_EXPECTED))?;
+        self.dates.push(read);
         Ok(self)
     }
 
@@ -217,176 +214,8 @@ impl CsvOptions {
         let delimiter = self.delimiter;
         Framing::Csv { delimiter }
     }
-
-    pub(super) fn date_patterns(&self) -> &[String] {
-        &self.dates
-    }
 }
 
 const PATTERN_EXPECTED: &str = "a pattern like %d/%m/%Y %H:%M, where %d is the day, %m the month, %b \
     its name, %Y the year, %y its last two digits, %H the hour, %I the hour of a half day, %p AM or PM, \
     %M the minute, %S the second, and %z the offset from UTC";
-
-/// Returns whether a pattern tells a day, and of the time of day at least hour and minute, or nothing.
-fn is_pattern(pattern: &str) -> bool {
-    let items = || StrftimeItems::new(pattern);
-    if items().any(|item| matches!(item, Item::Error)) {
-        return false;
-    }
-    let has = |parts: &[Numeric]| {
-        items().any(|item| matches!(item, Item::Numeric(own, _) if parts.contains(&own)))
-    };
-    let has_fixed = |parts: &[Fixed]| {
-        items().any(|item| matches!(item, Item::Fixed(own) if parts.contains(&own)))
-    };
-    if has(&[Numeric::Timestamp]) || has_fixed(&[Fixed::RFC2822, Fixed::RFC3339]) {
-        return true;
-    }
-    let has_half = has_fixed(&[Fixed::LowerAmPm, Fixed::UpperAmPm]);
-    let has_hour = has(&[Numeric::Hour]) || has(&[Numeric::Hour12]) && has_half;
-    let has_whole_time = has_hour && has(&[Numeric::Minute]);
-    let has_month =
-        has(&[Numeric::Month]) || has_fixed(&[Fixed::ShortMonthName, Fixed::LongMonthName]);
-    let has_weekday = has(&[Numeric::NumDaysFromSun, Numeric::WeekdayFromMon])
-        || has_fixed(&[Fixed::ShortWeekdayName, Fixed::LongWeekdayName]);
-    let has_week = has(&[Numeric::WeekFromSun, Numeric::WeekFromMon, Numeric::IsoWeek]);
-    let has_day =
-        has_month && has(&[Numeric::Day]) || has(&[Numeric::Ordinal]) || has_week && has_weekday;
-    let has_year = has(&[
-        Numeric::Year,
-        Numeric::YearMod100,
-        Numeric::IsoYear,
-        Numeric::IsoYearMod100,
-    ]);
-    has_year && has_day && (has_whole_time || !has_time(pattern))
-}
-
-/// Reads a date by a pattern: a second, or the first one of a day where the pattern has no part of a time
-/// of day.
-fn read_by(pattern: &str, text: &str) -> Option<NaiveDateTime> {
-    if has_time(pattern) {
-        return NaiveDateTime::parse_from_str(text, pattern).ok();
-    }
-    let day = NaiveDate::parse_from_str(text, pattern).ok()?;
-    Some(day.and_time(NaiveTime::MIN))
-}
-
-/// Returns whether a pattern has a part of a time of day.
-fn has_time(pattern: &str) -> bool {
-    StrftimeItems::new(pattern).any(|item| match item {
-        Item::Numeric(part, _) => matches!(
-            part,
-            Numeric::Hour
-                | Numeric::Hour12
-                | Numeric::Minute
-                | Numeric::Second
-                | Numeric::Nanosecond
-                | Numeric::Timestamp
-        ),
-        Item::Fixed(part) => !matches!(
-            part,
-            Fixed::ShortMonthName
-                | Fixed::LongMonthName
-                | Fixed::ShortWeekdayName
-                | Fixed::LongWeekdayName
-                | Fixed::TimezoneName
-                | Fixed::TimezoneOffset
-                | Fixed::TimezoneOffsetColon
-                | Fixed::TimezoneOffsetDoubleColon
-                | Fixed::TimezoneOffsetTripleColon
-                | Fixed::TimezoneOffsetColonZ
-                | Fixed::TimezoneOffsetZ
-        ),
-        _ => false,
-    })
-}
-
-/// Reads a date by the first of some patterns that fits.
-pub(super) fn read_date(text: &str, patterns: &[String]) -> Option<NaiveDateTime> {
-    patterns.iter().find_map(|pattern| read_by(pattern, text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_read_the_dates_of_exports() {
-        for (pattern, text, expected) in [
-            (
-                "%d/%m/%Y %H:%M",
-                "03/02/2014 9:05",
-                Some("2014-02-03 09:05:00"),
-            ),
-            (
-                "%d/%b/%y %I:%M %p",
-                "01/Feb/14 12:00 am",
-                Some("2014-02-01 00:00:00"),
-            ),
-            ("%d.%m.%Y", "24.12.2014", Some("2014-12-24 00:00:00")),
-            (
-                "%Y-%m-%dT%H:%M:%S%z",
-                "2014-02-01T10:00:00+0100",
-                Some("2014-02-01 10:00:00"),
-            ),
-            (
-                "%Y-%m-%d %H:%M:%S UTC",
-                "2014-02-01 10:00:07 UTC",
-                Some("2014-02-01 10:00:07"),
-            ),
-            ("%d/%m/%Y", "02/13/2014", None),
-            ("%d/%m/%Y", "01/02/2014 ", None),
-            ("%H:%M", "10:42", None),
-            ("%d/%m/%Y %I:%M", "01/02/2014 10:30", None),
-            ("%d/%m/%Y %H", "01/02/2014 10", None),
-            ("%d/%m/%Y %p", "01/02/2014 PM", None),
-        ] {
-            let read = read_date(text, &[pattern.to_owned()]);
-            assert_eq!(
-                read.map(|it| it.to_string()).as_deref(),
-                expected,
-                "{pattern}"
-            );
-        }
-        let both = ["%d/%m/%Y".to_owned(), "%Y-%m-%d".to_owned()];
-        assert!(read_date("2014-02-01", &both).is_some());
-    }
-
-    #[test]
-    fn a_pattern_tells_a_day_and_a_whole_time_or_none() {
-        for pattern in [
-            "%d/%m/%Y",
-            "%d %B %y",
-            "%A, %d %b %Y",
-            "%Y-%j",
-            "%G-W%V-%u",
-            "%x",
-            "%d/%m/%Y %H:%M",
-            "%d/%b/%y %I:%M %p",
-            "%F %T%z",
-            "%Y-%m-%dT%H:%M:%S%.3f%:z",
-            "%c",
-            "%s",
-        ] {
-            assert!(CsvOptions::new().dates(pattern).is_ok(), "{pattern}");
-        }
-        for pattern in [
-            "",
-            "dd/mm/yyyy",
-            "%Q",
-            "%",
-            "%d/%m",
-            "%Y",
-            "%m/%Y",
-            "%H:%M",
-            "%z",
-            "%d/%m/%Y %H",
-            "%d/%m/%Y %I:%M",
-            "%d/%m/%Y %M",
-            "%d/%m/%Y %p",
-        ] {
-            let error = CsvOptions::new().dates(pattern).unwrap_err();
-            assert_eq!(error.code(), "invalid_value", "{pattern}");
-        }
-    }
-}

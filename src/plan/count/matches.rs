@@ -134,11 +134,11 @@ impl<'f, 's: 'f> Matches<'f, 's> {
     /// Returns the least ordinal among the matching rows of a set, where no row of the set has one below
     /// `first`.
     ///
-    /// Cost: a look at each row of the set; of a bitmap, at its blocks up to that in which a row has
-    /// `first`.
+    /// Cost: a look at each row of the set; of a bitmap or a range, at its blocks up to that in which a
+    /// row has `first`.
     pub(super) fn least_ordinal(&self, column: &Column, set: &RowSet, first: u64) -> Option<u64> {
         let mut least: Option<u64> = None;
-        if set.bitmap().is_none() {
+        if !set.is_dense() {
             set.for_each(|row| {
                 if self.has(row) {
                     let ordinal = column.ordinal(row);

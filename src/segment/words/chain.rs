@@ -241,7 +241,7 @@ impl PartReader<'_> {
         for list in &mut self.lists {
             list.for_each_below(window.end.saturating_add(offset), |spot| {
                 // A spot before the window, which an earlier window did not read, is skipped.
-                if let Some(bit) = spot.checked_sub(window.start + offset) {
+                if let Some(bit) = spot.checked_sub(window.start.saturating_add(offset)) {
                     set_bit(bits, bit);
                     is_any = true;
                 }
