@@ -1,7 +1,7 @@
 //! A pattern of dates, as the exports of other systems write them.
 //!
-//! Whether a pattern reads what it should is tried once, on dates that it writes itself: which parts
-//! tell a day or a time together is known to the crate that reads them alone.
+//! Whether a pattern reads what it should is tried once, on dates that it writes itself: only `chrono`,
+//! which reads them, knows which parts together tell a day or a time.
 
 use std::fmt::Write;
 
