@@ -62,6 +62,7 @@ impl<'a> Changes<'a> {
         snapshot: &'a Snapshot,
         publisher: &'a Publisher,
     ) -> Result<Changes<'a>, Error> {
+        // An error drops all of them, so what a line replaces need not be kept as it is by `add`.
         let mut changes = Changes::none(snapshot, publisher);
         for (index, line) in batch.into_changes().into_iter().enumerate() {
             changes
