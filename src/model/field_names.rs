@@ -1,4 +1,4 @@
-//! Fields by the names of output variables, which every record spells out.
+//! Fields by their names, which every record and every request spells out.
 //!
 //! # Cost
 //!
@@ -6,32 +6,60 @@
 
 use super::Field;
 
-/// By the length of a name: a bit for each field whose name is as long.
-const FIELDS_BY_LENGTH: [u64; NAME_BYTES_MAX + 1] = {
-    let mut fields = [0; NAME_BYTES_MAX + 1];
-    let mut index = 0;
-    while index < Field::ALL.len() {
-        fields[Field::ALL[index].name().len()] |= 1 << index;
-        index += 1;
-    }
-    fields
-};
+/// Names by their lengths: for each length a bit for the index of every name that is as long.
+///
+/// The names themselves stand where they are listed, and are compared there.
+pub(crate) struct NameLengths([u64; NAME_BYTES_MAX + 1]);
 
 /// The bytes of the longest name.
 const NAME_BYTES_MAX: usize = Field::AssignedGroupName.name().len();
 
+/// The indexes of fields by the lengths of their names and aliases.
+const FIELDS: NameLengths = {
+    let mut lengths = NameLengths::EMPTY;
+    let mut index = 0;
+    while index < Field::ALL.len() {
+        lengths = lengths.with(index, Field::ALL[index].name());
+        if let Some(alias) = Field::ALL[index].alias() {
+            lengths = lengths.with(index, alias);
+        }
+        index += 1;
+    }
+    lengths
+};
+
+impl NameLengths {
+    pub(crate) const EMPTY: NameLengths = NameLengths([0; NAME_BYTES_MAX + 1]);
+
+    /// Adds a name of an index, which is below 64.
+    pub(crate) const fn with(mut self, index: usize, name: &str) -> NameLengths {
+        self.0[name.len()] |= 1 << index;
+        self
+    }
+
+    /// Returns the indexes of the names that are as long as this one, in ascending order.
+    pub(crate) fn as_long_as(&self, name: &str) -> impl Iterator<Item = usize> + use<> {
+        let mut indexes = self.0.get(name.len()).copied().unwrap_or_default();
+        std::iter::from_fn(move || {
+            let index = indexes.trailing_zeros() as usize;
+            indexes &= indexes.checked_sub(1)?;
+            Some(index)
+        })
+    }
+}
+
 impl Field {
+    /// Returns the field of an output variable's name or of an alias, in any ASCII case.
+    pub fn from_name(name: &str) -> Option<Field> {
+        let is_name = |own: &str| own.eq_ignore_ascii_case(name);
+        let mut fields = FIELDS.as_long_as(name).map(|index| Field::ALL[index]);
+        fields.find(|field| is_name(field.name()) || field.alias().is_some_and(is_name))
+    }
+
     /// Returns the field of an output variable's name, in any ASCII case; no alias counts.
     pub(crate) fn from_output_name(name: &str) -> Option<Field> {
-        let mut fields = *FIELDS_BY_LENGTH.get(name.len())?;
-        while fields != 0 {
-            let field = Field::ALL[fields.trailing_zeros() as usize];
-            if field.name().eq_ignore_ascii_case(name) {
-                return Some(field);
-            }
-            fields &= fields - 1;
-        }
-        None
+        let mut fields = FIELDS.as_long_as(name).map(|index| Field::ALL[index]);
+        fields.find(|field| field.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -48,6 +76,14 @@ mod tests {
                 assert_eq!(Field::from_output_name(&format!("{name}_")), None);
             }
         }
+        for field in Field::ALL {
+            for name in [Some(field.name()), field.alias()].into_iter().flatten() {
+                assert_eq!(Field::from_name(&name.to_uppercase()), Some(field));
+                assert_eq!(Field::from_name(&name[1..]), None);
+            }
+        }
+        assert_eq!(Field::from_name(""), None);
+        assert_eq!(Field::from_name(&"n".repeat(1000)), None);
         assert_eq!(Field::from_output_name(""), None);
         assert_eq!(Field::from_output_name("uid"), None);
     }

@@ -40,6 +40,7 @@ pub use cell::Cell;
 pub(crate) use cell::CellMut;
 pub use date_part::DatePart;
 use error::{Error, ErrorKind, shorten};
+pub(crate) use field_names::NameLengths;
 pub use format::Format;
 pub use texts::Texts;
 
@@ -282,16 +283,6 @@ impl Field {
         Field::AssignedGroupName,
         Field::Cid,
     ];
-
-    /// Returns the field of an output variable's name or of an alias, in any ASCII case.
-    pub fn from_name(name: &str) -> Option<Field> {
-        Field::ALL.into_iter().find(|field| {
-            field.name().eq_ignore_ascii_case(name)
-                || field
-                    .alias()
-                    .is_some_and(|alias| alias.eq_ignore_ascii_case(name))
-        })
-    }
 
     /// Returns the name that a request's filter has for the field.
     pub(crate) const fn request_name(self) -> &'static str {

@@ -19,12 +19,10 @@ use std::str::FromStr;
 use super::count::{CountKey, CountQuery, CountQueryBuilder};
 use super::cursor::{CURSOR_EXPECTED, Cursor};
 use super::fields::Fields;
-use super::filter::{
-    AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value, split_custom,
-};
+use super::filter::{AnyField, FieldFilter, FieldTest, Operator, read_value, split_custom};
 use super::request::{Action, Request, find_action, find_first, pairs};
 use super::variable::{
-    ActionName, NAMES, Single, Variable, known_names, operator_name, shown_name, unknown_name,
+    ActionName, Single, Variable, known_names, operator_name, shown_name, unknown_name,
 };
 use super::{
     BY_EXPECTED, DATE_EXPECTED, Direction, INTEGER_EXPECTED, LIST_BUT_TID_EXPECTED, LIST_EXPECTED,
@@ -44,7 +42,8 @@ struct Reading {
     builder: QueryBuilder,
     /// In a box, as most requests count nothing by value and a reading is long enough to move.
     counting: Option<Box<CountQueryBuilder>>,
-    seen: [bool; NAMES.len()],
+    /// One bit a variable that has stood and may not again.
+    seen: u32,
     /// By operator: one bit a field that has stood with it and may not again.
     seen_fields: [u64; 4],
     format: Option<Format>,
@@ -55,16 +54,28 @@ struct Reading {
 }
 
 impl Reading {
-    /// Starts to read a request.
-    fn new(text: &str) -> Reading {
-        Reading {
-            action: find_action(text),
-            ..Reading::default()
+    /// Reads a request to its end, which leaves its query in the builder.
+    ///
+    /// What a pair means depends on the action, which may stand behind it. Most requests are for
+    /// tickets: each is read as one first, and again where that fails and it has another action.
+    fn read(&mut self, text: &str) -> Result<(), Error> {
+        let read = self.read_pairs(text);
+        if read.is_ok() {
+            return read;
         }
+        let action = find_action(text);
+        if action == self.action {
+            return read;
+        }
+        *self = Reading {
+            action,
+            ..Reading::default()
+        };
+        self.read_pairs(text)
     }
 
-    /// Reads a request to its end, which leaves its query in the builder.
-    fn read(&mut self, text: &str) -> Result<(), Error> {
+    /// Reads a request of the action; fails where it has another.
+    fn read_pairs(&mut self, text: &str) -> Result<(), Error> {
         for (name, value) in pairs(text) {
             self.pair(&name, &value)?;
         }
@@ -101,13 +112,14 @@ impl Reading {
                 Ok(())
             }
             Variable::Single(single) => {
-                let name = single.name_of_pair(name);
-                if std::mem::replace(&mut self.seen[single as usize], true) {
+                let bit = 1 << single as usize;
+                if self.seen & bit != 0 {
                     // An error is shown and logged, where a key has no place.
                     let shown = if single == Single::Key { "" } else { value };
-                    return Err(duplicate(name, shown));
+                    return Err(duplicate(single.name(), shown));
                 }
-                self.single(single, name, value)
+                self.seen |= bit;
+                self.single(single, value)
                     .map_err(|kind| Error::from(*kind))
             }
         }
@@ -128,7 +140,7 @@ impl Reading {
                 let seen = &mut self.seen_fields[operator as usize];
                 let bit = 1 << own.index();
                 if *seen & bit != 0 {
-                    return Err(duplicate(operator_name(own, operator), value));
+                    return Err(duplicate(operator_name(own, operator, name), value));
                 }
                 *seen |= bit;
             }
@@ -159,19 +171,26 @@ impl Reading {
         Ok(())
     }
 
-    fn single(&mut self, single: Single, name: &str, value: &str) -> Result<(), Box<ErrorKind>> {
-        let fail = |expected| Box::new(invalid(name, value, expected));
+    fn single(&mut self, single: Single, value: &str) -> Result<(), Box<ErrorKind>> {
+        let fail = |expected| Box::new(invalid(single.name(), value, expected));
         let positive = || {
             parse_integer(value)
                 .filter(|&n| n > 0)
                 .ok_or_else(|| fail(POSITIVE_EXPECTED))
+        };
+        let cursor = || {
+            let cursor = Cursor::parse(value).map(Box::new);
+            cursor.ok_or_else(|| fail(CURSOR_EXPECTED))
         };
         // What concerns the query alone is written into it; a builder is a long thing to move.
         let query = &mut self.builder.query;
         match single {
             Single::Action => {
                 let action = ActionName::from_value(value);
-                action.ok_or_else(|| fail("get_tickets or count_tickets"))?;
+                let action = action.ok_or_else(|| fail("get_tickets or count_tickets"))?;
+                if action != self.action {
+                    return Err(fail(self.action.value()));
+                }
             }
             Single::Key => self.key = Some(value.to_owned()),
             Single::Format => {
@@ -206,57 +225,17 @@ impl Reading {
                 let fields = parse_list(value).ok_or_else(|| fail(LIST_EXPECTED))?;
                 query.fields = Some(Fields::new(fields));
             }
-            Single::After | Single::Before => {
-                let cursor = Cursor::parse(value).ok_or_else(|| fail(CURSOR_EXPECTED))?;
-                let place = match single {
-                    Single::After => &mut query.after,
-                    _ => &mut query.before,
-                };
-                *place = Some(Box::new(cursor));
+            Single::After => query.after = Some(cursor()?),
+            Single::Before => query.before = Some(cursor()?),
+            Single::Tid => {
+                query.tid = Some(TidFilter::parse(value).ok_or_else(|| fail(TID_EXPECTED))?);
             }
-            filter => {
-                let added = self.page_filter(filter, value);
-                return added.map_err(|expected| Box::new(invalid(name, value, expected)));
+            Single::Keyword => query.terms = terms_of(value),
+            Single::ChangedSince => {
+                let since = parse_integer(value).ok_or_else(|| fail(INTEGER_EXPECTED))?;
+                query.changed_since = Some(since);
             }
         }
-        Ok(())
-    }
-
-    /// Adds a filter by one of the variables that may stand once; or says what would be valid.
-    fn page_filter(&mut self, single: Single, value: &str) -> Result<(), &'static str> {
-        let date = || Moment::parse(value).ok_or(DATE_EXPECTED);
-        let integer = || parse_integer(value).ok_or(INTEGER_EXPECTED);
-        let builder = &mut self.builder;
-        let (field, operator, value) = match single {
-            Single::Tid => {
-                builder.query.tid = Some(TidFilter::parse(value).ok_or(TID_EXPECTED)?);
-                return Ok(());
-            }
-            Single::Keyword => {
-                builder.query.terms = terms_of(value);
-                return Ok(());
-            }
-            Single::ChangedSince => {
-                builder.query.changed_since = Some(integer()?);
-                return Ok(());
-            }
-            Single::DueDate => (Field::DueDate, Operator::Equal, date()?.into()),
-            Single::StartTid => (Field::Tid, Operator::AtLeast, integer()?.into()),
-            Single::EndTid => (Field::Tid, Operator::AtMost, integer()?.into()),
-            Single::StartCid => (Field::Cid, Operator::AtLeast, value.into()),
-            Single::EndCid => (Field::Cid, Operator::AtMost, value.into()),
-            Single::StartDate => {
-                let second: FilterValue = date()?.first_second().into();
-                (Field::DateOpened, Operator::AtLeast, second)
-            }
-            // The others are not filters, and end_date alone is left of those.
-            _ => (
-                Field::DateOpened,
-                Operator::AtMost,
-                date()?.last_second().into(),
-            ),
-        };
-        builder.add(field.into(), operator, value);
         Ok(())
     }
 
@@ -343,7 +322,7 @@ impl FromStr for Request {
     /// [`ErrorKind::PageNeedsCount`], [`ErrorKind::PageNeedsWildcard`], [`ErrorKind::InvalidValue`]
     /// for a cursor of another order, and [`ErrorKind::CursorConflict`].
     fn from_str(text: &str) -> Result<Request, Error> {
-        let mut reading = Reading::new(text);
+        let mut reading = Reading::default();
         reading.read(text)?;
         let (format, key) = (reading.format, reading.key.take());
         let action = match reading.action {
@@ -367,7 +346,7 @@ impl FromStr for Query {
     ///
     /// Those of a [`Request`]; and that `action` is invalid, where it is not `get_tickets`.
     fn from_str(text: &str) -> Result<Query, Error> {
-        let mut reading = Reading::new(text);
+        let mut reading = Reading::default();
         reading.read(text)?;
         if reading.action == ActionName::GetTickets {
             return Ok(reading.builder.query);
@@ -387,7 +366,7 @@ impl FromStr for CountQuery {
     ///
     /// Those of a [`Request`]; and that `action` is invalid, where it is not `count_tickets`.
     fn from_str(text: &str) -> Result<CountQuery, Error> {
-        let mut reading = Reading::new(text);
+        let mut reading = Reading::default();
         reading.read(text)?;
         if reading.action == ActionName::CountTickets {
             return reading.into_counting();

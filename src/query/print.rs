@@ -13,8 +13,8 @@ use std::fmt;
 use form_urlencoded::byte_serialize;
 use serde::{Serialize, Serializer};
 
-use super::filter::{AnyField, FieldFilter, FieldTest, FilterValue};
-use super::variable::{ActionName, Single};
+use super::filter::{AnyField, FieldFilter, FieldTest, FilterValue, Operator};
+use super::variable::{ActionName, Named, Single};
 use super::{
     Action, CountKey, CountQuery, Direction, OrderKey, Query, Request, SortKey, TidFilter,
 };
@@ -56,23 +56,38 @@ impl Pairs<'_, '_> {
         value.map_or(Ok(()), |value| self.pair(single.name(), &value.to_string()))
     }
 
+    /// Prints a filter by the name that the page has for it.
+    fn page_filter(
+        &mut self,
+        field: Field,
+        operator: Operator,
+        value: Option<impl fmt::Display>,
+    ) -> fmt::Result {
+        let name = Named::Filter(field, operator).name();
+        value.map_or(Ok(()), |value| self.pair(name, &value.to_string()))
+    }
+
     fn query(&mut self, query: &Query) -> fmt::Result {
         self.single(Single::Tid, query.tid.as_ref())?;
         for field in Field::FILTERS {
             let mut values = query.values(field).iter();
             values.try_for_each(|value| self.pair(field.request_name(), value))?;
         }
-        self.single(Single::DueDate, query.due())?;
+        self.page_filter(Field::DueDate, Operator::Equal, query.due())?;
         self.single(Single::Keyword, joined(&query.terms, " "))?;
         let (start, end) = query.tid_range();
-        self.single(Single::StartTid, start)?;
-        self.single(Single::EndTid, end)?;
+        self.page_filter(Field::Tid, Operator::AtLeast, start)?;
+        self.page_filter(Field::Tid, Operator::AtMost, end)?;
         let (start, end) = query.cid_range();
-        self.single(Single::StartCid, start)?;
-        self.single(Single::EndCid, end)?;
+        self.page_filter(Field::Cid, Operator::AtLeast, start)?;
+        self.page_filter(Field::Cid, Operator::AtMost, end)?;
         let (start, end) = query.date_range();
-        self.single(Single::StartDate, start.map(Moment::Second))?;
-        self.single(Single::EndDate, end.map(Moment::Second))?;
+        self.page_filter(
+            Field::DateOpened,
+            Operator::AtLeast,
+            start.map(Moment::Second),
+        )?;
+        self.page_filter(Field::DateOpened, Operator::AtMost, end.map(Moment::Second))?;
         self.single(Single::ChangedSince, query.changed_since)?;
         let others = query.filters.iter().filter(|filter| !filter.is_of_page());
         others.clone().try_for_each(|filter| self.filter(filter))?;

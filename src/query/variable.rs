@@ -3,7 +3,7 @@
 //! The names of fields come from the field table; [`NAMES`] holds only what is no field.
 
 use super::filter::{AnyField, Operator};
-use crate::model::Field;
+use crate::model::{Field, NameLengths};
 
 /// What a request asks for, which says what variables it knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,13 +51,6 @@ pub(super) enum Single {
     Format,
     Tid,
     Keyword,
-    DueDate,
-    StartTid,
-    EndTid,
-    StartCid,
-    EndCid,
-    StartDate,
-    EndDate,
     ChangedSince,
     Count,
     Page,
@@ -72,33 +65,65 @@ pub(super) enum Single {
     ExcludeOwn,
 }
 
-/// The names of the variables that may stand once, by their discriminants.
-pub(super) const NAMES: [(&str, Single); 24] = [
-    ("action", Single::Action),
-    ("key", Single::Key),
-    ("format", Single::Format),
-    (Field::Tid.name(), Single::Tid),
-    ("keyword", Single::Keyword),
-    (Field::DueDate.name(), Single::DueDate),
-    ("start_tid", Single::StartTid),
-    ("end_tid", Single::EndTid),
-    ("start_cid", Single::StartCid),
-    ("end_cid", Single::EndCid),
-    ("start_date", Single::StartDate),
-    ("end_date", Single::EndDate),
-    ("changed_since", Single::ChangedSince),
-    ("count", Single::Count),
-    ("page", Single::Page),
-    ("count_only", Single::CountOnly),
-    ("order", Single::Order),
-    ("order_direction", Single::OrderDirection),
-    ("fields", Single::Fields),
-    ("after", Single::After),
-    ("before", Single::Before),
-    ("by", Single::By),
-    ("top", Single::Top),
-    ("exclude_own", Single::ExcludeOwn),
+/// What a name of the page stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Single(Single),
+    /// A filter of another name: `start_tid` is `tid>=`.
+    Filter(Field, Operator),
+}
+
+/// The names of the page, but for those of [`Field::FILTERS`].
+const NAMES: [(&str, Named); 24] = [
+    ("action", Named::Single(Single::Action)),
+    ("key", Named::Single(Single::Key)),
+    ("format", Named::Single(Single::Format)),
+    (Field::Tid.name(), Named::Single(Single::Tid)),
+    ("keyword", Named::Single(Single::Keyword)),
+    (
+        Field::DueDate.name(),
+        Named::Filter(Field::DueDate, Operator::Equal),
+    ),
+    ("start_tid", Named::Filter(Field::Tid, Operator::AtLeast)),
+    ("end_tid", Named::Filter(Field::Tid, Operator::AtMost)),
+    ("start_cid", Named::Filter(Field::Cid, Operator::AtLeast)),
+    ("end_cid", Named::Filter(Field::Cid, Operator::AtMost)),
+    (
+        "start_date",
+        Named::Filter(Field::DateOpened, Operator::AtLeast),
+    ),
+    (
+        "end_date",
+        Named::Filter(Field::DateOpened, Operator::AtMost),
+    ),
+    ("changed_since", Named::Single(Single::ChangedSince)),
+    ("count", Named::Single(Single::Count)),
+    ("page", Named::Single(Single::Page)),
+    ("count_only", Named::Single(Single::CountOnly)),
+    ("order", Named::Single(Single::Order)),
+    ("order_direction", Named::Single(Single::OrderDirection)),
+    ("fields", Named::Single(Single::Fields)),
+    ("after", Named::Single(Single::After)),
+    ("before", Named::Single(Single::Before)),
+    ("by", Named::Single(Single::By)),
+    ("top", Named::Single(Single::Top)),
+    ("exclude_own", Named::Single(Single::ExcludeOwn)),
 ];
+
+/// The lengths of the names of [`NAMES`] and, behind them, of the filters by any value of a field.
+const LENGTHS: NameLengths = {
+    let mut lengths = NameLengths::EMPTY;
+    let mut index = 0;
+    while index < NAMES.len() {
+        lengths = lengths.with(index, NAMES[index].0);
+        index += 1;
+    }
+    while index < NAMES.len() + Field::FILTERS.len() {
+        lengths = lengths.with(index, Field::FILTERS[index - NAMES.len()].request_name());
+        index += 1;
+    }
+    lengths
+};
 
 impl Variable {
     /// Returns the variable of a pair's decoded name.
@@ -108,17 +133,21 @@ impl Variable {
     pub(super) fn from_name(name: &str, action: ActionName) -> Option<Variable> {
         let (base, operator) = Operator::split(name);
         if operator == Operator::Equal {
-            // What is asked for most comes first.
-            let is_own = |field: &Field| field.request_name().eq_ignore_ascii_case(base);
-            if let Some(field) = Field::FILTERS.into_iter().find(is_own) {
-                return Some(Variable::Filter(field.into(), operator));
-            }
-            let single = NAMES.iter().find(|(own, _)| own.eq_ignore_ascii_case(base));
-            if let Some(&(_, single)) = single {
-                return single.is_of(action).then_some(Variable::Single(single));
+            let is_name = |own: &str| own.eq_ignore_ascii_case(base);
+            for index in LENGTHS.as_long_as(base) {
+                if let Some(&(own, named)) = NAMES.get(index) {
+                    if is_name(own) {
+                        return named.variable(action);
+                    }
+                } else {
+                    let field = Field::FILTERS[index - NAMES.len()];
+                    if is_name(field.request_name()) {
+                        return Some(Variable::Filter(field.into(), operator));
+                    }
+                }
             }
             for (own, variable) in [("empty", Variable::Empty), ("present", Variable::Present)] {
-                if own.eq_ignore_ascii_case(base) {
+                if is_name(own) {
                     return Some(variable);
                 }
             }
@@ -127,14 +156,23 @@ impl Variable {
             return Some(Variable::ExcludedKeyword);
         }
         let field = AnyField::from_name(base).filter(|field| operator.suits(field))?;
-        let single = match (&field, operator) {
-            (AnyField::Field(Field::Tid), Operator::AtLeast) => Single::StartTid,
-            (AnyField::Field(Field::Tid), Operator::AtMost) => Single::EndTid,
-            (AnyField::Field(Field::DateOpened), Operator::AtLeast) => Single::StartDate,
-            (AnyField::Field(Field::DateOpened), Operator::AtMost) => Single::EndDate,
-            _ => return Some(Variable::Filter(field, operator)),
-        };
-        Some(Variable::Single(single))
+        Some(Variable::Filter(field, operator))
+    }
+}
+
+impl Named {
+    /// Returns the variable of the name, where the action knows it.
+    fn variable(self, action: ActionName) -> Option<Variable> {
+        match self {
+            Named::Single(single) => single.is_of(action).then_some(Variable::Single(single)),
+            Named::Filter(field, operator) => Some(Variable::Filter(field.into(), operator)),
+        }
+    }
+
+    /// Returns the name, which is empty for a filter that has none of its own.
+    pub(super) fn name(self) -> &'static str {
+        let own = NAMES.iter().find(|(_, named)| *named == self);
+        own.map_or("", |(name, _)| name)
     }
 }
 
@@ -151,39 +189,46 @@ impl Single {
             | Single::After
             | Single::Before => action == ActionName::GetTickets,
             Single::By | Single::Top | Single::ExcludeOwn => action == ActionName::CountTickets,
-            _ => true,
+            Single::Action
+            | Single::Key
+            | Single::Format
+            | Single::Tid
+            | Single::Keyword
+            | Single::ChangedSince => true,
         }
     }
 
     /// Returns the name of the variable.
     pub(super) fn name(self) -> &'static str {
-        NAMES[self as usize].0
+        Named::Single(self).name()
     }
+}
 
-    /// Returns the name of the variable as a pair spells it, where its range is a field's too.
-    pub(super) fn name_of_pair(self, pair_name: &str) -> &'static str {
-        match (self, pair_name.ends_with(['>', '<'])) {
-            (Single::StartTid, true) => "tid>=",
-            (Single::EndTid, true) => "tid<=",
-            (Single::StartDate, true) => "date_opened>=",
-            (Single::EndDate, true) => "date_opened<=",
-            _ => self.name(),
-        }
-    }
+/// Returns the documented spelling of a pair's name, where it is a name of the page for a filter.
+fn page_name(pair_name: &str) -> Option<&'static str> {
+    let mut names = NAMES.iter();
+    let own = names.find(|(own, _)| own.eq_ignore_ascii_case(pair_name));
+    own.map(|(name, _)| *name)
 }
 
 /// Returns the name of a field with an operator, in the documented spelling of a pair's name.
 pub(super) fn shown_name(field: &AnyField, operator: Operator, pair_name: &str) -> String {
+    if let Some(name) = page_name(pair_name) {
+        return name.to_owned();
+    }
     let base = Operator::split(pair_name).0;
     let alias = field.field().and_then(Field::alias);
     let alias = alias.filter(|alias| alias.eq_ignore_ascii_case(base));
     operator.name_after(alias.map_or_else(|| field.to_string(), str::to_owned))
 }
 
-/// Returns the name of a field with an operator, as it is written.
-pub(super) fn operator_name(field: Field, operator: Operator) -> &'static str {
-    static NAMES: std::sync::OnceLock<Vec<[String; 2]>> = std::sync::OnceLock::new();
-    let names = NAMES.get_or_init(|| {
+/// Returns the name of a field with an operator, as the page or the field spells it.
+pub(super) fn operator_name(field: Field, operator: Operator, pair_name: &str) -> &'static str {
+    static BOUNDS: std::sync::OnceLock<Vec<[String; 2]>> = std::sync::OnceLock::new();
+    if let Some(name) = page_name(pair_name) {
+        return name;
+    }
+    let names = BOUNDS.get_or_init(|| {
         let names = Field::ALL.map(|field| {
             [Operator::AtLeast, Operator::AtMost]
                 .map(|operator| operator.name_after(field.name().to_owned()))
@@ -225,7 +270,7 @@ pub(super) fn known_names(action: ActionName) -> &'static str {
         let is_named = |field: &Field| Field::FILTERS.contains(field) || *field == Field::DueDate;
         let others = Field::ALL.into_iter().filter(is_other);
         let others = others.filter(|field| !is_named(field)).map(Field::name);
-        let names = NAMES.iter().filter(|(_, single)| single.is_of(action));
+        let names = NAMES.iter().filter(|(_, named)| named.variable(action).is_some());
         let names = names.map(|(name, _)| *name).chain(filters);
         let names = names.chain(["empty", "present"]).chain(others);
         let names: Vec<&str> = names.chain(["custom_fields.NAME"]).collect();
@@ -241,22 +286,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stand_at_their_discriminants() {
-        for (index, (_, single)) in NAMES.into_iter().enumerate() {
-            assert_eq!(single as usize, index);
+    fn every_variable_that_may_stand_once_has_one_name() {
+        let mut of_single = [0; Single::ExcludeOwn as usize + 1];
+        for (name, named) in NAMES {
+            assert_eq!(named.name(), name);
+            if let Named::Single(single) = named {
+                of_single[single as usize] += 1;
+            }
         }
+        assert!(of_single.iter().all(|&names| names == 1));
     }
 
     /// What a person is told of a variable of the other action holds its names too.
     #[test]
     fn a_variable_of_one_action_names_it_to_the_other() {
-        for (name, single) in NAMES {
+        for (name, named) in NAMES {
             for action in [ActionName::GetTickets, ActionName::CountTickets] {
                 let request = format!("action={}&{name}=", action.value());
                 let Err(error) = request.parse::<crate::Request>() else {
                     continue;
                 };
-                assert!(!single.is_of(action), "{error}");
+                assert_eq!(named.variable(action), None, "{error}");
                 let message = error.to_string();
                 assert!(message.contains("action=count_tickets"), "{message}");
             }
