@@ -16,7 +16,7 @@ use common::hostile::{
     numbered, read, snapshot,
 };
 use ticketdex::ImportFormat::{Delimited, Json, JsonLines, Xml};
-use ticketdex::{Action, Request, Snapshot};
+use ticketdex::{Action, Batch, Field, Patch, Request, Snapshot, Store, Ticket};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -228,5 +228,45 @@ fn custom_names_past_the_limit_are_refused_early() {
             bytes.peak < input.len() as u64 * RECORD_MULTIPLE,
             "{format:?}: {bytes:?}"
         );
+    }
+}
+
+#[test]
+fn a_batch_holds_a_ticket_that_it_patches_often_once() {
+    type Commits = fn(&mut Store, Vec<Batch>);
+    const SUMMARY_BYTES: usize = 1 << 18;
+    let batch = |patches_count: usize| {
+        let ticket = Ticket {
+            tid: 1,
+            summary: "long ".repeat(SUMMARY_BYTES / 5),
+            ..Ticket::default()
+        };
+        let mut batch = Batch::new();
+        batch.put(ticket);
+        for patch in 1..=patches_count {
+            batch.patch(1, Patch::new().set(Field::Status, patch.to_string()));
+        }
+        batch
+    };
+    let alone: Commits = |store, batches| {
+        for batch in batches {
+            store.commit(batch).unwrap();
+        }
+    };
+    let together: Commits = |store, batches| {
+        for outcome in store.commit_together(batches) {
+            outcome.unwrap();
+        }
+    };
+    for (name, commit) in [("alone", alone), ("together", together)] {
+        let [few, many] = [2, 200].map(|patches_count| {
+            let (mut store, batches) = (Store::default(), vec![batch(patches_count); 2]);
+            let ((), bytes) = measure(name, || commit(&mut store, batches));
+            let snapshot = store.snapshot();
+            let status = snapshot.get(1).unwrap().text(Field::Status);
+            assert_eq!(status, patches_count.to_string());
+            bytes.peak
+        });
+        assert!(many < few + FIXED_BYTES, "{name}: {few} and {many}");
     }
 }

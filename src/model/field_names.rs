@@ -1,5 +1,7 @@
 //! Fields by their names, which every record and every request spells out.
 //!
+//! The variables of a request are found by their names in the same way, by [`NameLengths`].
+//!
 //! # Cost
 //!
 //! A name is compared with those of its length, of which there are a few.
@@ -11,11 +13,11 @@ use super::Field;
 /// The names themselves stand where they are listed, and are compared there.
 pub(crate) struct NameLengths([u64; NAME_BYTES_MAX + 1]);
 
-/// The bytes of the longest name.
+/// The bytes of the longest name; that of a variable is no longer, or it does not compile.
 const NAME_BYTES_MAX: usize = Field::AssignedGroupName.name().len();
 
 /// The indexes of fields by the lengths of their names and aliases.
-const FIELDS: NameLengths = {
+static FIELDS: NameLengths = {
     let mut lengths = NameLengths::EMPTY;
     let mut index = 0;
     while index < Field::ALL.len() {

@@ -18,12 +18,20 @@ const PART_BYTES_MIN: usize = 3;
 
 const DIRECTIONS: [&str; 2] = ["DESC", "ASC"];
 
-/// What is suggested where a key to count by looks like a date.
-const DATE_PARTS: [&str; 4] = [
+/// The parts of dates that tickets are counted by.
+const DATE_PARTS: [&str; 12] = [
     "date_opened.month",
     "date_closed.month",
     "due_date.month",
     "last_updated.month",
+    "date_opened.year",
+    "date_closed.year",
+    "due_date.year",
+    "last_updated.year",
+    "date_opened.day",
+    "date_closed.day",
+    "due_date.day",
+    "last_updated.day",
 ];
 
 /// Returns the candidate that a word is closest to, letter case aside, if it is close to any.
@@ -189,12 +197,16 @@ impl<'a> WrongWord<'a> {
             let direction = closest(self.word, DIRECTIONS);
             return direction.filter(|_| !self.is_known());
         }
-        let parts = DATE_PARTS.into_iter().filter(|_| variable == "by");
+        // Of a date without its part, the month is probably meant.
+        let parts = DATE_PARTS.into_iter();
+        let is_month = |name: &&str| name.rsplit('.').next() == Some(DatePart::Month.name());
+        let parts = parts.filter(|name| variable == "by" && is_month(name));
         let names = field_names(variable).chain(parts);
         if self.is_known() {
             return only_completion(self.word, names);
         }
-        nearest(self.word, names)
+        let part = date_part(self.word).filter(|_| variable == "by");
+        part.or_else(|| nearest(self.word, names))
     }
 }
 
@@ -205,6 +217,17 @@ pub(super) fn listed_name(word: &str, variable: &str) -> Option<&'static str> {
 
 fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     closest(word, names.clone()).or_else(|| closest_part(word, names))
+}
+
+/// Returns the part of a date whose two names a word nearly has.
+fn date_part(word: &str) -> Option<&'static str> {
+    let (date, part) = word.rsplit_once('.')?;
+    let dates = Field::ALL.into_iter();
+    let dates = dates.filter(|field| field.kind() == FieldKind::Date);
+    let date = closest(date, dates.map(Field::name))?;
+    let part = closest(part, DatePart::ALL.map(DatePart::name))?;
+    let mut names = DATE_PARTS.into_iter();
+    names.find(|name| name.split_once('.') == Some((date, part)))
 }
 
 /// Returns the first part of a pattern of dates that means nothing.
@@ -301,6 +324,11 @@ mod tests {
             ("by", "stat", Some("status")),
             ("by", "date_opened", Some("date_opened.month")),
             ("by", "datee", Some("date_opened.month")),
+            ("by", "date_opened.yaer", Some("date_opened.year")),
+            ("by", "Duedate.DAYS", Some("due_date.day")),
+            ("by", "status.month", None),
+            ("by", "due_date.hour", None),
+            ("fields", "date_opened.yaer", None),
             ("by", "summ", None),
             ("by", "tid", None),
             ("empty", "tid", None),
@@ -316,6 +344,20 @@ mod tests {
         assert_eq!(only_completion("stat", names), Some("status"));
         assert_eq!(only_completion("start", names), None);
         assert_eq!(only_completion("st", ["status"]), None);
+    }
+
+    #[test]
+    fn every_part_of_a_date_can_be_suggested() {
+        for name in DATE_PARTS {
+            assert_eq!(wrong_name(name, "by"), None, "{name}");
+        }
+        let dates = Field::ALL.into_iter();
+        let dates = dates.filter(|field| field.kind() == FieldKind::Date);
+        for date in dates.map(Field::name) {
+            for part in DatePart::ALL {
+                assert!(DATE_PARTS.contains(&&*format!("{date}.{part}")));
+            }
+        }
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl PathRows {
     pub(super) fn count(&self, matches_count: u64) -> u64 {
         match &self.steps {
             Steps::Keyed(keyed) => keyed.len() as u64,
-            _ => matches_count,
+            Steps::Walk(_) | Steps::Bucket(_) | Steps::Blocks(_) | Steps::Done => matches_count,
         }
     }
 

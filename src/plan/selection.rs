@@ -407,7 +407,7 @@ impl Sequence for ByTid<'_> {
             let within = steps.ranks_in(scope, ties, (&rows, reversed), work);
             within.unwrap_or_else(|| match steps {
                 Steps::Keyed(keyed) => partition_window(keyed, window, |row| compare(row.1)),
-                _ => found,
+                Steps::Walk(_) | Steps::Bucket(_) | Steps::Blocks(_) | Steps::Done => found,
             })
         });
         let split = split.unwrap_or_else(|| window.clone());

@@ -119,7 +119,7 @@ impl Steps {
             (_, Ties::Class(blocks, before)) => blocks.nth(scope, nth - *before, work),
             (Steps::Blocks(blocks), _) => blocks.nth(scope, ascending, work),
             (Steps::Keyed(keyed), _) => Some(keyed[nth as usize].1),
-            _ => None,
+            (Steps::Walk(_) | Steps::Bucket(_) | Steps::Done, _) => None,
         }
     }
 
@@ -151,7 +151,7 @@ impl Steps {
                     None => start..end,
                 })
             }
-            _ => None,
+            (Steps::Walk(_) | Steps::Bucket(_) | Steps::Keyed(_) | Steps::Done, _) => None,
         }
     }
 

@@ -12,7 +12,8 @@
 //!
 //! # Cost
 //!
-//! Linear in the request's length, but for a sort of its filters.
+//! Linear in the request's length, but for a sort of its filters. What is no request for tickets, or
+//! has an error, is gone through up to three times.
 
 use std::str::FromStr;
 

@@ -63,8 +63,9 @@ impl Pairs<'_, '_> {
         operator: Operator,
         value: Option<impl fmt::Display>,
     ) -> fmt::Result {
-        let name = Named::Filter(field, operator).name();
-        value.map_or(Ok(()), |value| self.pair(name, &value.to_string()))
+        let name = || Named::Filter(field, operator).name();
+        let named = value.and_then(|value| Some((name()?, value)));
+        named.map_or(Ok(()), |(name, value)| self.pair(name, &value.to_string()))
     }
 
     fn query(&mut self, query: &Query) -> fmt::Result {

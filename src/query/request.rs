@@ -129,21 +129,16 @@ impl Request {
 
 /// Returns the first value of a variable that is not empty.
 pub(super) fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
+    let own = variable.name();
     pairs(text)
-        .find(|(name, value)| name.eq_ignore_ascii_case(variable.name()) && !value.is_empty())
+        .find(|(name, value)| name.eq_ignore_ascii_case(own) && !value.is_empty())
         .map(|(_, value)| value)
 }
 
 /// Returns what a request asks for: what its first `action` says that is not empty.
-///
-/// Cost: a look at the first letter of each name, and the decoding of few pairs.
 pub(super) fn find_action(text: &str) -> ActionName {
-    // No other name is decoded to this one.
-    let named = raw_pairs(text).filter(|pair| pair.starts_with(['a', 'A', '%']));
-    let value = named.filter_map(|pair| find_first(pair, Single::Action));
-    let action = value
-        .take(1)
-        .find_map(|value| ActionName::from_value(&value));
+    let value = find_first(text, Single::Action);
+    let action = value.and_then(|value| ActionName::from_value(&value));
     action.unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
 //! The variables of a request, and what the name of a pair says.
 //!
-//! The names of fields come from the field table; [`NAMES`] holds only what is no field.
+//! The names of fields come from the field table; [`NAMES`] holds the others, and what each stands for.
 
 use super::filter::{AnyField, Operator};
 use crate::model::{Field, NameLengths};
@@ -31,7 +31,7 @@ impl ActionName {
 /// A variable of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Variable {
-    /// One that may stand once.
+    /// One that may stand once, and is no filter by a field.
     Single(Single),
     /// A field and what stands before its value.
     Filter(AnyField, Operator),
@@ -43,7 +43,7 @@ pub(super) enum Variable {
     ExcludedKeyword,
 }
 
-/// A variable that may stand once.
+/// A variable that may stand once, and is no filter by a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Single {
     Action,
@@ -65,16 +65,16 @@ pub(super) enum Single {
     ExcludeOwn,
 }
 
-/// What a name of the page stands for.
+/// What a name of [`NAMES`] stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Single(Single),
-    /// A filter of another name: `start_tid` is `tid>=`.
+    /// A filter by a name that says its operator too: `start_tid` is `tid` with `>=`.
     Filter(Field, Operator),
 }
 
-/// The names of the page, but for those of [`Field::FILTERS`].
-const NAMES: [(&str, Named); 24] = [
+/// The names of variables, but for those of [`Field::FILTERS`], of lists and of the other fields.
+static NAMES: [(&str, Named); 24] = [
     ("action", Named::Single(Single::Action)),
     ("key", Named::Single(Single::Key)),
     ("format", Named::Single(Single::Format)),
@@ -111,7 +111,7 @@ const NAMES: [(&str, Named); 24] = [
 ];
 
 /// The lengths of the names of [`NAMES`] and, behind them, of the filters by any value of a field.
-const LENGTHS: NameLengths = {
+static LENGTHS: NameLengths = {
     let mut lengths = NameLengths::EMPTY;
     let mut index = 0;
     while index < NAMES.len() {
@@ -169,10 +169,10 @@ impl Named {
         }
     }
 
-    /// Returns the name, which is empty for a filter that has none of its own.
-    pub(super) fn name(self) -> &'static str {
+    /// Returns the name; none of a filter whose name does not say its operator.
+    pub(super) fn name(self) -> Option<&'static str> {
         let own = NAMES.iter().find(|(_, named)| *named == self);
-        own.map_or("", |(name, _)| name)
+        own.map(|(name, _)| *name)
     }
 }
 
@@ -200,20 +200,22 @@ impl Single {
 
     /// Returns the name of the variable.
     pub(super) fn name(self) -> &'static str {
-        Named::Single(self).name()
+        // A test holds that each has one.
+        Named::Single(self).name().unwrap_or_default()
     }
 }
 
-/// Returns the documented spelling of a pair's name, where it is a name of the page for a filter.
-fn page_name(pair_name: &str) -> Option<&'static str> {
-    let mut names = NAMES.iter();
-    let own = names.find(|(own, _)| own.eq_ignore_ascii_case(pair_name));
-    own.map(|(name, _)| *name)
+/// Returns the documented spelling of a pair's name, where it names a filter and its operator.
+fn filter_name(pair_name: &str) -> Option<&'static str> {
+    let is_own = |&&(own, named): &&(&str, Named)| {
+        matches!(named, Named::Filter(..)) && own.eq_ignore_ascii_case(pair_name)
+    };
+    NAMES.iter().find(is_own).map(|(name, _)| *name)
 }
 
 /// Returns the name of a field with an operator, in the documented spelling of a pair's name.
 pub(super) fn shown_name(field: &AnyField, operator: Operator, pair_name: &str) -> String {
-    if let Some(name) = page_name(pair_name) {
+    if let Some(name) = filter_name(pair_name) {
         return name.to_owned();
     }
     let base = Operator::split(pair_name).0;
@@ -225,7 +227,7 @@ pub(super) fn shown_name(field: &AnyField, operator: Operator, pair_name: &str) 
 /// Returns the name of a field with an operator, as the page or the field spells it.
 pub(super) fn operator_name(field: Field, operator: Operator, pair_name: &str) -> &'static str {
     static BOUNDS: std::sync::OnceLock<Vec<[String; 2]>> = std::sync::OnceLock::new();
-    if let Some(name) = page_name(pair_name) {
+    if let Some(name) = filter_name(pair_name) {
         return name;
     }
     let names = BOUNDS.get_or_init(|| {
@@ -289,12 +291,29 @@ mod tests {
     fn every_variable_that_may_stand_once_has_one_name() {
         let mut of_single = [0; Single::ExcludeOwn as usize + 1];
         for (name, named) in NAMES {
-            assert_eq!(named.name(), name);
+            assert_eq!(named.name(), Some(name));
             if let Named::Single(single) = named {
                 of_single[single as usize] += 1;
             }
         }
         assert!(of_single.iter().all(|&names| names == 1));
+    }
+
+    #[test]
+    fn every_name_is_found_in_any_case() {
+        let actions = [ActionName::GetTickets, ActionName::CountTickets];
+        for (action, (name, named)) in actions
+            .into_iter()
+            .flat_map(|it| NAMES.map(|name| (it, name)))
+        {
+            let found = Variable::from_name(&name.to_uppercase(), action);
+            assert_eq!(found, named.variable(action), "{name}");
+        }
+        for field in Field::FILTERS {
+            let name = field.request_name().to_uppercase();
+            let found = Variable::from_name(&name, ActionName::GetTickets);
+            assert_eq!(found, Some(Variable::Filter(field.into(), Operator::Equal)));
+        }
     }
 
     /// What a person is told of a variable of the other action holds its names too.
