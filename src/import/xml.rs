@@ -292,14 +292,7 @@ impl<R: BufRead> XmlTickets<R> {
                     break;
                 }
                 Step::Start(next) if is_ticket(&next) => {
-                    let error = self.here(unknown_variable(&next.name, RECORD_NAMES));
-                    refused.get_or_insert(error);
-                    let position = next.start.position(self.record + 1);
-                    let outcome = self.read_ticket(next, false);
-                    if matches!(outcome, Err(Fault::Input(_))) {
-                        return outcome;
-                    }
-                    inner = Some((position, outcome));
+                    inner = Some(self.read_inner_ticket(next, &mut refused)?);
                     text.clear();
                     continue;
                 }
@@ -333,6 +326,21 @@ impl<R: BufRead> XmlTickets<R> {
         self.read_ahead = inner;
         let error = refused.unwrap_or_else(|| syntax("the end of the ticket"));
         Err(Fault::Record(error.of_ticket(draft.tid())))
+    }
+
+    /// Reads a ticket inside of another to its end tag; the other is refused for it.
+    fn read_inner_ticket(
+        &mut self,
+        tag: Tag,
+        refused: &mut Option<Error>,
+    ) -> Result<Outcome, Fault> {
+        let error = self.here(unknown_variable(&tag.name, RECORD_NAMES));
+        refused.get_or_insert(error);
+        let position = tag.start.position(self.record + 1);
+        match self.read_ticket(tag, false) {
+            Err(fault @ Fault::Input(_)) => Err(fault),
+            outcome => Ok((position, outcome)),
+        }
     }
 
     /// Places an error at the last event.

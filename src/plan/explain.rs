@@ -189,63 +189,86 @@ pub struct Explain {
     pub work: Work,
 }
 
+impl Access {
+    /// Returns what combines the filters.
+    fn words(self) -> &'static str {
+        match self {
+            Access::Drive => "asking the rows of the first",
+            Access::Blocks => "bitmaps of blocks",
+            Access::Scan => "asking all rows",
+        }
+    }
+}
+
+impl Counted {
+    /// Returns what counts the matches.
+    fn words(self) -> &'static str {
+        match self {
+            Counted::Index => "an index",
+            Counted::Cube => "a cube of values",
+            Counted::Drive => "listing them",
+            Counted::Blocks => "bitmaps of blocks",
+            Counted::Scan => "asking all rows",
+        }
+    }
+}
+
+impl WalkMatching {
+    /// Returns how a walk tells matches from other rows.
+    fn words(self) -> &'static str {
+        match self {
+            WalkMatching::Live => "past live rows",
+            WalkMatching::Set => "asking a set of rows",
+            WalkMatching::Listed => "asking bits of listed rows",
+            WalkMatching::Counted => "asking bits of all matches",
+            WalkMatching::Asked => "asking the filters",
+        }
+    }
+}
+
+impl SegmentPlan {
+    /// Writes the plan, a line for the segment, for each filter and for the path.
+    fn fmt_lines(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "segment {index}: {} of {} rows match",
+            self.matches_count, self.rows_count
+        )?;
+        for filter in &self.filters {
+            let (name, estimate, kind) = (&filter.name, filter.estimate, &filter.kind);
+            writeln!(f, "  filter {name}: {estimate} rows by {kind}")?;
+        }
+        let (access, counted) = (self.access.words(), self.counted.words());
+        write!(
+            f,
+            "  filters combined by {access}; matches counted by {counted}; order by {}",
+            self.strategy
+        )?;
+        match self.matching {
+            _ if self.is_listed => f.write_str(" of listed rows")?,
+            Some(matching) => write!(f, " {}", matching.words())?,
+            None => {}
+        }
+        write!(f, ", estimated at {} ns", self.cost)?;
+        if let Some(positions_max) = self.positions_max {
+            write!(f, "; given up after {positions_max} positions")?;
+        }
+        if let Some(strategy) = self.fell_back_from {
+            write!(f, "; {strategy} cannot serve this order")?;
+        }
+        writeln!(f)
+    }
+}
+
 impl fmt::Display for Explain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} tickets match", self.total)?;
         for (index, plan) in self.segments.iter().enumerate() {
-            writeln!(
-                f,
-                "segment {index}: {} of {} rows match",
-                plan.matches_count, plan.rows_count
-            )?;
-            for filter in &plan.filters {
-                writeln!(
-                    f,
-                    "  filter {}: {} rows by {}",
-                    filter.name, filter.estimate, filter.kind
-                )?;
-            }
-            let access = match plan.access {
-                Access::Drive => "asking the rows of the first",
-                Access::Blocks => "bitmaps of blocks",
-                Access::Scan => "asking all rows",
-            };
-            let counted = match plan.counted {
-                Counted::Index => "an index",
-                Counted::Cube => "a cube of values",
-                Counted::Drive => "listing them",
-                Counted::Blocks => "bitmaps of blocks",
-                Counted::Scan => "asking all rows",
-            };
-            let detail = match plan.matching {
-                _ if plan.is_listed => " of listed rows",
-                Some(WalkMatching::Live) => " past live rows",
-                Some(WalkMatching::Set) => " asking a set of rows",
-                Some(WalkMatching::Listed) => " asking bits of listed rows",
-                Some(WalkMatching::Counted) => " asking bits of all matches",
-                Some(WalkMatching::Asked) => " asking the filters",
-                None => "",
-            };
-            write!(
-                f,
-                "  filters combined by {access}; matches counted by {counted}; order by {}{detail}, \
-                 estimated at {} ns",
-                plan.strategy, plan.cost
-            )?;
-            if let Some(positions_max) = plan.positions_max {
-                write!(f, "; given up after {positions_max} positions")?;
-            }
-            match plan.fell_back_from {
-                Some(strategy) => writeln!(f, "; {strategy} cannot serve this order")?,
-                None => writeln!(f)?,
-            }
+            plan.fmt_lines(index, f)?;
         }
-        if self.segments.len() > 1 {
-            writeln!(
-                f,
-                "merge of {} segments by key, then tid",
-                self.segments.len()
-            )?;
+        let segments_count = self.segments.len();
+        if segments_count > 1 {
+            writeln!(f, "merge of {segments_count} segments by key, then tid")?;
         }
         let Work {
             rows_touched,

@@ -185,6 +185,10 @@ impl PlanMode {
 /// An answer of up to this many rows is found whole; a larger one is found as it is read.
 const LISTED_ROWS_MAX: u64 = 4096;
 
+/// Up to this many rows beside a place are sought from it on, and found whole; for more of them, those on
+/// the other side of the place are counted.
+const SOUGHT_ROWS_MAX: u64 = 65_536;
+
 impl Snapshot {
     /// Answers a query.
     ///
@@ -304,7 +308,7 @@ impl Snapshot {
                 take,
             } => (cursor, is_before, take),
         };
-        if take > LISTED_ROWS_MAX {
+        if take > SOUGHT_ROWS_MAX {
             // An answer of that many rows finds them as it is read: the place becomes a window, for which the
             // matches before it are counted.
             let (order, place) = Place::resolve(cursor, order, false, self, filtered);
@@ -402,7 +406,11 @@ impl Snapshot {
         if window.count > 0 {
             rows.skip(self, window.skip, window.few);
         }
-        if (1..=LISTED_ROWS_MAX + 1).contains(&window.count) {
+        let listed_max = match place {
+            Some(_) => SOUGHT_ROWS_MAX + 1,
+            None => LISTED_ROWS_MAX,
+        };
+        if (1..=listed_max).contains(&window.count) {
             let (listed, listing) = rows.listed(self);
             rows = listed;
             work.add(&listing);
@@ -422,6 +430,7 @@ impl Snapshot {
             let within = order.within(&live.segment);
             let place = place.within(order, &live.segment);
             let keys = RowKeys::new(&live.segment, &within);
+            keys.expect(found.count());
             let place = PackedPlace::new(&place, &live.segment, &within, &keys);
             found.for_each(live, work, |row| {
                 let side = place.compare((keys.packed(row), row));

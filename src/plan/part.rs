@@ -18,11 +18,11 @@ pub(super) struct Part {
     pub(super) index: usize,
 }
 
-/// Probing one row's texts for a term, in steps from posting to posting.
-pub(super) const TEXT_PROBE_COST: u64 = 500;
-
 /// Up to this many rows of an order are looked at one by one to see which are dead.
 pub(super) const DEAD_LOOKED_AT_MAX: usize = 4096;
+
+/// Dead rows of up to this many classes are counted class by class.
+const KEPT_CLASSES_MAX: usize = 64;
 
 // Costs of a row in half nanoseconds, and of a block in nanoseconds, of the machine that the
 // strategies were measured on; only their ratios matter.
@@ -85,8 +85,14 @@ impl Part {
         }
         // A set that a caller gave for one request is not worth keeping counted.
         let keeps = mode.may_build() && self.index != Filters::WITHIN;
-        let inner = inner_dead_count(self.filter.inner(), live, segment, keeps);
-        if self.filter.is_complement() {
+        let is_complement = self.filter.is_complement();
+        let inner_rows = if is_complement {
+            u64::from(segment.rows_count()) - self.estimate
+        } else {
+            self.estimate
+        };
+        let inner = inner_dead_count(self.filter.inner(), inner_rows, live, keeps);
+        if is_complement {
             return u64::from(dead.count()) - inner;
         }
         inner
@@ -104,7 +110,7 @@ impl Part {
             return test.probe_cost(segment) * 4;
         }
         match self.filter.inner().row_set(segment) {
-            _ if self.filter.reads_texts() => TEXT_PROBE_COST * 2,
+            _ if self.filter.reads_texts() => segment.holds_term_cost() * 2,
             Some(set) if set.bitmap().is_some() => BIT_PROBE_COST,
             _ => PROBE_COST,
         }
@@ -143,38 +149,70 @@ impl Part {
     }
 }
 
-/// Returns how many of the rows of an enumerable filter, which is no complement, are dead; `keeps` is
-/// whether counts may be kept for the next request.
+/// Returns how many of the rows of an enumerable filter, which is no complement, are dead.
+///
+/// `rows_count` is how many rows it has, and `keeps` whether counts may be kept for the next request.
+///
+/// Cost: where no count is kept, a look at each of its rows or at each dead row, whichever are fewer.
 fn inner_dead_count(
     filter: &SegmentFilter,
+    rows_count: u64,
     live: &LiveSegment,
-    segment: &Segment,
     keeps: bool,
 ) -> u64 {
-    let dead = &live.dead;
-    let kept = match filter {
-        _ if !keeps => None,
-        SegmentFilter::Class(field, class) => segment.dead_in_class((*field, *class), dead),
-        SegmentFilter::Rows(set) => segment.dead_in_set(set, dead),
-        _ => None,
+    let (segment, dead) = (&*live.segment, &live.dead);
+    let kept = if keeps {
+        kept_dead_count(filter, live)
+    } else {
+        None
     };
     if let Some(count) = kept {
         return count;
     }
-    if let Some(set) = filter.row_set(segment) {
+    if let Some(set) = filter.row_set(segment).filter(|set| set.is_dense()) {
         return dead.count_in(set).into();
     }
-    if let SegmentFilter::Range { slot, classes, .. } = filter
-        && let Some((order, column)) = sorted(segment, *slot)
-    {
-        let positions = order.positions(column, classes);
-        if positions.len() > DEAD_LOOKED_AT_MAX && keeps {
-            let dead = segment.dead_positions(*slot, order, dead);
-            let (start, end) = (positions.start as u32, positions.end as u32);
-            return (dead.rank(end) - dead.rank(start)).into();
-        }
-    }
     let mut count = 0;
-    filter.for_each(segment, |row| count += u64::from(dead.contains(row)));
+    if u64::from(dead.count()) < rows_count {
+        let probe = filter.probe(segment);
+        dead.for_each(|row| count += u64::from(probe.holds(row)));
+    } else {
+        filter.for_each(segment, |row| count += u64::from(dead.contains(row)));
+    }
     count
+}
+
+/// Returns the same where it is counted for the next request too; none where looking is as cheap.
+fn kept_dead_count(filter: &SegmentFilter, live: &LiveSegment) -> Option<u64> {
+    let (segment, dead) = (&*live.segment, &live.dead);
+    match filter {
+        SegmentFilter::Class(field, class) => segment.dead_in_class((*field, *class), dead),
+        SegmentFilter::Classes(field, classes) if classes.len() <= KEPT_CLASSES_MAX => {
+            let of_class = |&class| segment.dead_in_class((*field, class), dead);
+            classes.iter().map(of_class).sum()
+        }
+        SegmentFilter::Rows(set) => segment.dead_in_set(set, dead),
+        SegmentFilter::Range { slot, classes, .. } => {
+            dead_in_ranges(*slot, std::slice::from_ref(classes), live)
+        }
+        SegmentFilter::Ranges { slot, ranges, .. } => dead_in_ranges(*slot, ranges, live),
+        SegmentFilter::Classes(..)
+        | SegmentFilter::Nothing
+        | SegmentFilter::Texts(_)
+        | SegmentFilter::Asked(_)
+        | SegmentFilter::Not { .. } => None,
+    }
+}
+
+/// Returns how many dead rows have a class of some ranges, by their positions in the order of the classes.
+fn dead_in_ranges(slot: Slot, ranges: &[Range<u64>], live: &LiveSegment) -> Option<u64> {
+    let segment = &*live.segment;
+    let (order, column) = sorted(segment, slot)?;
+    let positions = ranges.iter().map(|range| order.positions(column, range));
+    if positions.clone().map(|it| it.len()).sum::<usize>() <= DEAD_LOOKED_AT_MAX {
+        return None;
+    }
+    let dead = segment.dead_positions(slot, order, &live.dead);
+    let count = |it: Range<usize>| dead.rank(it.end as u32) - dead.rank(it.start as u32);
+    Some(positions.map(|it| u64::from(count(it))).sum())
 }

@@ -94,6 +94,13 @@ impl<'a> Best<'a> {
         }
     }
 
+    /// Drops what is not among the best, if that is worth a look at all rows: few of them tie.
+    fn cut_few(&mut self) {
+        if self.worst.is_none() || self.rows.len() <= self.needed + BLOCK_ROWS as usize {
+            self.cut();
+        }
+    }
+
     /// Drops what is not among the best.
     fn cut(&mut self) {
         if self.needed == 0 || self.rows.len() < self.needed {
@@ -161,7 +168,7 @@ pub(super) fn zone_rows(found: &Found, task: Task<'_>, key: Key, work: &mut Work
     let mut blocks: BinaryHeap<_> = blocks.collect();
     while let Some(Reverse((first, index))) = blocks.pop() {
         best.look();
-        best.cut();
+        best.cut_few();
         if best.worst.is_some_and(|worst| worst < first) {
             break;
         }

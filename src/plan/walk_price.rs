@@ -88,49 +88,18 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
     let positions = span.clone().unwrap_or(0..rows as usize);
     let extent = extent(found, task, key, &positions, has_order)?;
     let matching = matching(found, task, key, &extent);
-    let rows_asked = extent.asked();
-    let Extent {
-        passed,
-        visited,
-        ties,
-        is_guess,
-    } = extent;
-    let conjunction = &found.conjunction;
-    let made = match matching {
-        WalkMatching::Live | WalkMatching::Set | WalkMatching::Asked => 0,
-        WalkMatching::Listed => rows / 64 + rows / CLEARED_ROWS,
-        WalkMatching::Counted => bitmap_cost(conjunction, task.live),
-    };
+    let cost = cost(found, task, key, &extent, matching);
     let need = task.need;
-    let counted = match matching {
-        _ if need.skip == 0 => 0,
-        // The positions of dead rows say how many matches come before one.
-        WalkMatching::Live => 0,
-        WalkMatching::Asked => passed * ASKED_COST,
-        _ if counts_ties(task, key) => (passed + ties) / COUNTED_POSITIONS,
-        _ => passed / COUNTED_POSITIONS,
-    };
-    let asked = match matching {
-        WalkMatching::Asked => conjunction.probes_cost(rows_asked),
-        _ => 0,
-    };
-    // What ties is put in order by the other keys together.
-    let put_in_order = if task.order.is_plain() {
-        0
-    } else {
-        ties * COMPARE_COST
-    };
-    let cost = visited * ASKED_COST + made + counted + asked + put_in_order;
     // Where matches are known by bits, those before a page are counted, however far it is.
     let is_passed = need.skip == 0 || matching == WalkMatching::Asked;
-    let is_given_up = is_guess
+    let is_given_up = extent.is_guess
         && matching != WalkMatching::Live
         && is_passed
         && is_sparse(found, segment)
         && task.place.is_none()
         && task.mode.strategy.is_none();
     // Of several segments each is tried for its share of the page alone.
-    let rows_tried = share_of(rows_asked, need);
+    let rows_tried = share_of(extent.asked(), need);
     let positions_max = rows_tried.saturating_mul(GUESSED_WALK_MAX);
     let walk = WalkPath {
         key,
@@ -140,6 +109,36 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
         matching,
     };
     Some((walk, cost))
+}
+
+/// Returns what a walk costs that goes as far.
+fn cost(found: &Found, task: Task<'_>, key: Key, extent: &Extent, matching: WalkMatching) -> u64 {
+    let (conjunction, need) = (&found.conjunction, task.need);
+    let rows = u64::from(task.live.segment.rows_count());
+    let made = match matching {
+        WalkMatching::Live | WalkMatching::Set | WalkMatching::Asked => 0,
+        WalkMatching::Listed => rows / 64 + rows / CLEARED_ROWS,
+        WalkMatching::Counted => bitmap_cost(conjunction, task.live),
+    };
+    let counted = match matching {
+        _ if need.skip == 0 => 0,
+        // The positions of dead rows say how many matches come before one.
+        WalkMatching::Live => 0,
+        WalkMatching::Asked => extent.passed * ASKED_COST,
+        _ if counts_ties(task, key) => (extent.passed + extent.ties) / COUNTED_POSITIONS,
+        _ => extent.passed / COUNTED_POSITIONS,
+    };
+    let asked = match matching {
+        WalkMatching::Asked => conjunction.probes_cost(extent.asked()),
+        _ => 0,
+    };
+    // What ties is put in order by the other keys together.
+    let put_in_order = if task.order.is_plain() {
+        0
+    } else {
+        extent.ties * COMPARE_COST
+    };
+    extent.visited * ASKED_COST + made + counted + asked + put_in_order
 }
 
 /// Returns how many of the positions that a walk passes are for a segment's share of the page.
@@ -164,12 +163,9 @@ fn extent(
         SlotColumn::Long(_) => rows.max(1),
         SlotColumn::Absent => return None,
     };
-    let first_ties = if has_order && (!task.order.is_plain() || counts_ties(task, key)) {
-        first_ties(segment, key, span)
-    } else {
-        0
-    };
-    let group = first_ties.max(rows / classes);
+    let counts_first = has_order && (!task.order.is_plain() || counts_ties(task, key));
+    let first_ties = counts_first.then(|| first_ties(segment, key, span));
+    let group = first_ties.unwrap_or_default().max(rows / classes);
     let (conjunction, need) = (&found.conjunction, task.need);
     let even = |matches: u64| span.len() as u64 * matches / found.count().max(1);
     let is_spread = conjunction.is_class_range(key.slot, segment);
@@ -177,11 +173,8 @@ fn extent(
     let is_short = even(need.take) * ASKED_COST < top_cost(found, task, Some(&key));
     // It shows where the first matches are, not those after a place.
     let is_sampled = has_order && !is_spread && is_short && task.place.is_none();
-    let sample = if is_sampled && is_worth_sampling(found, task, key) {
-        found.sample(task.live, key)
-    } else {
-        None
-    };
+    let is_sampled = is_sampled && is_worth_sampling(found, task, key);
+    let sample = is_sampled.then(|| found.sample(task.live, key)).flatten();
     let walked = |matches: u64| {
         sample.and_then(|it| it.walked(task.live, key, span, (matches, even(matches))))
     };

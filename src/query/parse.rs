@@ -179,6 +179,7 @@ impl Reading {
                 .filter(|&n| n > 0)
                 .ok_or_else(|| fail(POSITIVE_EXPECTED))
         };
+        let flag = || parse_flag(value).ok_or_else(|| fail("Y or N"));
         let cursor = || {
             let cursor = Cursor::parse(value).map(Box::new);
             cursor.ok_or_else(|| fail(CURSOR_EXPECTED))
@@ -195,32 +196,29 @@ impl Reading {
             }
             Single::Key => self.key = Some(value.to_owned()),
             Single::Format => {
-                let format = Format::from_name(value);
-                self.format = Some(format.ok_or_else(|| fail("xml, json, delimited or csv"))?);
+                let fail = || fail("xml, json, delimited or csv");
+                self.format = Some(Format::from_name(value).ok_or_else(fail)?);
             }
             Single::Count => self.builder.count = Some(positive()?),
             Single::Page => {
                 self.builder.page = Some(positive()?);
                 self.builder.page_shown = Some(shorten(value));
             }
-            Single::CountOnly => {
-                query.count_only = parse_flag(value).ok_or_else(|| fail("Y or N"))?;
-            }
+            Single::CountOnly => query.count_only = flag()?,
             Single::By => {
                 let keys = CountKey::parse_list(value).ok_or_else(|| fail(BY_EXPECTED))?;
                 self.counting.get_or_insert_default().keys = keys;
             }
             Single::Top => self.counting.get_or_insert_default().top = Some(positive()?),
             Single::ExcludeOwn => {
-                let excludes_own = parse_flag(value).ok_or_else(|| fail("Y or N"))?;
-                self.counting.get_or_insert_default().excludes_own = excludes_own;
+                self.counting.get_or_insert_default().excludes_own = flag()?;
             }
             Single::Order => {
                 self.order = parse_order(value).ok_or_else(|| fail(ORDER_EXPECTED))?;
             }
             Single::OrderDirection => {
-                let direction = parse_direction(value);
-                self.direction = Some(direction.ok_or_else(|| fail(DIRECTION_EXPECTED))?);
+                let fail = || fail(DIRECTION_EXPECTED);
+                self.direction = Some(parse_direction(value).ok_or_else(fail)?);
             }
             Single::Fields => {
                 let fields = parse_list(value).ok_or_else(|| fail(LIST_EXPECTED))?;
@@ -233,8 +231,8 @@ impl Reading {
             }
             Single::Keyword => query.terms = terms_of(value),
             Single::ChangedSince => {
-                let since = parse_integer(value).ok_or_else(|| fail(INTEGER_EXPECTED))?;
-                query.changed_since = Some(since);
+                let fail = || fail(INTEGER_EXPECTED);
+                query.changed_since = Some(parse_integer(value).ok_or_else(fail)?);
             }
         }
         Ok(())

@@ -445,6 +445,12 @@ impl Column {
         }
     }
 
+    /// Sets the bits of the rows that have a value; the others stay as they are.
+    pub(super) fn add_present(&self, bits: &mut [u64]) {
+        // The first ordinal is that of no value, or of the empty text, which folds as no other.
+        self.ordinals.add_nonzero(bits);
+    }
+
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         let values = match &self.values {

@@ -233,6 +233,11 @@ impl Segment {
     /// Returns the cube that counts these rows by a field with the fewest cells, and how many that
     /// are; none where there is no cube of all these fields.
     pub(crate) fn cube_by(&self, selected: &[Selected<'_>], field: Field) -> Option<(u64, &Cube)> {
+        // A field of many values, which are listed below, is an axis of no cube.
+        let has_axis = |cube: &Cube| cube.axes.iter().any(|axis| axis.field == field);
+        if !self.cubes.iter().any(has_axis) {
+            return None;
+        }
         let classes = if selected.iter().any(|(own, _)| *own == field) {
             Vec::new()
         } else {

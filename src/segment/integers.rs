@@ -339,6 +339,31 @@ impl Integers {
         }
     }
 
+    /// Sets the bits of the rows whose integer is not zero; the others stay as they are.
+    ///
+    /// Cost: where zeros are left out, a step for each 64 rows, or for each of these where they are few.
+    pub(super) fn add_nonzero(&self, out: &mut [u64]) {
+        match self {
+            Integers::Ranked { bits, .. } => {
+                out.iter_mut()
+                    .zip(bits)
+                    .for_each(|(out, bits)| *out |= bits);
+            }
+            Integers::Listed { rows, .. } => {
+                for row in rows {
+                    out[(row / 64) as usize] |= 1 << (row % 64);
+                }
+            }
+            _ => {
+                let rows_count = self.rows_count();
+                for (out, start) in out.iter_mut().zip((0..rows_count).step_by(64)) {
+                    let rows = start..rows_count.min(start.saturating_add(64));
+                    *out |= self.bits_in(rows, &(1..u64::MAX));
+                }
+            }
+        }
+    }
+
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {

@@ -149,7 +149,7 @@ impl RowTest {
                 let columns = segment
                     .custom_slots()
                     .filter_map(|slot| segment.column(slot));
-                columns.for_each(|column| add_values(column, &mut bits));
+                columns.for_each(|column| column.add_present(bits.bits_mut()));
             }
             RowTest::Texts(..) | RowTest::AnyText(_) => self.add_rows(segment, &mut bits),
             RowTest::Tid(pattern) => add_tids(pattern, segment, &mut bits),
@@ -282,17 +282,6 @@ impl Candidates {
             }
             wanted = tid.checked_add(self.step);
         }
-    }
-}
-
-/// Adds the rows that have a value.
-fn add_values(column: &Column, bits: &mut Bitmap) {
-    let rows_count = column.rows_count();
-    for (bits, start) in bits.bits_mut().iter_mut().zip((0..rows_count).step_by(64)) {
-        *bits |= column.bits_in(
-            start..rows_count.min(start.saturating_add(64)),
-            &(1..u64::MAX),
-        );
     }
 }
 

@@ -12,6 +12,12 @@ use super::{FieldColumn, Origin, Segment, terms};
 use crate::model::Field;
 use crate::model::value::fold;
 
+/// Asking a row of short texts for a term, in nanoseconds; of long ones about one for each byte.
+const TERM_COST_MIN: u64 = 500;
+
+/// Asking a custom field of a row, in nanoseconds.
+const CUSTOM_COST: u64 = 10;
+
 impl Segment {
     /// The most that [`word_stretches`](Segment::word_stretches) of a merged segment may come to.
     pub(crate) const WORD_STRETCHES_MAX: u64 = Words::STRETCHES_MAX;
@@ -53,6 +59,15 @@ impl Segment {
                 .custom()
                 .iter()
                 .any(|custom| holds(custom.column.text(row)))
+    }
+
+    /// Returns the estimated time of [`holds_term`](Segment::holds_term), in nanoseconds.
+    pub(crate) fn holds_term_cost(&self) -> u64 {
+        if let Some(revision) = self.revision() {
+            return revision.base().holds_term_cost();
+        }
+        let bytes = self.text_bytes() / u64::from(self.rows_count.max(1));
+        TERM_COST_MIN.max(bytes + self.custom().len() as u64 * CUSTOM_COST)
     }
 
     /// Returns the words that hold a folded, non-empty term without white space.

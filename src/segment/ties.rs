@@ -114,28 +114,12 @@ fn order_run(all: &mut [TiedRow], run: &Run, keys: &impl TieKeys, runs: &mut Vec
         sort_window(rows, window);
         return;
     };
-    if kind.is_text {
-        if !run.is_begun {
-            for row in &mut *rows {
-                row.at = 0;
-                row.digit = keys.head(run.key, row.row);
-            }
-        } else if !read_on(rows, &|row| keys.text(run.key, row)) {
-            sort_compared(rows, run, keys);
-            return;
-        }
-    } else {
-        for row in &mut *rows {
-            row.digit = keys.class(run.key, row.row);
-        }
+    if !read_digits(rows, run, kind, keys) {
+        sort_compared(rows, run, keys);
+        return;
     }
     // The end of a text comes before any more of it, and is 0 in either direction.
     let is_end = |digit: u64| kind.is_text && digit == 0;
-    if kind.descends {
-        for row in &mut *rows {
-            row.digit = !row.digit;
-        }
-    }
     let middle = sort_window(rows, window);
     let start = run.rows.start;
     let mut at = middle.start;
@@ -158,6 +142,29 @@ fn order_run(all: &mut [TiedRow], run: &Run, keys: &impl TieKeys, runs: &mut Vec
             });
         }
     }
+}
+
+/// Puts beside each row of a run what its key says next of it; false where its texts share nothing
+/// more than before.
+fn read_digits(rows: &mut [TiedRow], run: &Run, kind: KeyKind, keys: &impl TieKeys) -> bool {
+    if !kind.is_text {
+        for row in &mut *rows {
+            row.digit = keys.class(run.key, row.row);
+        }
+    } else if !run.is_begun {
+        for row in &mut *rows {
+            row.at = 0;
+            row.digit = keys.head(run.key, row.row);
+        }
+    } else if !read_on(rows, &|row| keys.text(run.key, row)) {
+        return false;
+    }
+    if kind.descends {
+        for row in &mut *rows {
+            row.digit = !row.digit;
+        }
+    }
+    true
 }
 
 /// Skips what all texts share and puts the next bytes beside each row; false where the texts share

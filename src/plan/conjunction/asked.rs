@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::Conjunction;
 use crate::plan::bind::complement;
-use crate::plan::part::TEXT_PROBE_COST;
 use crate::plan::segment_filter::SegmentFilter;
 use crate::plan::{FilterMode, PlanMode};
 use crate::segment::{RowTest, Segment, TermMatches};
@@ -121,7 +120,7 @@ impl Conjunction {
         }
         sought.sort_by_key(|(cost, ..)| *cost);
         for (cost, matches, (index, term, is_excluded)) in sought {
-            let probe_cost = self.estimate().saturating_mul(TEXT_PROBE_COST);
+            let probe_cost = self.estimate().saturating_mul(segment.holds_term_cost());
             let bound = if probe_cost < cost {
                 (texts(term), matches.postings_count().min(rows_count))
             } else {
