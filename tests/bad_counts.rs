@@ -148,7 +148,7 @@ fn an_action_knows_its_own_variables() {
     let of_tickets = |name| {
         format!(
             "with action=count_tickets tickets are counted and not listed, so it has no {name}: \
-             valid are filters, by, top, exclude_own, format and key"
+             valid are filters, by, top, exclude_own, action, format and key"
         )
     };
     for (request, name, value) in [

@@ -147,11 +147,11 @@ const INVALID: &[(&str, &str, &str, &str)] = &[
 const UNKNOWN: &[(&str, &str, &str)] = &[
     ("cid>=j", "cid>=", "j"),
     ("cid%3C=j", "cid<=", "j"),
-    ("subject=x", "subject", "x"),
+    ("subject=x", "subject=", "x"),
     ("subject!=x", "subject!=", "x"),
-    ("summary=", "summary", ""),
+    ("summary=", "summary=", ""),
     ("summary!=", "summary!=", ""),
-    ("custom_fields=x", "custom_fields", "x"),
+    ("custom_fields=x", "custom_fields=", "x"),
     ("custom_fields!=x", "custom_fields!=", "x"),
     ("custom_fields.tid=1", "custom_fields.tid", "1"),
     ("status!!=x", "status!!", "x"),
@@ -330,9 +330,16 @@ const FIRST: &[(&str, &str, &str)] = &[
 
 #[test]
 fn whoever_filters_long_texts_is_told_of_keywords() {
-    for request in ["subject=x", "summary!=x", "SUBJECT="] {
+    for (request, name, meant) in [
+        ("subject=x", "subject=", "keyword"),
+        ("summary!=x", "summary!=", "keyword!="),
+        ("SUBJECT=", "SUBJECT=", "keyword"),
+    ] {
         let error = request.parse::<Query>().unwrap_err().to_string();
-        assert!(error.contains("(did you mean \"keyword\"?)"), "{error}");
+        let start = format!("unknown variable \"{name}\" with");
+        assert!(error.starts_with(&start), "{error}");
+        let hint = format!("(did you mean \"{meant}\"?); known are action, key");
+        assert!(error.contains(&hint), "{error}");
     }
 }
 

@@ -10,8 +10,8 @@ const POSITIVE: &str = "an integer from 1 to 18446744073709551615";
 const TID: &str = "a ticket number, or a pattern of digits and *";
 const DATE: &str = "a date as M/D/YYYY or YYYY-MM-DD, or with a time as M/D/YYYY H:MM:SS, \
     M/D/YYYY H:MM:SS AM or YYYY-MM-DD HH:MM:SS, with or without :SS";
-const ORDER: &str = "a list of output variables or custom_fields.NAME, each with an optional ASC \
-    or DESC, parted by commas";
+const ORDER: &str = "a list of output variables, uid, group, escalation or custom_fields.NAME, each \
+    with an optional ASC or DESC, parted by commas";
 const DIRECTION: &str = "ASC or DESC";
 const FLAG: &str = "Y or N";
 const FORMAT: &str = "xml, json, delimited or csv";
@@ -513,7 +513,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("%20tid=1", " tid", "1"),
     ("?tid=1", "?tid", "1"),
     ("%3Ftid=1", "?tid", "1"),
-    ("subject=x", "subject", "x"),
+    ("subject=x", "subject=", "x"),
     ("status[]=Open", "status[]", "Open"),
     ("status%00=Open", "status\0", "Open"),
     ("%EF%BB%BFtid=1", "\u{FEFF}tid", "1"),

@@ -109,6 +109,8 @@ pub enum ErrorKind {
     CursorConflict {
         /// The variable of the place: `after` or `before`.
         variable: &'static str,
+        /// The place as given, cut at 100 characters.
+        value: String,
         /// The variable that may not stand beside it: `before` or `page`.
         other: &'static str,
     },

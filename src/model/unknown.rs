@@ -135,12 +135,13 @@ fn of_custom(name: &str) -> Option<Unknown<'static>> {
 
 /// Looks at a name with an operator in it, which what stands before it does not have.
 fn of_operator(variable: &str, is_known: impl Fn(&str) -> bool) -> Option<Unknown<'_>> {
-    let at = variable.find(['!', '<', '>']).unwrap_or(variable.len());
-    let (base, behind) = variable.split_at(at);
+    let at = variable.find(['!', '<', '>', '=']);
+    let (base, behind) = variable.split_at(at.unwrap_or(variable.len()));
     let field = Field::from_name(base);
     let meant = match (field, behind) {
         (Some(Field::Cid), ">=") => Some("start_cid"),
         (Some(Field::Cid), "<=") => Some("end_cid"),
+        (Some(Field::Subject | Field::Summary), "!=") => Some("keyword!="),
         _ => field.and_then(searched),
     };
     if let Some(meant) = meant {
@@ -162,7 +163,7 @@ fn of_operator(variable: &str, is_known: impl Fn(&str) -> bool) -> Option<Unknow
         false => "",
     };
     // A mark that no operator begins with is part of the name.
-    let is_operator = is_bound || OPERATORS.contains(&behind);
+    let is_operator = is_bound || (behind != "=" && OPERATORS.contains(&behind));
     is_operator.then_some(Unknown::Explained(Reason::Operator {
         base,
         operators,
@@ -191,7 +192,7 @@ impl fmt::Display for Reason<'_> {
             Reason::OfTickets { name } => write!(
                 f,
                 "with action=count_tickets tickets are counted and not listed, so it has no \
-                 {name}: valid are filters, {}, format and key",
+                 {name}: valid are filters, {}, action, format and key",
                 OF_COUNTS.join(", ")
             ),
             Reason::CustomName { like } => {
@@ -276,6 +277,9 @@ mod tests {
         for (variable, meant) in [
             ("subject", "keyword"),
             ("Summary>=", "keyword"),
+            ("subject=", "keyword"),
+            ("summary!=", "keyword!="),
+            ("custom_fields=", "custom_fields.NAME"),
             ("custom_fields.subject", "keyword"),
             ("custom_fields!=", "custom_fields.NAME"),
             ("cid>=", "start_cid"),

@@ -574,13 +574,19 @@ impl QueryBuilder {
                 return Err(invalid(variable, &token, ORDER_OF_CURSOR_EXPECTED).into());
             }
         }
-        let (variable, other) = match (after, before, self.query.page) {
-            (Some(_), Some(_), _) => ("after", "before"),
-            (Some(_), None, Some(_)) => ("after", "page"),
-            (None, Some(_), Some(_)) => ("before", "page"),
-            _ => return Ok(()),
+        let (variable, cursor, other) = match (after, before, self.query.page) {
+            (Some(after), Some(_), _) => ("after", after, "before"),
+            (Some(after), None, Some(_)) => ("after", after, "page"),
+            (None, Some(before), Some(_)) => ("before", before, "page"),
+            (None, None, _) | (_, _, None) => return Ok(()),
         };
-        Err(ErrorKind::CursorConflict { variable, other }.into())
+        let value = shorten(&cursor.to_string());
+        let conflict = ErrorKind::CursorConflict {
+            variable,
+            value,
+            other,
+        };
+        Err(conflict.into())
     }
 
     fn fail(&mut self, variable: &str, value: &str, expected: &'static str) {

@@ -358,8 +358,8 @@ fn retain_first<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
     }
 }
 
-const ORDER_EXPECTED: &str = "a list of output variables or custom_fields.NAME, each with an \
-    optional ASC or DESC, parted by commas";
+const ORDER_EXPECTED: &str = "a list of output variables, uid, group, escalation or \
+    custom_fields.NAME, each with an optional ASC or DESC, parted by commas";
 const INTEGER_EXPECTED: &str = "an integer from 0 to 18446744073709551615";
 const DATE_EXPECTED: &str = "a date as M/D/YYYY or YYYY-MM-DD, or with a time as M/D/YYYY H:MM:SS, \
     M/D/YYYY H:MM:SS AM or YYYY-MM-DD HH:MM:SS, with or without :SS";

@@ -246,13 +246,13 @@ pub(super) fn operator_name(field: Field, operator: Operator, pair_name: &str) -
 
 /// Returns the name of a pair that is no variable as an error shows it.
 ///
-/// Where only the operator is wrong, it is shown as it is written: `tid!=`.
+/// Where only the operator is wrong, it is shown as it is written: `tid!=`, `subject=`.
 pub(super) fn unknown_name(name: &str, action: ActionName) -> String {
     let (base, operator) = Operator::split(name);
     let is_name = Operator::split(base).1 == Operator::Equal;
-    let is_known =
-        Variable::from_name(base, action).is_some() || AnyField::from_name(base).is_some();
-    if is_name && is_known && operator != Operator::Equal {
+    let is_field = AnyField::from_name(base).is_some();
+    let is_other = operator != Operator::Equal && Variable::from_name(base, action).is_some();
+    if is_name && (is_field || is_other) {
         return format!("{name}=");
     }
     name.to_owned()

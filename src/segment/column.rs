@@ -445,10 +445,12 @@ impl Column {
         }
     }
 
-    /// Sets the bits of the rows that have a value; the others stay as they are.
-    pub(super) fn add_present(&self, bits: &mut [u64]) {
+    /// Visits the rows that have a value, ascending, with its ordinal.
+    ///
+    /// Cost: that of [`Integers::for_each_nonzero`].
+    pub(super) fn for_each_value(&self, visit: impl FnMut(u32, u64)) {
         // The first ordinal is that of no value, or of the empty text, which folds as no other.
-        self.ordinals.add_nonzero(bits);
+        self.ordinals.for_each_nonzero(visit);
     }
 
     /// Returns the heap bytes.

@@ -339,26 +339,32 @@ impl Integers {
         }
     }
 
-    /// Sets the bits of the rows whose integer is not zero; the others stay as they are.
+    /// Visits the rows whose integer is not zero, ascending, with the integer.
     ///
-    /// Cost: where zeros are left out, a step for each 64 rows, or for each of these where they are few.
-    pub(super) fn add_nonzero(&self, out: &mut [u64]) {
+    /// Cost: a step for each of them where zeros are left out, and at most one for each 64 rows more.
+    pub(super) fn for_each_nonzero(&self, mut visit: impl FnMut(u32, u64)) {
         match self {
-            Integers::Ranked { bits, .. } => {
-                out.iter_mut()
-                    .zip(bits)
-                    .for_each(|(out, bits)| *out |= bits);
+            Integers::Constant(0, _) => {}
+            Integers::Ranked { bits, nonzero, .. } => {
+                let mut at = 0;
+                for (&bits, start) in bits.iter().zip((0..).step_by(64)) {
+                    let mut left = bits;
+                    while left != 0 {
+                        visit(start + left.trailing_zeros(), nonzero.get(at));
+                        at += 1;
+                        left &= left - 1;
+                    }
+                }
             }
-            Integers::Listed { rows, .. } => {
-                for row in rows {
-                    out[(row / 64) as usize] |= 1 << (row % 64);
+            Integers::Listed { rows, nonzero, .. } => {
+                for (&row, at) in rows.iter().zip(0..) {
+                    visit(row, nonzero.get(at));
                 }
             }
             _ => {
-                let rows_count = self.rows_count();
-                for (out, start) in out.iter_mut().zip((0..rows_count).step_by(64)) {
-                    let rows = start..rows_count.min(start.saturating_add(64));
-                    *out |= self.bits_in(rows, &(1..u64::MAX));
+                let integers = (0..self.rows_count()).map(|row| (row, self.get(row)));
+                for (row, integer) in integers.filter(|&(_, integer)| integer != 0) {
+                    visit(row, integer);
                 }
             }
         }

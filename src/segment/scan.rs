@@ -149,7 +149,10 @@ impl RowTest {
                 let columns = segment
                     .custom_slots()
                     .filter_map(|slot| segment.column(slot));
-                columns.for_each(|column| column.add_present(bits.bits_mut()));
+                let bits = bits.bits_mut();
+                for column in columns {
+                    column.for_each_value(|row, _| bits[(row / 64) as usize] |= 1 << (row % 64));
+                }
             }
             RowTest::Texts(..) | RowTest::AnyText(_) => self.add_rows(segment, &mut bits),
             RowTest::Tid(pattern) => add_tids(pattern, segment, &mut bits),

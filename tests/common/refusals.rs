@@ -95,11 +95,8 @@ pub fn assert_explained(error: &Error, name: &str, value: &str, told: &str) {
 
 fn assert_unknown_among(error: &Error, name: &str, value: &str, known: &str) {
     let (name, value, hint) = (shown(name), shown(value), hint(error));
-    let list = match &*hint {
-        "" => format!("; known are {known}"),
-        _ => String::new(),
-    };
-    let message = format!("unknown variable \"{name}\" with value \"{value}\"{hint}{list}");
+    let message =
+        format!("unknown variable \"{name}\" with value \"{value}\"{hint}; known are {known}");
     assert_eq!(
         (error.code(), error.to_string()),
         ("unknown_variable", message)

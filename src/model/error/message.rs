@@ -97,9 +97,10 @@ impl ErrorKind {
                     return write!(f, "; expected {expected}");
                 };
                 write!(f, " with value \"{}\"", Shown(value))?;
-                // The variables of a request are a long list, of which what was meant is enough.
                 match Unknown::of(variable, expected) {
-                    Unknown::Meant(name) => write!(f, " (did you mean \"{name}\"?)"),
+                    Unknown::Meant(name) => {
+                        write!(f, " (did you mean \"{name}\"?); known are {expected}")
+                    }
                     Unknown::Explained(reason) => {
                         write!(f, "; {}", Shown(&reason.to_string()))
                     }
@@ -159,10 +160,16 @@ impl ErrorKind {
                     "page is \"{page}\" but needs a tid that holds *, like tid=*"
                 )
             }
-            ErrorKind::CursorConflict { variable, other } => {
+            ErrorKind::CursorConflict {
+                variable,
+                value,
+                other,
+            } => {
+                let value = Shown(value);
                 write!(
                     f,
-                    "{variable} is given beside {other} but must be the only place in the order"
+                    "{variable} is \"{value}\" but must be the only place in the order, and {other} \
+                     stands beside it"
                 )
             }
             ErrorKind::InvalidTicket {
