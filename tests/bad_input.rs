@@ -278,7 +278,8 @@ const RECORDS: &[Case] = &[
     (Xml, b"<tid>1</tid><custom_fields><x:A/></custom_fields>", "invalid_ticket", "x:A"),
     (Xml, b"<tid>1</tid><custom_fields><A>%FF</A></custom_fields>", "invalid_value", "A"),
     (Xml, b"<tid>1</tid><![CDATA[x]]>", "invalid_syntax", ""),
-    (Xml, b"<tid>1</tid>< cid/>", "unknown_variable", ""),
+    (Xml, b"<tid>1</tid>< cid/>", "invalid_syntax", ""),
+    (Xml, b"<tid>1</tid><subject>a < b</subject>", "invalid_syntax", ""),
     (Xml, b"<tid>1</tid>&#65;", "invalid_syntax", ""),
 ];
 
@@ -506,6 +507,38 @@ fn a_bad_tag_of_a_ticket_is_the_fault_of_that_ticket() {
     );
     let (tickets, outcome) = read(Xml, input, true);
     assert_eq!((tickets[0].tid, outcome.unwrap().skipped), (2, 1));
+}
+
+#[test]
+fn the_first_fault_of_a_broken_ticket_is_told_at_its_place() {
+    let names = "unknown variable \"ticket\"; expected one of the 38 output variables of a ticket, from tid \
+                 to summary, or a custom field inside custom_fields";
+    let nameless =
+        "expected well-formed XML: no name follows the <, and a < in a text is written &lt;";
+    for (input, message) in [
+        // The end of the first ticket is missing, and then the end of the second as well.
+        (
+            "<ticket><tid>1</tid>\n<ticket><tid>2</tid></ticket>\n</tickets>",
+            format!("line 2, column 1, record 1, ticket 1: {names}"),
+        ),
+        (
+            "<ticket><tid>1</tid>\n<ticket><tid>2</tid>\n<ticket/></tickets>",
+            format!("line 2, column 1, record 1, ticket 1: {names}"),
+        ),
+        (
+            "<ticket><tid>1</tid>\n<ticket><tid>2</tid></ticket>\n",
+            format!("line 2, column 1, record 1, ticket 1: {names}"),
+        ),
+        (
+            "<ticket><tid>1</tid><cid>a < b</cid></ticket>\n</tickets>",
+            format!("line 1, column 37, record 1, ticket 1: {nameless}"),
+        ),
+    ] {
+        let input = format!("<tickets>{input}");
+        let error = read(Xml, input.as_bytes(), false).1.unwrap_err();
+        assert_eq!(error.to_string(), message, "{input}");
+        check_ways(Xml, input.as_bytes());
+    }
 }
 
 #[test]

@@ -254,6 +254,52 @@ fn an_unknown_verb_is_told_those_that_are_known() {
     }
 }
 
+/// A word that is mistyped may have been meant as a change, without which nothing is to be stored.
+#[test]
+fn an_unknown_verb_refuses_the_batch() {
+    let path = store("batches_mistyped.redb");
+    let (put, mistyped) = ("put {\"tid\":905}", "ptu {\"tid\":906}");
+    let unknown = "unknown_variable";
+    for (begin, refused, codes) in [
+        ("begin", 3, &[unknown, "batch_refused"][..]),
+        ("\t begin ", 3, &[unknown, "batch_refused"]),
+        // It begins a batch all the same, so that nothing of what it was meant for is stored.
+        (" Begin", 1, &[unknown, unknown, "batch_refused"]),
+    ] {
+        let told = messages(&path, &[begin, put, mistyped, " commit"]);
+        let own: Vec<&str> = told.iter().map(|(code, _)| &**code).collect();
+        assert_eq!(own, codes, "{begin:?}");
+        let last = &told[codes.len() - 1].1;
+        assert!(last.contains(&format!("as line {refused} ")), "{last}");
+    }
+    // A bad request is no change, and one that is forgotten keeps nothing back.
+    let lines = [
+        "begin",
+        put,
+        mistyped,
+        " rollback",
+        "begin",
+        "put {\"tid\":907}",
+        "statsu=Open",
+        "commit",
+    ];
+    let told = messages(&path, &lines);
+    let codes: Vec<&str> = told.iter().map(|(code, _)| &**code).collect();
+    assert_eq!(codes, [unknown, unknown]);
+    let found = ticketdex::durable::open_read_only(&path).unwrap();
+    assert!(found.get(905).is_none() && found.get(907).is_some());
+}
+
+/// A copy that cannot be made is told the cause, as the command tells it.
+#[test]
+fn a_backup_that_fails_is_told_the_cause() {
+    let path = store("batches_backup.redb");
+    let cause = fs::read("no/such/x").unwrap_err();
+    let message = format!("no/such/x: the store cannot be made: {cause}");
+    let expected = ("storage".to_owned(), message);
+    assert_eq!(messages(&path, &["backup no/such/x"]), [expected]);
+}
+
 /// A word that lacks what follows it is not taken for a request.
 #[test]
 fn words_alone_are_told_what_they_lack() {

@@ -161,6 +161,16 @@ fn what_the_arguments_cannot_mean_is_wrong_usage() {
     assert_eq!(output, b"count\r\n1\r\n");
 }
 
+/// Checks what the command tells where it does not read a file: the error, and what helps.
+fn check_told(path: &str, arguments: &[&str], error: &str, hint: &str) {
+    let output = run(&[&["get", "--data", path], arguments].concat(), b"");
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    let lines: Vec<&str> = stderr(&output).lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains(error), "{lines:?}");
+    assert_eq!(lines[1], format!("ticketdex: {hint}"));
+}
+
 #[test]
 fn what_does_not_read_in_is_told_the_argument_that_helps() {
     let dates = file("hint_dates.csv", "tid,due_date\n1,24.12.2014 10:00\n");
@@ -190,25 +200,28 @@ fn what_does_not_read_in_is_told_the_argument_that_helps() {
             "duplicate_variable: line 1, column 11: both column 2, \"Label\", and column 3, \"Label\", \
              are custom_fields.Label",
             "--map cannot tell columns of one name apart, so rename one of them in the header; or \
-             --others skip",
+             --others skip leaves out all that are neither mapped nor named like a variable",
         ),
         (
             &other,
             &["--others=custom"],
             "both column 2, \"Label\", and column 3, \"custom_fields.label\", are custom_fields.label",
-            "--map makes one of them another variable or a custom field",
+            "--map makes one of them another variable or a custom field, like --map \
+             'COLUMN=custom_fields.NAME'; or --others skip leaves out all that are neither mapped nor named \
+             like a variable",
         ),
         (
             &unknown,
             &[],
             "unknown variable \"Label\"",
-            "--map says what a column is",
+            "--map says what a column is, --others skip or custom what becomes of columns that are no \
+             variable, and --delimiter what stands between columns",
         ),
         (
             &blank,
             &["--others=custom"],
             "unknown variable \"2nd, floor\"",
-            "--map '2nd, floor=custom_fields._2nd__floor' gives it a name",
+            "--map '2nd, floor=custom_fields._2nd__floor' gives it a name that it can have",
         ),
         (
             &semicolons,
@@ -220,23 +233,124 @@ fn what_does_not_read_in_is_told_the_argument_that_helps() {
             &latin,
             &[],
             "expected UTF-8 but found the byte 0xFC",
-            "iconv makes it UTF-8",
+            "iconv makes it UTF-8, like `iconv -f WINDOWS-1252 -t UTF-8 FILE`, where that is its encoding",
         ),
         (
             &unnumbered,
             &[],
             "a ticket's tid must be given",
-            "the column of the ticket's number is tid, or what --map",
+            "the column of the ticket's number is tid, or what --map 'COLUMN=tid' says",
+        ),
+    ] {
+        check_told(path, arguments, error, hint);
+    }
+}
+
+#[test]
+fn what_does_not_help_is_not_told() {
+    let same = file("helps_same.csv", "tid,Label,Label\n1,a,b\n");
+    let other = file("helps_other.csv", "tid,Label,custom_fields.label\n1,a,b\n");
+    let short = file("helps_short.csv", "tid,due_date\n1,03/02/14\n");
+    let apostrophe = file("helps_apostrophe.csv", "tid,It's due\n1,a\n");
+    let long = file(
+        "helps_long.csv",
+        format!("tid,{}\n1,a\n", "Due ".repeat(30)),
+    );
+    let own = file(
+        "helps_own.csv",
+        "tid,custom_fields.a,custom_fields.A\n1,a,b\n",
+    );
+    for (path, arguments, error, hint) in [
+        (
+            &same,
+            &["--map=Label=subject"][..],
+            "both column 2, \"Label\", and column 3, \"Label\", are subject",
+            "--map cannot tell columns of one name apart, so rename one of them in the header",
+        ),
+        (
+            &own,
+            &["--others=custom"],
+            "both column 2, \"custom_fields.a\", and column 3, \"custom_fields.A\", are custom_fields.A",
+            "--map cannot tell columns of one name apart, so rename one of them in the header",
+        ),
+        (
+            &other,
+            &["--map=Label=custom_fields.LABEL"],
+            "both column 2, \"Label\", and column 3, \"custom_fields.label\", are custom_fields.label",
+            "--map makes one of them another variable or a custom field, like --map \
+             'COLUMN=custom_fields.NAME'",
+        ),
+        (
+            &apostrophe,
+            &["--others=custom"],
+            "unknown variable \"It's due\"",
+            "--map 'It'\\''s due=custom_fields.It_s_due' gives it a name that it can have",
+        ),
+        (
+            &long,
+            &["--others=custom"],
+            "unknown variable \"Due Due ",
+            "--map 'COLUMN=custom_fields.NAME', with the whole name of the column, gives it a name that it \
+             can have",
+        ),
+        (
+            &short,
+            &["--dates=%d/%m/%Y"],
+            "due_date is \"03/02/14\" but must be a date in a pattern that was given",
+            "no pattern of --dates fits: '%d/%m/%Y'; --dates '%d/%m/%y' would read this one, or '%m/%d/%y' \
+             where the month comes first",
+        ),
+    ] {
+        check_told(path, arguments, error, hint);
+    }
+}
+
+/// A header whose columns are parted by another sign than the one that is given.
+#[test]
+fn another_delimiter_is_told_its_argument() {
+    let quoted = file("delimiter_quoted.csv", "\"Issue id\";\"Summary\"\n1;a\n");
+    let bars = file("delimiter_bars.csv", "tid|cid\n1|a\n");
+    let tabs = file("delimiter_tabs.csv", "tid\tcid\n1\ta\n");
+    let excel = file("delimiter_excel.csv", "sep=;\ntid;cid\n1;a\n");
+    let semicolons = "if columns are parted by ;, it is --delimiter ';'";
+    let line = "the first line, which begins with sep=, is for Excel alone: it must go";
+    let both = &*format!("{line}, and --delimiter ';' says the same");
+    let map = "--map=Issue id=tid";
+    for (path, arguments, hint) in [
+        (&quoted, &[][..], semicolons),
+        (&quoted, &[map, "--others=skip"], semicolons),
+        (
+            &bars,
+            &["--others=skip"],
+            "--others skip leaves out the column \"tid|cid\"; if columns are parted by |, it is \
+             --delimiter '|'",
+        ),
+        (
+            &tabs,
+            &[map, "--others=skip"],
+            "if columns are parted by tab, it is --delimiter 'tab'",
+        ),
+        (&excel, &[], both),
+        (&excel, &[map], both),
+        (&excel, &["--delimiter=;"], line),
+        (
+            &excel,
+            &["--others=skip"],
+            &*format!("--others skip leaves out the column \"sep=;\"; {both}"),
         ),
     ] {
         let output = run(&[&["get", "--data", path], arguments].concat(), b"");
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-        let lines: Vec<&str> = stderr(&output).lines().collect();
-        assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[0].contains(error), "{lines:?}");
-        let hint = format!("ticketdex: {hint}");
-        assert!(lines[1].starts_with(&hint), "{lines:?}");
+        let told = stderr(&output);
+        let is_told = told
+            .lines()
+            .any(|line| line.ends_with(&format!(": {hint}")));
+        assert!(is_told, "{arguments:?}: {told}");
     }
+    // Only a header is looked at for it.
+    let record = file("delimiter_record.csv", "tid,cid\n1,\"a\";\n");
+    let output = run(&["get", "--data", &record], b"");
+    assert!(!stderr(&output).contains("--delimiter"), "{output:?}");
 }
 
 /// An import reads a file twice, and names what it leaves out once.

@@ -146,6 +146,18 @@ fn a_request_chooses_tickets_order_and_variables() {
 }
 
 #[test]
+fn a_custom_field_that_no_ticket_has_is_told() {
+    let path = file("export_custom.jsonl", TICKETS);
+    let to = missing("export_custom_to.csv");
+    let request = "fields=tid,custom_fields.Nope";
+    let output = run(&["export", request, "--data", &path, "--to", &to], b"");
+    assert!(output.status.success(), "{output:?}");
+    let told = "no ticket has the custom field Nope, so it is empty everywhere; `ticketdex stats` names \
+                those that are there\n";
+    assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
+}
+
+#[test]
 fn a_file_that_is_there_is_replaced_only_on_demand() {
     let own = store("export_there.redb", TICKETS);
     let to = file("export_there.csv", "precious");
@@ -257,10 +269,9 @@ fn what_makes_no_sense_is_told_before_anything_is_read() {
     fs::remove_dir(folder).unwrap();
 }
 
-/// Kills an export while it writes; returns whether it was killed, and whether the file is there.
+/// Sends a signal to an export while it writes; returns how it ended, and what is left beside the file.
 #[cfg(unix)]
-fn kill(signal: &str, data: &str, to: &str) -> (std::process::Output, Vec<String>) {
-    let child = start(&["export", "--data", data, "--to", to]);
+fn kill(signal: &str, child: std::process::Child, to: &str) -> (std::process::Output, Vec<String>) {
     while left_beside(to).is_empty() && !fs::exists(to).unwrap() {
         thread::sleep(Duration::from_millis(1));
     }
@@ -279,17 +290,38 @@ fn an_export_that_is_killed_leaves_no_half_file() {
     let lines = run_well(&["generate", "20000"], b"");
     let data = file("export_killed.jsonl", lines);
     let to = missing("export_killed_to.xml.zst");
-    let (output, left) = kill("-TERM", &data, &to);
+    let arguments = ["export", "--data", &data, "--to", &to];
+    let (output, left) = kill("-TERM", start(&arguments), &to);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let told = "a signal asked the command to end\n";
     assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
     assert_eq!((left, fs::exists(&to).unwrap()), (Vec::new(), false));
 
-    let (output, left) = kill("-KILL", &data, &to);
+    let (output, left) = kill("-KILL", start(&arguments), &to);
     assert_eq!((output.status.code(), left.len()), (None, 1));
     assert!(!fs::exists(&to).unwrap());
     for name in left {
         fs::remove_file(Path::new(&to).with_file_name(name)).unwrap();
     }
+    fs::remove_file(data).unwrap();
+}
+
+/// What `nohup` starts ignores SIGHUP from the start, and goes on to.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_ignored_from_the_start_ends_nothing() {
+    use std::process::{Command, Stdio};
+
+    let lines = run_well(&["generate", "20000"], b"");
+    let data = file("export_ignored.jsonl", lines);
+    let to = missing("export_ignored_to.xml.zst");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP && exec \"$0\" \"$@\""]);
+    shell.arg(env!("CARGO_BIN_EXE_ticketdex"));
+    shell.args(["export", "--data", &data, "--to", &to]);
+    let child = shell.stderr(Stdio::piped()).spawn().unwrap();
+    let (output, left) = kill("-HUP", child, &to);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!((left, fs::exists(&to).unwrap()), (Vec::new(), true));
     fs::remove_file(data).unwrap();
 }

@@ -75,6 +75,20 @@ fn count_and_page_limit_what_is_removed() {
     assert_eq!(tids(&store), "1 2 4 ");
 }
 
+/// A page past the last has no ticket, which says nothing of how many match.
+#[test]
+fn a_page_past_the_last_removes_nothing_and_tells_how_many_match() {
+    let store = store("remove_past.redb");
+    let request = "tid=*&custom_fields.Nope!=x&count=5&page=100";
+    let output = remove(&[request, "--store", &store, "--yes"], b"");
+    let expected = "ticketdex: no ticket has the custom field Nope, so it is empty everywhere; \
+                    `ticketdex stats` names those that are there\n\
+                    ticketdex: the request matches 4 of 4 tickets, but none of them is on its page, so \
+                    none was removed\n";
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), expected));
+    assert_eq!(tids(&store), "1 2 3 4 ");
+}
+
 #[test]
 fn nothing_is_removed_without_a_terminal_or_yes() {
     let store = store("remove_refused.redb");

@@ -83,6 +83,77 @@ fn a_count_by_nothing_says_so() {
     assert!(!told.contains("has no value"), "{told}");
 }
 
+/// A request that get takes counts here too, and what an option gives again is told.
+#[test]
+fn a_count_takes_a_request_with_its_own_action() {
+    let data = file("count_action.jsonl", TICKETS);
+    let count = |arguments: &[&str]| {
+        let output = run_in("30", &[&["count", "--data", &data], arguments].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), shown, told)
+    };
+    let by_option = count(&["--by", "status"]).1;
+    for request in [
+        "action=count_tickets&by=status",
+        "?by=status&Action=count_tickets",
+        "action=&by=status",
+    ] {
+        let (status, shown, _) = count(&[request]);
+        assert_eq!((status, &shown), (Some(0), &by_option), "{request}");
+    }
+    let no_action = "count takes no action of get_tickets";
+    for (arguments, status, expected) in [
+        (&["action=get_tickets"][..], 2, no_action),
+        (
+            &["action=get_tickets&status=Open", "--by=status"],
+            2,
+            no_action,
+        ),
+        (&["action=shut"], 1, "invalid_value: action is \"shut\""),
+        (
+            &["by=status", "--by=status"],
+            2,
+            "the request has by= already, so --by has no place beside it",
+        ),
+        (
+            &["by=status&exclude_own=N", "--exclude-own"],
+            2,
+            "the request has exclude_own= already, so --exclude-own has no place beside it",
+        ),
+    ] {
+        let (code, shown, told) = count(arguments);
+        assert_eq!((code, &*shown), (Some(status), ""), "{arguments:?}");
+        assert!(told.contains(expected), "{arguments:?}: {told}");
+    }
+}
+
+/// A value of blanks is not the empty one, and is told from it.
+#[test]
+fn blanks_are_counted_between_quotes() {
+    let lines = "{\"tid\":1,\"status\":\"  \"}\n{\"tid\":2}\n{\"tid\":3}\n";
+    let data = file("count_blanks.jsonl", lines);
+    let output = run_in("20", &["count", "--by", "status", "--data", &data]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "3 tickets\n\nstatus: 2 values\n  (none)  2  #######\n  \" \"     1  ###\n"
+    );
+}
+
+/// Of a custom field that no ticket has CSV and tables show nothing, so that is told.
+#[test]
+fn a_custom_field_to_show_that_no_ticket_has_is_told() {
+    let data = file("shown_custom.jsonl", TICKETS);
+    let request = "fields=tid,custom_fields.Nope,custom_fields.serial";
+    let told = "ticketdex: no ticket has the custom field Nope, so it is empty everywhere; `ticketdex \
+                stats` names those that are there\n";
+    for form in [&["--table"][..], &["--format", "csv"]] {
+        let output = run(&[&["get", request, "--data", &data], form].concat(), b"");
+        assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
+        assert_eq!(stderr(&output).matches("no ticket has").count(), 1);
+    }
+}
+
 #[test]
 fn counts_are_bars() {
     let data = file("bars.jsonl", TICKETS);
@@ -151,15 +222,14 @@ fn a_table_is_no_wider_than_the_screen() {
             assert!(widest <= columns.parse().unwrap(), "{widest} in {columns}");
         }
     }
-    // A width that is no number or none is not taken.
-    for columns in ["", "x", "-1", "18446744073709551616"] {
+    // A width that is no number, or none, or that of no screen is not taken.
+    for columns in ["", "x", "-1", "0", "18446744073709551616"] {
         assert_eq!(
             table(columns, "", &data),
             table("80", "", &data),
             "{columns:?}"
         );
     }
-    assert_eq!(table("0", "", &data), table("1", "", &data));
     let output = run_in("40", &["get", "--data", &data, "--table"]);
     let told = "ticketdex: there is no room for assigned_tech,subject; fields= chooses\n";
     assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
@@ -169,6 +239,19 @@ fn a_table_is_no_wider_than_the_screen() {
     let data = file("table_late.jsonl", lines);
     let shown = table("80", "fields=tid,status", &data);
     assert!(shown.ends_with("\n301  a sta…\n"), "{shown}");
+}
+
+/// Widths of texts are those of the first rows; what makes no sense in part is shown whole in all.
+#[test]
+fn numbers_and_dates_are_whole_in_every_row() {
+    let mut lines = plain(1000);
+    lines += "{\"tid\":1001,\"merged_to\":123456,\"date_opened\":\"2014-02-01T10:42:43\"}\n";
+    let data = file("table_whole.jsonl", lines);
+    let shown = table("80", "fields=tid,merged_to,date_opened", &data);
+    let head = " tid  date_opened          merged_to\n   1\n";
+    assert!(shown.starts_with(head), "{shown}");
+    let end = "\n1000\n1001  2014-02-01 10:42:43     123456\n";
+    assert!(shown.ends_with(end), "{shown}");
 }
 
 #[cfg(target_os = "linux")]

@@ -94,6 +94,44 @@ fn a_date_with_the_day_first_is_told_how_it_is_written() {
 }
 
 #[test]
+fn an_encoding_that_is_known_is_told_how_it_is_converted() {
+    let utf_16 =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let declaration = "its declaration of the encoding must say UTF-8, or go";
+    for (name, bytes, hint) in [
+        (
+            "told_mark.csv",
+            utf_16("\u{FEFF}tid\n1\n"),
+            "`iconv -f UTF-16 -t UTF-8 FILE` makes it UTF-8".to_owned(),
+        ),
+        (
+            "told_no_mark.csv",
+            utf_16("tid\n1\n"),
+            "`iconv -f UTF-16LE -t UTF-8 FILE` makes it UTF-8".to_owned(),
+        ),
+        (
+            "told_mark.xml",
+            utf_16("\u{FEFF}<tickets/>"),
+            format!("`iconv -f UTF-16 -t UTF-8 FILE` makes it UTF-8, and then {declaration}"),
+        ),
+        (
+            "told_latin.xml",
+            b"<?xml version='1.0' encoding='latin1'?><tickets/>".to_vec(),
+            format!("`iconv -f 'latin1' -t UTF-8 FILE` makes it UTF-8, and then {declaration}"),
+        ),
+        (
+            "told_wide.xml",
+            b"<?xml version='1.0' encoding='utf-16'?><tickets/>".to_vec(),
+            declaration.to_owned(),
+        ),
+    ] {
+        let path = file(name, bytes);
+        let told = told(&["get", "--data", &path], "", 1);
+        assert!(told.ends_with(&format!("\nticketdex: {hint}\n")), "{told}");
+    }
+}
+
+#[test]
 fn a_custom_field_that_no_ticket_has_is_told_once() {
     let path = store("told_custom.redb");
     let note = |name: &str| {

@@ -109,7 +109,12 @@ const BAD_INPUTS: &[(&[u8], &str, &[u64])] = &[
     (b"tid=1&cid=a\n", "line 1, column 1, record 1: expected CSV under a header: the input looks like a delimited response", &[]),
     (b"<!DOCTYPE html>\n<html>", "line 1, column 1, record 1: expected CSV under a header: the input looks like an HTML page", &[]),
     (b"PK\x03\x04\x14\0", "line 1, column 1, record 1: expected CSV under a header: the input looks like a zip file", &[]),
+    (b"\xFD7zXZ\0", "line 1, column 1, record 1: expected CSV under a header: the input looks like an xz file", &[]),
+    (b"BZh91AY", "line 1, column 1, record 1: expected CSV under a header: the input looks like a bzip2 file", &[]),
+    (b"\xD0\xCF\x11\xE0\xA1\xB1", "line 1, column 1, record 1: expected CSV under a header: the input looks like a workbook of an older Excel", &[]),
     (b"\xFF\xFEt\0i\0d\0", "line 1, column 1, record 1: expected UTF-8 but found UTF-16 with a byte order mark", &[]),
+    (b"t\0i\0d\0", "line 1, column 1, record 1: expected UTF-8 but found UTF-16LE without a byte order mark", &[]),
+    (b"\0t\0i\0d", "line 1, column 1, record 1: expected UTF-8 but found UTF-16BE without a byte order mark", &[]),
 ];
 
 #[test]
@@ -336,6 +341,14 @@ fn dates_are_read_by_the_patterns_alone() {
     let message = "line 3, column 3, record 2, ticket 2: due_date is \"2014-02-03 10:00\" but must \
                    be a date in a pattern that was given";
     assert_eq!(error, message);
+    // Two digits are the end of a year, which the next pattern reads, and no year of antiquity.
+    let short = b"tid,due_date\n1,03/02/14\n2,03/02/0014\n";
+    let both = days.clone().dates("%d/%m/%y").unwrap();
+    let read_dates: Vec<_> = read(&both, short).unwrap().iter().map(date).collect();
+    let expected = ["2014-02-03 00:00:00", "0014-02-03 00:00:00"];
+    assert_eq!(read_dates, expected.map(|it| Some(it.to_owned())));
+    let error = read(&days, short).unwrap_err();
+    assert_eq!((error.code(), error.tid()), ("invalid_value", Some(1)));
     let far = options().dates("%d/%m/%Y").unwrap();
     let error = read(&far, b"tid,due_date\n1,01/01/12014\n").unwrap_err();
     assert_eq!(error.tid(), Some(1));

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -262,6 +263,48 @@ fn a_store_that_may_lose_syncs_in_time_and_on_demand() {
     store.commit(put([ticket(5, "")])).unwrap();
 }
 
+/// The end of an input, with something to be done when it is reached.
+struct End<F>(F);
+
+impl<F: FnMut()> Read for End<F> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        (self.0)();
+        Ok(0)
+    }
+}
+
+#[test]
+fn a_load_keeps_no_earlier_commit_off_the_disk() {
+    let folder = Folder::new("may_lose_load");
+    let path = folder.join("tickets.redb");
+    let copy = folder.join("copy.redb");
+    let options = durable::Options::new().create(true);
+    let options = options.may_lose(Duration::from_hours(1));
+    let mut store = options.open(&path).unwrap();
+    // The first waits for the disk in any case.
+    store.commit(put([ticket(1, "")])).unwrap();
+    // So many that not all of them wait in memory for the end of the input.
+    let line = |tid: u32| format!("{{\"tid\":{tid}}}\n");
+    let lines: String = (3..80_000).map(line).collect();
+    for replaces in [false, true] {
+        store.commit(put([ticket(2, "")])).unwrap();
+        let expected = store.snapshot().tickets_count();
+        let mut found = None;
+        let end = End(|| {
+            fs::copy(&path, &copy).unwrap();
+            found = Some(durable::open(&copy).unwrap().snapshot().tickets_count());
+        });
+        let input = BufReader::new(lines.as_bytes().chain(end));
+        let import = Import::new(ImportFormat::JsonLines, input);
+        if replaces {
+            store.replace(import).unwrap();
+        } else {
+            store.load(import).unwrap();
+        }
+        assert_eq!(found, Some(expected), "{replaces}");
+    }
+}
+
 #[test]
 fn a_store_is_open_once() {
     let folder = Folder::new("once");
@@ -519,6 +562,31 @@ fn two_who_make_a_store_make_one() {
         20,
         "something was left"
     );
+}
+
+/// Containers that share a folder may have processes of one id, which make the same store.
+#[test]
+fn a_file_that_another_process_of_the_same_id_makes_is_left_alone() {
+    let folder = Folder::new("same_id");
+    let id = std::process::id();
+    let others: Vec<_> = (0..500)
+        .map(|count| folder.join(&format!(".tickets.redb.new-{id}-{count}")))
+        .collect();
+    for other in &others {
+        fs::write(other, "half").unwrap();
+    }
+    drop(create(&folder.join("tickets.redb")));
+    for other in &others {
+        assert_eq!(fs::read(other).unwrap(), b"half", "{}", other.display());
+    }
+    // One that was left for more than an hour is removed.
+    let file = fs::File::options().write(true).open(&others[7]).unwrap();
+    let time = std::time::SystemTime::now() - Duration::from_hours(2);
+    file.set_modified(time).unwrap();
+    fs::remove_file(folder.join("tickets.redb")).unwrap();
+    drop(create(&folder.join("tickets.redb")));
+    assert!(!others[7].exists() && others[8].exists());
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 500);
 }
 
 #[cfg(unix)]

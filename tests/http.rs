@@ -380,7 +380,10 @@ fn a_service_without_keys_must_be_asked_for() {
         .build();
     let name = "a".to_owned();
     assert_eq!(refused.unwrap_err(), SetupError::EmptyKey { name });
-    for path in ["", "API", "/{id}", "/a/*rest", "/:id", "/a?b", "/a#b"] {
+    for path in [
+        "", "API", "/{id}", "/a/*rest", "/:id", "/a?b", "/a#b", "/a b", "/a\tb", "/ä", "/a<b",
+        "/a%2", "/a%zz", "/.", "/a/../b", "/a/%2E.",
+    ] {
         let path = path.to_owned();
         let refused = Api::builder(reader.clone())
             .without_keys()
@@ -472,10 +475,11 @@ fn a_router_has_the_path_and_leaves_the_others() {
             "application/json; charset=utf-8"
         );
     }
-    let api = build(Api::builder(store.reader()).without_keys().path("/tickets"));
+    let path = "/-._~!$&'()+,;=@%20/.../tickets";
+    let api = build(Api::builder(store.reader()).without_keys().path(path));
     let app: Router = api.router();
     let request = Request::builder()
-        .uri("/tickets?count_only=Y")
+        .uri(format!("{path}?count_only=Y"))
         .body(Body::empty())
         .unwrap();
     assert_eq!(run(send(&app, request)).header("x-total-count"), "1");

@@ -297,6 +297,34 @@ fn only_new_segments_are_written_and_only_what_changed_is_replayed() {
     assert_eq!(files(&image_of(&path)).len(), 3);
 }
 
+#[test]
+fn what_an_image_holds_already_is_not_counted_as_changed() {
+    let folder = Folder::new("image_counted");
+    let path = folder.store();
+    let (mut store, _) = open(&path);
+    let changed_count = |store: &Store| durable::image_job(store).unwrap().changed_count();
+    store
+        .commit(put((1..=500).map(|tid| plain(tid, "Open"))))
+        .unwrap();
+    write_image(&store);
+    store
+        .commit(put((1..=100).map(|tid| plain(tid, "New"))))
+        .unwrap();
+    let job = durable::image_job(&store).unwrap();
+    assert_eq!(job.changed_count(), 100);
+    // A commit comes while the image is written.
+    store.commit(remove(7)).unwrap();
+    job.run().unwrap();
+    assert_eq!(changed_count(&store), 1);
+    drop(store);
+    for threads in [1, 2] {
+        let mut store = options().threads(threads).open(&path).unwrap();
+        assert_eq!(changed_count(&store), threads as u64);
+        store.commit(remove(7 + threads as u64)).unwrap();
+        assert_eq!(changed_count(&store), threads as u64 + 1);
+    }
+}
+
 /// Makes a store with an image and some commits after it; returns everything that it holds.
 fn make_imaged(path: &Path, seed: u64) -> Vec<u8> {
     let (mut store, _) = open(path);

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::command::{file, run, run_well, start, stderr};
 
@@ -82,6 +82,25 @@ impl Service {
         let id = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status();
         assert!(status.unwrap().success());
+    }
+
+    /// Waits until it takes no connection any more.
+    fn wait_for_closed_port(&self) {
+        while TcpStream::connect(self.address).is_ok() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits for its end without a look at what it says; fails where that takes too long.
+    fn wait_unheard(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while self.child.try_wait().unwrap().is_none() {
+            if Instant::now() > deadline {
+                self.child.kill().unwrap();
+                panic!("it goes on");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for its end.
@@ -163,7 +182,11 @@ fn the_line_to_try_works_as_printed() {
         return; // Nothing can be tried where there is no curl.
     }
     let example = example();
-    for arguments in [&["--key", KEY][..], &["--no-key"]] {
+    for arguments in [
+        &["--key", KEY][..],
+        &["--no-key"],
+        &["--no-key", "--path", "/it's"],
+    ] {
         let all = [&["--data", example.to_str().unwrap()], arguments].concat();
         let service = Service::start(&all);
         let (_, line) = service.said.split_once("try: ").unwrap();
@@ -188,12 +211,14 @@ fn without_a_key_it_must_be_told_to() {
         "--data",
         example.to_str().unwrap(),
     ];
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 9] = [
         (&[], "Give --key SECRET or --keys FILE, or --no-key"),
         (&["--key", ""], "is empty"),
         (&["--key", "a", "--no-key"], "cannot be used with"),
         (&["--no-key", "--path", "API"], "is no path"),
         (&["--no-key", "--path", "/{all}"], "is no path"),
+        (&["--no-key", "--path", "/a b"], "percent-encoded"),
+        (&["--no-key", "--path", "/a/../b"], "no part"),
         (&["--no-key", "--path", "/readyz"], "/readyz tells"),
         (&["--no-key", "--listen", "nowhere"], "--listen"),
     ];
@@ -212,7 +237,7 @@ fn without_a_key_it_must_be_told_to() {
 
 #[test]
 fn keys_of_a_file_have_names_and_networks() {
-    let keys = "\u{feff}# who may ask\n\ndesk = your key here \n\
+    let keys = "\u{feff}# who may ask\n\n \t#old = d\ndesk = your key here \n\
                 near 127.0.0.0/8 ::1=a=b\r\nfar\t192.0.2.0/24 = c\n";
     let keys = file("serve_keys.txt", keys);
     let example = example();
@@ -221,6 +246,7 @@ fn keys_of_a_file_have_names_and_networks() {
         ("your+key+here", 200),
         ("a%3Db", 200),
         ("c", 403),
+        ("d", 401),
         ("desk", 401),
         ("", 401),
     ] {
@@ -345,30 +371,67 @@ fn a_log_that_nobody_reads_holds_up_no_request() {
 }
 
 #[test]
-fn what_runs_at_the_end_is_finished() {
+fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
+    let example = example();
+    let mut service = Service::start(&["--data", example.to_str().unwrap(), "--no-key"]);
+    // More than a pipe holds, as above.
+    let target = format!("/API/default.aspx?count_only=Y&cid={}", "x".repeat(2000));
+    for _ in 0..200 {
+        assert_eq!(service.get(&target).0, 200);
+    }
+    service.signal("TERM");
+    service.wait_unheard();
+    assert!(service.wait().status.success());
+}
+
+/// Writes a file of so many tickets that a response with all of them waits for its reader.
+fn many(name: &str) -> String {
     let line = |tid: u32| {
         format!(
             "{{\"tid\":{tid},\"summary\":\"{}\"}}\n",
             "It burns. ".repeat(50)
         )
     };
-    let tickets = file(
-        "serve_many.jsonl",
-        (1..=20_000).map(line).collect::<String>(),
-    );
+    file(name, (1..=20_000).map(line).collect::<String>())
+}
+
+/// Asks for all tickets, and reads the first of them.
+fn ask_for_many(service: &Service) -> (TcpStream, Vec<u8>) {
+    let mut stream = service.connect();
+    stream
+        .write_all(b"GET /API/default.aspx?format=delimited HTTP/1.0\r\n\r\n")
+        .unwrap();
+    let mut response = vec![0; 1000];
+    stream.read_exact(&mut response).unwrap();
+    (stream, response)
+}
+
+#[test]
+fn a_second_signal_breaks_off_what_runs_and_that_is_logged() {
+    let service = Service::start(&["--no-key", "--data", &many("serve_broken_off.jsonl")]);
+    let (stream, _) = ask_for_many(&service);
+    service.signal("TERM");
+    service.wait_for_closed_port();
+    let told = Instant::now();
+    service.signal("INT");
+    let ended = service.wait();
+    assert!(told.elapsed() < Duration::from_secs(8));
+    assert!(ended.status.success(), "{:?}", ended.status);
+    let lines = ended.said.lines().filter(|line| line.contains("Z GET "));
+    let broken_off: Vec<&str> = lines.filter(|it| it.contains(" broken_off ")).collect();
+    assert_eq!(broken_off.len(), 1, "{}", ended.said);
+    drop(stream);
+}
+
+#[test]
+fn what_runs_at_the_end_is_finished() {
+    let tickets = many("serve_many.jsonl");
     for signal in ["TERM", "INT"] {
         let service = Service::start(&["--no-key", "--data", &tickets]);
-        let mut stream = service.connect();
-        stream
-            .write_all(b"GET /API/default.aspx?format=delimited HTTP/1.0\r\n\r\n")
-            .unwrap();
-        let mut response = vec![0; 1000];
-        stream.read_exact(&mut response).unwrap();
+        let (mut stream, mut response) = ask_for_many(&service);
         service.signal(signal);
         // It ends when this has been read, and not before.
-        while TcpStream::connect(service.address).is_ok() {
-            std::thread::yield_now();
-        }
+        service.wait_for_closed_port();
         stream.read_to_end(&mut response).unwrap();
         let lines = response.split(|&byte| byte == b'\n').count();
         assert!(lines > 20_000, "{lines} lines");

@@ -10,7 +10,8 @@
 //! * Nothing is written to a file before [`StoreFile::release`].
 //! * Held writes and syncs are carried out in the order in which the database made them, so that a crash
 //!   meanwhile leaves the file as a crash of the database would.
-//! * A path names a whole store or nothing: a new store is made under another name first.
+//! * A path names a whole store or nothing: a new store is made under another name first, which nobody
+//!   else uses.
 //! * A writer has an exclusive lock on the file, and a reader a shared one.
 //!
 //! # Cost
@@ -22,12 +23,14 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+
+use super::image::new_number;
 
 /// The first bytes of any database.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
@@ -423,10 +426,10 @@ fn look(file: &mut File, bytes: u64) -> Result<(), NotOpened> {
 /// The age at which an unfinished file that a killed process left is removed.
 const LEFT_AGE: Duration = Duration::from_hours(1);
 
-/// How many files this process has begun to make.
-static MADE: AtomicU64 = AtomicU64::new(0);
-
 /// Makes a file by `make` under another name, then gives it the path; false where the path is taken.
+///
+/// `make` finds an empty file under that name. The name is random, as processes that share the folder may
+/// have the same process id: containers number their processes apart.
 ///
 /// An existing file is never replaced, even one that appeared while `make` ran. (On a file system without
 /// hard links, one that appears between the last look and the renaming is.) A process that is killed
@@ -441,10 +444,9 @@ pub(super) fn create<E: From<io::Error>>(
     let folder = path.parent().unwrap_or(Path::new(""));
     let prefix = format!(".{}.new-", name.to_string_lossy());
     clear_left(folder, &prefix);
-    let count = MADE.fetch_add(1, Ordering::Relaxed);
-    let aside = folder.join(format!("{prefix}{}-{count}", std::process::id()));
-    // A killed process with the same id may have left a file of this name.
-    let _ = fs::remove_file(&aside);
+    let aside = folder.join(format!("{prefix}{:016x}", new_number()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).open(&aside)?;
     let published = make(&aside).and_then(|()| Ok(publish(&aside, path, folder)?));
     let _ = fs::remove_file(&aside);
     published

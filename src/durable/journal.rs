@@ -268,10 +268,21 @@ impl FileJournal {
     fn flush_full(&mut self) -> Result<(), Error> {
         let Block { bytes, changes } = &self.block;
         if bytes.len() >= BLOCK_BYTES || changes.len() >= BLOCK_CHANGES {
+            self.sync_earlier()?;
             self.flush()
                 .map_err(|error| self.explain(NOT_WRITTEN, error))?;
         }
         Ok(())
+    }
+
+    /// Waits until earlier commits are on disk, where a transaction is about to begin before its commit.
+    ///
+    /// It lasts as long as the input of a load, and until its end the thread that syncs cannot.
+    fn sync_earlier(&mut self) -> Result<(), Error> {
+        if self.transaction.is_some() {
+            return Ok(());
+        }
+        self.sync()
     }
 
     fn begin(&self) -> Result<WriteTransaction, redb::Error> {
@@ -409,6 +420,7 @@ impl Journal for FileJournal {
             }
             Change::RemoveAll => {
                 self.log.remove_all();
+                self.sync_earlier()?;
                 return self
                     .remove_all()
                     .map_err(|error| self.explain(NOT_WRITTEN, error));

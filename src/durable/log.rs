@@ -8,8 +8,8 @@
 //! image with the chain of an entry is of that commit, even if files were copied and put back.
 //!
 //! Entries are kept only while an image needs them: those after the commit of the last image, up to
-//! [`LISTED_MAX`] tickets in all. A store without an image has only the entry of its last commit, and
-//! this lists no tickets.
+//! [`LISTED_MAX`] entries and tickets in all. A store without an image has only the entry of its last
+//! commit, and this lists no tickets.
 //!
 //! # Invariants
 //!
@@ -32,8 +32,9 @@ use twox_hash::XxHash3_64;
 /// The entries, by the numbers of their commits.
 const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
 
-/// The most tickets that the entries after an image list, which take a second or two to index. Where
-/// more change before the next image is written, opening indexes all tickets again.
+/// The most entries after an image and tickets that they list, which take a second or two to index. Where
+/// there are more before the next image is written, opening indexes all tickets again. The entries count
+/// themselves, as a commit may change nothing and leaves one all the same.
 const LISTED_MAX: usize = 1 << 18;
 
 /// The hash of a ticket that was removed.
@@ -199,6 +200,10 @@ pub(super) struct Mark {
     pub(super) listed_after: Option<u64>,
     /// The number of tickets that the entries list.
     pub(super) listed: usize,
+    /// The number of tickets that entries have listed so far, those that are gone included.
+    pub(super) listed_ever: usize,
+    /// That number as of the image.
+    pub(super) listed_before: usize,
     /// The version of the image; none where there is no image that this store could be opened from.
     pub(super) image: Option<u64>,
 }
@@ -265,12 +270,17 @@ impl ChangeLog {
             number,
             chain,
             listed_after,
-            listed: 0,
             image: mark.image.filter(|_| is_known),
+            ..Mark::default()
         };
         let kept = listed_after.map(|_| counts(database));
         let kept = kept.transpose()?;
-        mark.listed = kept.iter().flatten().map(|(_, count)| count).sum();
+        let counts = kept.iter().flatten();
+        mark.listed = counts.clone().map(|(_, count)| count).sum();
+        // What the image holds already is left out.
+        let is_later = |own: u64| listed_after.is_some_and(|after| own > after);
+        let later = counts.filter(|(own, _)| is_later(*own));
+        mark.listed_ever = later.map(|(_, count)| count).sum();
         drop(mark);
         Ok(ChangeLog {
             marks,
@@ -344,9 +354,10 @@ impl ChangeLog {
         let is_needed = |own: u64| mark.listed_after.is_some_and(|after| own > after);
         let mut gone = kept.iter().take_while(|(own, _)| !is_needed(*own)).count();
         let gone_listed: usize = kept.iter().take(gone).map(|(_, count)| count).sum();
+        let entries_count = kept.len() - gone + 1;
         let is_listed = mark.listed_after.is_some()
             && !self.removes_all
-            && mark.listed - gone_listed + self.count <= LISTED_MAX;
+            && mark.listed - gone_listed + self.count + entries_count <= LISTED_MAX;
         if !is_listed {
             gone = kept.len();
         }
@@ -383,11 +394,13 @@ impl ChangeLog {
         if let Some(next) = self.next.take() {
             let kept = self.kept.get_or_insert_default();
             let gone: usize = kept.drain(..next.gone).map(|(_, count)| count).sum();
-            kept.push_back((next.number, next.listed.unwrap_or(0)));
+            let listed = next.listed.unwrap_or(0);
+            kept.push_back((next.number, listed));
             let mut mark = self.marks.lock();
             mark.number = next.number;
             mark.chain = Some(next.chain);
-            mark.listed = mark.listed - gone + next.listed.unwrap_or(0);
+            mark.listed = mark.listed - gone + listed;
+            mark.listed_ever += listed;
             if next.listed.is_none() {
                 mark.listed_after = None;
                 mark.image = None;
@@ -443,6 +456,9 @@ fn counts(database: &impl ReadableDatabase) -> Result<VecDeque<(u64, usize)>, re
 
 #[cfg(test)]
 mod tests {
+    use redb::Builder;
+    use redb::backends::InMemoryBackend;
+
     use super::*;
 
     #[test]
@@ -474,6 +490,26 @@ mod tests {
             let cut = Entry::from_bytes(&bytes[..at]);
             assert!(cut.is_none_or(|cut| !cut.is_whole(9)), "{at} bytes");
         }
+    }
+
+    #[test]
+    fn commits_that_change_nothing_do_not_leave_entries_without_end() {
+        let database = Builder::new().create_with_backend(InMemoryBackend::new());
+        let database = database.unwrap();
+        let marks = Marks::default();
+        let mut log = ChangeLog::of(&database, 0, marks.clone()).unwrap();
+        // The image is of the state before the first commit.
+        marks.lock().listed_after = Some(0);
+        let last = LISTED_MAX as u64;
+        log.kept = Some((1..last).map(|number| (number, 0)).collect());
+        for (number, is_listed) in [(last, true), (last + 1, false)] {
+            let transaction = database.begin_write().unwrap();
+            log.write(&transaction, number).unwrap();
+            transaction.commit().unwrap();
+            log.committed();
+            assert_eq!(marks.lock().listed_after.is_some(), is_listed, "{number}");
+        }
+        assert_eq!(log.kept.unwrap(), [(last + 1, 0)]);
     }
 
     #[test]

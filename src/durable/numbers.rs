@@ -5,7 +5,8 @@
 //! a run of numbers is reserved on disk before the first of them is used, and the rest of the run is
 //! given back when the store is closed. Where a file has a run that was not given back, its commits
 //! continue after the run, and all removals up to there are forgotten: whoever has seen a lost commit
-//! must start over.
+//! must start over. Whoever has seen the last number of the run need not, so the commit of that number
+//! is not lost: it reserves the next run, and waits for the disk.
 
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 
@@ -158,8 +159,8 @@ impl Numbers {
 
     /// Returns the numbers as they are once the transaction of a commit has committed.
     ///
-    /// Where commits may return before they are on disk, the first one after a run reserves the next run
-    /// and is made to wait for the disk.
+    /// Where commits may return before they are on disk, the last one of a run reserves the next run and is
+    /// made to wait for the disk, as is the first one where no run is reserved.
     pub(super) fn after(
         self,
         transaction: &mut WriteTransaction,
@@ -167,7 +168,7 @@ impl Numbers {
         may_lose: bool,
     ) -> Result<Numbers, redb::Error> {
         let mut reserved = self.reserved;
-        if may_lose && number > reserved {
+        if may_lose && number >= reserved {
             reserved = number.saturating_add(RESERVED_COUNT);
             let mut store = transaction.open_table(STORE)?;
             store.insert(RESERVED_KEY, reserved)?;
@@ -227,4 +228,35 @@ pub(super) fn removals(
 ) -> Result<redb::Range<'static, (u64, u64), ()>, redb::Error> {
     let table = database.begin_read()?.open_table(REMOVALS)?;
     Ok(table.range::<(u64, u64)>(..)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::Builder;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    #[test]
+    fn the_last_commit_of_a_run_reserves_the_next_one() {
+        let database = Builder::new().create_with_backend(InMemoryBackend::new());
+        let database = database.unwrap();
+        let numbers = Numbers {
+            format: FORMAT,
+            commit: 8,
+            reserved: 10,
+            forgotten: 0,
+            is_written: true,
+        };
+        let reserved_after = |number: u64, may_lose: bool| {
+            let mut transaction = database.begin_write().unwrap();
+            let after = numbers.after(&mut transaction, number, may_lose);
+            transaction.abort().unwrap();
+            after.unwrap().reserved
+        };
+        assert_eq!(reserved_after(9, true), 10);
+        assert_eq!(reserved_after(10, true), 10 + RESERVED_COUNT);
+        assert_eq!(reserved_after(11, true), 11 + RESERVED_COUNT);
+        assert_eq!(reserved_after(10, false), 10);
+    }
 }

@@ -247,6 +247,8 @@ fn restore_onto(
         chain: Some(tail.chain),
         listed_after: Some(version),
         listed: tail.listed,
+        listed_ever: tail.listed,
+        listed_before: 0,
         image: Some(version),
     };
     let images = Images::new(folder.to_owned(), marks.clone());

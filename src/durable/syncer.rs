@@ -2,7 +2,8 @@
 //!
 //! With [`Options::may_lose`](super::Options::may_lose), a commit returns before it is on disk, and many
 //! commits share one sync of the file. The journal only tells this thread that there is something to
-//! sync, so that no commit waits for the disk.
+//! sync, so that no commit waits for the disk. A load does once, before it begins, as nothing can be
+//! synced while it lasts.
 //!
 //! # Invariants
 //!

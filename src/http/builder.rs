@@ -40,6 +40,10 @@ impl Builder {
     }
 
     /// Sets where [`Api::router`] mounts the service; `/API/default.aspx` unless set.
+    ///
+    /// It is compared with the path of a request as it was sent, so it is the path of a URL: blanks,
+    /// control characters and what is not ASCII are percent-encoded, and no part is `.` or `..`, which
+    /// clients resolve.
     pub fn path(mut self, path: impl Into<String>) -> Builder {
         self.path = path.into();
         self
@@ -115,7 +119,7 @@ impl Builder {
         if self.keys.is_empty() && !self.may_be_open {
             return Err(SetupError::NoKey);
         }
-        if !self.path.starts_with('/') || self.path.contains(['{', '}', '*', ':', '?', '#']) {
+        if !is_plain_path(&self.path) {
             return Err(SetupError::InvalidPath { path: self.path });
         }
         let requests_max = self.limits.requests_max.min(Semaphore::MAX_PERMITS);
@@ -130,6 +134,25 @@ impl Builder {
             requests: Arc::new(Semaphore::new(requests_max)),
         }))
     }
+}
+
+/// Returns whether a path is one that clients can send as it stands, and that a router reads as a path
+/// and no more.
+fn is_plain_path(path: &str) -> bool {
+    // Those of RFC 3986 but `*` and `:`, which a router may read as more.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()+,;=@%".contains(&byte);
+    let is_encoded = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let is_resolved = |part: &str| {
+        let part = part.to_ascii_lowercase().replace("%2e", ".");
+        part == "." || part == ".."
+    };
+    path.starts_with('/')
+        && path.bytes().all(is_plain)
+        && path.split('%').skip(1).all(is_encoded)
+        && !path.split('/').any(is_resolved)
 }
 
 /// All but the secrets.

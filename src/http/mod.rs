@@ -196,7 +196,9 @@ impl fmt::Display for SetupError {
             ),
             SetupError::InvalidPath { path } => write!(
                 f,
-                "{path:?} is no path: it must begin with / and hold none of {{ }} * : ? #"
+                "{path:?} is no path: it must begin with / and stand as a URL has it, with letters, \
+                 digits and -._~!$&'()+,;=@ and all else percent-encoded, as %20 is a blank; and no \
+                 part between two / is . or .."
             ),
         }
     }

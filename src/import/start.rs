@@ -125,6 +125,8 @@ enum Looks {
     Csv,
     /// An error response in a form.
     Error(Format),
+    /// Text in another encoding than UTF-8.
+    Encoded(&'static str),
     /// Something else, by name; no line of it is a ticket.
     Other(&'static str),
 }
@@ -133,10 +135,23 @@ impl Looks {
     /// Returns what the start of an input tells, if it tells anything.
     fn of(start: &[u8]) -> Option<Looks> {
         match start {
-            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => return Some(Looks::Other("UTF-16")),
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
+                return Some(Looks::Encoded("UTF-16 with a byte order mark"));
+            }
+            [1..=0xFF, 0, 1..=0xFF, 0, ..] => {
+                return Some(Looks::Encoded("UTF-16LE without a byte order mark"));
+            }
+            [0, 1..=0xFF, 0, 1..=0xFF, ..] => {
+                return Some(Looks::Encoded("UTF-16BE without a byte order mark"));
+            }
             [0x1F, 0x8B, ..] => return Some(Looks::Other("a gzip file")),
             [0x28, 0xB5, 0x2F, 0xFD, ..] => return Some(Looks::Other("a zstd file")),
+            [0xFD, b'7', b'z', b'X', b'Z', ..] => return Some(Looks::Other("an xz file")),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => return Some(Looks::Other("a bzip2 file")),
             [b'P', b'K', 3, 4, ..] => return Some(Looks::Other("a zip file")),
+            [0xD0, 0xCF, 0x11, 0xE0, ..] => {
+                return Some(Looks::Other("a workbook of an older Excel"));
+            }
             _ => {}
         }
         let start = start.trim_ascii_start();
@@ -232,8 +247,8 @@ impl Looks {
         use ImportFormat::{Delimited, Json, JsonLines, Xml};
         let looks = match self {
             Looks::Other("a JSON array") if skips_bad && format == JsonLines => return None,
-            Looks::Other("UTF-16") => {
-                let found = "UTF-16 with a byte order mark".to_owned();
+            Looks::Encoded(found) => {
+                let found = found.to_owned();
                 return Some(first(ErrorKind::InvalidEncoding { found }));
             }
             Looks::Other(name) => name,

@@ -43,6 +43,9 @@ enum Place {
     End,
 }
 
+/// What is wrong where a start tag has no name.
+const NAMELESS: &str = "no name follows the <, and a < in a text is written &lt;";
+
 /// What a ticket came to, with the place of its start tag.
 type Outcome = (Position, Result<Ticket, Fault>);
 
@@ -274,7 +277,7 @@ impl<R: BufRead> XmlTickets<R> {
     /// ticket or the end of all follows the inner one, it is the end tag that is missing.
     fn read_ticket(&mut self, tag: Tag, may_lack_end: bool) -> Result<Ticket, Fault> {
         let mut draft = Draft::new(Encoding::Response);
-        let mut refused = tag.fault;
+        let (start, mut refused) = (tag.start, tag.fault);
         let mut inner: Option<Outcome> = None;
         let mut text = String::new();
         loop {
@@ -283,7 +286,8 @@ impl<R: BufRead> XmlTickets<R> {
                     self.place = Place::Closed;
                     break;
                 }
-                step => step.map_err(|error| Fault::Input(error.of_ticket(draft.tid())))?,
+                Err(error) => return Err(self.broken(error, refused, start, draft.tid())),
+                Ok(step) => step,
             };
             let is_ticket = |tag: &Tag| may_lack_end && tag.is_named("ticket");
             match step {
@@ -301,8 +305,10 @@ impl<R: BufRead> XmlTickets<R> {
                         refused.get_or_insert_with(|| self.here(nil_has_content(&tag.name)));
                     }
                     text.clear();
-                    self.read_element(element, &mut text, &mut draft, &mut refused)
-                        .map_err(|error| Fault::Input(error.of_ticket(draft.tid())))?;
+                    let read = self.read_element(element, &mut text, &mut draft, &mut refused);
+                    if let Err(error) = read {
+                        return Err(self.broken(error, refused, start, draft.tid()));
+                    }
                     text.clear();
                 }
                 Step::Text | Step::Nothing if is_blank(&text) => continue,
@@ -316,8 +322,8 @@ impl<R: BufRead> XmlTickets<R> {
                     return outcome.map_err(|error| Fault::Record(error.of_ticket(tid)));
                 }
                 Step::Eof => {
-                    let error = syntax("the rest of the ticket").of_ticket(draft.tid());
-                    return Err(Fault::Input(error));
+                    let error = syntax("the rest of the ticket");
+                    return Err(self.broken(error, refused, start, draft.tid()));
                 }
             }
             inner = None;
@@ -341,6 +347,23 @@ impl<R: BufRead> XmlTickets<R> {
             Err(fault @ Fault::Input(_)) => Err(fault),
             outcome => Ok((position, outcome)),
         }
+    }
+
+    /// Makes the fault of a ticket, begun at a place, that is not well formed.
+    ///
+    /// Where the start of another ticket was met in it, its end tag is probably missing: then that start
+    /// is told, and not the end of the response, where the tags do not match.
+    fn broken(&self, error: Error, first: Option<Error>, start: Counted, tid: u64) -> Fault {
+        let is_ticket = |first: &Error| match first.kind() {
+            ErrorKind::UnknownVariable { variable, .. } => variable.eq_ignore_ascii_case("ticket"),
+            _ => false,
+        };
+        let is_told = !self.skips_bad && error.is_request();
+        let error = match first.filter(|first| is_told && is_ticket(first)) {
+            Some(first) => first.at(start.position(self.record)),
+            None => error,
+        };
+        Fault::Input(error.of_ticket(tid))
     }
 
     /// Places an error at the last event.
@@ -484,6 +507,9 @@ impl<R: BufRead> XmlTickets<R> {
         let position = start.position(self.record);
         let event = self.reader.read_event_into(&mut self.buffer);
         let step = match event {
+            Ok(Event::Start(element)) if element.name().as_ref().is_empty() => {
+                return Err(syntax_of("well-formed XML", NAMELESS));
+            }
             Ok(Event::Start(element)) => Step::Start(read_tag(&element, start)),
             Ok(Event::End(end)) => Step::End(end.name().as_ref().eq_ignore_ascii_case("tickets")),
             Ok(Event::Text(content)) => {

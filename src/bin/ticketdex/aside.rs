@@ -3,10 +3,13 @@
 //! # Invariants
 //!
 //! * A path names what it named before, or the whole new file; a process that is killed leaves at
-//!   most `.NAME.new-PID` beside it.
+//!   most `.NAME.new-NUMBER` beside it.
+//! * The number is random, so that no process writes to or publishes the file of another one.
 //! * What is no file (a folder, a device, a pipe) is never replaced.
 
+use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
+use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -53,10 +56,11 @@ impl Target {
         let Some(name) = self.path.file_name() else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        let name = format!(".{}.new-{}", name.to_string_lossy(), std::process::id());
+        // Containers that share the folder may run processes of the same id, but each hasher has keys of
+        // its own.
+        let number = RandomState::new().hash_one(std::process::id());
+        let name = format!(".{}.new-{number:016x}", name.to_string_lossy());
         let path = self.path.with_file_name(name);
-        // A process of the same number may have been killed.
-        let _ = fs::remove_file(&path);
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -108,5 +112,30 @@ impl Drop for Aside {
     fn drop(&mut self) {
         // Where it has its name, nothing is left of the other, or a second link to it.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn two_of_one_process_id_do_not_touch_the_file_of_each_other() {
+        let name = format!("ticketdex-aside-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("tickets.csv");
+        let begin = || Target::look(&path, false).unwrap().begin().unwrap();
+        let (mut first, mut second) = (begin(), begin());
+        first.file.write_all(b"whole").unwrap();
+        second.file.write_all(b"ha").unwrap();
+        first.publish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let error = second.publish().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -71,20 +71,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     write(&snapshot.count_by(query)).map_err(Failure::output)
 }
 
-/// Joins the request and the options to a request that counts.
+/// Joins the request and the options to a request that counts, unless it has an action of its own that
+/// does not.
 fn request(arguments: &Arguments) -> Result<Request, Failure> {
     let text = arguments.request.to_string_lossy();
-    let mut options = Serializer::new(String::from("action=count_tickets"));
-    if !arguments.by.is_empty() {
-        options.append_pair("by", &arguments.by.join(","));
-    }
-    if let Some(top) = arguments.top {
-        options.append_pair("top", &top.to_string());
-    }
-    if arguments.exclude_own {
-        options.append_pair("exclude_own", "Y");
-    }
     let filters = text.strip_prefix('?').unwrap_or(&text);
+    let own = |variable: &str| {
+        let mut pairs = form_urlencoded::parse(filters.as_bytes());
+        let pair =
+            pairs.find(|(name, value)| name.eq_ignore_ascii_case(variable) && !value.is_empty());
+        pair.map(|(_, value)| value)
+    };
+    let mut options = Serializer::new(String::new());
+    match own("action").as_deref() {
+        None => {
+            options.append_pair("action", "count_tickets");
+        }
+        Some("count_tickets") => {}
+        // The options would be no variables of it.
+        Some(_) => return parse_request(&arguments.request),
+    }
+    let by = (!arguments.by.is_empty()).then(|| arguments.by.join(","));
+    let top = arguments.top.map(|top| top.to_string());
+    let exclude_own = arguments.exclude_own.then(|| "Y".to_owned());
+    for (variable, value) in [("by", by), ("top", top), ("exclude_own", exclude_own)] {
+        let Some(value) = value else {
+            continue;
+        };
+        if own(variable).is_some() {
+            let option = variable.replace('_', "-");
+            return Err(Failure::Usage(format!(
+                "the request has {variable}= already, so --{option} has no place beside it"
+            )));
+        }
+        options.append_pair(variable, &value);
+    }
     let whole = format!("{}&{filters}", options.finish());
     parse_request(whole.as_ref())
 }
@@ -117,6 +138,8 @@ fn write_key(key: &KeyCounts, screen_width: usize, writer: &mut impl Write) -> i
     let groups = key.groups().iter();
     let shown = groups.map(|group| match group.value() {
         "" => NONE.to_owned(),
+        // Nothing would be seen of blanks alone.
+        value if value.trim().is_empty() => clean(&format!("{value:?}"), screen_width / VALUE_PART),
         value => clean(value, screen_width / VALUE_PART),
     });
     let shown: Vec<String> = shown.collect();

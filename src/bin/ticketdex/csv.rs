@@ -12,19 +12,32 @@ const COLUMNS_HINT: &str = "--map says what a column is, --others skip or custom
 const TID_HINT: &str = "the column of the ticket's number is tid, or what --map 'COLUMN=tid' says";
 
 /// What helps where two columns of one name are one variable.
-const SAME_HINT: &str = "--map cannot tell columns of one name apart, so rename one of them in the header; \
-                         or --others skip leaves out all that are neither mapped nor named like a variable";
+const SAME_HINT: &str =
+    "--map cannot tell columns of one name apart, so rename one of them in the header";
 
 /// What helps where two columns of different names are one variable.
 const OTHER_HINT: &str = "--map makes one of them another variable or a custom field, like --map \
-                          'COLUMN=custom_fields.NAME'; or --others skip leaves out all that are neither \
-                          mapped nor named like a variable";
+                          'COLUMN=custom_fields.NAME'";
+
+/// What helps too where `--others custom` has made one of the two a custom field.
+const SKIP_HINT: &str =
+    "; or --others skip leaves out all that are neither mapped nor named like a variable";
+
+/// What helps where the first line tells a spreadsheet what stands between columns.
+const SEPARATOR_HINT: &str =
+    "the first line, which begins with sep=, is for Excel alone: it must go";
+
+/// The characters at which an error cuts a name.
+const NAME_CHARS_MAX: usize = 100;
+
+/// What stands between the columns of exports, with the argument of `--delimiter`.
+const DELIMITERS: [(char, &str); 3] = [(';', ";"), ('\t', "tab"), ('|', "|")];
 
 /// The most columns that are named where they are left out.
 const COLUMNS_SHOWN_MAX: usize = 100;
 
 /// How exports write days and times of day, those first that are meant where several fit.
-const DAYS: [&str; 11] = [
+const DAYS: [&str; 13] = [
     "%d.%m.%Y",
     "%d/%m/%Y",
     "%m/%d/%Y",
@@ -36,6 +49,8 @@ const DAYS: [&str; 11] = [
     "%d-%b-%Y",
     "%b %d, %Y",
     "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
 ];
 const TIMES: [&str; 10] = [
     "",
@@ -71,8 +86,8 @@ pub(crate) struct CsvReading {
 
     /// CSV: how dates are written, like '%d/%m/%Y %H:%M'; may stand several times
     ///
-    /// The first pattern that fits a date reads it, and no other form is tried. Without a pattern
-    /// dates are read as in a request, 2/1/2014 as the first of February.
+    /// The first pattern that fits a date reads it, and no other form is tried. A year of two digits is
+    /// %y, not %Y. Without a pattern dates are read as in a request, 2/1/2014 as the first of February.
     #[arg(long, value_name = "PATTERN")]
     dates: Vec<String>,
 
@@ -95,10 +110,19 @@ impl CsvReading {
         match error.kind() {
             ErrorKind::UnknownVariable { variable, .. } => self.column_hint(variable),
             ErrorKind::InvalidTicket { tid: None, .. } => TID_HINT.to_owned(),
-            ErrorKind::DuplicateColumn { first, second, .. } => {
-                let is_same = first.1.eq_ignore_ascii_case(&second.1);
-                let hint = if is_same { SAME_HINT } else { OTHER_HINT };
-                hint.to_owned()
+            ErrorKind::DuplicateColumn {
+                variable,
+                first: (_, first),
+                second: (_, second),
+            } => self.duplicate_hint(variable, first, second),
+            // What is wrong before the first record is the header.
+            ErrorKind::InvalidSyntax { detail, .. }
+                if error.position().is_some_and(|it| it.record == 0) =>
+            {
+                let first_column = detail.split('"').find(|part| is_separator_line(part));
+                let hint = first_column.map(|name| self.separator_hint(name));
+                hint.or_else(|| self.delimiter_hint(detail))
+                    .unwrap_or_default()
             }
             ErrorKind::InvalidValue {
                 variable, value, ..
@@ -109,18 +133,66 @@ impl CsvReading {
 
     /// Returns what helps where a column is no variable.
     fn column_hint(&self, name: &str) -> String {
-        let other = [(";", ";"), ("\t", "tab"), ("|", "|")];
-        let other = other.iter().find(|(sign, _)| name.contains(sign));
-        if let (None, Some((_, word))) = (self.delimiter, other) {
-            return format!("if columns are parted by {word}, it is --delimiter '{word}'");
+        if is_separator_line(name) {
+            return self.separator_hint(name);
+        }
+        if let Some(hint) = self.delimiter_hint(name) {
+            return hint;
         }
         match self.others {
+            Some(CsvOthers::Custom) if name.chars().count() >= NAME_CHARS_MAX => {
+                "--map 'COLUMN=custom_fields.NAME', with the whole name of the column, gives it a name that \
+                 it can have"
+                    .to_owned()
+            }
             Some(CsvOthers::Custom) => {
-                let variable = variable_like(name);
-                format!("--map '{name}={variable}' gives it a name that it can have")
+                let mapping = quoted(&format!("{name}={}", variable_like(name)));
+                format!("--map {mapping} gives it a name that it can have")
             }
             _ => COLUMNS_HINT.to_owned(),
         }
+    }
+
+    /// Returns what helps where two columns are one variable.
+    fn duplicate_hint(&self, variable: &str, first: &str, second: &str) -> String {
+        let is_same = first.eq_ignore_ascii_case(second);
+        let hint = if is_same { SAME_HINT } else { OTHER_HINT };
+        let is_custom = self.others == Some(CsvOthers::Custom) && is_of_custom_fields(variable);
+        let is_other = |name: &str| {
+            let mut mapped = self.map.iter().flat_map(|list| pairs(list));
+            let is_mapped = mapped.any(|(own, _)| own.eq_ignore_ascii_case(name));
+            !is_mapped && !is_of_custom_fields(name)
+        };
+        let can_skip = is_custom && (is_other(first) || is_other(second));
+        let more = if can_skip { SKIP_HINT } else { "" };
+        format!("{hint}{more}")
+    }
+
+    /// Returns how columns are told apart whose header may hold another delimiter.
+    fn delimiter_hint(&self, header: &str) -> Option<String> {
+        let (_, word) = DELIMITERS.iter().find(|(sign, _)| header.contains(*sign))?;
+        let hint = format!("if columns are parted by {word}, it is --delimiter '{word}'");
+        self.delimiter.is_none().then_some(hint)
+    }
+
+    /// Returns what becomes of the line in which a spreadsheet says what stands between columns.
+    fn separator_hint(&self, name: &str) -> String {
+        let other = DELIMITERS.iter().find(|(sign, _)| name.ends_with(*sign));
+        match other.filter(|_| self.delimiter.is_none()) {
+            Some((_, word)) => format!("{SEPARATOR_HINT}, and --delimiter '{word}' says the same"),
+            None => SEPARATOR_HINT.to_owned(),
+        }
+    }
+
+    /// Says which columns `--others skip` leaves out, and what helps where they are all in one.
+    pub(crate) fn left_out(&self, columns: &[String]) -> String {
+        let hint = match columns {
+            [first, ..] if is_separator_line(first) => Some(self.separator_hint(first)),
+            [only] => self.delimiter_hint(only),
+            _ => None,
+        };
+        let hint = hint.map_or(String::new(), |hint| format!("; {hint}"));
+        format!("{}{hint}", left_out(columns))
     }
 
     /// Returns what the arguments say.
@@ -177,8 +249,25 @@ fn variable_like(column: &str) -> String {
     format!("custom_fields.{letter}{own}")
 }
 
+/// Returns whether the first column is the line in which a spreadsheet says what stands between columns.
+fn is_separator_line(name: &str) -> bool {
+    let start = name.get(..4);
+    start.is_some_and(|start| start.eq_ignore_ascii_case("sep=")) && name.chars().count() <= 5
+}
+
+/// Returns whether a name begins with the list of custom fields.
+fn is_of_custom_fields(name: &str) -> bool {
+    let list = name.split_once('.').map(|(list, _)| list);
+    list.is_some_and(|list| list.eq_ignore_ascii_case(Field::CustomFields.name()))
+}
+
+/// Writes a text as one word of a shell's line.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// Says which columns `--others skip` leaves out.
-pub(crate) fn left_out(columns: &[String]) -> String {
+fn left_out(columns: &[String]) -> String {
     let named = columns.iter().take(COLUMNS_SHOWN_MAX);
     let named: Vec<String> = named.map(|name| format!("\"{name}\"")).collect();
     let more = match columns.len() - named.len() {

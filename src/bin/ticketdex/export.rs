@@ -18,6 +18,7 @@ use ticketdex::{Answer, Format, ImportFormat, Query};
 use crate::aside::{Aside, Target};
 use crate::compress::Packer;
 use crate::decompress::Compression;
+use crate::found::tell_unknown_fields;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::source::{self, is_stdin};
@@ -91,6 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         counted(bytes, "byte"),
         start.elapsed()
     ));
+    tell_unknown_fields(&request.action, snapshot);
     Ok(())
 }
 

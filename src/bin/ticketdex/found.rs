@@ -1,8 +1,8 @@
 //! What a request came to, whichever action it asked for.
 
 use ticketdex::{
-    Action, Answer, AnyField, Chunks, CountKey, Counts, Cursor, Explain, Format, Query, Snapshot,
-    SortKey,
+    Action, Answer, AnyField, Chunks, CountKey, Counts, Cursor, Explain, Fields, Format, Query,
+    Snapshot, SortKey,
 };
 
 use crate::say;
@@ -87,14 +87,16 @@ pub(crate) fn tell_unknown_fields(action: &Action, snapshot: &Snapshot) {
     }
 }
 
-/// Returns the custom fields that a query filters or orders by, as they are written.
+/// Returns the custom fields that a query filters or orders by or shows, as they are written.
 fn custom_names(query: &Query) -> Vec<String> {
     let filters = query.filters().iter().map(|filter| filter.field.clone());
     let keys = query.order().iter().filter_map(|key| match &key.key {
         SortKey::Custom(name) => Some(name.clone()),
         _ => None,
     });
-    filters.filter_map(custom_name).chain(keys).collect()
+    let shown = query.fields().into_iter().flat_map(Fields::custom_names);
+    let named = filters.filter_map(custom_name).chain(keys);
+    named.chain(shown.cloned()).collect()
 }
 
 fn custom_name(field: AnyField) -> Option<String> {

@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Puts the tickets of all inputs, and returns how many records were skipped.
 fn fill(writer: &mut Writer, sources: &[Source<'_>], reading: &Reading) -> Result<u64, Failure> {
     if !reading.skip_bad {
-        let mut names = Names::of(&writer.store);
+        let mut names = Names::of(&writer.snapshot);
         for source in sources.iter().filter(|source| source.is_lasting()) {
             reading
                 .read(source, "checking", |import| {
@@ -130,10 +130,20 @@ fn nothing_in(source: &Source<'_>) -> String {
 struct Names(HashSet<String>);
 
 impl Names {
-    fn of(store: &Store) -> Names {
-        let snapshot = store.snapshot();
-        let names = snapshot.custom_names().iter();
-        Names(names.map(|name| name.to_ascii_lowercase()).collect())
+    fn of(snapshot: &Snapshot) -> Names {
+        let mut names = Names(HashSet::new());
+        names.follow(snapshot);
+        names
+    }
+
+    /// Takes the names in that a snapshot has behind those of an earlier one, which were all there were.
+    fn follow(&mut self, snapshot: &Snapshot) {
+        let new = snapshot.custom_names().iter().skip(self.0.len());
+        self.0.extend(new.map(|name| name.to_ascii_lowercase()));
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains(&name.to_ascii_lowercase())
     }
 
     /// Takes the names of a ticket in: all of them or, past the limit, none.
@@ -174,6 +184,8 @@ struct Writer {
     names: Names,
     /// The store as of the last batch.
     snapshot: Snapshot,
+    /// The names of the snapshot.
+    listed: Names,
     batch: Batch,
     /// The tids of the batch.
     tids: HashSet<u64>,
@@ -190,10 +202,12 @@ struct Writer {
 
 impl Writer {
     fn new(store: Store, arguments: &Arguments, interrupt: Interrupt) -> Writer {
+        let snapshot = store.snapshot();
         Writer {
             interrupt,
-            names: Names::of(&store),
-            snapshot: store.snapshot(),
+            names: Names::of(&snapshot),
+            listed: Names::of(&snapshot),
+            snapshot,
             store,
             batch_tickets: arguments.batch.get(),
             batch: Batch::new(),
@@ -229,7 +243,7 @@ impl Writer {
     fn add(&mut self, ticket: Ticket) {
         // An earlier record of the batch may be about to replace what is there.
         let is_of_batch = !self.tids.insert(ticket.tid);
-        if !is_of_batch && is_there(&self.snapshot, &ticket) {
+        if !is_of_batch && is_there(&self.snapshot, &self.listed, &ticket) {
             self.tids.remove(&ticket.tid);
             self.there += 1;
             return;
@@ -247,6 +261,7 @@ impl Writer {
         if count > 0 {
             self.store.commit(batch)?;
             self.snapshot = self.store.snapshot();
+            self.listed.follow(&self.snapshot);
         }
         self.put += count;
         self.replaced += std::mem::take(&mut self.batch_replaced);
@@ -273,20 +288,16 @@ impl Writer {
     }
 }
 
-/// Returns whether putting a ticket would change nothing.
-fn is_there(snapshot: &Snapshot, ticket: &Ticket) -> bool {
+/// Returns whether putting a ticket would change nothing; `listed` are the names of the snapshot.
+fn is_there(snapshot: &Snapshot, listed: &Names, ticket: &Ticket) -> bool {
     let Some(record) = snapshot.get(ticket.tid) else {
         return false;
     };
     let held = Ticket::from(record);
     let is_same = |field| field == Field::CustomFields || held.cell(field) == ticket.cell(field);
-    let is_listed = |name: &str| {
-        let mut names = snapshot.custom_names().iter();
-        names.any(|own| own.eq_ignore_ascii_case(name))
-    };
     // An empty text is not held, and yet its name must be in the list.
     let is_held = |(name, text): &(String, String)| match text.as_str() {
-        "" => record.custom(name).is_empty() && is_listed(name),
+        "" => record.custom(name).is_empty() && listed.has(name),
         text => record.custom(name) == text,
     };
     let pairs = &ticket.custom_fields;
@@ -294,4 +305,34 @@ fn is_there(snapshot: &Snapshot, ticket: &Ticket) -> bool {
     Field::ALL.into_iter().all(is_same)
         && held.custom_fields.len() == texts_count
         && pairs.iter().all(is_held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(name: &str) -> Ticket {
+        Ticket {
+            tid: 1,
+            custom_fields: vec![(name.to_owned(), String::new())],
+            ..Ticket::default()
+        }
+    }
+
+    #[test]
+    fn an_empty_value_is_there_where_its_name_is_listed() {
+        let mut store = Store::from_tickets([ticket("Room")]).unwrap();
+        let mut snapshot = store.snapshot();
+        let mut listed = Names::of(&snapshot);
+        assert!(is_there(&snapshot, &listed, &ticket("ROOM")));
+        assert!(!is_there(&snapshot, &listed, &ticket("Floor")));
+        let mut batch = Batch::new();
+        batch.put(ticket("Floor"));
+        store.commit(batch).unwrap();
+        snapshot = store.snapshot();
+        listed.follow(&snapshot);
+        for name in ["room", "floor"] {
+            assert!(is_there(&snapshot, &listed, &ticket(name)), "{name}");
+        }
+    }
 }

@@ -5,10 +5,10 @@ use std::io::{self, BufWriter, Write};
 use ticketdex::{Action, Answer, AnyField, Field, Query, Record, Snapshot};
 
 use crate::found::Found;
-use crate::table::{Column, Screen, Table, clean};
+use crate::table::{Column, ColumnKind, Screen, Table, clean};
 use crate::{count, say, shown};
 
-/// The rows by which widths are chosen.
+/// The rows by which the widths of texts are chosen.
 const SAMPLE_ROWS: usize = 200;
 
 /// What is shown where a request does not choose.
@@ -52,7 +52,7 @@ fn write_records(snapshot: &Snapshot, query: &Query, answer: &Answer) -> io::Res
     };
     let mut records = answer.records();
     let sample = records.by_ref().take(SAMPLE_ROWS);
-    let sample: Vec<Vec<String>> = sample.map(|record| cells(&record)).collect();
+    let mut sample: Vec<Vec<String>> = sample.map(|record| cells(&record)).collect();
     let columns = shown.iter().map(|column| Column {
         title: match column {
             // No custom field has the name of a variable.
@@ -61,7 +61,10 @@ fn write_records(snapshot: &Snapshot, query: &Query, answer: &Answer) -> io::Res
         },
         kind: shown::kind(column),
     });
+    // This row is none of the answer; it makes room for the numbers and dates past the sample.
+    sample.push(longest(answer.records().skip(SAMPLE_ROWS), &shown));
     let table = Table::new(columns.collect(), &sample, &screen);
+    sample.pop();
     table.write_head(&mut stdout)?;
     for row in &sample {
         table.write_row(&mut stdout, row)?;
@@ -76,4 +79,27 @@ fn write_records(snapshot: &Snapshot, query: &Query, answer: &Answer) -> io::Res
         say(&format!("there is no room for {names}; fields= chooses"));
     }
     Ok(())
+}
+
+/// Returns a row with the longest number of some records, and a date where one of them has one, in
+/// each column of such; columns of texts have nothing.
+fn longest<'a>(records: impl Iterator<Item = Record<'a>>, shown: &[AnyField]) -> Vec<String> {
+    let mut row = vec![String::new(); shown.len()];
+    for record in records {
+        for (cell, column) in row.iter_mut().zip(shown) {
+            let may_be_longer = match shown::kind(column) {
+                ColumnKind::Text => false,
+                // All dates are as long.
+                ColumnKind::Date => cell.is_empty(),
+                ColumnKind::Number => true,
+            };
+            if may_be_longer {
+                let text = shown::text(&record, column);
+                if text.len() > cell.len() {
+                    *cell = text.into_owned();
+                }
+            }
+        }
+    }
+    row
 }

@@ -7,11 +7,15 @@
 //! * No body of more than [`HELD_BYTES_MAX`] is ever held; the changes of an open batch are.
 //! * No snapshot is held between lines, so that a merge lets go of what it merged.
 
+use std::error::Error as _;
 use std::io::{self, BufRead, BufWriter, Write};
+use std::iter;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ticketdex::{Chunks, Cursor, Error, ErrorKind, Format, Reader, Request, durable};
+use ticketdex::{
+    Chunks, Cursor, Error, ErrorKind, Format, Reader, Request, durable, error_response,
+};
 
 use crate::changes::Changes;
 use crate::found::Found;
@@ -95,11 +99,13 @@ Protocol:
     commit        makes all of them, or on an error none
     rollback      forgets them
 
-  Each of these and each change is answered as above; VERSION is that of the last commit. A change,
-  a second begin, or one of these with more in its line is answered with its error. The commit after it is answered with
-  batch_refused and the line that was the first, and nothing of the batch is made. What only the commit
-  can find, such as a patch of a ticket that is not there, is its answer, with the line. Requests between them are answered from what is committed. Where the input ends before
-  the commit, nothing of the batch is made, and the exit status is 1.
+  Each of these and each change is answered as above; VERSION is that of the last commit. A change
+  that is wrong, a second begin, one of these with more in its line, or a line that is no request
+  and begins with no word that is known is answered with its error. The commit after it is answered
+  with batch_refused and the line that was the first, and nothing of the batch is made. What only
+  the commit can find, such as a patch of a ticket that is not there, is its answer, with the line.
+  Requests between them are answered from what is committed. Where the input ends before the commit,
+  nothing of the batch is made, and the exit status is 1.
 
   A line may ask what changed, or for a copy of the tickets:
 
@@ -191,6 +197,14 @@ fn unknown_verb(line: &str) -> Option<Error> {
     let verb = line[..end].chars().take(100).collect();
     let expected = VERBS;
     Some(ErrorKind::UnknownVerb { verb, expected }.into())
+}
+
+/// Returns the message of an error with the causes behind it.
+fn message(error: &Error) -> String {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    let causes = causes.map(ToString::to_string);
+    let parts: Vec<String> = iter::once(error.to_string()).chain(causes).collect();
+    parts.join(": ")
 }
 
 /// Reads the number of a commit.
@@ -298,7 +312,11 @@ impl<W: Write> Pipe<W> {
             }
             Err(error) => {
                 let format = Request::find_format(text).unwrap_or(self.format);
-                self.send_error(&unknown_verb(text).unwrap_or(error), format)
+                let error = match unknown_verb(text) {
+                    Some(unknown) => self.writer.refuse_unknown(self.line, text, unknown),
+                    None => error,
+                };
+                self.send_error(&error, format)
             }
         }
     }
@@ -386,7 +404,7 @@ impl<W: Write> Pipe<W> {
     }
 
     fn send_error(&mut self, error: &Error, format: Format) -> io::Result<()> {
-        let body = error.to_response(format);
+        let body = error_response(error.code(), &message(error), format);
         writeln!(self.stdout, "error {} {}", body.len(), error.code())?;
         self.stdout.write_all(&body)
     }

@@ -14,6 +14,7 @@ use std::time::Instant;
 use clap::Args;
 use ticketdex::{Batch, Query};
 
+use crate::found::tell_unknown_fields;
 use crate::image;
 use crate::input::{Keeping, open_store};
 use crate::{Failure, counted, parse_request, say};
@@ -57,8 +58,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let snapshot = store.snapshot();
     let answer = snapshot.answer(query);
     let all = counted(snapshot.tickets_count(), "ticket");
+    tell_unknown_fields(&request.action, &snapshot);
     if answer.count() == 0 {
-        say(&format!("none of {all} matches, so none was removed"));
+        say(&match answer.total() {
+            0 => format!("none of {all} matches, so none was removed"),
+            total => format!(
+                "the request matches {total} of {all}, but none of them is on its page, so none was \
+                 removed"
+            ),
+        });
         return Ok(());
     }
     let told = match (answer.count(), answer.total()) {

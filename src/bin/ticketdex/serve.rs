@@ -4,6 +4,7 @@
 //!
 //! * It listens once it can answer, so whoever can connect is answered.
 //! * No key is printed: not the ones of its arguments, nor what clients send.
+//! * No request and no signal waits for the reader of standard error.
 
 mod keys;
 mod log;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use axum::routing::get;
 use clap::Args;
@@ -21,6 +23,9 @@ use ticketdex::http::{Api, Builder as ApiBuilder, DEFAULT_PATH, Key, Server};
 use ticketdex::{Error, Reader, Store};
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use self::log::Log;
 use crate::image;
@@ -30,6 +35,9 @@ use crate::{Failure, parse_number, say};
 /// The connections that may wait to be accepted.
 const WAITING_MAX: u32 = 1024;
 
+/// The time in which requests that are broken off at the end are dropped, and so logged.
+const DROP_WITHIN: Duration = Duration::from_secs(1);
+
 /// Whether the process runs, and whether it takes requests.
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
@@ -37,8 +45,8 @@ const READYZ: &str = "/readyz";
 /// Answers get_tickets over HTTP, at /API/default.aspx
 ///
 /// It listens once the tickets are loaded, and ends on SIGTERM and Ctrl-C: what runs is finished,
-/// for at most ten seconds. /healthz is 200 while it runs, /readyz until it is told to end. Standard
-/// error has a line a request, without its key.
+/// for at most ten seconds, or until a second signal. /healthz is 200 while it runs, /readyz until it
+/// is told to end. Standard error has a line a request, without its key.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -87,9 +95,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let runtime: Runtime = runtime.map_err(|error| Failure::bad("the executor", error))?;
     // Nothing is written while it serves, so one image is enough.
     let imaging = image::due(&loaded.tickets).map(|job| thread::spawn(|| image::run(job)));
-    let served = runtime.block_on(serve(arguments, &api, socket, !keys.is_empty()));
-    // What a client has given up may still be searched for; nobody waits for that.
-    runtime.shutdown_background();
+    let served = runtime.block_on(serve(arguments, &api, socket, !keys.is_empty(), &log));
+    // What a client has given up may still be searched for; nobody waits long for that.
+    runtime.shutdown_timeout(DROP_WITHIN);
     log.end();
     if let Some(imaging) = imaging {
         // What a panic left of it is no image.
@@ -164,9 +172,10 @@ async fn serve(
     api: &Api,
     socket: TcpSocket,
     has_keys: bool,
+    log: &Log,
 ) -> Result<(), Failure> {
     let about = |error| about(arguments, error);
-    let ended = ended().map_err(|error| Failure::bad("signals", error))?;
+    let mut signals = Signals::hear().map_err(|error| Failure::bad("signals", error))?;
     let listener = socket.listen(WAITING_MAX).map_err(about)?;
     let address = listener.local_addr().map_err(about)?;
     let is_ready = Arc::new(AtomicBool::new(true));
@@ -189,12 +198,22 @@ async fn serve(
     };
     let curl = curl_line(address, &arguments.path, has_keys);
     say(&format!("{with_key}try: {curl}"));
-    let shutdown = async {
-        ended.await;
+    let (end, ending) = oneshot::channel();
+    let hurried = async {
+        signals.next().await;
         is_ready.store(false, Ordering::Relaxed);
-        say("ending: requests that run have 10 seconds");
+        log.say("ending: requests that run have 10 seconds; a second signal breaks them off");
+        // The server is there for as long as this is waited for.
+        let _ = end.send(());
+        signals.next().await;
     };
-    Server::new().serve(listener, router, shutdown).await;
+    let shutdown = async {
+        let _ = ending.await;
+    };
+    tokio::select! {
+        () = Server::new().serve(listener, router, shutdown) => {}
+        () = hurried => {}
+    }
     Ok(())
 }
 
@@ -214,26 +233,48 @@ fn curl_line(address: SocketAddr, path: &str, has_keys: bool) -> String {
         ""
     };
     let request = "action=get_tickets&tid=*&count=3";
+    // An apostrophe would end the quotes of the shell.
+    let path = path.replace('\'', r"'\''");
     format!("curl {key}'http://{address}{path}?{request}'")
 }
 
-/// Returns what is ready when a signal asks the process to end.
+/// The signals that ask the process to end.
 #[cfg(unix)]
-fn ended() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// Returns what is ready when Ctrl-C asks the process to end.
+#[cfg(unix)]
+impl Signals {
+    fn hear() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Ctrl-C, which asks the process to end.
 #[cfg(not(unix))]
-fn ended() -> io::Result<impl Future<Output = ()>> {
-    Ok(async { drop(tokio::signal::ctrl_c().await) })
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn hear() -> io::Result<Signals> {
+        Ok(Signals)
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        drop(tokio::signal::ctrl_c().await);
+    }
 }

@@ -19,7 +19,7 @@ use crate::{Failure, counted, describe, say};
 /// The most skipped records of an input whose reasons are told.
 const REASONS_MAX: usize = 100;
 
-/// What helps where an input is in the encoding of an older system.
+/// What helps where an input is in an encoding that it does not tell, as those of older systems are.
 const ENCODING_HINT: &str = "iconv makes it UTF-8, like `iconv -f WINDOWS-1252 -t UTF-8 FILE`, where that is \
                              its encoding";
 
@@ -143,7 +143,7 @@ impl Reading {
             && !columns.is_empty()
             && !source.has_told_columns.replace(true)
         {
-            say(&format!("{name}: {}", csv::left_out(&columns)));
+            say(&format!("{name}: {}", self.csv.left_out(&columns)));
         }
         let reasons = reasons
             .lock()
@@ -165,7 +165,7 @@ impl Reading {
             (ErrorKind::Io(cause), _) if cause.kind() == io::ErrorKind::NotFound => {
                 return Failure::bad(format!("{} is not there", source.name()), error);
             }
-            (ErrorKind::InvalidEncoding { .. }, _) => ENCODING_HINT.to_owned(),
+            (ErrorKind::InvalidEncoding { found }, format) => encoding_hint(found, format),
             (_, ImportFormat::Csv) => self.csv.hint(&error),
             (
                 ErrorKind::InvalidValue {
@@ -199,6 +199,28 @@ impl Source<'_> {
             Some(path) => Box::new(File::open(path)?),
             None => Box::new(io::stdin()),
         })
+    }
+}
+
+/// Says how an input becomes UTF-8 in which this was found instead.
+fn encoding_hint(found: &str, format: ImportFormat) -> String {
+    const DECLARATION: &str = "its declaration of the encoding must say UTF-8, or go";
+    if let Some(name) = found.strip_prefix("the declared encoding ") {
+        // Where a character takes several bytes, the declaration would not have been read.
+        if name.to_ascii_uppercase().starts_with("UTF-") {
+            return DECLARATION.to_owned();
+        }
+        let name = csv::quoted(name);
+        return format!("`iconv -f {name} -t UTF-8 FILE` makes it UTF-8, and then {DECLARATION}");
+    }
+    let utf_16 = found.split(' ').next();
+    let Some(name) = utf_16.filter(|name| name.starts_with("UTF-16")) else {
+        return ENCODING_HINT.to_owned();
+    };
+    let conversion = format!("`iconv -f {name} -t UTF-8 FILE` makes it UTF-8");
+    match format {
+        ImportFormat::Xml => format!("{conversion}, and then {DECLARATION}"),
+        _ => conversion,
     }
 }
 

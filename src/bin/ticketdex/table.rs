@@ -1,8 +1,9 @@
 //! Tables for people: columns that fit a terminal, and nothing in them that a terminal obeys.
 //!
 //! Widths are those of the columns that a terminal gives a character: two for most of Chinese,
-//! Japanese and Korean, none for a mark on the letter before it. They are chosen by the first
-//! rows, so that a table of any length is written as it is read.
+//! Japanese and Korean, none for a mark on the letter before it. They are chosen by some rows, so
+//! that a table of any length is written as it is read: by the first for texts, which are cut, and
+//! by those with the longest numbers and dates, which are not.
 //!
 //! # Invariants
 //!
@@ -43,14 +44,17 @@ impl Screen {
     pub(crate) fn of_stdout() -> Screen {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let of_terminal = Term::stdout().size_checked();
+        // No column at all is no width that a screen has.
+        let is_given = |&width: &usize| width > 0;
         let of_terminal = of_terminal.map(|(_, width)| usize::from(width));
         let of_variable = || set("COLUMNS").and_then(|width| width.parse().ok());
         let is_dumb = set("TERM").is_none_or(|name| name == "dumb");
         Screen {
             width: of_terminal
-                .or_else(of_variable)
+                .filter(is_given)
+                .or_else(|| of_variable().filter(is_given))
                 .unwrap_or(DEFAULT_WIDTH)
-                .clamp(1, WIDTH_MAX),
+                .min(WIDTH_MAX),
             has_colours: io::stdout().is_terminal() && set("NO_COLOR").is_none() && !is_dumb,
         }
     }

@@ -88,22 +88,35 @@ impl Writer {
     /// Does what a line of the input says, which has a number; none where it is no write line.
     pub(crate) fn write(&mut self, number: u64, line: &[u8]) -> Option<Result<(), Error>> {
         let (word, rest) = split_word(line);
+        if matches!(word, b"put" | b"patch" | b"del") {
+            return Some(self.change(number, word, rest));
+        }
+        // Blanks around a word that stands alone in its line are no part of it.
+        let (word, rest) = split_word(line.trim_ascii());
         match word {
-            b"put" | b"patch" | b"del" => return Some(self.change(number, word, rest)),
-            b"begin" | b"commit" | b"rollback" if !rest.trim_ascii().is_empty() => {
+            b"begin" | b"commit" | b"rollback" if !rest.is_empty() => {
                 // The lines after it are meant as one batch, which is refused as a whole.
                 if word == b"begin" {
                     self.open.get_or_insert_default();
                 }
                 let error = expected("begin, commit or rollback alone in its line");
-                return Some(Err(self.refuse(number, error)));
+                Some(Err(self.refuse(number, error)))
             }
-            b"begin" => return Some(self.begin(number)),
-            b"commit" => return Some(self.commit()),
-            b"rollback" => return Some(self.end().map(drop)),
-            _ => {}
+            b"begin" => Some(self.begin(number)),
+            b"commit" => Some(self.commit()),
+            b"rollback" => Some(self.end().map(drop)),
+            _ => None,
         }
-        None
+    }
+
+    /// Refuses a line that begins with no word that is known, for this error: it may have been meant
+    /// as a change of the batch that is open, or to begin one.
+    pub(crate) fn refuse_unknown(&mut self, number: u64, line: &str, error: Error) -> Error {
+        let (word, _) = split_word(line.trim_ascii().as_bytes());
+        if word.eq_ignore_ascii_case(b"begin") {
+            self.open.get_or_insert_default();
+        }
+        self.refuse(number, error)
     }
 
     fn begin(&mut self, number: u64) -> Result<(), Error> {

@@ -54,6 +54,8 @@ pub struct ImageJob {
     snapshot: Snapshot,
     chain: u64,
     changed_count: u64,
+    /// The number of tickets that entries had listed so far.
+    listed_ever: usize,
     images: Images,
 }
 
@@ -127,8 +129,9 @@ pub fn image_job(store: &Store) -> Option<ImageJob> {
     // not, only for the image that the job writes.
     let is_connected = mark.listed_after.is_some();
     mark.listed_after.get_or_insert(snapshot.version());
+    let listed_ever = mark.listed_ever;
     let changed_count = if is_connected && image.is_some() {
-        mark.listed as u64
+        listed_ever.saturating_sub(mark.listed_before) as u64
     } else {
         snapshot.tickets_count()
     };
@@ -137,6 +140,7 @@ pub fn image_job(store: &Store) -> Option<ImageJob> {
         snapshot,
         chain,
         changed_count,
+        listed_ever,
         images,
     })
 }
@@ -146,7 +150,8 @@ impl ImageJob {
     /// changed since the present image, each counted once for every change, or all where there is none.
     ///
     /// To keep an image up to date, run the job once this is some thousands, which take some tens of
-    /// milliseconds to index. Above 262,144 the image is not used.
+    /// milliseconds to index. Where they and the commits after the image are more than 262,144, the image is
+    /// not used.
     pub fn changed_count(&self) -> u64 {
         self.changed_count
     }
@@ -189,6 +194,7 @@ impl ImageJob {
         // opened from this image.
         let is_connected = mark.listed_after.is_some_and(|after| after <= version);
         mark.image = is_connected.then_some(version);
+        mark.listed_before = self.listed_ever;
         mark.listed_after = mark.listed_after.map(|after| version.max(after));
         Ok(written)
     }

@@ -48,7 +48,7 @@ pub(super) fn folder(path: &Path) -> PathBuf {
 }
 
 /// Returns a random number, which no file has.
-fn new_number() -> u64 {
+pub(super) fn new_number() -> u64 {
     // Each hasher that this makes has other keys.
     RandomState::new().hash_one(std::process::id())
 }

@@ -195,8 +195,12 @@ impl<'a> Reading<'a> {
             return Ok(());
         };
         let name = &*self.options.mapped[at].0;
-        let meant = closest(name, names);
-        let meant = meant.map_or(String::new(), |name| format!(" (did you mean \"{name}\"?)"));
+        let names: Vec<&str> = names.collect();
+        let meant = match (closest(name, names.iter().copied()), &*names) {
+            (Some(meant), _) => format!(" (did you mean \"{meant}\"?)"),
+            (None, [only]) => format!(", and the only one is \"{}\"", shorten(only)),
+            (None, _) => String::new(),
+        };
         let name = shorten(name);
         Err(ErrorKind::InvalidSyntax {
             expected: "a header with every column that is mapped",

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 /// A pattern of dates that tells a day, and of the time of day at least hour and minute, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +43,20 @@ impl DatePattern {
     }
 
     /// Reads a date: a second, or the first one of a day where the pattern has no part of a time of day.
+    ///
+    /// None also where the year is below 1000 and the text does not hold the four digits of it: what `%Y`
+    /// reads as the year 14 is the end of 2014.
     pub(super) fn read(&self, text: &str) -> Option<NaiveDateTime> {
-        if self.has_time {
+        let date = if self.has_time {
             let date = NaiveDateTime::parse_from_str(text, &self.pattern).ok()?;
-            return date.with_nanosecond(0);
-        }
-        let day = NaiveDate::parse_from_str(text, &self.pattern).ok()?;
-        Some(day.and_time(NaiveTime::MIN))
+            date.with_nanosecond(0)?
+        } else {
+            let day = NaiveDate::parse_from_str(text, &self.pattern).ok()?;
+            day.and_time(NaiveTime::MIN)
+        };
+        let year = date.year();
+        let is_whole = year >= 1000 || text.contains(&format!("{year:04}"));
+        is_whole.then_some(date)
     }
 
     /// Writes a date of UTC; none by what is no pattern.
@@ -96,6 +103,10 @@ mod tests {
                 Some("2014-02-01 10:00:07"),
             ),
             ("%Y-%m-%d%#z", "2014-02-01Z", Some("2014-02-01 00:00:00")),
+            ("%d/%m/%Y", "03/02/14", None),
+            ("%d/%m/%Y %H:%M", "03/02/014 20:14", None),
+            ("%d/%m/%Y", "03/02/0014", Some("0014-02-03 00:00:00")),
+            ("%d/%m/%y", "03/02/14", Some("2014-02-03 00:00:00")),
             ("%d/%m/%Y", "02/13/2014", None),
             ("%d/%m/%Y", "01/02/2014 ", None),
         ] {

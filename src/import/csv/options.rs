@@ -175,7 +175,9 @@ impl CsvOptions {
     /// Adds a pattern of dates, as [`chrono::format::strftime`] tells, like `%d/%m/%Y %H:%M`.
     ///
     /// With one or more patterns a date is read by the first that fits, and in no other form: what
-    /// comes first, the day or the month, is never guessed. A pattern without a time of day reads
+    /// comes first, the day or the month, is never guessed. A pattern does not fit a date whose year it
+    /// reads as one below 1000, unless all four digits of the year stand there, like 0014: `%Y` does not
+    /// read 03/02/14, which is a date for `%y`. A pattern without a time of day reads
     /// the first second of the day, one without seconds second 0; a fraction of a second (`%.f`) and an
     /// offset (`%z`) are read and passed over, as a ticket's dates have neither.
     ///

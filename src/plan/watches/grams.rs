@@ -6,7 +6,8 @@
 //!
 //! # Invariants
 //!
-//! * Every run that has terms is in the filter; the filter may let other runs through.
+//! * Every run that has terms is in the filter; the filter may let other runs through. Of those that have
+//!   lost their terms, at most as many are in it as there are runs with terms.
 //!
 //! # Cost
 //!
@@ -36,6 +37,8 @@ struct Entry {
 pub(super) struct Grams {
     entries: HashMap<Gram, Vec<Entry>>,
     filter: GramFilter,
+    /// How many runs have lost their last term since the filter was made.
+    gone_count: usize,
 }
 
 /// Returns the runs of a text, and the byte at which each starts.
@@ -96,9 +99,20 @@ impl Grams {
         }
         if entries.is_empty() {
             self.entries.remove(&gram);
+            self.note_gone();
         }
-        if self.entries.is_empty() {
+    }
+
+    /// Takes note that a run has lost its last term; makes the filter anew once more of them have than are
+    /// left, so that terms which come and go do not fill it.
+    fn note_gone(&mut self) {
+        self.gone_count += 1;
+        if self.gone_count > self.entries.len() {
             self.filter = GramFilter::default();
+            for gram in self.entries.keys() {
+                self.filter.insert(*gram);
+            }
+            self.gone_count = 0;
         }
     }
 
@@ -208,5 +222,21 @@ mod tests {
             grams.remove(term, at, seat);
         }
         assert!(grams.is_empty() && grams.filter.bits.is_empty());
+    }
+
+    #[test]
+    fn terms_that_come_and_go_do_not_fill_the_filter() {
+        let mut grams = Grams::default();
+        grams.insert("stays", 0, 0);
+        for number in 100..1_000 {
+            let term = number.to_string();
+            grams.insert(&term, 0, 1);
+            grams.remove(&term, 0, 1);
+        }
+        let set = grams.filter.bits.iter().map(|bits| bits.count_ones());
+        assert!(set.sum::<u32>() <= 3);
+        let mut found = Vec::new();
+        grams.find("100: it stays", &mut found);
+        assert_eq!(found, [0]);
     }
 }

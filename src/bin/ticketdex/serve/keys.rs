@@ -23,7 +23,8 @@ pub(super) struct Keys {
     ///
     /// The name stands in the log. Where networks stand behind it (10.0.0.0/8, 2001:db8::/32, an
     /// address), the key may be used from these alone. The secret is what stands behind the first
-    /// =, without the blanks around it. Empty lines and lines that begin with # are skipped.
+    /// =, without the blanks around it. Empty lines and lines that begin with #, with blanks before
+    /// it or without, are skipped.
     #[arg(long = "keys", value_name = "FILE")]
     file: Option<PathBuf>,
 
@@ -65,7 +66,8 @@ fn read_file(path: &Path) -> Result<Vec<Key>, Failure> {
     };
     let text = text.map_err(about)?;
     let lines = (1..).zip(text.trim_start_matches('\u{feff}').lines());
-    let lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    let is_skipped = |line: &str| line.is_empty() || line.starts_with('#');
+    let lines = lines.filter(|(_, line)| !is_skipped(line.trim_start()));
     // No message shows a line: what is wrong in it may be the secret.
     let wrong = |number: usize, what: &str| {
         Failure::Usage(format!("line {number} of {}: {what}", path.display()))

@@ -58,6 +58,14 @@ impl Log {
         }
     }
 
+    /// Says a line after those that wait, as the commands say it, and never waits.
+    pub(super) fn say(&self, line: &str) {
+        let line = format!("ticketdex: {line}\n");
+        if self.lines.try_send(Some(line)).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Waits until what was logged is written, for a moment.
     pub(super) fn end(self) {
         let deadline = Instant::now() + END_WITHIN;
