@@ -263,8 +263,8 @@ fn an_unknown_verb_refuses_the_batch() {
     for (begin, refused, codes) in [
         ("begin", 3, &[unknown, "batch_refused"][..]),
         ("\t begin ", 3, &[unknown, "batch_refused"]),
-        // It begins a batch all the same, so that nothing of what it was meant for is stored.
-        (" Begin", 1, &[unknown, unknown, "batch_refused"]),
+        (" Begin", 3, &[unknown, "batch_refused"]),
+        ("begin\tx", 1, &["invalid_syntax", unknown, "batch_refused"]),
     ] {
         let told = messages(&path, &[begin, put, mistyped, " commit"]);
         let own: Vec<&str> = told.iter().map(|(code, _)| &**code).collect();
@@ -272,6 +272,8 @@ fn an_unknown_verb_refuses_the_batch() {
         let last = &told[codes.len() - 1].1;
         assert!(last.contains(&format!("as line {refused} ")), "{last}");
     }
+    let told = messages(&path, &["begin", put, "delete tid=906", "commit"]);
+    assert_eq!(told[1].0, "batch_refused", "{told:?}");
     // A bad request is no change, and one that is forgotten keeps nothing back.
     let lines = [
         "begin",

@@ -232,7 +232,7 @@ fn custom_names_past_the_limit_are_refused_early() {
 }
 
 #[test]
-fn a_batch_holds_a_ticket_that_it_patches_often_once() {
+fn a_commit_holds_a_ticket_that_it_patches_often_once() {
     type Commits = fn(&mut Store, Vec<Batch>);
     const SUMMARY_BYTES: usize = 1 << 18;
     let batch = |patches_count: usize| {

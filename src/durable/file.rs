@@ -10,8 +10,8 @@
 //! * Nothing is written to a file before [`StoreFile::release`].
 //! * Held writes and syncs are carried out in the order in which the database made them, so that a crash
 //!   meanwhile leaves the file as a crash of the database would.
-//! * A path names a whole store or nothing: a new store is made under another name first, which nobody
-//!   else uses.
+//! * A path names a whole store or nothing: a new store is made under another name first, a random one that
+//!   no other process uses.
 //! * A writer has an exclusive lock on the file, and a reader a shared one.
 //!
 //! # Cost

@@ -275,9 +275,10 @@ impl FileJournal {
         Ok(())
     }
 
-    /// Waits until earlier commits are on disk, where a transaction is about to begin before its commit.
+    /// Waits until earlier commits are on disk, unless a transaction has begun.
     ///
-    /// It lasts as long as the input of a load, and until its end the thread that syncs cannot.
+    /// A load, and a commit of more than a block, begin theirs before all changes are there. A load's lasts as
+    /// long as its input, and no other thread can sync until it ends.
     fn sync_earlier(&mut self) -> Result<(), Error> {
         if self.transaction.is_some() {
             return Ok(());

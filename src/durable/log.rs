@@ -32,9 +32,9 @@ use twox_hash::XxHash3_64;
 /// The entries, by the numbers of their commits.
 const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
 
-/// The most entries after an image and tickets that they list, which take a second or two to index. Where
-/// there are more before the next image is written, opening indexes all tickets again. The entries count
-/// themselves, as a commit may change nothing and leaves one all the same.
+/// The most entries after an image, together with the tickets that they list: these take a second or two to
+/// index. Where there are more before the next image is written, opening indexes all tickets again. The
+/// entries count themselves, as a commit may change nothing and leaves one all the same.
 const LISTED_MAX: usize = 1 << 18;
 
 /// The hash of a ticket that was removed.

@@ -245,8 +245,8 @@ impl Options {
     /// A crash, even of the process alone, loses the commits of about the last `time`: the newest ones,
     /// each of them whole. Their numbers are not given again, and the log of removals
     /// ([`removed_since`](Snapshot::removed_since)) starts over behind them, so that whoever has seen a
-    /// lost commit must start over too. A load waits until earlier commits are on disk, as they cannot be
-    /// synced while it lasts. [`Store::sync`] waits until no commit is at risk, as does dropping the store,
+    /// lost commit must start over too. A load, or a commit of more than a MiB, waits until earlier
+    /// commits are on disk, as they cannot be synced while it lasts. [`Store::sync`] waits until no commit is at risk, as does dropping the store,
     /// which cannot report a failure. One thread does the syncing and ends with the store; if it fails, the
     /// next commit returns the error.
     #[must_use]

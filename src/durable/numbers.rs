@@ -5,8 +5,8 @@
 //! a run of numbers is reserved on disk before the first of them is used, and the rest of the run is
 //! given back when the store is closed. Where a file has a run that was not given back, its commits
 //! continue after the run, and all removals up to there are forgotten: whoever has seen a lost commit
-//! must start over. Whoever has seen the last number of the run need not, so the commit of that number
-//! is not lost: it reserves the next run, and waits for the disk.
+//! must start over. Whoever has seen the last number of the run is not told to, so the commit of that
+//! number must not be lost: it reserves the next run, and waits for the disk.
 
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 

@@ -2,8 +2,8 @@
 //!
 //! With [`Options::may_lose`](super::Options::may_lose), a commit returns before it is on disk, and many
 //! commits share one sync of the file. The journal only tells this thread that there is something to
-//! sync, so that no commit waits for the disk. A load does once, before it begins, as nothing can be
-//! synced while it lasts.
+//! sync, so that a commit does not wait for the disk. A load and a commit of more than a MiB wait for earlier
+//! commits, since nothing can be synced while they last.
 //!
 //! # Invariants
 //!

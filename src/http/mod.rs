@@ -197,8 +197,8 @@ impl fmt::Display for SetupError {
             SetupError::InvalidPath { path } => write!(
                 f,
                 "{path:?} is no path: it must begin with / and stand as a URL has it, with letters, \
-                 digits and -._~!$&'()+,;=@ and all else percent-encoded, as %20 is a blank; and no \
-                 part between two / is . or .."
+                 digits and /-._~!$&'()+,;=@ and all else percent-encoded, as %20 is a blank; and no \
+                 part of it is . or .."
             ),
         }
     }

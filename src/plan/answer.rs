@@ -141,9 +141,9 @@ impl Answer {
     ///
     /// # Cost
     ///
-    /// Making the token of one record. An answer of more than 4,096 records is read to its end for
-    /// it, and one before a place is asked for one more row, which costs what an answer with `count=1`
-    /// costs.
+    /// Making the token of one record. An answer of more than 4,096 records (65,536 beside a place) is
+    /// read to its end for it, and one before a place is asked for one more row, which costs what an answer
+    /// with `count=1` costs.
     #[allow(
         clippy::should_implement_trait,
         reason = "a page is followed by one, as in a book"

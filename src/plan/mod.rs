@@ -182,11 +182,12 @@ impl PlanMode {
     }
 }
 
-/// An answer of up to this many rows is found whole; a larger one is found as it is read.
+/// An answer of up to this many rows is found whole; a larger one is found as it is read, unless it is
+/// beside a place.
 const LISTED_ROWS_MAX: u64 = 4096;
 
-/// Up to this many rows beside a place are sought from it on, and found whole; for more of them, those on
-/// the other side of the place are counted.
+/// A page of up to this many rows beside a place is found whole by a search from the place. For a larger
+/// one the matches on the other side are counted, which makes it a window of the order.
 const SOUGHT_ROWS_MAX: u64 = 65_536;
 
 impl Snapshot {

@@ -21,8 +21,11 @@ pub(super) struct Part {
 /// Up to this many rows of an order are looked at one by one to see which are dead.
 pub(super) const DEAD_LOOKED_AT_MAX: usize = 4096;
 
-/// Dead rows of up to this many classes are counted class by class.
-const KEPT_CLASSES_MAX: usize = 64;
+/// Up to this many dead rows are asked whether they are of a range.
+const FEW_DEAD_MAX: u32 = 256;
+
+/// Adding up the kept counts of some classes is as cheap as looking at this many dead rows for each.
+const DEAD_A_CLASS: usize = 256;
 
 // Costs of a row in half nanoseconds, and of a block in nanoseconds, of the machine that the
 // strategies were measured on; only their ratios matter.
@@ -153,7 +156,8 @@ impl Part {
 ///
 /// `rows_count` is how many rows it has, and `keeps` whether counts may be kept for the next request.
 ///
-/// Cost: where no count is kept, a look at each of its rows or at each dead row, whichever are fewer.
+/// Cost: where no count is kept, a look at each block of a bitmap, or at each of its rows or at each dead
+/// row, whichever are fewer.
 fn inner_dead_count(
     filter: &SegmentFilter,
     rows_count: u64,
@@ -182,13 +186,17 @@ fn inner_dead_count(
     count
 }
 
-/// Returns the same where it is counted for the next request too; none where looking is as cheap.
+/// Returns how many rows of a filter are dead, where that is kept counted for the next request; none where
+/// it is not, or looking at rows is as cheap.
 fn kept_dead_count(filter: &SegmentFilter, live: &LiveSegment) -> Option<u64> {
     let (segment, dead) = (&*live.segment, &live.dead);
     match filter {
         SegmentFilter::Class(field, class) => segment.dead_in_class((*field, *class), dead),
-        SegmentFilter::Classes(field, classes) if classes.len() <= KEPT_CLASSES_MAX => {
-            let of_class = |&class| segment.dead_in_class((*field, class), dead);
+        SegmentFilter::Classes(field, classes)
+            if classes.len() * DEAD_A_CLASS < dead.count() as usize =>
+        {
+            let kept = |class| segment.dead_in_class((*field, class), dead);
+            let of_class = |&class| kept(class).or_else(|| dead_of_few(*field, class, live));
             classes.iter().map(of_class).sum()
         }
         SegmentFilter::Rows(set) => segment.dead_in_set(set, dead),
@@ -204,12 +212,26 @@ fn kept_dead_count(filter: &SegmentFilter, live: &LiveSegment) -> Option<u64> {
     }
 }
 
+/// Returns how many rows of a class are dead, by a look at each of them; none where they are many.
+fn dead_of_few(field: Field, class: u32, live: &LiveSegment) -> Option<u64> {
+    let posting = live.segment.posting(field, class);
+    let is_few = posting.count() as usize <= DEAD_LOOKED_AT_MAX;
+    is_few.then(|| match posting {
+        Posting::Set(set) => live.dead.count_in(set).into(),
+        Posting::Rows(rows) => {
+            let dead = rows.iter().filter(|&&row| live.dead.contains(row));
+            dead.count() as u64
+        }
+    })
+}
+
 /// Returns how many dead rows have a class of some ranges, by their positions in the order of the classes.
 fn dead_in_ranges(slot: Slot, ranges: &[Range<u64>], live: &LiveSegment) -> Option<u64> {
     let segment = &*live.segment;
     let (order, column) = sorted(segment, slot)?;
     let positions = ranges.iter().map(|range| order.positions(column, range));
-    if positions.clone().map(|it| it.len()).sum::<usize>() <= DEAD_LOOKED_AT_MAX {
+    let positions_count: usize = positions.clone().map(|it| it.len()).sum();
+    if positions_count <= DEAD_LOOKED_AT_MAX || live.dead.count() <= FEW_DEAD_MAX {
         return None;
     }
     let dead = segment.dead_positions(slot, order, &live.dead);

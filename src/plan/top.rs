@@ -94,7 +94,8 @@ impl<'a> Best<'a> {
         }
     }
 
-    /// Drops what is not among the best, if that is worth a look at all rows: few of them tie.
+    /// Drops what is not among the best, but not where many rows tie with the last of these: a cut looks at
+    /// all of them and drops few.
     fn cut_few(&mut self) {
         if self.worst.is_none() || self.rows.len() <= self.needed + BLOCK_ROWS as usize {
             self.cut();

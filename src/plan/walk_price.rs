@@ -111,7 +111,7 @@ pub(super) fn price(found: &Found, task: Task<'_>, key: Key) -> Option<(WalkPath
     Some((walk, cost))
 }
 
-/// Returns what a walk costs that goes as far.
+/// Returns what a walk of an extent costs.
 fn cost(found: &Found, task: Task<'_>, key: Key, extent: &Extent, matching: WalkMatching) -> u64 {
     let (conjunction, need) = (&found.conjunction, task.need);
     let rows = u64::from(task.live.segment.rows_count());

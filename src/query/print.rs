@@ -63,9 +63,12 @@ impl Pairs<'_, '_> {
         operator: Operator,
         value: Option<impl fmt::Display>,
     ) -> fmt::Result {
-        let name = || Named::Filter(field, operator).name();
-        let named = value.and_then(|value| Some((name()?, value)));
-        named.map_or(Ok(()), |(name, value)| self.pair(name, &value.to_string()))
+        let Some(value) = value else {
+            return Ok(());
+        };
+        let name = Named::Filter(field, operator).name();
+        debug_assert!(name.is_some(), "the page has a name for it");
+        self.pair(name.unwrap_or_default(), &value.to_string())
     }
 
     fn query(&mut self, query: &Query) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! The variables of a request, and what the name of a pair says.
 //!
-//! The names of fields come from the field table; [`NAMES`] holds the others, and what each stands for.
+//! Most names are those of fields, which the field table has. [`NAMES`] has all names that are no
+//! field's, and those of the two fields that the page filters by in a way of their own.
 
 use super::filter::{AnyField, Operator};
 use crate::model::{Field, NameLengths};
@@ -73,7 +74,7 @@ pub(super) enum Named {
     Filter(Field, Operator),
 }
 
-/// The names of variables, but for those of [`Field::FILTERS`], of lists and of the other fields.
+/// The names that stand for something else than a field's value: the page's, and what came to them.
 static NAMES: [(&str, Named); 24] = [
     ("action", Named::Single(Single::Action)),
     ("key", Named::Single(Single::Key)),
@@ -169,7 +170,7 @@ impl Named {
         }
     }
 
-    /// Returns the name; none of a filter whose name does not say its operator.
+    /// Returns the name; none of a filter that is no entry of [`NAMES`].
     pub(super) fn name(self) -> Option<&'static str> {
         let own = NAMES.iter().find(|(_, named)| *named == self);
         own.map(|(name, _)| *name)

@@ -445,6 +445,16 @@ impl Column {
         }
     }
 
+    /// Returns whether visiting the rows that have a value passes over no other.
+    pub(super) fn is_mostly_empty(&self) -> bool {
+        self.ordinals.leaves_out_zeros()
+    }
+
+    /// Returns about how many steps [`for_each_value`](Column::for_each_value) takes.
+    pub(super) fn values_cost(&self) -> u64 {
+        self.ordinals.nonzero_cost()
+    }
+
     /// Visits the rows that have a value, ascending, with its ordinal.
     ///
     /// Cost: that of [`Integers::for_each_nonzero`].

@@ -233,7 +233,7 @@ impl Segment {
     /// Returns the cube that counts these rows by a field with the fewest cells, and how many that
     /// are; none where there is no cube of all these fields.
     pub(crate) fn cube_by(&self, selected: &[Selected<'_>], field: Field) -> Option<(u64, &Cube)> {
-        // A field of many values, which are listed below, is an axis of no cube.
+        // A field of many values is an axis of no cube, and need not have its classes listed.
         let has_axis = |cube: &Cube| cube.axes.iter().any(|axis| axis.field == field);
         if !self.cubes.iter().any(has_axis) {
             return None;

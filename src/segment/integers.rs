@@ -339,21 +339,46 @@ impl Integers {
         }
     }
 
+    /// Returns whether zeros are left out, so that visiting the others passes over no zero.
+    pub(super) fn leaves_out_zeros(&self) -> bool {
+        matches!(
+            self,
+            Integers::Constant(0, _) | Integers::Ranked { .. } | Integers::Listed { .. }
+        )
+    }
+
+    /// Returns about how many steps [`for_each_nonzero`](Integers::for_each_nonzero) takes.
+    pub(super) fn nonzero_cost(&self) -> u64 {
+        match self {
+            Integers::Constant(0, _) => 0,
+            Integers::Ranked { bits, nonzero, .. } => {
+                bits.len() as u64 + u64::from(nonzero.rows_count())
+            }
+            Integers::Listed { rows, .. } => rows.len() as u64,
+            _ => self.rows_count().into(),
+        }
+    }
+
     /// Visits the rows whose integer is not zero, ascending, with the integer.
     ///
-    /// Cost: a step for each of them where zeros are left out, and at most one for each 64 rows more.
+    /// Cost: a step for each of them, and one for each 64 rows unless they are listed.
     pub(super) fn for_each_nonzero(&self, mut visit: impl FnMut(u32, u64)) {
+        let mut visit_bits = |start: u32, bits: u64, integer: &mut dyn FnMut(u32) -> u64| {
+            let mut left = bits;
+            while left != 0 {
+                let row = start + left.trailing_zeros();
+                visit(row, integer(row));
+                left &= left - 1;
+            }
+        };
         match self {
             Integers::Constant(0, _) => {}
             Integers::Ranked { bits, nonzero, .. } => {
-                let mut at = 0;
+                let mut at = 0..;
                 for (&bits, start) in bits.iter().zip((0..).step_by(64)) {
-                    let mut left = bits;
-                    while left != 0 {
-                        visit(start + left.trailing_zeros(), nonzero.get(at));
-                        at += 1;
-                        left &= left - 1;
-                    }
+                    visit_bits(start, bits, &mut |_| {
+                        at.next().map_or(0, |at| nonzero.get(at))
+                    });
                 }
             }
             Integers::Listed { rows, nonzero, .. } => {
@@ -362,9 +387,11 @@ impl Integers {
                 }
             }
             _ => {
-                let integers = (0..self.rows_count()).map(|row| (row, self.get(row)));
-                for (row, integer) in integers.filter(|&(_, integer)| integer != 0) {
-                    visit(row, integer);
+                let rows_count = self.rows_count();
+                for start in (0..rows_count).step_by(64) {
+                    let rows = start..rows_count.min(start.saturating_add(64));
+                    let bits = self.bits_in(rows, &(1..u64::MAX));
+                    visit_bits(start, bits, &mut |row| self.get(row));
                 }
             }
         }
@@ -512,6 +539,12 @@ mod tests {
                     for (row, &value) in values.iter().enumerate() {
                         assert_eq!(packed.get(row as u32), value);
                     }
+                    let mut visited = Vec::new();
+                    packed.for_each_nonzero(|row, integer| visited.push((row, integer)));
+                    let held = (0..).zip(values.iter().copied());
+                    assert!(visited.iter().copied().eq(held.filter(|held| held.1 != 0)));
+                    let steps = visited.len() as u64;
+                    assert!((steps..=rows_count as u64 * 2).contains(&packed.nonzero_cost()));
                     for start in (0..rows_count).step_by(64) {
                         let end = rows_count.min(start + 64);
                         let bits = packed.bits_in(start as u32..end as u32, &(1..scale * 2 + 1));

@@ -189,7 +189,7 @@ impl<'a> Merge<'a> {
                 let texts = self.sources.iter().map(|it| it.text_column(slot));
                 match texts.collect::<Option<Vec<&TextColumn>>>() {
                     Some(columns) => FieldColumn::Long(self.long_texts(&columns)),
-                    None => FieldColumn::Ordinals(self.texts(field)),
+                    None => FieldColumn::Ordinals(self.texts(slot, field.is_url_encoded())),
                 }
             }
         }
@@ -229,8 +229,11 @@ impl<'a> Merge<'a> {
         Column::of_numbers(&numbers, with_zones)
     }
 
-    /// Returns the texts that revisions give a field, and for each row that gets one the ordinal.
-    fn changed_texts(&self, field: Field) -> (Dictionary, Vec<(usize, u32)>) {
+    /// Returns the texts that revisions give a slot, and for each row that gets one the ordinal.
+    fn changed_texts(&self, slot: Slot) -> (Dictionary, Vec<(usize, u32)>) {
+        let Slot::Field(field) = slot else {
+            return (Dictionary::empty(), Vec::new());
+        };
         let (mut texts, hasher) = (DistinctTexts::default(), DefaultHashBuilder::default());
         let mut changed = Vec::new();
         self.for_each_change(field, |row, changes, at| {
@@ -243,9 +246,9 @@ impl<'a> Merge<'a> {
         (dictionary, changed)
     }
 
-    fn texts(&self, field: Field) -> Column {
-        let (slot, empty) = (Slot::Field(field), Dictionary::empty());
-        let (changed_texts, changed) = self.changed_texts(field);
+    fn texts(&self, slot: Slot, is_url_encoded: bool) -> Column {
+        let empty = Dictionary::empty();
+        let (changed_texts, changed) = self.changed_texts(slot);
         let dictionaries = self.sources.iter().map(|source| {
             let column = source.column(slot);
             column.and_then(Column::dictionary).unwrap_or(&empty)
@@ -267,7 +270,7 @@ impl<'a> Merge<'a> {
         if !changed.is_empty() {
             inputs.push((&changed_texts, vec![true; changed_texts.count() as usize]));
         }
-        let (dictionary, renumbered) = Dictionary::merge(&inputs, field.is_url_encoded());
+        let (dictionary, renumbered) = Dictionary::merge(&inputs, is_url_encoded);
         self.for_each_run(&mut ordinals, |source, ordinals| {
             let renumbered = &renumbered[source];
             for ordinal in ordinals {
@@ -302,14 +305,14 @@ impl<'a> Merge<'a> {
 
     /// Merges the columns of a custom field, which no revision changes.
     ///
-    /// Cost: a step for each row that has a value, sorted by its row of the result. There may be as many
-    /// such columns as there are names, most of them nearly empty.
+    /// There may be thousands of them, most of them nearly empty: where all sources leave out the rows without
+    /// a value, only the others are visited and sorted by their rows of the result.
     fn custom_texts(&self, name_index: u32) -> Column {
-        let empty = Dictionary::empty();
-        let columns = self.sources.iter();
-        let columns: Vec<_> = columns
-            .map(|it| it.column(Slot::Custom(name_index)))
-            .collect();
+        let (slot, empty) = (Slot::Custom(name_index), Dictionary::empty());
+        let columns: Vec<_> = self.sources.iter().map(|it| it.column(slot)).collect();
+        if !columns.iter().flatten().all(|it| it.is_mostly_empty()) {
+            return self.texts(slot, true);
+        }
         let dictionaries = columns.iter();
         let dictionaries =
             dictionaries.map(|column| column.and_then(Column::dictionary).unwrap_or(&empty));
@@ -330,7 +333,8 @@ impl<'a> Merge<'a> {
                 }
             });
         }
-        held.sort_unstable();
+        // The rows of each source ascend already, and this sort merges such runs.
+        held.sort_by_key(|&(row, ..)| row);
         let (dictionary, renumbered) = Dictionary::merge(&inputs, true);
         let renumbered = |&(_, source, ordinal): &(u32, usize, u32)| {
             u64::from(renumbered[source][ordinal as usize])

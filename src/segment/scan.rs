@@ -107,7 +107,11 @@ impl RowTest {
                 rows_count + texts_count * ELEMENTS_COST
             }
             RowTest::Texts(..) | RowTest::AnyText(_) => rows_count * self.probe_cost(segment),
-            RowTest::AnyCustom => rows_count * (1 + segment.custom_slots().count() as u64 / 2),
+            RowTest::AnyCustom => {
+                let columns = segment.custom_columns();
+                let costs = columns.map(|(_, column)| column.values_cost());
+                rows_count / 64 + costs.sum::<u64>()
+            }
             RowTest::Tid(pattern) => {
                 let ranges = tid_ranges(pattern, segment);
                 let costs = ranges.map(|rows| match Candidates::of(pattern, segment, &rows) {

@@ -12,10 +12,11 @@ use super::{FieldColumn, Origin, Segment, terms};
 use crate::model::Field;
 use crate::model::value::fold;
 
-/// Asking a row of short texts for a term, in nanoseconds; of long ones about one for each byte.
+/// The cost of asking a row of short texts for a term, in steps of a list of postings, of a nanosecond or
+/// two. Long texts cost about a step for each byte.
 const TERM_COST_MIN: u64 = 500;
 
-/// Asking a custom field of a row, in nanoseconds.
+/// The cost of asking a custom field of a row, in the same steps.
 const CUSTOM_COST: u64 = 10;
 
 impl Segment {
@@ -61,7 +62,7 @@ impl Segment {
                 .any(|custom| holds(custom.column.text(row)))
     }
 
-    /// Returns the estimated time of [`holds_term`](Segment::holds_term), in nanoseconds.
+    /// Returns the estimated cost of [`holds_term`](Segment::holds_term), in steps of a list of postings.
     pub(crate) fn holds_term_cost(&self) -> u64 {
         if let Some(revision) = self.revision() {
             return revision.base().holds_term_cost();

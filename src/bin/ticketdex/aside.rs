@@ -3,7 +3,7 @@
 //! # Invariants
 //!
 //! * A path names what it named before, or the whole new file; a process that is killed leaves at
-//!   most `.NAME.new-NUMBER` beside it.
+//!   most `.NAME.new-NUMBER` beside it, which a later one removes after an hour.
 //! * The number is random, so that no process writes to or publishes the file of another one.
 //! * What is no file (a folder, a device, a pipe) is never replaced.
 
@@ -12,6 +12,10 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The age at which an unfinished file is taken for one that a killed process left.
+const LEFT_AGE: Duration = Duration::from_hours(1);
 
 /// Where a file shall be, looked at before anything is done for it.
 pub(crate) struct Target {
@@ -59,8 +63,9 @@ impl Target {
         // Containers that share the folder may run processes of the same id, but each hasher has keys of
         // its own.
         let number = RandomState::new().hash_one(std::process::id());
-        let name = format!(".{}.new-{number:016x}", name.to_string_lossy());
-        let path = self.path.with_file_name(name);
+        let prefix = format!(".{}.new-", name.to_string_lossy());
+        let path = self.path.with_file_name(format!("{prefix}{number:016x}"));
+        clear_left(&path, &prefix);
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -75,6 +80,23 @@ impl Target {
             fs::set_permissions(&aside.path, permissions)?;
         }
         Ok(aside)
+    }
+}
+
+/// Removes what processes that were killed left some time ago beside a path.
+fn clear_left(beside: &Path, prefix: &str) {
+    let folder = match beside.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_of_name = entry.file_name().to_string_lossy().starts_with(prefix);
+        let changed = entry.metadata().and_then(|it| it.modified()).ok();
+        let age = changed.and_then(|changed| changed.elapsed().ok());
+        if is_of_name && age.is_some_and(|age| age > LEFT_AGE) {
+            // A file that cannot be removed does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

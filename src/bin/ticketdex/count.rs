@@ -71,8 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     write(&snapshot.count_by(query)).map_err(Failure::output)
 }
 
-/// Joins the request and the options to a request that counts, unless it has an action of its own that
-/// does not.
+/// Joins the request and the options to a request that counts. A request with another action is returned
+/// as it is.
 fn request(arguments: &Arguments) -> Result<Request, Failure> {
     let text = arguments.request.to_string_lossy();
     let filters = text.strip_prefix('?').unwrap_or(&text);
@@ -88,8 +88,8 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
             options.append_pair("action", "count_tickets");
         }
         Some("count_tickets") => {}
-        // The options would be no variables of it.
-        Some(_) => return parse_request(&arguments.request),
+        // The options are no variables of another action.
+        Some(_) => return parse_request(filters.as_ref()),
     }
     let by = (!arguments.by.is_empty()).then(|| arguments.by.join(","));
     let top = arguments.top.map(|top| top.to_string());

@@ -136,7 +136,7 @@ impl Names {
         names
     }
 
-    /// Takes the names in that a snapshot has behind those of an earlier one, which were all there were.
+    /// Takes in the names that a later snapshot has; they stand behind those that were there before.
     fn follow(&mut self, snapshot: &Snapshot) {
         let new = snapshot.custom_names().iter().skip(self.0.len());
         self.0.extend(new.map(|name| name.to_ascii_lowercase()));

@@ -61,10 +61,14 @@ fn write_records(snapshot: &Snapshot, query: &Query, answer: &Answer) -> io::Res
         },
         kind: shown::kind(column),
     });
-    // This row is none of the answer; it makes room for the numbers and dates past the sample.
-    sample.push(longest(answer.records().skip(SAMPLE_ROWS), &shown));
+    let rows_count = sample.len();
+    let is_text = |column: &AnyField| shown::kind(column) == ColumnKind::Text;
+    if !shown.iter().all(is_text) {
+        // This row is none of the answer; it makes room for the numbers and dates past the sample.
+        sample.push(longest(answer.records().skip(SAMPLE_ROWS), &shown));
+    }
     let table = Table::new(columns.collect(), &sample, &screen);
-    sample.pop();
+    sample.truncate(rows_count);
     table.write_head(&mut stdout)?;
     for row in &sample {
         table.write_row(&mut stdout, row)?;
@@ -81,8 +85,8 @@ fn write_records(snapshot: &Snapshot, query: &Query, answer: &Answer) -> io::Res
     Ok(())
 }
 
-/// Returns a row with the longest number of some records, and a date where one of them has one, in
-/// each column of such; columns of texts have nothing.
+/// Returns a row that is as wide as any of some records in the columns of numbers and dates; columns of
+/// texts have nothing.
 fn longest<'a>(records: impl Iterator<Item = Record<'a>>, shown: &[AnyField]) -> Vec<String> {
     let mut row = vec![String::new(); shown.len()];
     for record in records {

@@ -99,13 +99,15 @@ Protocol:
     commit        makes all of them, or on an error none
     rollback      forgets them
 
-  Each of these and each change is answered as above; VERSION is that of the last commit. A change
-  that is wrong, a second begin, one of these with more in its line, or a line that is no request
-  and begins with no word that is known is answered with its error. The commit after it is answered
-  with batch_refused and the line that was the first, and nothing of the batch is made. What only
-  the commit can find, such as a patch of a ticket that is not there, is its answer, with the line.
-  Requests between them are answered from what is committed. Where the input ends before the commit,
-  nothing of the batch is made, and the exit status is 1.
+  Each of these and each change is answered as above; VERSION is that of the last commit. Requests
+  between them are answered from what is committed.
+
+  A line that is wrong is answered with its error, and then nothing of the batch is made: commit is
+  answered with batch_refused and the first such line. That is a bad change, a second begin, begin,
+  commit or rollback with more in the line, and whatever has a first word that is not known and
+  holds none of = & ? %. A bad request has one of these, and refuses no batch. What only the commit
+  can find, such as a patch of a ticket that is not there, is its answer, with the line. Where the
+  input ends before the commit, nothing of the batch is made, and the exit status is 1.
 
   A line may ask what changed, or for a copy of the tickets:
 
@@ -197,6 +199,13 @@ fn unknown_verb(line: &str) -> Option<Error> {
     let verb = line[..end].chars().take(100).collect();
     let expected = VERBS;
     Some(ErrorKind::UnknownVerb { verb, expected }.into())
+}
+
+/// Returns whether a line that is no request may have been meant as a change: its first word is none of a
+/// request's.
+fn may_be_change(line: &str) -> bool {
+    let word = line.split_ascii_whitespace().next().unwrap_or_default();
+    !word.contains(['=', '&', '?', '%'])
 }
 
 /// Returns the message of an error with the causes behind it.
@@ -312,9 +321,11 @@ impl<W: Write> Pipe<W> {
             }
             Err(error) => {
                 let format = Request::find_format(text).unwrap_or(self.format);
-                let error = match unknown_verb(text) {
-                    Some(unknown) => self.writer.refuse_unknown(self.line, text, unknown),
-                    None => error,
+                let error = unknown_verb(text).unwrap_or(error);
+                let error = if may_be_change(text) {
+                    self.writer.refuse(self.line, error)
+                } else {
+                    error
                 };
                 self.send_error(&error, format)
             }

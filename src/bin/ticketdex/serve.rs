@@ -4,7 +4,7 @@
 //!
 //! * It listens once it can answer, so whoever can connect is answered.
 //! * No key is printed: not the ones of its arguments, nor what clients send.
-//! * No request and no signal waits for the reader of standard error.
+//! * Neither requests nor their end wait for the reader of standard error.
 
 mod keys;
 mod log;
@@ -38,6 +38,9 @@ const WAITING_MAX: u32 = 1024;
 /// The time in which requests that are broken off at the end are dropped, and so logged.
 const DROP_WITHIN: Duration = Duration::from_secs(1);
 
+/// A second signal within this time is taken for the first one: shells and supervisors send some twice.
+const REPEATED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Whether the process runs, and whether it takes requests.
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
@@ -45,7 +48,7 @@ const READYZ: &str = "/readyz";
 /// Answers get_tickets over HTTP, at /API/default.aspx
 ///
 /// It listens once the tickets are loaded, and ends on SIGTERM and Ctrl-C: what runs is finished,
-/// for at most ten seconds, or until a second signal. /healthz is 200 while it runs, /readyz until it
+/// for at most ten seconds, or until a second signal that comes a second later or more. /healthz is 200 while it runs, /readyz until it
 /// is told to end. Standard error has a line a request, without its key.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -205,7 +208,12 @@ async fn serve(
         log.say("ending: requests that run have 10 seconds; a second signal breaks them off");
         // The server is there for as long as this is waited for.
         let _ = end.send(());
-        signals.next().await;
+        tokio::time::sleep(REPEATED_WITHIN).await;
+        // What has come meanwhile is not heard here.
+        match Signals::hear() {
+            Ok(mut later) => later.next().await,
+            Err(_) => signals.next().await,
+        }
     };
     let shutdown = async {
         let _ = ending.await;

@@ -91,10 +91,12 @@ impl Writer {
         if matches!(word, b"put" | b"patch" | b"del") {
             return Some(self.change(number, word, rest));
         }
-        // Blanks around a word that stands alone in its line are no part of it.
-        let (word, rest) = split_word(line.trim_ascii());
+        // These stand alone in their line, with blanks around them and in any case.
+        let line = line.trim_ascii().to_ascii_lowercase();
+        let at = line.iter().position(u8::is_ascii_whitespace);
+        let (word, has_more) = (&line[..at.unwrap_or(line.len())], at.is_some());
         match word {
-            b"begin" | b"commit" | b"rollback" if !rest.is_empty() => {
+            b"begin" | b"commit" | b"rollback" if has_more => {
                 // The lines after it are meant as one batch, which is refused as a whole.
                 if word == b"begin" {
                     self.open.get_or_insert_default();
@@ -109,16 +111,6 @@ impl Writer {
         }
     }
 
-    /// Refuses a line that begins with no word that is known, for this error: it may have been meant
-    /// as a change of the batch that is open, or to begin one.
-    pub(crate) fn refuse_unknown(&mut self, number: u64, line: &str, error: Error) -> Error {
-        let (word, _) = split_word(line.trim_ascii().as_bytes());
-        if word.eq_ignore_ascii_case(b"begin") {
-            self.open.get_or_insert_default();
-        }
-        self.refuse(number, error)
-    }
-
     fn begin(&mut self, number: u64) -> Result<(), Error> {
         if self.open.is_some() {
             let error = expected("commit or rollback before the next begin");
@@ -129,7 +121,7 @@ impl Writer {
     }
 
     /// Refuses the batch that is open, if there is one, for the error of a line.
-    fn refuse(&mut self, number: u64, error: Error) -> Error {
+    pub(crate) fn refuse(&mut self, number: u64, error: Error) -> Error {
         if let Some(open) = &mut self.open {
             open.refused.get_or_insert_with(|| (number, error.clone()));
             open.batch = Batch::new();

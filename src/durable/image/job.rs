@@ -150,8 +150,8 @@ impl ImageJob {
     /// changed since the present image, each counted once for every change, or all where there is none.
     ///
     /// To keep an image up to date, run the job once this is some thousands, which take some tens of
-    /// milliseconds to index. Where they and the commits after the image are more than 262,144, the image is
-    /// not used.
+    /// milliseconds to index. Where they and the commits after the image are together more than 262,144,
+    /// the image is not used.
     pub fn changed_count(&self) -> u64 {
         self.changed_count
     }

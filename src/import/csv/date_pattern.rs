@@ -44,8 +44,8 @@ impl DatePattern {
 
     /// Reads a date: a second, or the first one of a day where the pattern has no part of a time of day.
     ///
-    /// None also where the year is below 1000 and the text does not hold the four digits of it: what `%Y`
-    /// reads as the year 14 is the end of 2014.
+    /// A year below 1000 must stand in the text with its four digits, as in `0014-02-03`: where a file has `14`,
+    /// which `%Y` reads too, the year 2014 is meant.
     pub(super) fn read(&self, text: &str) -> Option<NaiveDateTime> {
         let date = if self.has_time {
             let date = NaiveDateTime::parse_from_str(text, &self.pattern).ok()?;

@@ -6,8 +6,8 @@
 //!
 //! # Invariants
 //!
-//! * Every run that has terms is in the filter; the filter may let other runs through. Of those that have
-//!   lost their terms, at most as many are in it as there are runs with terms.
+//! * Every run that has terms is in the filter; the filter may let other runs through. It holds no more
+//!   runs that have lost their terms than runs that have some.
 //!
 //! # Cost
 //!
@@ -103,8 +103,8 @@ impl Grams {
         }
     }
 
-    /// Takes note that a run has lost its last term; makes the filter anew once more of them have than are
-    /// left, so that terms which come and go do not fill it.
+    /// Takes note that a run has lost its last term. When more runs have lost theirs than still have some,
+    /// the filter is made anew, so that terms which come and go do not fill it.
     fn note_gone(&mut self) {
         self.gone_count += 1;
         if self.gone_count > self.entries.len() {
