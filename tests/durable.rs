@@ -283,7 +283,7 @@ fn a_load_keeps_no_earlier_commit_off_the_disk() {
     let mut store = options.open(&path).unwrap();
     // The first waits for the disk in any case.
     store.commit(put([ticket(1, "")])).unwrap();
-    // So many that not all of them wait in memory for the end of the input.
+    // Not all of these changes wait in memory for the end of the input.
     let line = |tid: u32| format!("{{\"tid\":{tid}}}\n");
     let lines: String = (3..80_000).map(line).collect();
     for replaces in [false, true] {

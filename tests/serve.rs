@@ -384,7 +384,7 @@ fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
     assert!(service.wait().status.success());
 }
 
-/// Writes a file of so many tickets that a response with all of them waits for its reader.
+/// Writes a file of 20,000 tickets: a response with all of them waits for its reader.
 fn many(name: &str) -> String {
     let line = |tid: u32| {
         format!(

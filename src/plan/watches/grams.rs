@@ -104,7 +104,7 @@ impl Grams {
     }
 
     /// Takes note that a run has lost its last term. When more runs have lost theirs than still have some,
-    /// the filter is made anew, so that terms which come and go do not fill it.
+    /// the filter is rebuilt, so that terms which come and go do not fill it.
     fn note_gone(&mut self) {
         self.gone_count += 1;
         if self.gone_count > self.entries.len() {
