@@ -53,7 +53,8 @@ impl NameLengths {
 impl Field {
     /// Returns the field of an output variable's name or of an alias, in any ASCII case.
     pub fn from_name(name: &str) -> Option<Field> {
-        let is_name = |own: &str| own.eq_ignore_ascii_case(name);
+        // Most names are written in lower case, which is compared many bytes at a time.
+        let is_name = |own: &str| own == name || own.eq_ignore_ascii_case(name);
         let mut fields = FIELDS.as_long_as(name).map(|index| Field::ALL[index]);
         fields.find(|field| is_name(field.name()) || field.alias().is_some_and(is_name))
     }

@@ -134,7 +134,8 @@ impl Variable {
     pub(super) fn from_name(name: &str, action: ActionName) -> Option<Variable> {
         let (base, operator) = Operator::split(name);
         if operator == Operator::Equal {
-            let is_name = |own: &str| own.eq_ignore_ascii_case(base);
+            // Most names are written in lower case, which is compared many bytes at a time.
+            let is_name = |own: &str| own == base || own.eq_ignore_ascii_case(base);
             for index in LENGTHS.as_long_as(base) {
                 if let Some(&(own, named)) = NAMES.get(index) {
                     if is_name(own) {
