@@ -10,6 +10,9 @@ use crate::plan::explain::{Access, Work};
 use crate::segment::Segment;
 use crate::snapshot::LiveSegment;
 
+/// The most rows for which there is room in a list from the start.
+const ROOM_ROWS_MAX: u64 = 1024;
+
 impl Conjunction {
     /// Estimates what looking at all rows costs.
     pub(super) fn estimate_scan(&mut self, segment: &Segment) {
@@ -34,7 +37,9 @@ impl Conjunction {
             return Vec::new();
         };
         let probes = self.probes_of(others, live);
-        let mut matches = Vec::new();
+        // A short list that grows row by row is moved several times.
+        let room = self.estimate().min(ROOM_ROWS_MAX) as usize;
+        let mut matches = Vec::with_capacity(room);
         let mut touched = 0;
         let is_ascending = first.filter.for_each(&live.segment, |row| {
             touched += 1;
