@@ -28,6 +28,9 @@ pub(super) struct Blocks {
     through: Vec<u64>,
 }
 
+/// Up to this many rows of a block are asked one by one whether they are dead.
+const ASKED_ROWS_MAX: u32 = 64;
+
 impl Blocks {
     /// Starts at the first of the matches, or at the last.
     pub(super) fn new(conjunction: &Conjunction, descends: bool) -> Blocks {
@@ -69,8 +72,16 @@ impl Blocks {
             return false;
         };
         let start = out.len();
-        let block = self.block(scope, index, work);
         let (sought, rows) = (&self.sought, index * BLOCK_ROWS..(index + 1) * BLOCK_ROWS);
+        if let Some(all) = self.all_rows(scope, &rows) {
+            work.blocks += 1;
+            out.extend(all.filter(|&row| !scope.live.dead.contains(row)));
+            if self.descends {
+                out[start..].reverse();
+            }
+            return true;
+        }
+        let block = self.block(scope, index, work);
         if sought.start <= rows.start && rows.end <= sought.end {
             for_each_row(&block, index, |row| out.push(row));
         } else {
@@ -84,6 +95,19 @@ impl Blocks {
             out[start..].reverse();
         }
         true
+    }
+
+    /// Returns the rows of a block that are sought, where every one that lives matches, if they are few or none
+    /// is dead: then asking each whether it is dead is cheaper than making bits of them.
+    fn all_rows(&self, scope: Scope<'_>, rows: &Range<u32>) -> Option<Range<u32>> {
+        if self.class.is_some() || !scope.conjunction.is_range() {
+            return None;
+        }
+        let all = scope.conjunction.rows();
+        let start = all.start.max(rows.start).max(self.sought.start);
+        let end = all.end.min(rows.end).min(self.sought.end).max(start);
+        let is_few = end - start <= ASKED_ROWS_MAX || scope.live.dead.count() == 0;
+        is_few.then_some(start..end)
     }
 
     /// Leaves only the matches among some rows, before any is taken or counted.
