@@ -73,9 +73,9 @@ pub(crate) fn starts_with_folded(text: &str, folded: &str) -> bool {
 }
 
 /// Returns whether a text, folded, is one of some that are folded and ascend.
-pub(crate) fn is_among(text: &str, folded: &[String]) -> bool {
-    let compare = |own: &String| cmp_folded(text, own).reverse();
-    folded.binary_search_by(compare).is_ok()
+pub(crate) fn is_among(text: &str, folded: &[impl AsRef<str>]) -> bool {
+    let found = folded.binary_search_by(|own| cmp_folded(text, own.as_ref()).reverse());
+    found.is_ok()
 }
 
 /// Returns the elements of a list: what is between its commas, without white space around it.

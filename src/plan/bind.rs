@@ -13,7 +13,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use super::due::order_cost;
-use super::filter::{FieldTestOf, Filter, ValueTest, has_zero_for_none};
+use super::filter::{Condition, Filter, ValueTest, has_zero_for_none};
 use super::part::MIXED_BLOCK_COST;
 use super::segment_filter::{SegmentFilter, sorted};
 use super::{FilterMode, PlanMode};
@@ -76,7 +76,7 @@ pub(super) fn bind_filter<'a>(
 
 /// Binds the test of a field's value.
 fn bind_test(
-    of: &FieldTestOf,
+    of: &Condition,
     segment: &Segment,
     mode: PlanMode,
     rows_left: u64,
@@ -111,7 +111,7 @@ const NOTHING: Bound = (SegmentFilter::Nothing, 0);
 
 /// Returns the test of rows that a test of a value is, if no column of ordinals answers it, and
 /// whether it is turned around.
-fn row_test(of: &FieldTestOf, segment: &Segment) -> Option<(RowTest, bool)> {
+fn row_test(of: &Condition, segment: &Segment) -> Option<(RowTest, bool)> {
     let slot = of.slot?;
     let list = match slot {
         Slot::Field(field) if field.is_list() => Some(field),

@@ -1,8 +1,8 @@
-//! The filters of a request, read once.
+//! The filters of a query, read once: texts folded, dates as seconds, the two bounds of a field as a range.
 //!
-//! [`Filters`] are read from a query for a snapshot: texts folded, dates as seconds, custom names
-//! as their indexes, bounds of one field joined to a range, terms apart. What one of them is in a
-//! segment is [`segment_filter`](super::segment_filter)'s part.
+//! An answer binds them to each segment ([`bind`](super::bind)), which pays where many rows are tested.
+//! Where few tickets are tested, each is compared with the filters as they are here
+//! ([`changes`](super::changes)).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -37,18 +37,17 @@ pub(super) enum Filter {
     /// No searchable text holds this folded term.
     ExcludedTerm(CompactString),
     /// Any other test of a field's value.
-    Test(Box<FieldTestOf>),
+    Test(Box<Condition>),
 }
 
 /// The test of one field's value, or the complement of it.
 #[derive(Clone, Debug)]
-pub(super) struct FieldTestOf {
-    /// Where the value is; none where no ticket of the snapshot can have one.
+pub(super) struct Condition {
+    pub(super) field: AnyField,
+    /// Where the snapshot has the field; none for a custom field that none of its tickets has.
     pub(super) slot: Option<Slot>,
     pub(super) test: ValueTest,
     pub(super) is_complement: bool,
-    /// How `explain` calls it.
-    name: Cow<'static, str>,
 }
 
 /// What a value must satisfy.
@@ -157,9 +156,25 @@ impl Filters {
             Filter::Pattern(_) => Field::Tid.name(),
             Filter::Term(term) => return format!("keyword {term:?}").into(),
             Filter::ExcludedTerm(term) => return format!("keyword!= {term:?}").into(),
-            Filter::Test(test) => return test.name.clone(),
+            Filter::Test(condition) => return condition.name(),
         };
         name.into()
+    }
+}
+
+impl Condition {
+    /// Returns how `explain` calls the condition.
+    fn name(&self) -> Cow<'static, str> {
+        let name: Cow<'static, str> = match &self.field {
+            AnyField::Field(field) => field.request_name().into(),
+            custom @ AnyField::Custom(_) => custom.to_string().into(),
+        };
+        match (&self.test, self.is_complement) {
+            (ValueTest::Texts(_) | ValueTest::Numbers(_), false) => name,
+            (ValueTest::Texts(_) | ValueTest::Numbers(_), true) => format!("{name}!=").into(),
+            (ValueTest::Empty, false) => format!("empty {name}").into(),
+            (ValueTest::Empty, true) => format!("present {name}").into(),
+        }
     }
 }
 
@@ -193,26 +208,12 @@ fn add_tests(filters: &[FieldFilter], names: &CustomNames, all: &mut FilterList)
             AnyField::Field(field) => Some(Slot::Field(*field)),
             AnyField::Custom(name) => names.find(name).map(Slot::Custom),
         };
-        all.push(Filter::Test(Box::new(FieldTestOf {
+        all.push(Filter::Test(Box::new(Condition {
+            field: filter.field.clone(),
             slot,
             test,
             is_complement,
-            name: shown_name(filter),
         })));
-    }
-}
-
-/// Returns how `explain` calls a test of a field.
-fn shown_name(filter: &FieldFilter) -> Cow<'static, str> {
-    let name: Cow<'static, str> = match &filter.field {
-        AnyField::Field(field) => field.request_name().into(),
-        custom @ AnyField::Custom(_) => custom.to_string().into(),
-    };
-    match filter.test {
-        FieldTest::AnyOf(_) | FieldTest::AtLeast(_) | FieldTest::AtMost(_) => name,
-        FieldTest::NoneOf(_) => format!("{name}!=").into(),
-        FieldTest::Empty => format!("empty {name}").into(),
-        FieldTest::Present => format!("present {name}").into(),
     }
 }
 

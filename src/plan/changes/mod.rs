@@ -2,15 +2,15 @@
 //!
 //! The snapshots list the tickets that were written or removed in between ([`Touched`]). Each of these
 //! is tested against the query as of both snapshots. No other ticket can have entered or left, so no
-//! other is looked at. A [`Row`] reads values without making columns, [`Conditions`] test one ticket
-//! against the filters of a query, and a [`Comparison`] gathers the changes of one query. Standing
+//! other is looked at. A [`Row`] reads values without making columns, [`Filters::hold`] asks one ticket the
+//! filters of a query, and a [`Comparison`] gathers the changes of one query. Standing
 //! queries (the module `watches`) run many comparisons over the same touched tickets.
 //!
 //! # Invariants
 //!
 //! * A ticket makes at most one entry. One that matches in exactly one of the snapshots always makes one.
 
-mod conditions;
+mod asked;
 mod row;
 
 use std::cell::OnceCell;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::filter::Filters;
 use super::order::{Order, Value, directed};
 use super::place::Place;
 use crate::model::error::Error;
@@ -28,7 +29,7 @@ use crate::model::error::ErrorKind;
 use crate::query::{AnyField, Fields, Query};
 use crate::snapshot::{Record, RowId, Snapshot, Touched};
 
-pub(super) use conditions::{Condition, Conditions, Test, is_empty};
+pub(super) use asked::is_empty;
 pub(super) use row::Subject;
 use row::{Differences, Row};
 
@@ -351,13 +352,13 @@ impl Snapshot {
     /// # Ok::<(), ticketdex::Error>(())
     /// ```
     pub fn changes_since(&self, older: &Snapshot, query: &Query) -> Result<Changes, Error> {
-        let conditions = Conditions::of(query);
+        let filters = Filters::to_ask(query);
         let mut comparison = Comparison::new(older, self, query);
         for touched in self.touched_since(older)? {
             let ticket = TouchedTicket::new(older, self, &touched);
             let matches = |subject: &Option<Subject<'_>>| {
                 subject.as_ref().is_some_and(|subject| {
-                    conditions.hold(subject) && comparison.is_on_side(subject.row)
+                    filters.hold(subject) && comparison.is_on_side(subject.row)
                 })
             };
             let (was, is) = (matches(&ticket.before), matches(&ticket.after));

@@ -22,7 +22,8 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::super::changes::{Condition, Conditions, Subject, Test, is_empty};
+use super::super::changes::{Subject, is_empty};
+use super::super::filter::{Filter, Filters, ValueTest};
 use super::grams::Grams;
 use super::ranges::Ranges;
 use super::seats::{Seats, remove_seat};
@@ -43,9 +44,9 @@ pub(super) enum Key {
     Tid(u64),
     /// A range of ticket numbers, both ends inclusive.
     Tids(u64, u64),
-    /// The watch's test of a field, by its index.
-    Test(u32),
-    /// A term, by its index, and the byte at which the run starts that it is kept under.
+    /// A filter by value, by its index.
+    Filter(u32),
+    /// A term, by the index of its filter, and the byte at which the run starts that it is kept under.
     Term(u32, u32),
     /// Nothing: the watch is compared with every ticket.
     Always,
@@ -80,28 +81,47 @@ enum KeyValue<'a> {
     Empty,
 }
 
-/// Returns values of which every ticket that passes a test has at least one; none where there is no such
-/// list.
-fn key_values(condition: &Condition) -> Option<SmallVec<[KeyValue<'_>; 2]>> {
-    if condition.is_complement {
-        return None;
+impl<'a> KeyValue<'a> {
+    fn of_range(&(first, last): &(u64, u64)) -> KeyValue<'a> {
+        if first == last {
+            KeyValue::Number(first)
+        } else {
+            KeyValue::Range(first, last)
+        }
     }
-    match &condition.test {
-        Test::Texts(texts) => Some(texts.iter().map(|text| KeyValue::Text(text)).collect()),
-        Test::Numbers(ranges) => {
-            let value = |&(first, last): &(u64, u64)| {
-                if first == last {
-                    KeyValue::Number(first)
-                } else {
-                    KeyValue::Range(first, last)
-                }
+}
+
+/// Some values of a field.
+type KeyValues<'a> = (AnyField, SmallVec<[KeyValue<'a>; 2]>);
+
+/// Returns the field of a filter, and values of which every ticket that passes has at least one there; none
+/// where there is no such list.
+fn key_values(filter: &Filter) -> Option<KeyValues<'_>> {
+    let of_field = |field: Field, value| Some((field.into(), [value].into_iter().collect()));
+    match filter {
+        Filter::Value(field, text) => of_field(*field, KeyValue::Text(text)),
+        Filter::Values(field, texts) => {
+            let values = texts.iter().map(|text| KeyValue::Text(text));
+            Some(((*field).into(), values.collect()))
+        }
+        Filter::Numbers(field, first, last) => {
+            of_field(*field, KeyValue::of_range(&(*first, *last)))
+        }
+        Filter::Test(condition) if !condition.is_complement => {
+            let values = match &condition.test {
+                ValueTest::Texts(texts) => texts.iter().map(|it| KeyValue::Text(it)).collect(),
+                ValueTest::Numbers(ranges) => ranges.iter().map(KeyValue::of_range).collect(),
+                ValueTest::Empty if condition.field == Field::CustomFields.into() => return None,
+                ValueTest::Empty => [KeyValue::Empty].into_iter().collect(),
             };
-            Some(ranges.iter().map(value).collect())
+            Some((condition.field.clone(), values))
         }
-        Test::Empty if condition.field != AnyField::Field(Field::CustomFields) => {
-            Some([KeyValue::Empty].into_iter().collect())
-        }
-        Test::Empty | Test::AtLeast(_) | Test::AtMost(_) => None,
+        Filter::Test(_)
+        | Filter::Cids(_)
+        | Filter::ChangedSince(_)
+        | Filter::Pattern(_)
+        | Filter::Term(_)
+        | Filter::ExcludedTerm(_) => None,
     }
 }
 
@@ -193,24 +213,26 @@ impl FieldIndex {
 
 impl Index {
     /// Chooses the key of a watch.
-    fn choose(&self, conditions: &Conditions) -> Key {
-        let (first, last) = match conditions.tids {
+    fn choose(&self, filters: &Filters) -> Key {
+        let (first, last) = match filters.tids {
             None => return Key::Nothing,
             Some((first, last)) if first == last => return Key::Tid(first),
             Some(tids) => tids,
         };
-        let tests = (0..).zip(&conditions.tests);
-        let equalities = tests.clone().filter_map(|(at, condition)| {
-            let values = key_values(condition)?;
-            let index = self.fields.get(&condition.field);
+        let filters = (0..).zip(&filters.all);
+        let equalities = filters.clone().filter_map(|(at, filter)| {
+            let (field, values) = key_values(filter)?;
+            let index = self.fields.get(&field);
             // The 1 is for the watch itself, which each value adds a seat for.
             let counts = values.iter();
             let counts = counts.map(|value| Some(FieldIndex::count(index, value)? + 1));
             Some((counts.sum::<Option<usize>>()?, at))
         });
         let equality = equalities.min();
-        let terms = (0..).zip(&conditions.terms);
-        let terms = terms.filter_map(|(index, term)| {
+        let terms = filters.clone().filter_map(|(index, filter)| {
+            let Filter::Term(term) = filter else {
+                return None;
+            };
             let (count, at) = self.terms.rarest(term)?;
             Some((count, index, at))
         });
@@ -221,10 +243,10 @@ impl Index {
             return Key::Term(index, at);
         }
         if let Some((_, at)) = equality {
-            return Key::Test(at);
+            return Key::Filter(at);
         }
-        let widths = tests.filter_map(|(at, condition)| {
-            let values = key_values(condition)?;
+        let widths = filters.filter_map(|(at, filter)| {
+            let (_, values) = key_values(filter)?;
             let widths = values.iter().map(|value| match *value {
                 KeyValue::Range(first, last) => u128::from(last.saturating_sub(first)),
                 _ => 0,
@@ -232,29 +254,29 @@ impl Index {
             Some((widths.sum::<u128>(), at))
         });
         match widths.min() {
-            Some((_, at)) => Key::Test(at),
+            Some((_, at)) => Key::Filter(at),
             None if (first, last) != (0, u64::MAX) => Key::Tids(first, last),
             None => Key::Always,
         }
     }
 
     /// Adds a watch; returns its key, which [`remove`](Index::remove) needs.
-    pub(super) fn insert(&mut self, conditions: &Conditions, seat: u32) -> Key {
-        let key = self.choose(conditions);
+    pub(super) fn insert(&mut self, filters: &Filters, seat: u32) -> Key {
+        let key = self.choose(filters);
         match key {
             Key::Nothing => {}
             Key::Tid(tid) => self.tids.entry(tid).or_default().push(seat),
             Key::Tids(first, last) => self.tid_ranges.insert((first, last), seat),
             Key::Term(index, at) => {
-                let term = &conditions.terms[index as usize];
-                self.terms.insert(term, at, seat);
+                if let Filter::Term(term) = &filters.all[index as usize] {
+                    self.terms.insert(term, at, seat);
+                }
             }
             Key::Always => self.always.push(seat),
-            Key::Test(at) => {
-                let condition = &conditions.tests[at as usize];
-                let index = self.fields.entry(condition.field.clone()).or_default();
-                for value in key_values(condition).iter().flatten() {
-                    index.insert(value, seat);
+            Key::Filter(at) => {
+                if let Some((field, values)) = key_values(&filters.all[at as usize]) {
+                    let index = self.fields.entry(field).or_default();
+                    values.iter().for_each(|value| index.insert(value, seat));
                 }
             }
         }
@@ -262,7 +284,7 @@ impl Index {
     }
 
     /// Removes a watch.
-    pub(super) fn remove(&mut self, conditions: &Conditions, key: &Key, seat: u32) {
+    pub(super) fn remove(&mut self, filters: &Filters, key: &Key, seat: u32) {
         match *key {
             Key::Nothing => {}
             Key::Tid(tid) => {
@@ -274,20 +296,20 @@ impl Index {
             }
             Key::Tids(first, last) => self.tid_ranges.remove((first, last), seat),
             Key::Term(index, at) => {
-                let term = &conditions.terms[index as usize];
-                self.terms.remove(term, at, seat);
+                if let Filter::Term(term) = &filters.all[index as usize] {
+                    self.terms.remove(term, at, seat);
+                }
             }
             Key::Always => {
                 remove_seat(&mut self.always, seat);
             }
-            Key::Test(at) => {
-                let condition = &conditions.tests[at as usize];
-                if let Some(index) = self.fields.get_mut(&condition.field) {
-                    for value in key_values(condition).iter().flatten() {
-                        index.remove(value, seat);
-                    }
+            Key::Filter(at) => {
+                if let Some((field, values)) = key_values(&filters.all[at as usize])
+                    && let Some(index) = self.fields.get_mut(&field)
+                {
+                    values.iter().for_each(|value| index.remove(value, seat));
                     if index.is_unused() {
-                        self.fields.remove(&condition.field);
+                        self.fields.remove(&field);
                     }
                 }
             }

@@ -20,7 +20,8 @@ use std::fmt;
 
 use hashbrown::HashMap;
 
-use super::changes::{Changes, Comparison, Conditions, Subject, TouchedTicket};
+use super::changes::{Changes, Comparison, Subject, TouchedTicket};
+use super::filter::Filters;
 use crate::model::error::Error;
 #[cfg(doc)]
 use crate::model::error::ErrorKind;
@@ -58,7 +59,7 @@ impl fmt::Display for WatchId {
 struct Watch {
     id: WatchId,
     query: Query,
-    conditions: Conditions,
+    filters: Filters,
     key: Key,
 }
 
@@ -186,19 +187,19 @@ impl Watches {
     }
 
     fn put(&mut self, seat: u32, id: WatchId, query: Query) {
-        let conditions = Conditions::of(&query);
-        let key = self.index.insert(&conditions, seat);
+        let filters = Filters::to_ask(&query);
+        let key = self.index.insert(&filters, seat);
         self.slots[seat as usize] = Some(Watch {
             id,
             query,
-            conditions,
+            filters,
             key,
         });
     }
 
     fn take(&mut self, seat: u32) -> Option<Query> {
         let watch = self.slots[seat as usize].take()?;
-        self.index.remove(&watch.conditions, &watch.key, seat);
+        self.index.remove(&watch.filters, &watch.key, seat);
         Some(watch.query)
     }
 
@@ -324,7 +325,7 @@ impl Round<'_> {
             let Some(watch) = &slots[seat as usize] else {
                 return false;
             };
-            if !watch.conditions.hold_by(subject, &mut has_term) {
+            if !watch.filters.hold_by(subject, &mut has_term) {
                 return false;
             }
             let new = || Comparison::new(self.older, self.newer, &watch.query);
@@ -374,6 +375,8 @@ fn for_each_of_either(own: &[u32], others: &[u32], mut each: impl FnMut(u32, boo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Field;
+    use crate::plan::filter::Filter;
 
     const REQUESTS: [&str; 14] = [
         "",
@@ -419,11 +422,21 @@ mod tests {
             let request = format!("status=open&uid=agent{at}&priority=high");
             watches.insert(request.parse().unwrap());
         }
-        let keys = watches.slots.iter().flatten().map(|watch| match watch.key {
-            Key::Test(at) => watch.conditions.tests[at as usize].field.to_string(),
-            _ => String::new(),
-        });
-        let by_technician = keys.filter(|name| name == "assigned_tech").count();
+        let is_by_technician = |watch: &&Watch| {
+            let Key::Filter(at) = watch.key else {
+                return false;
+            };
+            matches!(
+                &watch.filters.all[at as usize],
+                Filter::Value(Field::AssignedTech, _)
+            )
+        };
+        let by_technician = watches
+            .slots
+            .iter()
+            .flatten()
+            .filter(is_by_technician)
+            .count();
         assert!(by_technician >= 98, "{by_technician}");
     }
 }
