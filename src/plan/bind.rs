@@ -57,12 +57,12 @@ pub(super) fn bind_filter<'a>(
             let dictionary = column.and_then(Column::dictionary);
             let classes = dictionary.map_or(0..0, range);
             let classes = u64::from(classes.start)..u64::from(classes.end);
-            bind_range(Field::Cid, classes, segment, mode)
+            bind_page_range(Field::Cid, classes, segment, mode)
         }
         Filter::Numbers(field, first, last) => {
             let column = segment.column(Slot::Field(*field));
             let classes = column.map_or(0..0, |it| it.number_classes(*first, *last));
-            bind_range(*field, classes, segment, mode)
+            bind_page_range(*field, classes, segment, mode)
         }
         Filter::ChangedSince(number) => bind_changed(*number, segment, mode, rows_left),
         Filter::Pattern(pattern) => {
@@ -88,7 +88,7 @@ fn bind_test(
         None => match of.slot.and_then(|slot| Some((slot, segment.column(slot)?))) {
             Some((slot, column)) => {
                 let classes = classes_of(slot, column, &of.test);
-                bind_classes((slot, column), &classes, segment, mode, rows_left)
+                bind_classes(slot, &classes, segment, mode, rows_left)
             }
             // Every row is empty, as one of a custom field that no ticket has.
             None if matches!(of.test, ValueTest::Empty) => complement(NOTHING, segment),
@@ -165,19 +165,19 @@ fn classes_of(slot: Slot, column: &Column, test: &ValueTest) -> Vec<Range<u64>> 
     }
     classes.retain(|range| range.start < range.end);
     classes.sort_unstable_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::with_capacity(classes.len());
-    for range in classes {
-        match joined.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => joined.push(range),
+    classes.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
+            last.end = last.end.max(next.end);
         }
-    }
-    joined
+        touches
+    });
+    classes
 }
 
-/// Makes the filter of the rows whose class is in one of some ranges.
+/// Makes the filter of the rows whose class is in one of some ranges, none of which is empty.
 fn bind_classes(
-    (slot, column): (Slot, &Column),
+    slot: Slot,
     ranges: &[Range<u64>],
     segment: &Segment,
     mode: PlanMode,
@@ -197,17 +197,43 @@ fn bind_classes(
             .flat_map(|range| range.start as u32..range.end as u32);
         return bind_postings(field, classes.collect(), segment);
     }
-    let may_sort = may_sort(slot, ranges, segment, mode, rows_left);
+    let may_sort = has_sealed_order(slot, segment, mode)
+        || mode.may_build() && is_worth_sorting(slot, ranges, segment, rows_left);
+    bind_ranges(slot, ranges, segment, may_sort)
+}
+
+/// Makes the filter of one of the page's own ranges, of `cid`, `date_opened` or `due_date`.
+///
+/// Unlike other ranges it always goes by the field's order, even if `cid` has few values in it: the orders of
+/// `cid` and `date_opened` are there from the seal on, and that of `due_date` is made for the first such range.
+fn bind_page_range(field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMode) -> Bound {
+    let (slot, ranges) = (Slot::Field(field), std::slice::from_ref(&classes));
+    if is_scanned(segment, mode) {
+        return if classes.is_empty() {
+            NOTHING
+        } else {
+            scan(slot, ranges, segment)
+        };
+    }
+    let may_sort = has_sealed_order(slot, segment, mode) || mode.may_build();
+    bind_ranges(slot, ranges, segment, may_sort)
+}
+
+/// Makes the filter of the rows whose class is in one of some ranges, by the order of their slot if
+/// that may be used: then its count is exact.
+fn bind_ranges(slot: Slot, ranges: &[Range<u64>], segment: &Segment, may_sort: bool) -> Bound {
     let order = may_sort.then(|| sorted(segment, slot)).flatten();
-    let is_sorted = order.is_some();
+    if ranges.iter().all(Range::is_empty) {
+        return NOTHING;
+    }
     let estimate = match order {
-        Some((order, _)) => {
+        Some((order, column)) => {
             let positions = ranges.iter().map(|range| order.positions(column, range));
             positions.map(|positions| positions.len() as u64).sum()
         }
         None => u64::from(segment.rows_count()),
     };
-    (of_ranges(slot, ranges, is_sorted), estimate)
+    (of_ranges(slot, ranges, order.is_some()), estimate)
 }
 
 /// Returns whether a segment is small enough for filters to look at the ordinals of all rows.
@@ -246,7 +272,7 @@ fn of_ranges(slot: Slot, ranges: &[Range<u64>], is_sorted: bool) -> SegmentFilte
 fn bind_values(field: Field, values: &[CompactString], segment: &Segment, mode: PlanMode) -> Bound {
     let column = segment.column(Slot::Field(field));
     let Some(dictionary) = column.and_then(|column| column.dictionary()) else {
-        return (SegmentFilter::Nothing, 0);
+        return NOTHING;
     };
     let count = |class: u32| u64::from(segment.posting(field, class).count());
     let scans = is_scanned(segment, mode);
@@ -255,7 +281,7 @@ fn bind_values(field: Field, values: &[CompactString], segment: &Segment, mode: 
         return match dictionary.find(value) {
             Some(class) if scans => scan(Slot::Field(field), &[one(class)], segment),
             Some(class) => (SegmentFilter::Class(field, class), count(class)),
-            None => (SegmentFilter::Nothing, 0),
+            None => NOTHING,
         };
     }
     let found = values.iter().filter_map(|value| dictionary.find(value));
@@ -267,35 +293,6 @@ fn bind_values(field: Field, values: &[CompactString], segment: &Segment, mode: 
         return scan(Slot::Field(field), &ranges, segment);
     }
     bind_postings(field, classes, segment)
-}
-
-/// Makes the filter of the rows of a range of classes by the field's order, by which its count is exact.
-///
-/// It is for the ranges of the page. The orders of `cid` and `date_opened` are there from the seal on; that of
-/// `due_date` is made for the first request that has such a range.
-fn bind_range(field: Field, classes: Range<u64>, segment: &Segment, mode: PlanMode) -> Bound {
-    let slot = Slot::Field(field);
-    if is_scanned(segment, mode) {
-        if classes.is_empty() {
-            return NOTHING;
-        }
-        return scan(slot, &[classes], segment);
-    }
-    let may_use = mode.filters != FilterMode::Scan && segment.ensure_sealed_order(slot);
-    let may_sort = mode.may_build() || may_use;
-    let sorted = may_sort.then(|| sorted(segment, slot)).flatten();
-    let is_sorted = sorted.is_some();
-    let estimate = match sorted {
-        _ if classes.is_empty() => return (SegmentFilter::Nothing, 0),
-        Some((order, column)) => order.positions(column, &classes).len() as u64,
-        None => u64::from(segment.rows_count()),
-    };
-    let filter = SegmentFilter::Range {
-        slot,
-        classes,
-        is_sorted,
-    };
-    (filter, estimate)
 }
 
 /// Makes the filter of the rows of some classes of a field with postings.
@@ -317,29 +314,21 @@ fn bind_changed(number: u64, segment: &Segment, mode: PlanMode, rows_left: u64) 
     match segment.column(Slot::Version) {
         // The least class is that of some row.
         Some(_) if classes.start == 0 => complement(NOTHING, segment),
-        Some(column) if !classes.is_empty() => {
-            let ranges = std::slice::from_ref(&classes);
-            bind_classes((Slot::Version, column), ranges, segment, mode, rows_left)
+        Some(_) if !classes.is_empty() => {
+            bind_classes(Slot::Version, &[classes], segment, mode, rows_left)
         }
         _ => NOTHING,
     }
 }
 
-/// Returns whether a filter by ranges of classes may use the order of a slot: it is there, or is to be made
-/// now, as filters have lost enough without it. If not, notes what this one loses.
-fn may_sort(
-    slot: Slot,
-    ranges: &[Range<u64>],
-    segment: &Segment,
-    mode: PlanMode,
-    rows_left: u64,
-) -> bool {
-    if mode.filters != FilterMode::Scan && segment.ensure_sealed_order(slot) {
-        return true;
-    }
-    if !mode.may_build() || ranges.iter().all(Range::is_empty) {
-        return false;
-    }
+/// Returns whether a filter may use the order of a slot without making it.
+fn has_sealed_order(slot: Slot, segment: &Segment, mode: PlanMode) -> bool {
+    mode.filters != FilterMode::Scan && segment.ensure_sealed_order(slot)
+}
+
+/// Returns whether the order of a slot is worth making: filters by ranges of its classes have lost enough
+/// without it, this one included, whose loss is noted.
+fn is_worth_sorting(slot: Slot, ranges: &[Range<u64>], segment: &Segment, rows_left: u64) -> bool {
     // Only the rows of blocks whose zones do not tell are compared.
     let mixed = match (segment.column(slot), ranges) {
         (Some(column), [classes]) => column.zone_span(classes).map(|(_, mixed)| mixed),
