@@ -19,7 +19,7 @@ use super::segment_filter::{SegmentFilter, sorted};
 use super::{FilterMode, PlanMode};
 use crate::model::Field;
 use crate::segment::{
-    BLOCK_ROWS, Column, Dictionary, RowTest, Segment, Slot, SlotColumn, has_postings,
+    BLOCK_ROWS, Column, Dictionary, RowSet, RowTest, Segment, Slot, SlotColumn, has_postings,
 };
 
 /// In fields of up to this many classes, a complement lists the classes that it leaves.
@@ -108,6 +108,12 @@ fn bind_test(
 }
 
 const NOTHING: Bound = (SegmentFilter::Nothing, 0);
+
+/// Makes the filter of the rows in a set.
+pub(super) fn bound_rows(rows: Arc<RowSet>) -> Bound {
+    let estimate = rows.count().into();
+    (SegmentFilter::Rows(rows), estimate)
+}
 
 /// Returns the test of rows that a test of a value is, if no column of ordinals answers it, and
 /// whether it is turned around.

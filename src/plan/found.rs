@@ -10,7 +10,6 @@ use super::conjunction::{Conjunction, Scope};
 use super::explain::{Access, Counted, Work};
 use super::order::Key;
 use super::sample::Sample;
-use super::{FilterMode, PlanMode};
 use crate::segment::{Segment, Slot, blocks_count, for_each_row};
 use crate::snapshot::LiveSegment;
 
@@ -18,7 +17,6 @@ use crate::snapshot::LiveSegment;
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) conjunction: Arc<Conjunction>,
-    pub(super) mode: FilterMode,
     count: u64,
     pub(super) counted: Counted,
     /// The rows, ascending, where they were visited one by one.
@@ -32,11 +30,10 @@ pub(super) struct Found {
 pub(super) fn find(
     conjunction: &Conjunction,
     live: &LiveSegment,
-    mode: PlanMode,
     work: &mut Work,
 ) -> (u64, Counted, Option<Vec<u32>>) {
-    let known = conjunction.known_count(live, mode);
-    if let (Some((count, counted)), true) = (known, mode.filters != FilterMode::Scan) {
+    let known = conjunction.known_count(live);
+    if let (Some((count, counted)), false) = (known, conjunction.asks_every_row()) {
         return (count, counted, None);
     }
     if let Some(rows) = conjunction.list(live, work) {
@@ -46,11 +43,7 @@ pub(super) fn find(
         };
         return (rows.len() as u64, counted, Some(rows));
     }
-    let scope = Scope {
-        live,
-        conjunction,
-        mode: mode.filters,
-    };
+    let scope = conjunction.scope(live);
     let indexes = conjunction.block_indexes();
     let counts = indexes.map(|index| conjunction.count_block(scope, index, None, work));
     (counts.map(u64::from).sum(), Counted::Blocks, None)
@@ -58,16 +51,10 @@ pub(super) fn find(
 
 impl Found {
     /// Counts the matches, without listing them where bitmaps allow.
-    pub(super) fn new(
-        conjunction: Arc<Conjunction>,
-        live: &LiveSegment,
-        mode: PlanMode,
-        work: &mut Work,
-    ) -> Found {
-        let (count, counted, rows) = find(&conjunction, live, mode, work);
+    pub(super) fn new(conjunction: Arc<Conjunction>, live: &LiveSegment, work: &mut Work) -> Found {
+        let (count, counted, rows) = find(&conjunction, live, work);
         Found {
             conjunction,
-            mode: mode.filters,
             count,
             counted,
             rows,
@@ -91,11 +78,7 @@ impl Found {
 
     /// Returns the segment and the filters in it.
     pub(super) fn scope<'a>(&'a self, live: &'a LiveSegment) -> Scope<'a> {
-        Scope {
-            live,
-            conjunction: &self.conjunction,
-            mode: self.mode,
-        }
+        self.conjunction.scope(live)
     }
 
     /// Calls `each` with every matching row, ascending.

@@ -61,7 +61,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::model::Field;
 use crate::query::{Cursor, OrderKey, Query};
 use crate::snapshot::Snapshot;
 use answer::{Body, Explained, Page, Sides};
@@ -252,27 +251,20 @@ impl Snapshot {
     fn page(&self, query: &Query, explained: &mut Explained, mode: PlanMode) -> Page {
         let found = self.find_matches(&explained.filters, mode, &mut explained.work);
         explained.total = found.iter().map(Found::count).sum();
-        let (skip, take) = query.window();
-        let asked = match (query.after(), query.before()) {
-            (Some(cursor), _) => Asked::At {
-                cursor,
-                is_before: false,
-                take,
-            },
-            (None, Some(cursor)) => Asked::At {
-                cursor,
-                is_before: true,
-                take,
-            },
-            (None, None) => Asked::Window(skip, take),
+        let beside = match (query.after(), query.before()) {
+            (Some(cursor), _) => Some((cursor, false)),
+            (None, cursor) => cursor.map(|cursor| (cursor, true)),
         };
-        let order = query.order();
-        let (rows, sides) =
-            self.arrange_asked(found, order, &asked, mode, filtered_by(query), explained);
+        let (rows, sides) = if let Some((cursor, is_before)) = beside {
+            self.arrange_beside(found, query, (cursor, is_before), mode, explained)
+        } else {
+            let order = Order::resolve(query.order(), false, self, filtered_by(query)).0;
+            self.arrange_window(found, order, query.window(), mode, explained)
+        };
         Page {
             count: rows.left(),
             rows,
-            order: order.into(),
+            order: query.order().into(),
             fields: query.fields().cloned().map(Arc::new),
             sides,
         }
@@ -283,32 +275,21 @@ impl Snapshot {
         let mut terms = FoundTerms::default();
         let find = |(index, live)| {
             let conjunction = Conjunction::compile(filters, index, live, mode, &mut terms);
-            Found::new(conjunction, live, mode, work)
+            Found::new(conjunction, live, work)
         };
         self.segments().iter().enumerate().map(find).collect()
     }
 
-    /// Finds the rows of a page, or those on a side of a place.
-    fn arrange_asked<'a>(
+    /// Finds the rows nearest to a cursor, on one side of it, as many as the query takes.
+    fn arrange_beside(
         &self,
         found: Vec<Found>,
-        order: &[OrderKey],
-        asked: &Asked<'_>,
+        query: &Query,
+        (cursor, is_before): (&Cursor, bool),
         mode: PlanMode,
-        filtered: impl Fn(Field) -> Option<&'a str>,
         explained: &mut Explained,
     ) -> (Rows, Sides) {
-        let (cursor, is_before, take) = match *asked {
-            Asked::Window(skip, take) => {
-                let order = Order::resolve(order, false, self, filtered).0;
-                return self.arrange_window(found, order, (skip, take), mode, explained);
-            }
-            Asked::At {
-                cursor,
-                is_before,
-                take,
-            } => (cursor, is_before, take),
-        };
+        let (order, filtered, take) = (query.order(), filtered_by(query), query.window().1);
         if take > SOUGHT_ROWS_MAX {
             // An answer of that many rows finds them as it is read: the place becomes a window, for which the
             // matches before it are counted.
@@ -464,10 +445,10 @@ impl Snapshot {
         let mut terms = FoundTerms::default();
         for (index, live) in self.segments().iter().enumerate() {
             let (filters, segment) = (&explained.filters, &live.segment);
-            let mut conjunction = Conjunction::new(filters, segment);
-            let known = conjunction.add_to_count(filters, index, live, mode, &mut terms);
+            let mut conjunction = Conjunction::new(filters, segment, mode);
+            let known = conjunction.add_to_count(filters, index, live, &mut terms);
             let (count, counted) = known.unwrap_or_else(|| {
-                let (count, counted, _) = find(&conjunction, live, mode, &mut explained.work);
+                let (count, counted, _) = find(&conjunction, live, &mut explained.work);
                 (count, counted)
             });
             explained.total += count;
@@ -475,18 +456,6 @@ impl Snapshot {
             explained.plans.push(plan);
         }
     }
-}
-
-/// Which rows of the order are asked for.
-enum Asked<'a> {
-    /// The rows skipped, and the most rows taken after them.
-    Window(u64, u64),
-    /// At most `take` rows nearest to a place, on one side of it.
-    At {
-        cursor: &'a Cursor,
-        is_before: bool,
-        take: u64,
-    },
 }
 
 impl Work {
@@ -523,7 +492,7 @@ mod tests {
         );
         let mut terms = FoundTerms::default();
         let conjunction = Conjunction::compile(&filters, 0, live, mode, &mut terms);
-        Found::new(conjunction, live, mode, &mut Work::default())
+        Found::new(conjunction, live, &mut Work::default())
     }
 
     /// Makes the order by a field.

@@ -22,7 +22,6 @@ mod nested;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::FilterMode;
 use super::blocks::Blocks;
 use super::bucket::Bucket;
 use super::conjunction::{Conjunction, Scope};
@@ -50,7 +49,6 @@ pub(super) struct PathRows {
     /// What puts the rows of each bucket in order, if that has a path of its own.
     nested: Option<Box<Nested>>,
     conjunction: Option<Arc<Conjunction>>,
-    mode: FilterMode,
     /// The order within the segment.
     pub(super) order: Order,
     /// Rows found but not given yet, from `next` on.
@@ -117,7 +115,6 @@ impl PathRows {
         let mut path_rows = PathRows {
             steps,
             nested: is_nested.then(|| Box::new(Nested::new(task))),
-            mode: found.mode,
             conjunction: Some(found.conjunction),
             order: task.order.clone(),
             rows,
@@ -139,7 +136,6 @@ impl PathRows {
             steps: Steps::Done,
             nested: None,
             conjunction: None,
-            mode: FilterMode::default(),
             order: Order::default(),
             rows: Vec::new(),
             next: 0,
@@ -158,11 +154,7 @@ impl PathRows {
         let Some(conjunction) = self.conjunction.clone() else {
             return;
         };
-        let scope = Scope {
-            live,
-            conjunction: &conjunction,
-            mode: self.mode,
-        };
+        let scope = conjunction.scope(live);
         if matches!(self.steps, Steps::Done) {
             rows.retain(|row| after.contains(row));
         }
@@ -223,11 +215,7 @@ impl PathRows {
         let Some(conjunction) = self.conjunction.clone() else {
             return;
         };
-        let scope = Scope {
-            live,
-            conjunction: &conjunction,
-            mode: self.mode,
-        };
+        let scope = conjunction.scope(live);
         let (rows, work) = (&mut self.rows, &mut self.work);
         let is_plain = self.order.is_plain();
         let before = match &mut self.steps {
@@ -303,11 +291,7 @@ impl PathRows {
         act: impl FnOnce(&mut Steps, Scope<'_>, &mut Work) -> T,
     ) -> Option<T> {
         let conjunction = self.conjunction.clone()?;
-        let scope = Scope {
-            live,
-            conjunction: &conjunction,
-            mode: self.mode,
-        };
+        let scope = conjunction.scope(live);
         Some(act(&mut self.steps, scope, &mut self.work))
     }
 
@@ -322,11 +306,7 @@ impl PathRows {
             self.steps = Steps::Done;
             return;
         };
-        let scope = Scope {
-            live,
-            conjunction: &conjunction,
-            mode: self.mode,
-        };
+        let scope = conjunction.scope(live);
         let wanted = self.needed.min(self.batch);
         let wanted = wanted.clamp(WALK_ROWS, WALK_ROWS_MAX) as usize;
         self.batch = self.batch.saturating_mul(2);

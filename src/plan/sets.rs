@@ -92,7 +92,7 @@ impl Answer {
         let (mut terms, mut work) = (FoundTerms::default(), Work::default());
         for (index, live) in self.snapshot.segments().iter().enumerate() {
             let conjunction = Conjunction::compile(filters, index, live, mode, &mut terms);
-            let found = Found::new(conjunction, live, mode, &mut work);
+            let found = Found::new(conjunction, live, &mut work);
             found.for_each(live, &mut work, |row| {
                 tids.insert(live.segment.tid(row));
             });

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::FilterMode;
 use super::conjunction::Conjunction;
 use super::cost::{
     ASKED_COST, CLEARED_ROWS, COMPARE_COST, COUNTED_POSITIONS, GUESSED_WALK_MAX, SAMPLE_COST,
@@ -37,7 +36,7 @@ fn matching(found: &Found, task: Task<'_>, key: Key, extent: &Extent) -> WalkMat
     {
         return WalkMatching::Live;
     }
-    if found.mode != FilterMode::Scan && conjunction.bitmap(live).is_some() {
+    if !conjunction.asks_every_row() && conjunction.bitmap(live).is_some() {
         return WalkMatching::Set;
     }
     if found.rows.is_some() {

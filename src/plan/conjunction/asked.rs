@@ -6,9 +6,8 @@
 use std::sync::Arc;
 
 use super::Conjunction;
-use crate::plan::bind::complement;
+use crate::plan::bind::{Bound, bound_rows, complement};
 use crate::plan::segment_filter::SegmentFilter;
-use crate::plan::{FilterMode, PlanMode};
 use crate::segment::{RowTest, Segment, TermMatches};
 
 /// The words that were found for the terms of a request, for all segments that share them: a segment
@@ -47,16 +46,16 @@ impl Conjunction {
     fn add_turned(
         &mut self,
         index: usize,
-        (filter, estimate): (SegmentFilter, u64),
+        bound: Bound,
         is_complement: bool,
         segment: &Segment,
     ) -> bool {
-        let (filter, estimate) = if is_complement {
-            complement((filter, estimate), segment)
+        let bound = if is_complement {
+            complement(bound, segment)
         } else {
-            (filter, estimate)
+            bound
         };
-        self.add(index, filter, estimate)
+        self.add(index, bound)
     }
 
     /// Adds a test of rows: as a row set, or as a question where few rows are left to ask.
@@ -66,23 +65,18 @@ impl Conjunction {
         test: RowTest,
         is_complement: bool,
         segment: &Segment,
-        mode: PlanMode,
     ) -> bool {
-        let kept = (!mode.is_cold && mode.filters != FilterMode::Scan)
-            .then(|| segment.kept_test(&test))
-            .flatten();
-        let is_asked = mode.filters == FilterMode::Scan
+        let may_keep = !self.mode.is_cold;
+        let kept = self.mode.may_build().then(|| segment.kept_test(&test));
+        let is_asked = self.asks_every_row()
             || self.estimate().saturating_mul(test.probe_cost(segment)) < test.rows_cost(segment);
-        let bound = match kept {
+        let bound = match kept.flatten() {
+            Some(rows) => bound_rows(rows),
             None if is_asked => {
                 let rows_count = u64::from(segment.rows_count());
                 (SegmentFilter::Asked(test.into()), rows_count)
             }
-            kept => {
-                let rows = kept.unwrap_or_else(|| segment.test_rows(&test, !mode.is_cold));
-                let estimate = u64::from(rows.count());
-                (SegmentFilter::Rows(rows), estimate)
-            }
+            None => bound_rows(segment.test_rows(&test, may_keep)),
         };
         self.add_turned(index, bound, is_complement, segment)
     }
@@ -94,18 +88,17 @@ impl Conjunction {
         terms: &[(usize, &str, bool)],
         found: &mut FoundTerms<'a>,
         segment: &'a Segment,
-        mode: PlanMode,
     ) -> bool {
+        let may_keep = !self.mode.is_cold;
         let rows_count = u64::from(segment.rows_count());
         let texts = |term: &str| SegmentFilter::Texts(term.into());
-        let kept = |term: &str| (!mode.is_cold).then(|| segment.kept_term(term)).flatten();
+        let kept = |term: &str| may_keep.then(|| segment.kept_term(term)).flatten();
         let mut sought = Vec::new();
         for &(index, term, is_excluded) in terms {
-            let bound = if mode.filters == FilterMode::Scan {
+            let bound = if self.asks_every_row() {
                 (texts(term), rows_count)
             } else if let Some(rows) = kept(term) {
-                let estimate = u64::from(rows.count());
-                (SegmentFilter::Rows(rows), estimate)
+                bound_rows(rows)
             } else {
                 let matches = found.find(segment, (index, term));
                 if matches.postings_count() > 0 {
@@ -124,9 +117,7 @@ impl Conjunction {
             let bound = if probe_cost < cost {
                 (texts(term), matches.postings_count().min(rows_count))
             } else {
-                let rows = segment.term_rows(term, &matches, !mode.is_cold);
-                let estimate = u64::from(rows.count());
-                (SegmentFilter::Rows(rows), estimate)
+                bound_rows(segment.term_rows(term, &matches, may_keep))
             };
             if self.add_turned(index, bound, is_excluded, segment) {
                 return true;

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::{Conjunction, FoundTerms};
 use crate::model::Field;
-use crate::plan::bind::{Binding, bind_filter};
+use crate::plan::bind::{Binding, bind_filter, bound_rows};
 use crate::plan::explain::Counted;
 use crate::plan::filter::Filters;
 use crate::plan::segment_filter::SegmentFilter;
@@ -31,19 +31,24 @@ impl Conjunction {
         found_terms: &mut FoundTerms<'a>,
     ) -> Arc<Conjunction> {
         // It is filled where it stays: it is too large to be moved about.
-        let mut conjunction = Arc::new(Conjunction::new(filters, &live.segment));
+        let mut conjunction = Arc::new(Conjunction::new(filters, &live.segment, mode));
         let own = Arc::make_mut(&mut conjunction);
         let within = filters.within.get(segment_index);
-        if own.bind(filters, within, &live.segment, mode, found_terms) {
-            own.settle(&live.segment, mode);
+        if own.bind(filters, within, &live.segment, found_terms) {
+            own.settle(&live.segment);
         }
         conjunction
     }
 
     /// Starts with the rows of the tid range and without filters.
-    pub(in crate::plan) fn new(filters: &Filters, segment: &Segment) -> Conjunction {
+    pub(in crate::plan) fn new(
+        filters: &Filters,
+        segment: &Segment,
+        mode: PlanMode,
+    ) -> Conjunction {
         let rows = tid_rows(filters.tids, segment);
         Conjunction {
+            mode,
             blocks: rows.start / BLOCK_ROWS..rows.end.div_ceil(BLOCK_ROWS),
             rows,
             parts: SmallVec::new(),
@@ -65,20 +70,19 @@ impl Conjunction {
         filters: &Filters,
         segment_index: usize,
         live: &'a LiveSegment,
-        mode: PlanMode,
         found_terms: &mut FoundTerms<'a>,
     ) -> Option<(u64, Counted)> {
         let segment = &*live.segment;
         let within = filters.within.get(segment_index);
-        if !self.bind(filters, within, segment, mode, found_terms) {
-            return self.known_count(live, mode);
+        if !self.bind(filters, within, segment, found_terms) {
+            return self.known_count(live);
         }
-        self.sort(segment, mode);
+        self.sort(segment);
         // Dead rows may have to be asked one by one, and then other ways are compared with that.
-        let is_at_once = mode.filters == FilterMode::Planned && live.dead.count() == 0;
-        let known = is_at_once.then(|| self.known_count(live, mode)).flatten();
+        let is_at_once = self.mode.filters == FilterMode::Planned && live.dead.count() == 0;
+        let known = is_at_once.then(|| self.known_count(live)).flatten();
         if known.is_none() {
-            self.estimate_ways(segment, mode);
+            self.estimate_ways(segment);
         }
         known
     }
@@ -89,20 +93,16 @@ impl Conjunction {
         filters: &Filters,
         within: Option<&Arc<RowSet>>,
         segment: &'a Segment,
-        mode: PlanMode,
         found_terms: &mut FoundTerms<'a>,
     ) -> bool {
-        if let Some(rows) = within {
-            let estimate = rows.count().into();
-            let filter = SegmentFilter::Rows(Arc::clone(rows));
-            if self.add(Filters::WITHIN, filter, estimate) {
-                return false;
-            }
+        if let Some(rows) = within
+            && self.add(Filters::WITHIN, bound_rows(Arc::clone(rows)))
+        {
+            return false;
         }
         let (mut terms, mut tests) = (Vec::new(), Vec::new());
         for (index, filter) in filters.all.iter().enumerate() {
-            let bound = bind_filter(filter, segment, mode, self.estimate());
-            let (filter, estimate) = match bound {
+            let bound = match bind_filter(filter, segment, self.mode, self.estimate()) {
                 Binding::Filter(bound) => bound,
                 Binding::Rows(test, is_complement) => {
                     tests.push((index, test, is_complement));
@@ -113,7 +113,7 @@ impl Conjunction {
                     continue;
                 }
             };
-            if self.add(index, filter, estimate) {
+            if self.add(index, bound) {
                 return false;
             }
         }
@@ -121,11 +121,11 @@ impl Conjunction {
             return false;
         }
         for (index, test, is_complement) in tests {
-            if self.add_test(index, test, is_complement, segment, mode) {
+            if self.add_test(index, test, is_complement, segment) {
                 return false;
             }
         }
-        terms.is_empty() || !self.add_terms(&terms, found_terms, segment, mode)
+        terms.is_empty() || !self.add_terms(&terms, found_terms, segment)
     }
 
     /// Returns the filters with one more: that a field has a class.
@@ -133,13 +133,12 @@ impl Conjunction {
         &self,
         (field, class): (Field, u32),
         segment: &Segment,
-        mode: PlanMode,
     ) -> Arc<Conjunction> {
         let mut all = self.clone();
         let estimate = segment.posting(field, class).count().into();
         let filter = SegmentFilter::Class(field, class);
-        if !all.add(Filters::ADDED, filter, estimate) {
-            all.settle(segment, mode);
+        if !all.add(Filters::ADDED, (filter, estimate)) {
+            all.settle(segment);
         }
         Arc::new(all)
     }

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use crate::plan::FilterMode;
 use crate::plan::explain::{Access, Work};
 use crate::plan::found::Found;
 use crate::segment::{
@@ -53,12 +52,12 @@ impl<'f, 's: 'f> Matches<'f, 's> {
         if let Some(rows) = &self.found.rows {
             return Rows::Listed(rows.into());
         }
-        let is_scan = self.found.mode == FilterMode::Scan;
-        if let Some(bits) = conjunction.bitmap(live).filter(|_| !is_scan) {
+        let asks_every_row = conjunction.asks_every_row();
+        if let Some(bits) = conjunction.bitmap(live).filter(|_| !asks_every_row) {
             return Rows::Bits(Cow::Borrowed(bits));
         }
         let mut work = Work::default();
-        if !is_scan && let Some(rows) = conjunction.list(live, &mut work) {
+        if !asks_every_row && let Some(rows) = conjunction.list(live, &mut work) {
             return Rows::Listed(rows.into());
         }
         let mut bits = Bitmap::new(live.segment.rows_count());

@@ -190,7 +190,7 @@ impl Snapshot {
             for (index, live) in self.segments().iter().enumerate() {
                 let conjunction =
                     Conjunction::compile(&filters, index, live, mode_of_plan, &mut terms);
-                let found = Found::new(conjunction, live, mode_of_plan, &mut Work::default());
+                let found = Found::new(conjunction, live, &mut Work::default());
                 if at == 0 {
                     total += found.count();
                 }
@@ -335,7 +335,7 @@ mod tests {
         for (index, live) in snapshot.segments().iter().enumerate() {
             let mode_of_plan = mode.plan();
             let conjunction = Conjunction::compile(&filters, index, live, mode_of_plan, &mut terms);
-            let found = Found::new(conjunction, live, mode_of_plan, &mut Work::default());
+            let found = Found::new(conjunction, live, &mut Work::default());
             let matches = Matches::new(&found, live);
             for key in query.keys() {
                 let column = Key::of(key, snapshot).column(live).unwrap();

@@ -106,10 +106,8 @@ impl PathRows {
             return false;
         };
         let live = scope.live;
-        let conjunction = scope
-            .conjunction
-            .and_class(class, &live.segment, nested.mode);
-        let found = Found::new(conjunction, live, nested.mode, &mut self.work);
+        let conjunction = scope.conjunction.and_class(class, &live.segment);
+        let found = Found::new(conjunction, live, &mut self.work);
         if found.count() > 0 {
             let take = self.needed.saturating_sub(self.rows.len() as u64);
             let take = take.min(found.count());
@@ -182,11 +180,7 @@ impl PathRows {
         let Some(conjunction) = self.conjunction.clone() else {
             return (PathRows::none(), 0);
         };
-        let scope = Scope {
-            live,
-            conjunction: &conjunction,
-            mode: self.mode,
-        };
+        let scope = conjunction.scope(live);
         if let (Steps::Bucket(bucket), true) = (&mut self.steps, self.nested.is_some()) {
             bucket.skip_groups(scope, ranks.start, &mut self.work);
             self.begin_nested(scope, passed, None);
@@ -203,7 +197,6 @@ impl PathRows {
         let rows = PathRows {
             steps: Steps::Keyed(keyed),
             conjunction: self.conjunction.clone(),
-            mode: self.mode,
             order: order.clone(),
             needed: self.needed,
             batch: self.batch,
