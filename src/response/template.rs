@@ -10,6 +10,8 @@
 //! * The glue before a value has at most [`GLUE_BYTES_MAX`] bytes; a longer run is several
 //!   pieces, and only the last of them has a value.
 
+use std::borrow::Cow;
+
 use super::columns::Columns;
 use super::{Style, escape};
 use crate::model::FieldKind;
@@ -164,34 +166,31 @@ impl Layout<'_> {
     /// Makes the one value of a column a part of the glue, unless it is long.
     fn fuse(&mut self, column: &Column, writing: Writing) -> bool {
         let out = &mut self.template.text;
-        match writing {
-            Writing::Encoded | Writing::Plain | Writing::Escaped | Writing::Quoted => {
-                let texts = match writing {
-                    Writing::Encoded => column.encoded_texts(),
-                    _ => column.texts(),
-                };
-                let text = texts.map_or("", |texts| texts.get(column.ordinal(0) as usize));
-                if text.len() > FUSED_BYTES_MAX {
-                    return false;
-                }
-                match (writing, self.style.quoting) {
-                    (Writing::Escaped, _) => {
-                        out.extend_from_slice(escape(text, self.style.escapes).as_bytes());
-                    }
-                    (Writing::Quoted, Some(quoting)) => {
-                        out.extend_from_slice(quoting.quote(text).as_bytes());
-                    }
-                    _ => out.extend_from_slice(text.as_bytes()),
-                }
-            }
+        let texts = match writing {
+            Writing::Encoded => column.encoded_texts(),
+            Writing::Plain | Writing::Escaped | Writing::Quoted => column.texts(),
             Writing::Date | Writing::IsoDate | Writing::Integer | Writing::OptionalInteger => {
                 let mut text = [0; DIGITS_BYTES];
                 let count = put_number(column.number(0), writing, &mut text);
                 out.extend_from_slice(&text[..count]);
+                return true;
             }
             // Long texts are in no column of ordinals.
-            Writing::Long | Writing::LongQuoted => {}
+            Writing::Long | Writing::LongQuoted => return true,
+        };
+        let text = texts.map_or("", |texts| texts.get(column.ordinal(0) as usize));
+        if text.len() > FUSED_BYTES_MAX {
+            return false;
         }
+        let text = match (writing, self.style.quoting) {
+            (Writing::Escaped, _) => escape(text, self.style.escapes).into(),
+            (Writing::Quoted, Some(quoting)) => quoting.quote(text).into(),
+            // Numbers and long texts are done with above.
+            (Writing::Encoded | Writing::Plain | Writing::Quoted, _)
+            | (Writing::Date | Writing::IsoDate | Writing::Integer | Writing::OptionalInteger, _)
+            | (Writing::Long | Writing::LongQuoted, _) => Cow::from(text),
+        };
+        out.extend_from_slice(text.as_bytes());
         true
     }
 
@@ -224,8 +223,11 @@ pub(super) fn put_number(
         (Writing::Date, Some(seconds)) => write_date_seconds(seconds, out),
         (Writing::IsoDate, Some(seconds)) => write_iso_date_seconds(seconds, out),
         (Writing::Integer, number) => write_number(number.unwrap_or(0), out),
-        (_, Some(number)) => write_number(number, out),
-        (_, None) => 0,
+        (Writing::OptionalInteger, Some(number)) => write_number(number, out),
+        // Texts are no numbers.
+        (Writing::Date | Writing::IsoDate | Writing::OptionalInteger, None)
+        | (Writing::Encoded | Writing::Plain | Writing::Escaped | Writing::Quoted, _)
+        | (Writing::Long | Writing::LongQuoted, _) => 0,
     }
 }
 
