@@ -359,7 +359,7 @@ impl Snapshot {
         for (index, (live, found)) in (0..).zip(self.segments().iter().zip(found)) {
             let need = window.need(found.count());
             if need.most == 0 {
-                plans.push(Choice::NOTHING.sketch(&found));
+                plans.push(Choice::NOTHING.sketch(&found, &live.segment));
                 continue;
             }
             let within = order.within(&live.segment);
@@ -372,7 +372,7 @@ impl Snapshot {
                 mode,
             };
             let choice = Choice::new(&found, task).settle(task);
-            plans.push(choice.sketch(&found));
+            plans.push(choice.sketch(&found, &live.segment));
             let matches_count = found.count();
             // The rows are too large to be moved about, so what they can give is asked where they stay.
             members.push(Member {
@@ -452,7 +452,7 @@ impl Snapshot {
                 (count, counted)
             });
             explained.total += count;
-            let plan = SegmentSketch::of_count(&conjunction, segment, count, counted);
+            let plan = SegmentSketch::of_count(&conjunction, segment, (count, counted));
             explained.plans.push(plan);
         }
     }

@@ -200,10 +200,10 @@ fn kept_dead_count(filter: &SegmentFilter, live: &LiveSegment) -> Option<u64> {
             classes.iter().map(of_class).sum()
         }
         SegmentFilter::Rows(set) => segment.dead_in_set(set, dead),
-        SegmentFilter::Range { slot, classes, .. } => {
-            dead_in_ranges(*slot, std::slice::from_ref(classes), live)
+        SegmentFilter::Range { .. } | SegmentFilter::Ranges { .. } => {
+            let (slot, ranges) = filter.ranges()?;
+            dead_in_ranges(slot, ranges, live)
         }
-        SegmentFilter::Ranges { slot, ranges, .. } => dead_in_ranges(*slot, ranges, live),
         SegmentFilter::Classes(..)
         | SegmentFilter::Nothing
         | SegmentFilter::Texts(_)

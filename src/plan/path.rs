@@ -21,14 +21,15 @@ use super::blocks;
 use super::bucket;
 use super::cost::PRICING_COST;
 use super::due::order_cost;
+use super::explain::SegmentPlan;
 use super::found::Found;
 use super::nested_price::{self, NestedPath};
 use super::order::Key;
-use super::sketch::{Filtering, SegmentSketch};
+use super::sketch::{Filtering, SegmentSketch, counting_plan};
 use super::task::Task;
 use super::top;
 use super::walk_price::{self, WalkPath};
-use crate::segment::Slot;
+use crate::segment::{Segment, Slot};
 
 /// Up to this many matches are sorted if that is cheap: other ways could hardly save as much as pricing them
 /// takes.
@@ -168,15 +169,10 @@ pub(super) struct Choice {
 
 impl Choice {
     /// The choice where no row is asked for.
-    pub(super) const NOTHING: Choice = Choice {
-        chosen: Priced {
-            path: Path::Blocks,
-            cost: 0,
-        },
-        otherwise: None,
-        missed: None,
-        fell_back_from: None,
-    };
+    pub(super) const NOTHING: Choice = Choice::of(Priced {
+        path: Path::Blocks,
+        cost: 0,
+    });
 
     /// Chooses the path with the least cost of those that serve the order, or a demanded one.
     pub(super) fn new(found: &Found, task: Task<'_>) -> Choice {
@@ -213,10 +209,8 @@ impl Choice {
         let chosen = least.unwrap_or(Choice::NOTHING.chosen);
         let lacking = chosen.path.lacking_order().zip(least_ready);
         let mut choice = Choice {
-            chosen,
-            otherwise: None,
-            missed: None,
             fell_back_from: demanded,
+            ..Choice::of(chosen)
         };
         if let Some((slot, second)) = lacking {
             // The order is worth making once answers without it have lost enough.
@@ -248,7 +242,7 @@ impl Choice {
     }
 
     /// Takes a path that needs no other.
-    fn of(chosen: Priced) -> Choice {
+    const fn of(chosen: Priced) -> Choice {
         Choice {
             chosen,
             otherwise: None,
@@ -266,9 +260,7 @@ impl Choice {
         };
         Choice {
             otherwise: chosen.path.lacking_order().and_then(|_| others()),
-            chosen,
-            missed: None,
-            fell_back_from: None,
+            ..Choice::of(chosen)
         }
     }
 
@@ -290,24 +282,24 @@ impl Choice {
     }
 
     /// Returns the plan of a segment as `explain` needs it.
-    pub(super) fn sketch(&self, found: &Found) -> SegmentSketch {
+    pub(super) fn sketch(&self, found: &Found, segment: &Segment) -> SegmentSketch {
         let path = &self.chosen.path;
+        let walk = match path {
+            Path::Walk(walk) => Some(walk),
+            _ => None,
+        };
+        let counted = (found.count(), found.counted);
         SegmentSketch {
             filtering: Filtering::Compiled(Arc::clone(&found.conjunction)),
-            matches_count: found.count(),
-            counted: found.counted,
-            strategy: path.strategy(),
-            is_listed: matches!(path, Path::Listed),
-            matching: match path {
-                Path::Walk(walk) => Some(walk.matching),
-                _ => None,
+            plan: SegmentPlan {
+                strategy: path.strategy(),
+                is_listed: matches!(path, Path::Listed),
+                matching: walk.map(|walk| walk.matching),
+                positions_max: walk.and_then(|walk| walk.positions_max),
+                cost: self.chosen.cost,
+                fell_back_from: self.fell_back_from,
+                ..counting_plan(&found.conjunction, segment, counted)
             },
-            positions_max: match path {
-                Path::Walk(walk) => walk.positions_max,
-                _ => None,
-            },
-            cost: self.chosen.cost,
-            fell_back_from: self.fell_back_from,
         }
     }
 

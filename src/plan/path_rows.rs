@@ -42,8 +42,8 @@ use crate::snapshot::LiveSegment;
 use nested::Nested;
 pub(super) use nested::ToPass;
 
-/// The matching rows of one segment, in order.
-#[derive(Clone, Debug)]
+/// The matching rows of one segment, in order; by default there are none.
+#[derive(Clone, Debug, Default)]
 pub(super) struct PathRows {
     pub(super) steps: Steps,
     /// What puts the rows of each bucket in order, if that has a path of its own.
@@ -128,22 +128,6 @@ impl PathRows {
             path_rows.seek(task.live, place);
         }
         path_rows
-    }
-
-    /// Makes rows of which there are none.
-    pub(super) fn none() -> PathRows {
-        PathRows {
-            steps: Steps::Done,
-            nested: None,
-            conjunction: None,
-            order: Order::default(),
-            rows: Vec::new(),
-            next: 0,
-            passed: 0,
-            needed: 0,
-            batch: 0,
-            work: Work::default(),
-        }
     }
 
     /// Passes over all matches that do not come after a place. What is keyed is after it already.
@@ -283,8 +267,8 @@ impl PathRows {
         std::iter::from_fn(|| self.next(live)).collect()
     }
 
-    /// Calls `act` with the steps that find the rows; none for the rows of [`none`](Self::none), which
-    /// have no filters.
+    /// Calls `act` with the steps that find the rows; none for the default rows, which have
+    /// no filters.
     pub(super) fn with_steps<T>(
         &mut self,
         live: &LiveSegment,

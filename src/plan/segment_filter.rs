@@ -68,6 +68,17 @@ impl SegmentFilter {
         }
     }
 
+    /// Returns the ranges of classes of its slot that the filter lets through, where it is one by ranges.
+    pub(super) fn ranges(&self) -> Option<(Slot, &[Range<u64>])> {
+        match self {
+            SegmentFilter::Range { slot, classes, .. } => {
+                Some((*slot, std::slice::from_ref(classes)))
+            }
+            SegmentFilter::Ranges { slot, ranges, .. } => Some((*slot, ranges)),
+            _ => None,
+        }
+    }
+
     /// Returns the filter, or what it is the complement of.
     pub(super) fn inner(&self) -> &SegmentFilter {
         match self {
@@ -183,11 +194,7 @@ impl SegmentFilter {
 
     /// Returns whether combining a block with the filter may ask its rows one by one.
     pub(super) fn is_expensive(&self) -> bool {
-        let is_by_column = matches!(
-            self.inner(),
-            SegmentFilter::Range { .. } | SegmentFilter::Ranges { .. }
-        );
-        is_by_column || self.asks_rows()
+        self.inner().ranges().is_some() || self.asks_rows()
     }
 
     /// Keeps of a block the rows that satisfy the filter, by asking each.
@@ -240,17 +247,11 @@ impl SegmentFilter {
             }
             return;
         }
-        match self.inner() {
-            SegmentFilter::Class(field, class) => {
-                let classes = std::slice::from_ref(class);
-                self.combine_classes((segment, *field), classes, block_index, block, work);
-            }
-            SegmentFilter::Classes(field, classes) => {
-                self.combine_classes((segment, *field), classes, block_index, block, work);
-            }
-            SegmentFilter::Nothing if !self.is_complement() => *block = EMPTY_BLOCK,
-            // All rows, or an expensive filter, which is not handed here.
-            _ => {}
+        // What is neither leaves all rows, or is expensive and not handed here.
+        if let Some((field, classes)) = self.inner().selected() {
+            self.combine_classes((segment, field), classes, block_index, block, work);
+        } else if let SegmentFilter::Nothing = self {
+            *block = EMPTY_BLOCK;
         }
     }
 
@@ -278,19 +279,15 @@ impl SegmentFilter {
     /// Keeps of the bits of up to 64 rows, from a multiple of 64 on, those whose row satisfies the
     /// filter.
     pub(super) fn keep_bits(&self, segment: &Segment, rows: Range<u32>, bits: u64) -> u64 {
-        let (slot, ranges) = match self.inner() {
-            SegmentFilter::Range { slot, classes, .. } => (*slot, std::slice::from_ref(classes)),
-            SegmentFilter::Ranges { slot, ranges, .. } => (*slot, &**ranges),
-            _ => {
-                let probe = self.probe(segment);
-                let (mut left, mut kept) = (bits, 0);
-                while left != 0 {
-                    let at = left.trailing_zeros();
-                    kept |= u64::from(probe.holds(rows.start + at)) << at;
-                    left &= left - 1;
-                }
-                return kept;
+        let Some((slot, ranges)) = self.inner().ranges() else {
+            let probe = self.probe(segment);
+            let (mut left, mut kept) = (bits, 0);
+            while left != 0 {
+                let at = left.trailing_zeros();
+                kept |= u64::from(probe.holds(rows.start + at)) << at;
+                left &= left - 1;
             }
+            return kept;
         };
         let held = segment
             .column(slot)
@@ -365,35 +362,29 @@ impl SegmentFilter {
                 return false;
             }
             SegmentFilter::Rows(rows) => rows.for_each(each),
-            SegmentFilter::Range { slot, classes, .. } => {
-                for_each_sorted(segment, *slot, std::slice::from_ref(classes), each);
+            SegmentFilter::Range { .. } | SegmentFilter::Ranges { .. } => {
+                if let Some((slot, ranges)) = self.ranges() {
+                    for_each_sorted(segment, slot, ranges, each);
+                }
                 return false;
             }
-            SegmentFilter::Ranges { slot, ranges, .. } => {
-                for_each_sorted(segment, *slot, ranges, each);
-                return false;
-            }
-            SegmentFilter::Not { inner, .. } => return inner.for_each_other(segment, each),
+            SegmentFilter::Not { .. } => return self.for_each_other(segment, each),
             SegmentFilter::Nothing | SegmentFilter::Texts(_) | SegmentFilter::Asked(_) => {}
         }
         true
     }
 
-    /// Calls `each` with the rows that an enumerable filter leaves out; returns whether they
-    /// ascend.
+    /// Calls `each` with the rows of an enumerable complement; returns whether they ascend.
     fn for_each_other(&self, segment: &Segment, mut each: impl FnMut(u32)) -> bool {
-        let (slot, ranges) = match self {
-            SegmentFilter::Range { slot, classes, .. } => (*slot, std::slice::from_ref(classes)),
-            SegmentFilter::Ranges { slot, ranges, .. } => (*slot, &**ranges),
-            _ => {
-                let all = 0..segment.rows_count();
-                for index in 0..blocks_count(segment.rows_count()) {
-                    let mut block = range_block(&all, index);
-                    self.subtract_from(segment, index, &mut block);
-                    for_each_row(&block, index, &mut each);
-                }
-                return true;
+        let Some((slot, ranges)) = self.inner().ranges() else {
+            let all = 0..segment.rows_count();
+            for index in 0..blocks_count(segment.rows_count()) {
+                let mut block = range_block(&all, index);
+                // The caller counts the rows that it visits.
+                self.intersect_into(segment, index, &mut block, &mut Work::default());
+                for_each_row(&block, index, &mut each);
             }
+            return true;
         };
         let mut start = 0;
         let mut others = Vec::with_capacity(ranges.len() + 1);
@@ -404,22 +395,6 @@ impl SegmentFilter {
         others.push(start..u64::MAX);
         for_each_sorted(segment, slot, &others, each);
         false
-    }
-
-    /// Takes the rows of a filter with postings out of a block.
-    fn subtract_from(&self, segment: &Segment, block_index: u32, block: &mut Block) {
-        if let Some(set) = self.row_set(segment) {
-            return set.subtract_from(block_index, block);
-        }
-        let (field, classes) = match self {
-            SegmentFilter::Class(field, class) => (*field, std::slice::from_ref(class)),
-            SegmentFilter::Classes(field, classes) => (*field, &**classes),
-            _ => return,
-        };
-        let union = unite_classes(segment, field, classes, block_index);
-        for (bits, other) in block.iter_mut().zip(union) {
-            *bits &= !other;
-        }
     }
 }
 

@@ -166,7 +166,7 @@ fn pass_nested(
     for (member, ties) in members.iter_mut().zip(ties).filter(with_ties) {
         let live = live_of(member);
         let (path_rows, count) = if is_constant(live) {
-            let all = std::mem::replace(&mut member.path_rows, PathRows::none());
+            let all = std::mem::take(&mut member.path_rows);
             (all, member.count)
         } else {
             let length = u128::from(ties.end - ties.start);

@@ -10,23 +10,17 @@ use smallvec::SmallVec;
 
 use super::Strategy;
 use super::conjunction::Conjunction;
-use super::explain::{Access, Counted, FilterPlan, SegmentPlan, WalkMatching};
+use super::explain::{Counted, FilterPlan, SegmentPlan};
 use super::filter::Filters;
 use super::part::Part;
 use crate::segment::Segment;
 
-/// A [`SegmentPlan`] without what can be read from the filters and the segment.
+/// A plan whose filters have no names.
 #[derive(Debug)]
 pub(super) struct SegmentSketch {
     pub(super) filtering: Filtering,
-    pub(super) matches_count: u64,
-    pub(super) counted: Counted,
-    pub(super) strategy: Strategy,
-    pub(super) is_listed: bool,
-    pub(super) matching: Option<WalkMatching>,
-    pub(super) positions_max: Option<u64>,
-    pub(super) cost: u64,
-    pub(super) fell_back_from: Option<Strategy>,
+    /// The plan without its filters.
+    pub(super) plan: SegmentPlan,
 }
 
 /// The filters of a plan.
@@ -34,8 +28,8 @@ pub(super) struct SegmentSketch {
 pub(super) enum Filtering {
     /// As they were compiled, shared with the paths of the answer.
     Compiled(Arc<Conjunction>),
-    /// What is told of them, and how they were combined.
-    Noted(Access, SmallVec<[FilterSketch; 2]>),
+    /// What is told of them.
+    Noted(SmallVec<[FilterSketch; 2]>),
 }
 
 /// A filter of a plan without its name.
@@ -65,54 +59,55 @@ impl FilterSketch {
     }
 }
 
+/// Returns the plan without filters of a segment whose matches were counted, and of which none is asked for.
+pub(super) fn counting_plan(
+    conjunction: &Conjunction,
+    segment: &Segment,
+    (matches_count, counted): (u64, Counted),
+) -> SegmentPlan {
+    SegmentPlan {
+        rows_count: segment.rows_count().into(),
+        matches_count,
+        filters: Vec::new(),
+        access: conjunction.access(),
+        counted,
+        strategy: Strategy::RowOrder,
+        is_listed: false,
+        matching: None,
+        positions_max: None,
+        cost: 0,
+        fell_back_from: None,
+    }
+}
+
 impl SegmentSketch {
     /// Notes how matches were counted that nobody asks for.
     pub(super) fn of_count(
         conjunction: &Conjunction,
         segment: &Segment,
-        matches_count: u64,
-        counted: Counted,
+        counted: (u64, Counted),
     ) -> SegmentSketch {
         let parts = conjunction.parts().iter();
         let filters = parts.map(|part| FilterSketch::of(part, segment)).collect();
         SegmentSketch {
-            filtering: Filtering::Noted(conjunction.access(), filters),
-            matches_count,
-            counted,
-            strategy: Strategy::RowOrder,
-            is_listed: false,
-            matching: None,
-            positions_max: None,
-            cost: 0,
-            fell_back_from: None,
+            filtering: Filtering::Noted(filters),
+            plan: counting_plan(conjunction, segment, counted),
         }
     }
 
     /// Returns the plan, given the filters of the request and the segment.
     pub(super) fn plan(&self, filters: &Filters, segment: &Segment) -> SegmentPlan {
-        let (access, plans) = match &self.filtering {
+        let plans = match &self.filtering {
             Filtering::Compiled(conjunction) => {
                 let parts = conjunction.parts().iter();
                 let plans = parts.map(|part| FilterSketch::of(part, segment).plan(filters));
-                (conjunction.access(), plans.collect())
+                plans.collect()
             }
-            Filtering::Noted(access, sketches) => {
-                let plans = sketches.iter().map(|sketch| sketch.plan(filters));
-                (*access, plans.collect())
-            }
+            Filtering::Noted(sketches) => sketches.iter().map(|it| it.plan(filters)).collect(),
         };
         SegmentPlan {
-            rows_count: segment.rows_count().into(),
-            matches_count: self.matches_count,
             filters: plans,
-            access,
-            counted: self.counted,
-            strategy: self.strategy,
-            is_listed: self.is_listed,
-            matching: self.matching,
-            positions_max: self.positions_max,
-            cost: self.cost,
-            fell_back_from: self.fell_back_from,
+            ..self.plan.clone()
         }
     }
 }

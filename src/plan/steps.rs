@@ -18,9 +18,10 @@ use super::walk::Walk;
 use crate::segment::Slot;
 
 /// Where more rows are found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Steps {
     /// Nowhere: all are found.
+    #[default]
     Done,
     /// In the blocks of all matches.
     Blocks(Blocks),

@@ -178,7 +178,7 @@ impl PathRows {
         passed: ToPass,
     ) -> (PathRows, u64) {
         let Some(conjunction) = self.conjunction.clone() else {
-            return (PathRows::none(), 0);
+            return (PathRows::default(), 0);
         };
         let scope = conjunction.scope(live);
         if let (Steps::Bucket(bucket), true) = (&mut self.steps, self.nested.is_some()) {
@@ -186,7 +186,7 @@ impl PathRows {
             self.begin_nested(scope, passed, None);
             let begun = self.nested.as_mut();
             let begun = begun.and_then(|nested| Some((nested.rows.take()?, nested.count)));
-            return begun.map_or((PathRows::none(), 0), |(rows, matches_count)| {
+            return begun.map_or((PathRows::default(), 0), |(rows, matches_count)| {
                 let count = rows.count(matches_count);
                 (rows, count)
             });
@@ -200,7 +200,7 @@ impl PathRows {
             order: order.clone(),
             needed: self.needed,
             batch: self.batch,
-            ..PathRows::none()
+            ..PathRows::default()
         };
         (rows, count)
     }
