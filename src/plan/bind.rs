@@ -1,9 +1,9 @@
 //! From a filter of a request to a filter in the ordinals of one segment.
 //!
-//! A test of a value becomes a set of classes of the field's column, where it has one, and that
-//! becomes the cheapest filter of its kind: a posting or a union of them, a range of classes, or
-//! several. What no column of ordinals answers is a [`RowTest`]: it is handed back, since whether to
-//! ask rows or to find all that pass depends on how few rows other filters leave.
+//! Where a field has a column of ordinals, a test of its value selects some of the column's classes. These
+//! become a posting, a union of postings, or ranges of classes, whichever the segment has for the field.
+//! A test of any other field is a [`RowTest`]. It is handed back as it is: whether to ask rows or to find
+//! all that pass depends on how few rows the other filters leave.
 //!
 //! A complement is the same filter turned around, and costs what the filter costs.
 

@@ -12,8 +12,8 @@
 //! # Invariants
 //!
 //! * The planner orders filters by estimate; those that read texts come after the others, and those
-//!   that leave no row out come last. An estimate is exact, tombstones aside, or an upper bound: of what
-//!   is asked of each row, of a column without an order, and of the complement of either.
+//!   that leave no row out come last. An estimate is exact, tombstones aside, except that it is an upper
+//!   bound where each row is asked, where a column has no order, and for the complement of either.
 //! * Filters know nothing of tombstones. Whoever turns filters into rows or counts subtracts them: this
 //!   module, and the paths that pass or count rows without it.
 

@@ -24,7 +24,7 @@ pub(super) enum Filter {
     Value(Field, CompactString),
     /// The field equals one of these folded texts.
     Values(Field, Vec<CompactString>),
-    /// The folded cid is between two texts.
+    /// The folded cid is at or after the first text, and at or before the second or begins with it.
     Cids(Box<(Option<String>, Option<String>)>),
     /// The number of the field is between two, both inclusive; none is not.
     Numbers(Field, u64, u64),
@@ -69,8 +69,8 @@ pub(super) type FilterList = SmallVec<[Filter; 2]>;
 pub(super) struct Filters {
     /// The least and the greatest tid that can match; none where nothing can.
     pub(super) tids: Option<(u64, u64)>,
-    /// The others: the page's own by value, then ranges and `changed_since`, then all other tests of
-    /// fields, then tid patterns and terms.
+    /// All others, in the order in which they are bound: the page's own by value, then its ranges and
+    /// `changed_since`, then all other tests of fields, then tid patterns and terms.
     pub(super) all: FilterList,
     /// The rows of each segment that are in the set of tickets that the caller gave; none where
     /// no set was given.

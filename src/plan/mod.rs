@@ -1,12 +1,15 @@
-//! From a query to rows in order: filters to row sets, the choice of a strategy, the answer.
+//! From a query to its rows in order.
 //!
-//! Each segment gets a plan of its own. Its filters are compiled into a
-//! [`conjunction`]; the number of matches is [`found`] without listing them where bitmaps
-//! allow; then the [`path`] to the order with the least estimated cost is chosen, and carried
-//! out by [`path_rows`] as it was priced. Where an order has several keys and many rows tie in the first,
-//! the rows of each of its values are planned as a request of their own. [`rows`] merges several segments
-//! by key, then tid; [`selection`] finds where a deep page begins in them, and a [`place`] is where the
-//! rows after a cursor begin. [`explain`] shows the plan of each segment.
+//! The query's filters are read once ([`filter`]). Then each segment gets a plan of its own:
+//!
+//! 1. The filters are bound to the segment ([`bind`]) and compiled into a [`conjunction`].
+//! 2. The matches are counted, without listing them where bitmaps allow ([`found`]).
+//! 3. Each strategy is priced as a [`path`] to the order, and the cheapest is chosen.
+//! 4. Its [`path_rows`] give the rows as they are asked for. Where many rows tie in the first of several keys,
+//!    those of each value may be planned as a request of their own.
+//!
+//! [`rows`] merges the segments by key, then tid. [`selection`] finds where a deep page begins in each of
+//! them, and a [`place`] is where a cursor stands in the order. [`explain`] shows the plan of each segment.
 //!
 //! What changed in an answer needs no plan: [`changes`] asks the few tickets that were written between
 //! two snapshots, and [`watches`] do so for many queries at once.

@@ -24,7 +24,7 @@ pub(super) const DEAD_LOOKED_AT_MAX: usize = 4096;
 /// Up to this many dead rows are asked whether they are of a range.
 const FEW_DEAD_MAX: u32 = 256;
 
-/// Adding up the kept counts of some classes is as cheap as looking at this many dead rows for each.
+/// Reading the kept count of a class is as cheap as looking at this many dead rows.
 const DEAD_A_CLASS: usize = 256;
 
 // Costs of a row in half nanoseconds, and of a block in nanoseconds, of the machine that the

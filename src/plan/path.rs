@@ -4,14 +4,14 @@
 //! says by which [`Path`] it would serve the order, and at what cost; the cheapest is taken, carried
 //! out by [`PathRows`](super::path_rows::PathRows) as it was priced, and shown by
 //! [`explain`](super::explain). What a strategy decides within itself (whether the rows of one
-//! filter are listed, how a walk knows its matches) is a part of the path, and no step after it
-//! decides again. Two have choices to come, as they depend on what is not known before: a nested path begins
-//! the rows of each value as those of a request of their own, and a walk whose length is a guess is given
-//! up for another path once it has passed too many positions.
+//! filter are listed, how a walk knows its matches) is a part of its path, and is not decided again.
+//! Two paths leave a choice for later, since it depends on what is not known yet: a nested path chooses a
+//! path for the rows of each value when it comes to them, and a walk whose length is a guess is given up
+//! for another path once it has passed too many positions.
 //!
 //! # Invariants
 //!
-//! * Choosing makes no order but those that a revision would have from its seal on;
+//! * Choosing makes no order, except in a revision those that other segments have from their seal on.
 //!   [`Choice::settle`] notes what an order would have saved, and makes the order that the path needs.
 
 use std::sync::Arc;

@@ -8,14 +8,14 @@
 //! # Invariants
 //!
 //! * Whatever the strategy, rows come by key, then by tid in the order's direction for tid.
-//! * Rows made for `needed` rows are not asked for more, and they pass over rows only before they give
-//!   the first.
+//! * A [`PathRows`] that was made for `needed` rows is not asked for more, and passes over rows only before
+//!   it gives the first.
 //!
 //! # Cost
 //!
-//! Row order and bucket cost their blocks; walk the rows visited, page ÷ selectivity; nested what a page
-//! costs among the rows of one value; zones the matches of the blocks that can have the best; top-k and
-//! sort all matches.
+//! Row order and buckets cost the blocks that they combine; a walk the rows that it visits, the page ÷ the
+//! selectivity; a nested path what the page costs among the rows of one value; zones the matches of the
+//! blocks that can have the best; top-k and sort all matches.
 
 mod nested;
 

@@ -1,13 +1,13 @@
 //! Places: points in an order, between its rows.
 //!
-//! A [`Place`] is a cursor resolved against a snapshot and then against each of its segments. A key
-//! in which all rows tie decides once for all of them: it is left out where the place ties too, and
-//! else it puts all rows that tie in the keys before it on one side of the place.
+//! A [`Place`] is a cursor resolved against a snapshot and then against each of its segments. With a key
+//! in which all rows tie, the place is compared once for all of them. If it ties too, the key is left out;
+//! if not, all rows that tie in the keys before it are on one side of the place.
 //!
 //! # Invariants
 //!
-//! * A place has a value for each key of its order, or fewer, and then says on which side of it the
-//!   rows are that tie in those.
+//! * A place has a value for each key of its order, or for only the first of them. Then it says on which
+//!   side of it the rows are that tie in these.
 
 use std::cmp::Ordering;
 use std::ops::{Range, RangeInclusive};

@@ -5,7 +5,7 @@
 //! how many of its matches come before the pivot, and by the sum the undecided part is cut.
 //! First only the values of the first key are compared, so that ties need not be told apart;
 //! then, if the page begins among many ties, their tids or their other keys. Where the ties of a segment
-//! have a path of their own, they are searched among as all rows are, by the order that is left.
+//! have a path of their own, the search goes on in that path, by the other keys.
 //!
 //! # Invariants
 //!

@@ -1,8 +1,8 @@
 //! Top-k: the best of all matches, through a bounded buffer.
 //!
 //! Where the first key has zones, blocks are taken by the best value that each can have, and the search
-//! ends where the last of the buffer beats the next block: an order that nearly follows tid, as that
-//! by a date mostly does, has the best rows in a few blocks.
+//! ends once the last row of the buffer beats whatever the next block can have. Of an order that nearly
+//! follows tid, as orders by dates mostly do, the best rows are in a few blocks.
 //!
 //! # Cost
 //!

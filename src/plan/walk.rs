@@ -4,7 +4,7 @@
 //!
 //! # Cost
 //!
-//! Giving rows costs those visited, page ÷ selectivity.
+//! Giving rows costs a step for each row that is visited: the page ÷ the selectivity.
 
 use std::cmp::Ordering;
 use std::ops::Range;

@@ -119,11 +119,8 @@ impl Condition {
             ValueTest::Texts(folded) => is_among(&text(), folded),
             ValueTest::Numbers(ranges) => {
                 let number = field.and_then(|field| subject.row.number(field));
-                let is_in = |number| {
-                    let mut ranges = ranges.iter();
-                    ranges.any(|&(first, last)| (first..=last).contains(&number))
-                };
-                number.is_some_and(is_in)
+                let mut ranges = ranges.iter();
+                number.is_some_and(|it| ranges.any(|&(first, last)| (first..=last).contains(&it)))
             }
             ValueTest::Empty => match field {
                 Some(Field::CustomFields) => !subject.row.has_custom(),

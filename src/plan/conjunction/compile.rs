@@ -16,7 +16,7 @@ use crate::plan::explain::Counted;
 use crate::plan::filter::Filters;
 use crate::plan::segment_filter::SegmentFilter;
 use crate::plan::{FilterMode, PlanMode};
-use crate::segment::{BLOCK_ROWS, RowSet, Segment};
+use crate::segment::{BLOCK_ROWS, Segment};
 use crate::snapshot::LiveSegment;
 
 impl Conjunction {
@@ -33,8 +33,7 @@ impl Conjunction {
         // It is filled where it stays: it is too large to be moved about.
         let mut conjunction = Arc::new(Conjunction::new(filters, &live.segment, mode));
         let own = Arc::make_mut(&mut conjunction);
-        let within = filters.within.get(segment_index);
-        if own.bind(filters, within, &live.segment, found_terms) {
+        if own.bind(filters, segment_index, &live.segment, found_terms) {
             own.settle(&live.segment);
         }
         conjunction
@@ -73,8 +72,7 @@ impl Conjunction {
         found_terms: &mut FoundTerms<'a>,
     ) -> Option<(u64, Counted)> {
         let segment = &*live.segment;
-        let within = filters.within.get(segment_index);
-        if !self.bind(filters, within, segment, found_terms) {
+        if !self.bind(filters, segment_index, segment, found_terms) {
             return self.known_count(live);
         }
         self.sort(segment);
@@ -91,11 +89,11 @@ impl Conjunction {
     fn bind<'a>(
         &mut self,
         filters: &Filters,
-        within: Option<&Arc<RowSet>>,
+        segment_index: usize,
         segment: &'a Segment,
         found_terms: &mut FoundTerms<'a>,
     ) -> bool {
-        if let Some(rows) = within
+        if let Some(rows) = filters.within.get(segment_index)
             && self.add(Filters::WITHIN, bound_rows(Arc::clone(rows)))
         {
             return false;
