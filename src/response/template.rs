@@ -182,13 +182,21 @@ impl Layout<'_> {
         if text.len() > FUSED_BYTES_MAX {
             return false;
         }
-        let text = match (writing, self.style.quoting) {
-            (Writing::Escaped, _) => escape(text, self.style.escapes).into(),
-            (Writing::Quoted, Some(quoting)) => quoting.quote(text).into(),
+        let text = match writing {
+            Writing::Escaped => escape(text, self.style.escapes).into(),
+            Writing::Quoted => match self.style.quoting {
+                Some(quoting) => quoting.quote(text).into(),
+                None => Cow::from(text),
+            },
             // Numbers and long texts are done with above.
-            (Writing::Encoded | Writing::Plain | Writing::Quoted, _)
-            | (Writing::Date | Writing::IsoDate | Writing::Integer | Writing::OptionalInteger, _)
-            | (Writing::Long | Writing::LongQuoted, _) => Cow::from(text),
+            Writing::Encoded
+            | Writing::Plain
+            | Writing::Long
+            | Writing::LongQuoted
+            | Writing::Date
+            | Writing::IsoDate
+            | Writing::Integer
+            | Writing::OptionalInteger => text.into(),
         };
         out.extend_from_slice(text.as_bytes());
         true
@@ -219,15 +227,18 @@ pub(super) fn put_number(
     writing: Writing,
     out: &mut [u8; DIGITS_BYTES],
 ) -> usize {
-    match (writing, number) {
-        (Writing::Date, Some(seconds)) => write_date_seconds(seconds, out),
-        (Writing::IsoDate, Some(seconds)) => write_iso_date_seconds(seconds, out),
-        (Writing::Integer, number) => write_number(number.unwrap_or(0), out),
-        (Writing::OptionalInteger, Some(number)) => write_number(number, out),
+    match writing {
+        Writing::Date => number.map_or(0, |seconds| write_date_seconds(seconds, out)),
+        Writing::IsoDate => number.map_or(0, |seconds| write_iso_date_seconds(seconds, out)),
+        Writing::Integer => write_number(number.unwrap_or(0), out),
+        Writing::OptionalInteger => number.map_or(0, |number| write_number(number, out)),
         // Texts are no numbers.
-        (Writing::Date | Writing::IsoDate | Writing::OptionalInteger, None)
-        | (Writing::Encoded | Writing::Plain | Writing::Escaped | Writing::Quoted, _)
-        | (Writing::Long | Writing::LongQuoted, _) => 0,
+        Writing::Encoded
+        | Writing::Plain
+        | Writing::Escaped
+        | Writing::Quoted
+        | Writing::Long
+        | Writing::LongQuoted => 0,
     }
 }
 
