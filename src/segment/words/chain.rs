@@ -4,13 +4,14 @@
 //!
 //! The spots of the rarest part are collected, and each other part, the rarer ones first, is read once to
 //! drop the spots where it is missing. Where the parts have many spots, or the rarest is in many pieces whose
-//! spots would have to be sorted, all are read together, one window of spots after the other.
+//! spots would have to be sorted, the rarest are read together, one window of spots after the other.
 //! A part that is in most words of a log, as a single digit is, may be more expensive to read than the
-//! texts of the few rows that are left by then, so these are read instead.
+//! texts of the few rows that are left by then, so these are read instead. So a line of a log that is looked for
+//! as a whole is decided by a few of its parts.
 
 use std::ops::Range;
 
-use super::bits::{set_bit, stride};
+use super::bits::{for_each_bit, set_bit, stride};
 use super::cut;
 use super::lexicon::{LIST_COST, Lexicon};
 use super::packed::ListReader;
@@ -26,6 +27,9 @@ const SIEVE_BITS: usize = 16;
 
 /// The most bits in the sieve; a larger one would not fit into the processor's cache.
 const SIEVE_BITS_MAX: usize = 1 << 22;
+
+/// The most parts that are read together: what they leave is few, or the others will not make it much fewer.
+const JOINED_PARTS_MAX: usize = 8;
 
 /// The least number of spots of the rarest part at which windows are cheaper than sorting them, or than
 /// looking for each among those of the other parts.
@@ -85,6 +89,16 @@ impl Part {
         }
     }
 
+    /// Returns the spots at which the term would have to start for its part to be where it has to be, ascending.
+    fn starts(&self, lexicon: &Lexicon) -> Vec<u32> {
+        let mut starts = Vec::with_capacity(self.spots_count as usize);
+        for &piece in &self.pieces {
+            self.for_each_start(piece, lexicon, |start| starts.push(start));
+        }
+        starts.sort_unstable();
+        starts
+    }
+
     /// Visits the spots at which the term would have to start for its part to be at a spot of the piece.
     fn for_each_start(&self, piece: u32, lexicon: &Lexicon, mut visit: impl FnMut(u32)) {
         lexicon.for_each_id(piece, |spot| {
@@ -126,24 +140,45 @@ impl Chain {
         counts.min().unwrap_or(0)
     }
 
-    /// Returns an upper bound of the cost of finding the rows, in postings.
-    pub(super) fn cost(&self) -> u64 {
-        let [rarest, others @ ..] = &self.parts[..] else {
-            return 0;
-        };
-        let checks_cost = self.spots_count().saturating_mul(CHECK_COST);
-        let others = others.iter().map(|part| part.cost().min(checks_cost));
-        rarest.cost() + others.sum::<u64>()
+    /// Returns the estimated cost of finding the rows, in postings, where all words have `spots_count` spots.
+    pub(super) fn cost(&self, spots_count: u32) -> u64 {
+        self.expected(spots_count).1
     }
 
-    /// Returns whether to read all parts together, window by window, rather than one after the other.
-    fn is_joined(&self, spots_count: u32) -> bool {
+    /// Returns how many of the parts are expected to be read, the rarest first, before the texts of the rows that
+    /// are left cost less than the next part, and the cost of all that.
+    ///
+    /// Parts that do not depend on each other would leave a share of the spots that is the product of their
+    /// shares. In texts they do depend, so each is taken to leave the square root of its share, and half at most.
+    fn expected(&self, spots_count: u32) -> (usize, u64) {
+        let mut starts = self.spots_count();
+        let mut cost = 0;
+        for (index, part) in self.parts.iter().enumerate() {
+            if index > 0 {
+                let checks_cost = starts.saturating_mul(CHECK_COST);
+                if part.cost() > checks_cost {
+                    return (index, cost + checks_cost);
+                }
+                let share = u64::from(spots_count) / part.spots_count.max(1);
+                starts = starts.div_ceil(share.isqrt().max(2));
+            }
+            cost += part.cost();
+        }
+        (self.parts.len(), cost)
+    }
+
+    /// Returns the rarest parts, where they are to be read together, window by window, rather than one after the
+    /// other.
+    fn joined(&self, spots_count: u32) -> Option<&[Part]> {
         let [rarest, _, ..] = &self.parts[..] else {
-            return false;
+            return None;
         };
-        let postings: u64 = self.parts.iter().map(|part| part.spots_count).sum();
+        let joined = &self.parts[..self.expected(spots_count).0.min(JOINED_PARTS_MAX)];
+        let postings: u64 = joined.iter().map(|part| part.spots_count).sum();
         let is_dense = postings >= u64::from(spots_count / SPOTS_PER_POSTING_MAX);
-        rarest.spots_count >= JOINED_SPOTS_MIN && (rarest.pieces.len() > 1 || is_dense)
+        let is_joined =
+            rarest.spots_count >= JOINED_SPOTS_MIN && (rarest.pieces.len() > 1 || is_dense);
+        is_joined.then_some(joined)
     }
 
     /// Visits the rows in which the parts are at the spots of one word, ascending; a row may come again.
@@ -156,17 +191,19 @@ impl Chain {
         holds: Option<Holds<'_>>,
         mut visit: impl FnMut(u32),
     ) {
-        let Some((rarest, others)) = self.parts.split_first() else {
+        let (mut starts, others) = if let Some(joined) = self.joined(spots.count()) {
+            let others = &self.parts[joined.len()..];
+            if others.is_empty() {
+                return join(joined, lexicon, spots.count(), |window_start, bits| {
+                    spots.for_each_row(window_start, bits, &mut visit);
+                });
+            }
+            (joined_starts(joined, lexicon, spots.count()), others)
+        } else if let Some((rarest, others)) = self.parts.split_first() {
+            (rarest.starts(lexicon), others)
+        } else {
             return;
         };
-        if self.is_joined(spots.count()) {
-            return join(&self.parts, lexicon, spots, visit);
-        }
-        let mut starts = Vec::with_capacity(rarest.spots_count as usize);
-        for &piece in &rarest.pieces {
-            rarest.for_each_start(piece, lexicon, |start| starts.push(start));
-        }
-        starts.sort_unstable();
         let mut asks = None;
         for part in others {
             if starts.is_empty() {
@@ -188,17 +225,28 @@ impl Chain {
     }
 }
 
-/// Visits the rows in which a term would start that has all parts, ascending; a row may come again.
+/// Returns the spots at which a term would start that has all parts, ascending.
+fn joined_starts(parts: &[Part], lexicon: &Lexicon, spots_count: u32) -> Vec<u32> {
+    let mut starts = Vec::new();
+    join(parts, lexicon, spots_count, |window_start, bits| {
+        let spots = 0..bits.len() as u32 * u64::BITS;
+        for_each_bit(bits, spots, |bit| starts.push(window_start + bit));
+    });
+    starts
+}
+
+/// Visits the windows that have spots at which a term would start that has all parts: the first spot of each, and
+/// a bit for each of its spots.
 ///
 /// Cost: all spots of all parts, for each of which a bit is set in the bitmap of a window.
-fn join(parts: &[Part], lexicon: &Lexicon, spots: &Spots, mut visit: impl FnMut(u32)) {
-    let window = window_spots(parts, spots.count());
+fn join(parts: &[Part], lexicon: &Lexicon, spots_count: u32, mut visit: impl FnMut(u32, &[u64])) {
+    let window = window_spots(parts, spots_count);
     let mut readers: Vec<PartReader<'_>> = parts.iter().map(|part| part.read(lexicon)).collect();
     let Some((first, rest)) = readers.split_first_mut() else {
         return;
     };
     let [mut bits, mut others] = [0, 1].map(|_| vec![0; stride(window)]);
-    for window_start in (0..spots.count()).step_by(window as usize) {
+    for window_start in (0..spots_count).step_by(window as usize) {
         let within = window_start..window_start.saturating_add(window);
         bits.fill(0);
         let mut is_any = first.set_starts(within.clone(), &mut bits);
@@ -212,7 +260,7 @@ fn join(parts: &[Part], lexicon: &Lexicon, spots: &Spots, mut visit: impl FnMut(
             both.for_each(|(own, other)| *own &= other);
         }
         if is_any {
-            spots.for_each_row(window_start, &bits, &mut visit);
+            visit(window_start, &bits);
         }
     }
 }
@@ -287,4 +335,41 @@ fn gallop(values: &[u32], from: usize, least: u32) -> usize {
     let start = step / 2;
     let end = step.min(rest.len());
     from + start + rest[start..end].partition_point(|&value| value < least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frequent_parts_are_left_to_the_texts() {
+        let chain = |spots: &[u64]| Chain {
+            parts: (0..)
+                .zip(spots)
+                .map(|(offset, &spots_count)| Part {
+                    pieces: vec![offset],
+                    offset,
+                    spots_count,
+                })
+                .collect(),
+        };
+        const SPOTS_COUNT: u32 = 45_000_000;
+        let rare = [10_000, 20_000, 30_000];
+        let frequent = [2_000_000, 3_000_000];
+        let both = chain(&[&rare[..], &frequent].concat());
+        assert_eq!(both.expected(SPOTS_COUNT).0, 3);
+        assert_eq!(both.joined(SPOTS_COUNT).map(<[Part]>::len), Some(3));
+        assert!(both.cost(SPOTS_COUNT) < frequent[0]);
+        // Frequent parts alone are read, as the texts of very many rows would be asked.
+        let alone = chain(&frequent);
+        assert_eq!(alone.expected(SPOTS_COUNT).0, 2);
+        assert!(alone.cost(SPOTS_COUNT) > frequent.iter().sum());
+        // However long a term is, a few of its parts decide.
+        let long = chain(&[100_000; 700]);
+        assert!(long.cost(SPOTS_COUNT) < 1_000_000);
+        assert!(
+            long.joined(SPOTS_COUNT)
+                .is_some_and(|parts| parts.len() <= JOINED_PARTS_MAX)
+        );
+    }
 }

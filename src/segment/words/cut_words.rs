@@ -86,7 +86,7 @@ impl CutWords {
         });
         for chain in &held.chains {
             count += chain.spots_count();
-            cost += chain.cost();
+            cost += chain.cost(self.spots.count());
         }
         (count, cost)
     }
