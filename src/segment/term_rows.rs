@@ -71,6 +71,14 @@ impl Segment {
         TERM_COST_MIN.max(bytes + self.custom().len() as u64 * CUSTOM_COST)
     }
 
+    /// Returns about what [`find_term`](Segment::find_term) costs, in steps of a list of postings.
+    pub(crate) fn find_term_cost(&self, term: &str) -> u64 {
+        match &self.origin {
+            Origin::Own(words, _) => words.find_cost(term),
+            Origin::Base(revision) => revision.base().find_term_cost(term),
+        }
+    }
+
     /// Returns the words that hold a folded, non-empty term without white space.
     ///
     /// A revision returns those of its base, with the estimates of the base.

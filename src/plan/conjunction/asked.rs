@@ -10,6 +10,9 @@ use crate::plan::bind::{Bound, bound_rows, complement};
 use crate::plan::segment_filter::SegmentFilter;
 use crate::segment::{RowTest, Segment, TermMatches};
 
+/// Where more rows are left, the words that hold a term are found without a look at what that costs.
+const ASKED_ROWS_MAX: u64 = 1_024;
+
 /// The words that were found for the terms of a request, for all segments that share them: a segment
 /// and its revisions.
 #[derive(Debug, Default)]
@@ -24,6 +27,12 @@ struct FoundTerm<'a> {
 }
 
 impl<'a> FoundTerms<'a> {
+    /// Returns whether no words were looked for.
+    #[cfg(test)]
+    pub(in crate::plan) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the words of a segment, or of the base that it revises, that hold a term.
     fn find(&mut self, segment: &'a Segment, (index, term): (usize, &str)) -> Arc<TermMatches> {
         let segment = segment.revision().map_or(segment, |it| it.base());
@@ -81,6 +90,14 @@ impl Conjunction {
         self.add_turned(index, bound, is_complement, segment)
     }
 
+    /// Returns whether the other filters leave so few rows that asking them for a term costs less than finding the
+    /// words that hold it.
+    fn asks_before_finding(&self, segment: &Segment, term: &str) -> bool {
+        let rows_count = self.estimate();
+        rows_count <= ASKED_ROWS_MAX
+            && rows_count * segment.holds_term_cost() < segment.find_term_cost(term)
+    }
+
     /// Adds the keyword's terms, as row sets, or as questions where few rows are left to ask; returns whether no
     /// row is left.
     pub(super) fn add_terms<'a>(
@@ -99,6 +116,8 @@ impl Conjunction {
                 (texts(term), rows_count)
             } else if let Some(rows) = kept(term) {
                 bound_rows(rows)
+            } else if self.asks_before_finding(segment, term) {
+                (texts(term), rows_count)
             } else {
                 let matches = found.find(segment, (index, term));
                 if matches.postings_count() > 0 {

@@ -181,3 +181,32 @@ fn terms_are_kept_and_taken_unless_the_plan_is_cold() {
     assert!(!reads_texts(PlanMode::default()));
     assert!(reads_texts(cold));
 }
+
+#[test]
+fn few_rows_are_asked_for_a_term_that_very_many_words_hold() {
+    let ticket = |row: u32| Ticket {
+        tid: 1 + u64::from(row),
+        cid: format!("{row:05}"),
+        email: format!("user{row:05}@mail.example"),
+        ..Ticket::default()
+    };
+    let live = live_of(&(0..20_000).map(ticket).collect::<Vec<_>>());
+    let cid = Filter::Value(Field::Cid, "05000".into());
+    let sought = |term: &str, all: &[Filter]| {
+        let mut found = FoundTerms::default();
+        let filters = Filters {
+            tids: Some((0, u64::MAX)),
+            all: all
+                .iter()
+                .cloned()
+                .chain([Filter::Term(term.into())])
+                .collect(),
+            within: Vec::new(),
+        };
+        Conjunction::compile(&filters, 0, &live, PlanMode::default(), &mut found);
+        !found.is_empty()
+    };
+    assert!(!sought("mail.exam", std::slice::from_ref(&cid)));
+    assert!(sought("05000@mail", &[cid]), "one word holds it");
+    assert!(sought("mail.exam", &[]), "all rows would be asked");
+}

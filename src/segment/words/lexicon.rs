@@ -46,6 +46,12 @@ const GRAMS_READ_MAX: usize = 3;
 /// Where a gram lists up to this many texts, these are compared one by one instead of searching all texts.
 const COMPARED_TEXTS_MAX: u32 = 4;
 
+/// The most grams of a long term whose texts are counted to say what finding it costs.
+const GRAMS_PRICED_MAX: usize = 16;
+
+/// The bytes that a pass over all texts searches for a term in the time of a posting.
+const SCANNED_BYTES_A_POSTING: u64 = 32;
+
 /// The cost of searching a text for a term, in postings of a gram.
 const VERIFY_COST: u64 = 8;
 
@@ -224,6 +230,22 @@ impl Lexicon {
             self.find_short(term)
         } else {
             self.find_long(term)
+        }
+    }
+
+    /// Returns about what [`find`](Lexicon::find) costs, in postings of a list.
+    ///
+    /// Cost: a search for some grams of the term, of one or two bytes for all that start with it.
+    pub(super) fn find_cost(&self, term: &[u8]) -> u64 {
+        let count = |gram| u64::from(self.grams.texts_count(gram));
+        if self.grams.is_empty() {
+            self.text.len() as u64 / SCANNED_BYTES_A_POSTING
+        } else if term.len() <= GRAM_BYTES {
+            self.grams.starting_with(term).map(count).sum()
+        } else {
+            let runs = term.windows(GRAM_BYTES).take(GRAMS_PRICED_MAX);
+            let counts = runs.map(|run| self.grams.starting_with(run).next().map_or(0, count));
+            counts.min().unwrap_or(0) * VERIFY_COST
         }
     }
 

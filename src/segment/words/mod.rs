@@ -191,6 +191,19 @@ impl Words {
         }
     }
 
+    /// Returns about what [`find`](Words::find) costs, in steps from one posting of a list to the next.
+    ///
+    /// Cost: a search for some runs of three bytes of the term, in each of the dictionaries.
+    pub(crate) fn find_cost(&self, term: &str) -> u64 {
+        let term = term.as_bytes();
+        if self.kept.find(term).is_some() {
+            return 0;
+        }
+        let cut = self.cut.iter().filter(|cut| cut.adjacent.may_hold(term));
+        let cut = cut.map(|cut| cut.pieces.find_cost(term));
+        self.whole.find_cost(term) + cut.sum::<u64>()
+    }
+
     /// Returns the rows of the matches that this index found, each once.
     ///
     /// `holds` tells whether the texts of a row hold the term. It is called for a few rows, where the
