@@ -4,12 +4,15 @@
 //! pairs of rows and all pairs of most orders. A row of another segment becomes a [`Bound`]
 //! on that integer, so that rows are told apart by it without looking values up.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::ops::{Range, RangeInclusive};
 
+use smallvec::SmallVec;
+
 use super::order::{Key, Order, Value, directed, is_constant};
 use crate::segment::{
-    Column, KeptText, KeyKind, Segment, SlotColumn, TieKeys, TiedRow, order_ties,
+    Column, KeptText, KeyKind, Leads, Segment, SlotColumn, TextColumn, TieKeys, TiedRow, order_ties,
 };
 
 /// A row with what its first keys pack to.
@@ -20,6 +23,8 @@ pub(super) struct RowKeys<'a> {
     segment: &'a Segment,
     /// None of the columns is absent.
     keys: Vec<(SlotColumn<'a>, Key)>,
+    /// By what each key that is a long text is compared, taken when it first is.
+    leads: SmallVec<[OnceCell<Leads<'a>>; 2]>,
     /// The bits of each packed key's classes.
     packed_bits: Vec<u32>,
     tid_descends: bool,
@@ -34,13 +39,9 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    /// Returns where a long text falls by its first bytes.
-    fn of_prefix(value: &Value<'_>, descends: bool) -> Bound {
-        let leading = u128::from(if descends {
-            !value.leading()
-        } else {
-            value.leading()
-        });
+    /// Returns where a long text falls by its lead.
+    fn of_lead(lead: u64, descends: bool) -> Bound {
+        let leading = u128::from(if descends { !lead } else { lead });
         Bound {
             ties: leading..leading + 1,
             is_open: true,
@@ -89,10 +90,16 @@ impl<'a> RowKeys<'a> {
         }
         RowKeys {
             segment,
+            leads: keys.iter().map(|_| OnceCell::new()).collect(),
             keys,
             packed_bits,
             tid_descends: order.tid_descends,
         }
+    }
+
+    /// Returns by what a key that is a long text is compared.
+    fn leads(&self, index: usize, column: &'a TextColumn) -> Leads<'a> {
+        *self.leads[index].get_or_init(|| Leads::of(column))
     }
 
     /// Returns an integer that sorts as the first keys do, as far as it decides.
@@ -101,8 +108,8 @@ impl<'a> RowKeys<'a> {
             None if self.tid_descends => !u64::from(row),
             None => u64::from(row),
             Some((SlotColumn::Long(column), key)) => {
-                let prefix = column.prefix(row);
-                if key.descends { !prefix } else { prefix }
+                let lead = self.leads(0, column).of_row(row);
+                if key.descends { !lead } else { lead }
             }
             Some(_) => {
                 let mut packed = 0u64;
@@ -138,7 +145,7 @@ impl<'a> RowKeys<'a> {
         first..=first | greatest_digit(rest)
     }
 
-    /// Notes that a number of rows is about to be packed.
+    /// Notes that a number of rows is about to be packed, before any is.
     pub(super) fn expect(&self, rows_count: u64) {
         if let Some((SlotColumn::Long(_), key)) = self.keys.first() {
             self.segment.expect_prefixes(key.slot, rows_count);
@@ -202,8 +209,9 @@ impl<'a> RowKeys<'a> {
             let (SlotColumn::Ordinals(column), Some(&bits)) = (column, self.packed_bits.get(index))
             else {
                 is_open = true;
-                if index == 0 {
-                    return Bound::of_prefix(value, key.descends);
+                if let (0, SlotColumn::Long(column), Value::Long(text)) = (index, column, value) {
+                    let lead = self.leads(index, column).of_text(text);
+                    return Bound::of_lead(lead, key.descends);
                 }
                 break;
             };
@@ -368,7 +376,7 @@ impl TieKeys for RowKeys<'_> {
     fn head(&self, index: usize, row: u32) -> u64 {
         match &self.keys[index].0 {
             SlotColumn::Ordinals(_) | SlotColumn::Absent => 0,
-            SlotColumn::Long(column) => column.head(row),
+            SlotColumn::Long(column) => self.leads(index, column).head(row),
         }
     }
 

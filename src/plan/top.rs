@@ -48,9 +48,11 @@ struct Best<'a> {
 }
 
 impl<'a> Best<'a> {
-    fn new(task: Task<'a>) -> Best<'a> {
+    /// Starts without rows; about `rows_count` are going to be taken.
+    fn new(task: Task<'a>, rows_count: u64) -> Best<'a> {
         let needed = usize::try_from(task.need.most).unwrap_or(usize::MAX);
         let keys = RowKeys::new(&task.live.segment, task.order);
+        keys.expect(rows_count);
         Best {
             place: place_of(task, &keys),
             keys,
@@ -121,8 +123,7 @@ impl<'a> Best<'a> {
 
 /// Returns the best of all matches, and perhaps some more.
 pub(super) fn top_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<KeyedRow> {
-    let mut best = Best::new(task);
-    best.keys.expect(found.count());
+    let mut best = Best::new(task, found.count());
     found.for_each(task.live, work, |row| best.push(row));
     best.finish(work)
 }
@@ -145,7 +146,7 @@ pub(super) fn all_rows(found: &Found, task: Task<'_>, work: &mut Work) -> Vec<Ke
 
 /// Returns the best of all matches, and perhaps some more, by the zones of the first key.
 pub(super) fn zone_rows(found: &Found, task: Task<'_>, key: Key, work: &mut Work) -> Vec<KeyedRow> {
-    let mut best = Best::new(task);
+    let mut best = Best::new(task, 0);
     let Some(column) = task.live.segment.column(key.slot) else {
         return top_rows(found, task, work);
     };

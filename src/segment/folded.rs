@@ -152,6 +152,11 @@ impl KeptText<'_> {
         u64::from_be_bytes(bytes)
     }
 
+    /// Writes the first folded bytes of the text into `out` and returns how many there are.
+    pub(super) fn fold_start(&self, out: &mut [u8]) -> usize {
+        fill(Text::of(self), 0, out)
+    }
+
     /// Compares two texts as they fold.
     pub(crate) fn cmp_folded(&self, other: &KeptText<'_>) -> Ordering {
         compare_from((self, 0), (other, 0))
@@ -168,11 +173,6 @@ pub(super) fn head(text: &KeptText<'_>, at: usize) -> u64 {
     bytes[0] = 1;
     fill(Text::of(text), at, &mut bytes[1..=HEAD_BYTES]);
     u64::from_be_bytes(bytes)
-}
-
-/// Returns the [`head`] at the start of a text that is not empty, given its [prefix](KeptText::prefix).
-pub(super) fn head_of(prefix: u64) -> u64 {
-    prefix >> 8 | 1 << (8 * HEAD_BYTES)
 }
 
 /// Returns a number that orders texts by the next two folded bytes from a place on: 0 at the end,

@@ -39,6 +39,7 @@ mod image;
 mod insertion;
 mod integers;
 mod kept_text;
+mod leads;
 mod marks;
 mod merge;
 mod orders;
@@ -54,6 +55,7 @@ mod scan;
 mod search;
 mod sizes;
 mod sorted;
+mod splitters;
 #[cfg(feature = "durable")]
 mod stored;
 mod symbols;
@@ -108,6 +110,7 @@ pub(crate) use scan::RowTest;
 pub(crate) use words::Matches as TermMatches;
 
 // Rows in order: by one column, and by further keys where rows tie in the first.
+pub(crate) use leads::Leads;
 pub(crate) use sorted::SortedRows;
 pub(crate) use ties::{KeyKind, TieKeys, TiedRow, order_ties};
 

@@ -17,12 +17,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::budget::Budget;
-use super::folded::{head, head_of};
 use super::kept_text::{Form, KeptText};
 use super::packed_texts::PackedTexts;
 use super::packer::Input;
-use super::prefixes::Prefixes;
+use super::prefixes::{Prefixes, TextKeys};
 use super::ready_texts::ReadyTexts;
+use super::splitters::Splitters;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use super::symbols::ENCODED_SYMBOL_BYTES;
@@ -57,30 +57,34 @@ impl Texts {
         }
     }
 
-    /// Returns the first eight folded bytes of a text as an integer that orders as they do.
-    fn prefix(&self, index: usize) -> u64 {
-        /// Each character folds to a byte or more, and has at most four.
-        const PREFIX_BYTES: usize = 4 * size_of::<u64>();
+    /// Returns a text, or as much of it as has a number of folded bytes.
+    fn start(&self, index: usize, folded_bytes: usize) -> KeptText<'_> {
         match self {
-            Texts::Ready(texts) => texts.get(index).prefix(),
-            Texts::Packed(texts) => texts.start(index, PREFIX_BYTES).prefix(),
+            Texts::Ready(texts) => texts.get(index),
+            // Each character folds to a byte or more, and has at most four.
+            Texts::Packed(texts) => texts.start(index, 4 * folded_bytes),
         }
     }
 
-    /// Returns the [prefix](Texts::prefix) of each text.
+    /// Makes an integer for each text.
     ///
     /// The memory of several texts is asked for at once, as each would be waited for.
-    fn prefixes(&self) -> Box<[u64]> {
+    fn make_keys(&self) -> TextKeys {
         const TOUCHED_TEXTS: usize = 32;
-        let mut prefixes = Vec::with_capacity(self.count());
-        while prefixes.len() < self.count() {
-            let end = self.count().min(prefixes.len() + TOUCHED_TEXTS);
-            let touched = prefixes.len()..end;
+        let splitters = Splitters::find(self.count(), |index, bytes| self.start(index, bytes));
+        let mut keys = Vec::with_capacity(self.count());
+        while keys.len() < self.count() {
+            let end = self.count().min(keys.len() + TOUCHED_TEXTS);
+            let touched = keys.len()..end;
             let first = |index: usize| self.first_byte(index);
             std::hint::black_box(touched.clone().fold(0, |all, index| all | first(index)));
-            prefixes.extend(touched.map(|index| self.prefix(index)));
+            let start = |index| self.start(index, splitters.text_bytes());
+            keys.extend(touched.map(|index| splitters.key(&start(index))));
         }
-        prefixes.into()
+        TextKeys {
+            splitters,
+            keys: keys.into(),
+        }
     }
 
     /// Returns the first byte that is kept of a text, which only asks for its memory.
@@ -335,36 +339,29 @@ impl TextColumn {
     }
 
     /// Returns the first eight folded bytes of a row's text as an integer that orders as they do.
-    pub(crate) fn prefix(&self, row: u32) -> u64 {
-        let index = self.index(row);
-        match self.own.prefixes.get() {
-            Some(kept) => kept[index],
-            None => self.own.texts.prefix(index),
-        }
+    pub(super) fn prefix(&self, row: u32) -> u64 {
+        let start = self.own.texts.start(self.index(row), size_of::<u64>());
+        start.prefix()
     }
 
-    /// Returns an integer that orders rows by their folded texts, as far as it decides: 0 of an empty one.
-    pub(crate) fn head(&self, row: u32) -> u64 {
-        let kept = self.own.prefixes.get().map(|kept| kept[self.index(row)]);
-        // What is 0 may also be a text of NULs.
-        match kept.filter(|&prefix| prefix > 0) {
-            Some(prefix) => head_of(prefix),
-            None => head(&self.kept(row), 0),
-        }
+    /// Returns the integers that are kept of the texts, by [`index`](TextColumn::index).
+    pub(super) fn text_keys(&self) -> Option<&TextKeys> {
+        self.own.prefixes.get()
     }
 
-    /// Notes that a request is about to read the first bytes of some rows, which are kept once that is worth it.
+    /// Notes that a request is about to read the first bytes of some rows; an integer is kept of each text once that
+    /// is worth it.
     pub(super) fn expect_prefixes(&self, rows_count: u64, budget: &Budget) {
         let OwnTexts { texts, prefixes } = &*self.own;
-        prefixes.expect(rows_count, texts.count(), budget, || texts.prefixes());
+        prefixes.expect(rows_count, texts.count(), budget, || texts.make_keys());
     }
 
-    /// Returns whether the first bytes of the texts are kept.
+    /// Returns whether an integer is kept of each text.
     pub(crate) fn has_prefixes(&self) -> bool {
-        self.own.prefixes.get().is_some()
+        self.text_keys().is_some()
     }
 
-    /// Returns the heap bytes of the first bytes that are kept.
+    /// Returns the heap bytes of the integers that are kept.
     pub(super) fn prefixes_bytes(&self) -> usize {
         match &self.rows {
             Some(_) => 0,

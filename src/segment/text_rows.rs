@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use super::folded::{next_two, skip_common};
 use super::kept_text::KeptText;
+use super::leads::Leads;
 use super::text_column::TextColumn;
 use super::ties::{KeyKind, TieKeys, TiedRow, order_ties};
 
@@ -29,6 +30,7 @@ const DEALS_MAX: u32 = 4;
 
 /// Returns the rows by their folded texts, ties by row.
 pub(super) fn sort_rows(column: &TextColumn, rows_count: u32) -> Vec<u32> {
+    let keys = ByText(column, Leads::of(column));
     let mut rows: Vec<u32> = (0..rows_count).collect();
     // Sixteen bytes each: together no more than the rows take.
     let sorted_rows_max = (rows.len() / 4).max(FEW_ROWS);
@@ -49,7 +51,7 @@ pub(super) fn sort_rows(column: &TextColumn, rows_count: u32) -> Vec<u32> {
         }
         tied.clear();
         tied.extend(run.iter().map(|&row| TiedRow::new(row)));
-        order_ties(&mut tied, 0..run.len(), 0, &ByText(column));
+        order_ties(&mut tied, 0..run.len(), 0, &keys);
         run.iter_mut()
             .zip(&tied)
             .for_each(|(row, tied)| *row = tied.row);
@@ -103,7 +105,7 @@ fn deal(run: &mut [u32], column: &TextColumn, is_begun: bool) -> Option<Vec<Rang
 }
 
 /// One key: the texts, ascending, ties by row.
-struct ByText<'a>(&'a TextColumn);
+struct ByText<'a>(&'a TextColumn, Leads<'a>);
 
 impl TieKeys for ByText<'_> {
     fn key(&self, index: usize) -> Option<KeyKind> {
@@ -122,7 +124,7 @@ impl TieKeys for ByText<'_> {
     }
 
     fn head(&self, _: usize, row: u32) -> u64 {
-        self.0.head(row)
+        self.1.head(row)
     }
 
     fn rows_descend(&self) -> bool {
