@@ -7,41 +7,38 @@ use std::fmt;
 
 use chrono::{Datelike, NaiveDate};
 
-const DAY_SECONDS: u64 = 86_400;
+use super::named::named;
 
-/// How much of a date makes a group of tickets.
-///
-/// # Examples
-///
-/// ```
-/// use ticketdex::DatePart;
-///
-/// assert_eq!(DatePart::from_name("MONTH"), Some(DatePart::Month));
-/// assert_eq!(DatePart::Day.name(), "day");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DatePart {
-    /// The year: `2014`.
-    Year,
-    /// The year and the month: `2014-02`.
-    Month,
-    /// The whole date without its time: `2014-02-01`.
-    Day,
+/// The seconds of a day.
+pub(super) const DAY_SECONDS: u64 = 86_400;
+
+named! {
+    /// How much of a date makes a group of tickets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ticketdex::DatePart;
+    ///
+    /// assert_eq!(DatePart::from_name("MONTH"), Some(DatePart::Month));
+    /// assert_eq!(DatePart::Day.name(), "day");
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum DatePart {
+        /// The year: `2014`.
+        Year = "year",
+        /// The year and the month: `2014-02`.
+        Month = "month",
+        /// The whole date without its time: `2014-02-01`.
+        Day = "day",
+    }
+    /// Every part, the largest first.
+    ALL;
+    /// Returns the word that a request and a response have for the part.
+    name;
 }
 
 impl DatePart {
-    /// Every part, the largest first.
-    pub const ALL: [DatePart; 3] = [DatePart::Year, DatePart::Month, DatePart::Day];
-
-    /// Returns the word that a request and a response have for the part.
-    pub const fn name(self) -> &'static str {
-        match self {
-            DatePart::Year => "year",
-            DatePart::Month => "month",
-            DatePart::Day => "day",
-        }
-    }
-
     /// Returns the part of a word in any ASCII case; none for any other word.
     pub fn from_name(name: &str) -> Option<DatePart> {
         let mut parts = DatePart::ALL.into_iter();

@@ -8,6 +8,15 @@
 
 use super::Field;
 
+/// What stands before the name of a custom field, in a request and in the header of CSV.
+pub(crate) const CUSTOM_PREFIX: &str = "custom_fields.";
+
+/// Returns the NAME of `custom_fields.NAME`, which may be no valid one.
+pub(crate) fn split_custom(name: &str) -> Option<&str> {
+    let (prefix, name) = name.split_at_checked(CUSTOM_PREFIX.len())?;
+    prefix.eq_ignore_ascii_case(CUSTOM_PREFIX).then_some(name)
+}
+
 /// Names by their lengths: for each length a bit for the index of every name that is as long.
 ///
 /// The names themselves stand where they are listed, and are compared there.

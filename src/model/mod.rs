@@ -20,16 +20,18 @@ pub(crate) mod digits;
 pub(crate) mod draft;
 mod encode;
 pub(crate) mod error;
-mod field_names;
+pub(crate) mod field_names;
 mod format;
 pub(crate) mod json;
 pub(crate) mod memory;
+mod named;
 pub(crate) mod names;
 pub(crate) mod suggest;
 pub(crate) mod sync;
 mod texts;
 mod unknown;
 pub(crate) mod value;
+pub(crate) mod variable;
 
 use std::fmt;
 use std::str::FromStr;
@@ -39,8 +41,7 @@ use chrono::NaiveDateTime;
 pub use cell::Cell;
 pub(crate) use cell::CellMut;
 pub use date_part::DatePart;
-use error::{Error, ErrorKind, shorten};
-pub(crate) use field_names::NameLengths;
+use error::{Error, ErrorKind, invalid_value, shorten};
 pub use format::Format;
 pub use texts::Texts;
 
@@ -348,14 +349,8 @@ impl FromStr for Field {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Field, Error> {
-        Field::from_name(name).ok_or_else(|| {
-            ErrorKind::InvalidValue {
-                variable: "field".to_owned(),
-                value: shorten(name),
-                expected: "an output variable, uid, group or escalation",
-            }
-            .into()
-        })
+        const EXPECTED: &str = "an output variable, uid, group or escalation";
+        Field::from_name(name).ok_or_else(|| invalid_value("field", name, EXPECTED))
     }
 }
 

@@ -1,7 +1,10 @@
 //! What somebody probably meant who wrote a name that does not exist.
 
+use std::sync::LazyLock;
+
 use chrono::format::{Item, StrftimeItems};
 
+use super::field_names::split_custom;
 use super::{DatePart, Field, FieldKind, is_custom_name};
 
 /// The letters of a word for each edit that a suggestion may be away.
@@ -18,21 +21,16 @@ const PART_BYTES_MIN: usize = 3;
 
 const DIRECTIONS: [&str; 2] = ["DESC", "ASC"];
 
-/// The parts of dates that tickets are counted by.
-const DATE_PARTS: [&str; 12] = [
-    "date_opened.month",
-    "date_closed.month",
-    "due_date.month",
-    "last_updated.month",
-    "date_opened.year",
-    "date_closed.year",
-    "due_date.year",
-    "last_updated.year",
-    "date_opened.day",
-    "date_closed.day",
-    "due_date.day",
-    "last_updated.day",
-];
+/// The parts of dates that tickets are counted by, each date's together.
+static DATE_PARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let part_names = |date: Field| DatePart::ALL.map(|part| format!("{date}.{part}"));
+    dates().flat_map(part_names).collect()
+});
+
+fn dates() -> impl Iterator<Item = Field> {
+    let fields = Field::ALL.into_iter();
+    fields.filter(|field| field.kind() == FieldKind::Date)
+}
 
 /// Returns the candidate that a word is closest to, letter case aside, if it is close to any.
 ///
@@ -198,7 +196,7 @@ impl<'a> WrongWord<'a> {
             return direction.filter(|_| !self.is_known());
         }
         // Of a date without its part, the month is probably meant.
-        let parts = DATE_PARTS.into_iter();
+        let parts = DATE_PARTS.iter().map(String::as_str);
         let is_month = |name: &&str| name.rsplit('.').next() == Some(DatePart::Month.name());
         let parts = parts.filter(|name| variable == "by" && is_month(name));
         let names = field_names(variable).chain(parts);
@@ -222,11 +220,9 @@ fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str> + Clone) -> Opti
 /// Returns the part of a date whose two names a word nearly has.
 fn date_part(word: &str) -> Option<&'static str> {
     let (date, part) = word.rsplit_once('.')?;
-    let dates = Field::ALL.into_iter();
-    let dates = dates.filter(|field| field.kind() == FieldKind::Date);
-    let date = closest(date, dates.map(Field::name))?;
+    let date = closest(date, dates().map(Field::name))?;
     let part = closest(part, DatePart::ALL.map(DatePart::name))?;
-    let mut names = DATE_PARTS.into_iter();
+    let mut names = DATE_PARTS.iter().map(String::as_str);
     names.find(|name| name.split_once('.') == Some((date, part)))
 }
 
@@ -249,9 +245,6 @@ fn unknown_part(pattern: &str) -> Option<&str> {
 }
 
 fn wrong_name<'a>(word: &'a str, variable: &str) -> Option<WrongWord<'a>> {
-    const PREFIX: &str = "custom_fields.";
-    let custom = word.split_at_checked(PREFIX.len());
-    let custom = custom.filter(|(prefix, _)| prefix.eq_ignore_ascii_case(PREFIX));
     let is_part = || {
         let parts = word.rsplit_once('.').filter(|_| variable == "by");
         parts.is_some_and(|(date, part)| {
@@ -260,9 +253,9 @@ fn wrong_name<'a>(word: &'a str, variable: &str) -> Option<WrongWord<'a>> {
                 && DatePart::from_name(part).is_some()
         })
     };
-    let is_right = custom.map_or_else(
+    let is_right = split_custom(word).map_or_else(
         || Field::from_name(word).is_some_and(|it| can_list(variable, it)) || is_part(),
-        |(_, name)| is_custom_name(name),
+        is_custom_name,
     );
     let is_direction = false;
     (!is_right).then_some(WrongWord { word, is_direction })
@@ -273,15 +266,7 @@ fn can_list(variable: &str, field: Field) -> bool {
     match variable {
         "order" => field != Field::CustomFields,
         "empty" | "present" => field != Field::Tid,
-        "by" => {
-            let uncounted = [
-                Field::Tid,
-                Field::CustomFields,
-                Field::Subject,
-                Field::Summary,
-            ];
-            field.kind() != FieldKind::Date && !uncounted.contains(&field)
-        }
+        "by" => field.is_counted(),
         _ => true,
     }
 }
@@ -348,15 +333,8 @@ mod tests {
 
     #[test]
     fn every_part_of_a_date_can_be_suggested() {
-        for name in DATE_PARTS {
+        for name in DATE_PARTS.iter() {
             assert_eq!(wrong_name(name, "by"), None, "{name}");
-        }
-        let dates = Field::ALL.into_iter();
-        let dates = dates.filter(|field| field.kind() == FieldKind::Date);
-        for date in dates.map(Field::name) {
-            for part in DatePart::ALL {
-                assert!(DATE_PARTS.contains(&&*format!("{date}.{part}")));
-            }
         }
     }
 

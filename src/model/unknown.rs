@@ -6,28 +6,10 @@
 
 use std::fmt;
 
+use super::field_names::{CUSTOM_PREFIX, split_custom};
 use super::suggest::{closest, completions};
-use super::{Field, FieldKind, is_custom_name};
-
-/// The variables that only `action=count_tickets` has.
-const OF_COUNTS: [&str; 3] = ["by", "top", "exclude_own"];
-
-/// The variables that only `action=get_tickets` has.
-const OF_TICKETS: [&str; 8] = [
-    "count",
-    "page",
-    "count_only",
-    "order",
-    "order_direction",
-    "fields",
-    "after",
-    "before",
-];
-
-const CUSTOM_PREFIX: &str = "custom_fields.";
-
-/// The operators as they are written.
-const OPERATORS: [&str; 4] = ["=", "!=", ">=", "<="];
+use super::variable::{ActionName, Operator, Single};
+use super::{Field, is_custom_name};
 
 /// What is known of a name that is no variable.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +28,7 @@ pub(super) enum Reason<'a> {
     /// The name before the operator is a variable, which has other operators.
     Operator {
         base: &'a str,
-        operators: &'static [&'static str],
+        operators: Vec<Operator>,
         rule: &'static str,
     },
     /// It is a variable of counts, and the request lists tickets.
@@ -65,14 +47,16 @@ impl<'a> Unknown<'a> {
     pub(super) fn of(variable: &'a str, known: &'static str) -> Unknown<'a> {
         let names = known.split(", ").filter(|name| !name.contains(' '));
         let is_known = |name: &str| names.clone().any(|own| own.eq_ignore_ascii_case(name));
-        let is_one_of = |list: &[&str]| list.iter().any(|own| own.eq_ignore_ascii_case(variable));
-        if is_one_of(&OF_COUNTS) {
-            return Unknown::Explained(Reason::OfCounts);
+        let mut singles = Single::ALL.into_iter();
+        let single = singles.find(|single| single.name().eq_ignore_ascii_case(variable));
+        match single.and_then(Single::only_action) {
+            Some(ActionName::CountTickets) => return Unknown::Explained(Reason::OfCounts),
+            Some(ActionName::GetTickets) => {
+                return Unknown::Explained(Reason::OfTickets { name: variable });
+            }
+            None => {}
         }
-        if is_one_of(&OF_TICKETS) {
-            return Unknown::Explained(Reason::OfTickets { name: variable });
-        }
-        if let Some(name) = after_custom_prefix(variable)
+        if let Some(name) = split_custom(variable)
             && let Some(unknown) = of_custom(name)
         {
             return unknown;
@@ -104,9 +88,11 @@ fn searched(field: Field) -> Option<&'static str> {
     }
 }
 
-fn after_custom_prefix(variable: &str) -> Option<&str> {
-    let (prefix, name) = variable.split_at_checked(CUSTOM_PREFIX.len())?;
-    prefix.eq_ignore_ascii_case(CUSTOM_PREFIX).then_some(name)
+/// Returns the names of the variables that only `action=count_tickets` has.
+fn names_of_counts() -> Vec<&'static str> {
+    let singles = Single::ALL.into_iter();
+    let own = singles.filter(|it| it.only_action() == Some(ActionName::CountTickets));
+    own.map(Single::name).collect()
 }
 
 /// Looks at a name behind `custom_fields.`; none where a custom field may have it.
@@ -147,23 +133,26 @@ fn of_operator(variable: &str, is_known: impl Fn(&str) -> bool) -> Option<Unknow
     if let Some(meant) = meant {
         return Some(Unknown::Meant(meant));
     }
-    let is_custom = after_custom_prefix(base).is_some();
-    let operators: &[&str] = match field.map(|field| (field, field.kind())) {
-        Some((Field::Tid, _)) => &["=", ">=", "<="],
-        Some((_, FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date)) => &OPERATORS,
-        Some(_) => &["=", "!="],
-        None if is_custom || base.eq_ignore_ascii_case("keyword") => &["=", "!="],
-        None if is_known(base) => &["="],
-        None => return None,
+    let is_custom = split_custom(base).is_some();
+    let is_keyword = base.eq_ignore_ascii_case(Single::Keyword.name());
+    if field.is_none() && !is_custom && !is_known(base) && !is_keyword {
+        return None;
+    }
+    let suits = |operator: &Operator| match field {
+        Some(field) => operator.suits(field),
+        None if is_custom || is_keyword => operator.suits_texts(),
+        None => *operator == Operator::Equal,
     };
+    let operators: Vec<Operator> = Operator::ALL.into_iter().filter(suits).collect();
     let is_bound = behind.starts_with(['<', '>']) && (field.is_some() || is_custom);
     let rule = match is_bound {
-        true if operators.contains(&">=") => "bounds are written >= and <=: ",
+        true if operators.contains(&Operator::AtLeast) => "bounds are written >= and <=: ",
         true => "only integers and dates have the bounds >= and <=: ",
         false => "",
     };
     // A mark that no operator begins with is part of the name.
-    let is_operator = is_bound || (behind != "=" && OPERATORS.contains(&behind));
+    let is_operator = is_bound
+        || (behind != Operator::Equal.name() && Operator::ALL.iter().any(|it| it.name() == behind));
     is_operator.then_some(Unknown::Explained(Reason::Operator {
         base,
         operators,
@@ -180,20 +169,20 @@ impl fmt::Display for Reason<'_> {
                 rule,
             } => {
                 f.write_str(rule)?;
-                let names = operators.iter().map(|operator| format!("{base}{operator}"));
+                let names = operators.iter().map(|it| format!("{base}{}", it.name()));
                 let names: Vec<String> = names.collect();
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(f, "valid {verb} {}", joined(&names))
             }
             Reason::OfCounts => {
-                let names = joined(&OF_COUNTS);
+                let names = joined(&names_of_counts());
                 write!(f, "{names} need action=count_tickets in the same request")
             }
             Reason::OfTickets { name } => write!(
                 f,
                 "with action=count_tickets tickets are counted and not listed, so it has no \
                  {name}: valid are filters, {}, action, format and key",
-                OF_COUNTS.join(", ")
+                names_of_counts().join(", ")
             ),
             Reason::CustomName { like } => {
                 f.write_str(

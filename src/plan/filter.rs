@@ -93,7 +93,7 @@ impl Filters {
                 continue;
             };
             match &values[..] {
-                _ if !filter.is_of_page() => {}
+                _ if !filter.is_documented() => {}
                 [value] => all.push(Filter::Value(*field, fold_short(value))),
                 values => {
                     let values = values.iter().map(|value| fold_short(value));
@@ -182,8 +182,8 @@ impl Condition {
 fn add_tests(filters: &[FieldFilter], names: &CustomNames, all: &mut FilterList) {
     let mut left = filters.iter().peekable();
     while let Some(filter) = left.next() {
-        // Those of the page were read before.
-        if filter.is_of_page() {
+        // Those of the vendor's page were read before.
+        if filter.is_documented() {
             continue;
         }
         let (test, is_complement) = match &filter.test {

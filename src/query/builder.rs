@@ -7,13 +7,14 @@ use chrono::NaiveDateTime;
 
 use super::cursor::{Cursor, ORDER_OF_CURSOR_EXPECTED};
 use super::fields::Fields;
-use super::filter::{self, AnyField, FieldFilter, FieldTest, FilterValue, Operator, read_value};
+use super::filter::{self, AnyField, FieldFilter, FieldTest, FilterValue, read_value};
 use super::{
     Direction, FILTER_EXPECTED, LIST_BUT_TID_EXPECTED, ORDER_EXPECTED, OrderKey, Query,
-    RANGE_EXPECTED, SortKey, TidFilter, invalid, positive, retain_first, terms_of,
+    RANGE_EXPECTED, SortKey, TidFilter, positive, retain_first, terms_of,
 };
-use crate::model::error::{Error, ErrorKind, shorten};
+use crate::model::error::{Error, ErrorKind, invalid_value, shorten};
 use crate::model::value::Moment;
+use crate::model::variable::Operator;
 use crate::model::{Field, FieldKind, is_custom_name};
 
 /// How many of the latest filters are searched for one that takes another value. Values whose filter is
@@ -137,7 +138,7 @@ impl QueryBuilder {
         for value in values {
             let value = value.into();
             let is_single = is_date && operator == Operator::Equal;
-            if !operator.suits(field) || *field == AnyField::Field(Field::Tid) {
+            if !field.takes(operator) || *field == AnyField::Field(Field::Tid) {
                 self.fail(&field.to_string(), &value.to_string(), FILTER_EXPECTED);
             } else if is_single
                 && !value.is_empty_text()
@@ -189,12 +190,8 @@ impl QueryBuilder {
                 return values.push(value);
             }
         }
-        let filter = match operator {
-            Operator::Equal => FieldFilter::any_of(field, value),
-            Operator::Unequal => FieldFilter::none_of(field, value),
-            Operator::AtLeast => FieldFilter::test(field, FieldTest::AtLeast(value)),
-            Operator::AtMost => FieldFilter::test(field, FieldTest::AtMost(value)),
-        };
+        let test = FieldTest::of(operator, value);
+        let filter = FieldFilter { field, test };
         if is_single {
             self.query.filters.retain(|own| !own.is_alike(&filter));
         }
@@ -231,7 +228,7 @@ impl QueryBuilder {
 
     fn bound(mut self, field: Field, operator: Operator, bound: FilterValue) -> QueryBuilder {
         let field = AnyField::Field(field);
-        if operator.suits(&field) {
+        if field.takes(operator) {
             self.filter(&field, operator, bound);
         } else {
             self.fail(&field.to_string(), &bound.to_string(), RANGE_EXPECTED);
@@ -272,7 +269,7 @@ impl QueryBuilder {
         if is_bad {
             self.fail(variable, &field.to_string(), LIST_BUT_TID_EXPECTED);
         } else {
-            self.query.filters.push(FieldFilter::test(field, test));
+            self.query.filters.push(FieldFilter { field, test });
         }
         self
     }
@@ -499,15 +496,10 @@ impl QueryBuilder {
     }
 
     pub(super) fn add_key(&mut self, key: SortKey, direction: Direction) {
-        match &key {
-            SortKey::Custom(name) if !is_custom_name(name) => {
-                let name = format!("custom_fields.{name}");
-                self.fail("order", &name, ORDER_EXPECTED);
-            }
-            SortKey::Field(field) if field.kind() == FieldKind::CustomFields => {
-                self.fail("order", field.name(), ORDER_EXPECTED);
-            }
-            _ => self.query.order.push(OrderKey { key, direction }),
+        if key.is_valid() {
+            self.query.order.push(OrderKey { key, direction });
+        } else {
+            self.fail("order", &key.to_string(), ORDER_EXPECTED);
         }
     }
 
@@ -571,7 +563,7 @@ impl QueryBuilder {
         for (variable, place) in [("after", after), ("before", before)] {
             if let Some(cursor) = place.as_deref().filter(|cursor| !cursor.is_of(order)) {
                 let token = cursor.to_string();
-                return Err(invalid(variable, &token, ORDER_OF_CURSOR_EXPECTED).into());
+                return Err(invalid_value(variable, &token, ORDER_OF_CURSOR_EXPECTED));
             }
         }
         let (variable, cursor, other) = match (after, before, self.query.page) {
@@ -591,6 +583,6 @@ impl QueryBuilder {
 
     fn fail(&mut self, variable: &str, value: &str, expected: &'static str) {
         self.first_error
-            .get_or_insert_with(|| invalid(variable, value, expected).into());
+            .get_or_insert_with(|| invalid_value(variable, value, expected));
     }
 }

@@ -11,9 +11,10 @@
 
 use std::num::NonZeroU64;
 
-use super::filter::{AnyField, Operator, split_custom};
-use super::{BY_EXPECTED, Query, invalid, positive, retain_first};
-use crate::model::error::Error;
+use super::filter::AnyField;
+use super::{BY_EXPECTED, Query, positive, retain_first};
+use crate::model::error::{Error, invalid_value};
+use crate::model::field_names::split_custom;
 use crate::model::{DatePart, Field, FieldKind, is_custom_name};
 
 /// The most keys that one request can count by.
@@ -71,10 +72,7 @@ impl CountKey {
     /// Returns whether it can be counted by this.
     fn is_valid(&self) -> bool {
         match self {
-            CountKey::Field(Field::Tid) => false,
-            CountKey::Field(field) => {
-                field.kind() != FieldKind::Date && Operator::Equal.suits(&(*field).into())
-            }
+            CountKey::Field(field) => field.is_counted(),
             CountKey::Part(field, _) => field.kind() == FieldKind::Date,
             CountKey::Custom(name) => is_custom_name(name),
         }
@@ -245,14 +243,11 @@ impl CountQueryBuilder {
     /// Returns the query, or an [`InvalidValue`](crate::ErrorKind::InvalidValue): of `by` where a
     /// key cannot be counted by or there are more than 16, then of `top` where it is 0.
     pub fn build(self) -> Result<CountQuery, Error> {
-        let shown = || {
-            self.keys
-                .iter()
-                .map(CountKey::to_string)
-                .collect::<Vec<_>>()
+        let wrong = || {
+            let keys: Vec<String> = self.keys.iter().map(CountKey::to_string).collect();
+            invalid_value("by", &keys.join(","), BY_EXPECTED)
         };
-        let keys = distinct(self.keys.clone());
-        let keys = keys.ok_or_else(|| invalid("by", &shown().join(","), BY_EXPECTED))?;
+        let keys = distinct(self.keys.clone()).ok_or_else(wrong)?;
         Ok(CountQuery {
             matching: self.matching.into_filters(),
             keys,

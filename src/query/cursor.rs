@@ -15,10 +15,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Direction, OrderKey, SortKey, invalid};
-use crate::model::error::Error;
+use super::{Direction, OrderKey, SortKey};
+use crate::model::error::{Error, invalid_value};
 use crate::model::value::fold;
-use crate::model::{Field, FieldKind, is_custom_name};
+use crate::model::{Field, FieldKind};
 
 /// The most bytes of a token; six bits of what it holds take one.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -124,11 +124,7 @@ impl Cursor {
 
     fn token(&self) -> String {
         let key = |OrderKey { key, direction }: &OrderKey| {
-            let name = match key {
-                SortKey::Field(field) => field.name().to_owned(),
-                SortKey::Custom(name) => format!("custom_fields.{name}"),
-            };
-            (name, *direction == Direction::Descending)
+            (key.to_string(), *direction == Direction::Descending)
         };
         let keys = self.order.iter().map(key).collect();
         let values = self.values.iter().map(|value| match value {
@@ -207,12 +203,7 @@ fn has_repeats(order: &[OrderKey]) -> bool {
 
 /// Reads a key of an order by its full name.
 fn read_key((name, descends): &(String, bool)) -> Option<OrderKey> {
-    let key = if let Some(name) = name.strip_prefix("custom_fields.") {
-        is_custom_name(name).then(|| SortKey::Custom(name.to_owned()))?
-    } else {
-        let field = Field::from_name(name)?;
-        (field.kind() != FieldKind::CustomFields).then_some(SortKey::Field(field))?
-    };
+    let key = SortKey::from_name(name)?;
     let direction = if *descends {
         Direction::Descending
     } else {
@@ -282,7 +273,7 @@ impl FromStr for Cursor {
     type Err = Error;
 
     fn from_str(token: &str) -> Result<Cursor, Error> {
-        Cursor::parse(token).ok_or_else(|| invalid("cursor", token, CURSOR_EXPECTED).into())
+        Cursor::parse(token).ok_or_else(|| invalid_value("cursor", token, CURSOR_EXPECTED))
     }
 }
 

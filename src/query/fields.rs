@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::filter::AnyField;
 use crate::model::Field;
+use crate::model::field_names::CUSTOM_PREFIX;
 
 /// The variables that each record of a response shows, in the order of the output variables.
 ///
@@ -94,7 +95,7 @@ impl fmt::Display for Fields {
             }
         }
         for name in &self.custom_names {
-            write!(f, "{between}custom_fields.{name}")?;
+            write!(f, "{between}{CUSTOM_PREFIX}{name}")?;
             between = ",";
         }
         Ok(())

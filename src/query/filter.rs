@@ -16,13 +16,12 @@ use std::str::FromStr;
 use chrono::{NaiveDate, NaiveDateTime};
 use smallvec::SmallVec;
 
-use super::{DATE_EXPECTED, INTEGER_EXPECTED, UNEQUAL_EXPECTED, invalid, retain_first};
-use crate::model::error::Error;
+use super::{DATE_EXPECTED, INTEGER_EXPECTED, UNEQUAL_EXPECTED, retain_first};
+use crate::model::error::{Error, invalid_value};
+use crate::model::field_names::{CUSTOM_PREFIX, split_custom};
 use crate::model::value::{Moment, parse_integer};
+use crate::model::variable::Operator;
 use crate::model::{Field, FieldKind, is_custom_name};
-
-/// What stands before the name of a custom field in a request.
-const CUSTOM_PREFIX: &str = "custom_fields.";
 
 /// A field of tickets: one of the 38, or one custom field by its name.
 ///
@@ -70,6 +69,14 @@ impl AnyField {
         }
     }
 
+    /// Returns whether a filter by an operator exists for the field.
+    pub(super) fn takes(&self, operator: Operator) -> bool {
+        match self {
+            AnyField::Field(field) => operator.suits(*field),
+            AnyField::Custom(name) => operator.suits_texts() && is_custom_name(name),
+        }
+    }
+
     /// Compares by the order of the output variables, then of custom names without ASCII case.
     fn compare(&self, other: &AnyField) -> Ordering {
         match (self, other) {
@@ -82,12 +89,6 @@ impl AnyField {
             }
         }
     }
-}
-
-/// Returns the NAME of `custom_fields.NAME`, which may be no valid one.
-pub(super) fn split_custom(name: &str) -> Option<&str> {
-    let (prefix, name) = name.split_at_checked(CUSTOM_PREFIX.len())?;
-    prefix.eq_ignore_ascii_case(CUSTOM_PREFIX).then_some(name)
 }
 
 impl From<Field> for AnyField {
@@ -113,7 +114,7 @@ impl FromStr for AnyField {
 
     fn from_str(name: &str) -> Result<AnyField, Error> {
         const EXPECTED: &str = "an output variable, uid, group, escalation or custom_fields.NAME";
-        AnyField::from_name(name).ok_or_else(|| invalid("field", name, EXPECTED).into())
+        AnyField::from_name(name).ok_or_else(|| invalid_value("field", name, EXPECTED))
     }
 }
 
@@ -321,6 +322,37 @@ pub enum FieldTest {
 }
 
 impl FieldTest {
+    /// Makes the test that an operator and a value say.
+    pub(super) fn of(operator: Operator, value: FilterValue) -> FieldTest {
+        match operator {
+            Operator::Equal => FieldTest::AnyOf(FilterValues::of(value)),
+            Operator::Unequal => FieldTest::NoneOf(FilterValues::of(value)),
+            Operator::AtLeast => FieldTest::AtLeast(value),
+            Operator::AtMost => FieldTest::AtMost(value),
+        }
+    }
+
+    /// Returns the operator that says the test; none where it needs no value.
+    pub(super) fn operator(&self) -> Option<Operator> {
+        match self {
+            FieldTest::AnyOf(_) => Some(Operator::Equal),
+            FieldTest::NoneOf(_) => Some(Operator::Unequal),
+            FieldTest::AtLeast(_) => Some(Operator::AtLeast),
+            FieldTest::AtMost(_) => Some(Operator::AtMost),
+            FieldTest::Empty | FieldTest::Present => None,
+        }
+    }
+
+    /// Returns the values that the test compares with, each as a copy.
+    pub(super) fn values(&self) -> Vec<FilterValue> {
+        match self {
+            FieldTest::AnyOf(values) | FieldTest::NoneOf(values) => values.iter().collect(),
+            FieldTest::AtLeast(bound) | FieldTest::AtMost(bound) => vec![bound.clone()],
+            FieldTest::Empty | FieldTest::Present => Vec::new(),
+        }
+    }
+
+    /// Returns the place of the test among those of a field.
     fn rank(&self) -> u32 {
         match self {
             FieldTest::AnyOf(_) => 0,
@@ -332,6 +364,18 @@ impl FieldTest {
         }
     }
 }
+
+/// The names of the vendor's page for filters that may stand once, with the field and the operator that
+/// each says.
+pub(super) const FILTER_NAMES: [(&str, Field, Operator); 7] = [
+    (Field::DueDate.name(), Field::DueDate, Operator::Equal),
+    ("start_tid", Field::Tid, Operator::AtLeast),
+    ("end_tid", Field::Tid, Operator::AtMost),
+    ("start_cid", Field::Cid, Operator::AtLeast),
+    ("end_cid", Field::Cid, Operator::AtMost),
+    ("start_date", Field::DateOpened, Operator::AtLeast),
+    ("end_date", Field::DateOpened, Operator::AtMost),
+];
 
 /// One filter of a query: a field, and a test on its value.
 ///
@@ -357,27 +401,6 @@ pub struct FieldFilter {
 }
 
 impl FieldFilter {
-    /// Makes a filter of the field's values.
-    pub(super) fn any_of(field: AnyField, value: FilterValue) -> FieldFilter {
-        FieldFilter {
-            field,
-            test: FieldTest::AnyOf(FilterValues::of(value)),
-        }
-    }
-
-    /// Makes the complement of a filter of the field's values.
-    pub(super) fn none_of(field: AnyField, value: FilterValue) -> FieldFilter {
-        FieldFilter {
-            field,
-            test: FieldTest::NoneOf(FilterValues::of(value)),
-        }
-    }
-
-    /// Makes a filter of any test.
-    pub(super) fn test(field: AnyField, test: FieldTest) -> FieldFilter {
-        FieldFilter { field, test }
-    }
-
     /// Returns whether the filter is on a field, a custom one by its name in any ASCII case.
     pub(super) fn is_of(&self, field: &AnyField) -> bool {
         self.field.compare(field) == Ordering::Equal
@@ -419,18 +442,15 @@ impl FieldFilter {
         }
     }
 
-    /// Returns whether one of the page's own variables says the filter.
-    pub(crate) fn is_of_page(&self) -> bool {
-        let Some(field) = self.field.field() else {
+    /// Returns whether a variable of the vendor's page says the filter: one of [`Field::FILTERS`] that
+    /// equals a value, or one of [`FILTER_NAMES`].
+    pub(crate) fn is_documented(&self) -> bool {
+        let (Some(field), Some(operator)) = (self.field.field(), self.test.operator()) else {
             return false;
         };
-        match self.test {
-            FieldTest::AnyOf(_) => field == Field::DueDate || Field::FILTERS.contains(&field),
-            FieldTest::AtLeast(_) | FieldTest::AtMost(_) => {
-                matches!(field, Field::Tid | Field::Cid | Field::DateOpened)
-            }
-            FieldTest::NoneOf(_) | FieldTest::Empty | FieldTest::Present => false,
-        }
+        let is_own = |&(_, own, by): &(&str, Field, Operator)| own == field && by == operator;
+        (operator == Operator::Equal && Field::FILTERS.contains(&field))
+            || FILTER_NAMES.iter().any(is_own)
     }
 
     /// Returns whether a lone `*` among its values makes it let everything through.
@@ -481,93 +501,40 @@ pub(super) fn settle(filters: &mut FieldFilters) {
     }
 }
 
-/// What stands between a field and its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
-    /// `=`
-    Equal,
-    /// `!=`
-    Unequal,
-    /// `>=`
-    AtLeast,
-    /// `<=`
-    AtMost,
-}
-
-impl Operator {
-    /// Splits the decoded name of a pair into the field's name and the operator.
-    pub(super) fn split(name: &str) -> (&str, Operator) {
-        let operator = match name.as_bytes().last() {
-            Some(b'!') => Operator::Unequal,
-            Some(b'>') => Operator::AtLeast,
-            Some(b'<') => Operator::AtMost,
-            _ => return (name, Operator::Equal),
-        };
-        (&name[..name.len() - 1], operator)
-    }
-
-    /// Returns the name of a variable with the operator as it is written.
-    pub(super) fn name_after(self, field: String) -> String {
-        match self {
-            Operator::Equal => field,
-            Operator::Unequal => field + "!=",
-            Operator::AtLeast => field + ">=",
-            Operator::AtMost => field + "<=",
-        }
-    }
-
-    /// Returns whether a field may stand before the operator.
-    pub(super) fn suits(self, field: &AnyField) -> bool {
-        let kind = match field {
-            AnyField::Custom(name) if !is_custom_name(name) => return false,
-            AnyField::Custom(_) => FieldKind::Text,
-            AnyField::Field(Field::Subject | Field::Summary) => return false,
-            AnyField::Field(Field::Tid) => return self != Operator::Unequal,
-            AnyField::Field(field) => field.kind(),
-        };
-        match self {
-            _ if kind == FieldKind::CustomFields => false,
-            Operator::Equal | Operator::Unequal => true,
-            Operator::AtLeast | Operator::AtMost => matches!(
-                kind,
-                FieldKind::Integer | FieldKind::OptionalInteger | FieldKind::Date
-            ),
-        }
-    }
-}
-
 /// Makes of a value what a field holds, as a request's text is read; or says what would be valid.
 pub(super) fn read_value(
     field: &AnyField,
     operator: Operator,
     value: FilterValue,
 ) -> Result<FilterValue, &'static str> {
-    let kind = field.field().map_or(FieldKind::Text, Field::kind);
-    match (kind, value) {
-        (FieldKind::Integer | FieldKind::OptionalInteger, FilterValue::Text(text)) => {
-            let integer = parse_integer(&text).map(FilterValue::Integer);
-            integer.ok_or(INTEGER_EXPECTED)
+    match field.field().map_or(FieldKind::Text, Field::kind) {
+        FieldKind::Integer | FieldKind::OptionalInteger => {
+            let integer = match value {
+                FilterValue::Text(text) => parse_integer(&text),
+                FilterValue::Integer(integer) => Some(integer),
+                FilterValue::Date(_) => None,
+            };
+            integer.map(FilterValue::Integer).ok_or(INTEGER_EXPECTED)
         }
-        (FieldKind::Integer | FieldKind::OptionalInteger, value @ FilterValue::Integer(_)) => {
-            Ok(value)
-        }
-        (FieldKind::Integer | FieldKind::OptionalInteger, FilterValue::Date(_)) => {
-            Err(INTEGER_EXPECTED)
-        }
-        (FieldKind::Date, FilterValue::Text(text)) => {
-            let moment = Moment::parse(&text).ok_or(DATE_EXPECTED)?;
+        FieldKind::Date => {
+            let moment = match value {
+                FilterValue::Text(text) => Moment::parse(&text),
+                FilterValue::Integer(_) => None,
+                FilterValue::Date(moment) => Some(moment),
+            };
+            let moment = moment.ok_or(DATE_EXPECTED)?;
             Ok(FilterValue::Date(bound_of(operator, moment)))
         }
-        (FieldKind::Date, FilterValue::Date(moment)) => {
-            Ok(FilterValue::Date(bound_of(operator, moment)))
+        FieldKind::Text | FieldKind::Identifier | FieldKind::Flag | FieldKind::CustomFields => {
+            match value {
+                FilterValue::Text(text) if operator == Operator::Unequal && text == "*" => {
+                    Err(UNEQUAL_EXPECTED)
+                }
+                FilterValue::Text(_) => Ok(value),
+                FilterValue::Integer(integer) => Ok(FilterValue::Text(integer.to_string())),
+                FilterValue::Date(_) => Err("a text"),
+            }
         }
-        (FieldKind::Date, FilterValue::Integer(_)) => Err(DATE_EXPECTED),
-        (_, FilterValue::Text(text)) if operator == Operator::Unequal && text == "*" => {
-            Err(UNEQUAL_EXPECTED)
-        }
-        (_, FilterValue::Date(_)) => Err("a text"),
-        (_, FilterValue::Integer(integer)) => Ok(FilterValue::Text(integer.to_string())),
-        (_, text) => Ok(text),
     }
 }
 

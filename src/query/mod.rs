@@ -30,9 +30,9 @@ use std::num::NonZeroU64;
 use chrono::NaiveDateTime;
 use smallvec::SmallVec;
 
-use crate::model::Field;
-use crate::model::error::{Error, ErrorKind, shorten};
+use crate::model::error::{Error, invalid_value};
 use crate::model::value::Moment;
+use crate::model::{Field, is_custom_name};
 
 pub use builder::QueryBuilder;
 pub use count::{CountKey, CountQuery, CountQueryBuilder};
@@ -53,6 +53,26 @@ pub enum SortKey {
     Field(Field),
     /// A custom field, by name in any ASCII case.
     Custom(String),
+}
+
+impl SortKey {
+    /// Returns the key of a name as a request's `order` has it, in any ASCII case; none for any other
+    /// text.
+    fn from_name(name: &str) -> Option<SortKey> {
+        let key = match AnyField::from_name(name)? {
+            AnyField::Field(field) => SortKey::Field(field),
+            AnyField::Custom(name) => SortKey::Custom(name),
+        };
+        key.is_valid().then_some(key)
+    }
+
+    /// Returns whether an order can compare it.
+    fn is_valid(&self) -> bool {
+        match self {
+            SortKey::Field(field) => *field != Field::CustomFields,
+            SortKey::Custom(name) => is_custom_name(name),
+        }
+    }
 }
 
 impl From<Field> for SortKey {
@@ -375,19 +395,10 @@ const BY_EXPECTED: &str = "a list of at most 16 fields that have a filter by val
 const TID_EXPECTED: &str = "a ticket number, or a pattern of digits and *";
 const POSITIVE_EXPECTED: &str = "an integer from 1 to 18446744073709551615";
 
-fn invalid(variable: &str, value: &str, expected: &'static str) -> ErrorKind {
-    ErrorKind::InvalidValue {
-        variable: variable.to_owned(),
-        value: shorten(value),
-        expected,
-    }
-}
-
 fn positive(variable: &str, value: Option<u64>) -> Result<Option<NonZeroU64>, Error> {
-    value
-        .map(|value| {
-            NonZeroU64::new(value)
-                .ok_or_else(|| invalid(variable, &value.to_string(), POSITIVE_EXPECTED).into())
-        })
-        .transpose()
+    let checked = value.map(|value| {
+        let positive = NonZeroU64::new(value);
+        positive.ok_or_else(|| invalid_value(variable, &value.to_string(), POSITIVE_EXPECTED))
+    });
+    checked.transpose()
 }

@@ -20,20 +20,20 @@ use std::str::FromStr;
 use super::count::{CountKey, CountQuery, CountQueryBuilder};
 use super::cursor::{CURSOR_EXPECTED, Cursor};
 use super::fields::Fields;
-use super::filter::{AnyField, FieldFilter, FieldTest, Operator, read_value, split_custom};
+use super::filter::{AnyField, FieldFilter, FieldTest, read_value};
 use super::request::{Action, Request, find_action, find_first, pairs};
-use super::variable::{
-    ActionName, Single, Variable, known_names, operator_name, shown_name, unknown_name,
-};
+use super::variable::{Variable, known_names, operator_name, shown_name, unknown_name};
 use super::{
     BY_EXPECTED, DATE_EXPECTED, Direction, INTEGER_EXPECTED, LIST_BUT_TID_EXPECTED, LIST_EXPECTED,
-    ORDER_EXPECTED, POSITIVE_EXPECTED, Query, QueryBuilder, SortKey, TID_EXPECTED, TidFilter,
-    invalid, terms_of,
+    ORDER_EXPECTED, POSITIVE_EXPECTED, Query, QueryBuilder, SortKey, terms_of,
 };
-use crate::model::error::{Error, ErrorKind, shorten};
+use crate::model::error::{Error, ErrorKind, invalid_value, shorten};
 use crate::model::value::{Moment, parse_integer};
-use crate::model::{Field, FieldKind, Format, is_custom_name};
+use crate::model::variable::{ActionName, Operator, Single};
+use crate::model::{Field, FieldKind, Format};
 
+const ACTION_EXPECTED: &str = "get_tickets or count_tickets";
+const FLAG_EXPECTED: &str = "Y or N";
 const DIRECTION_EXPECTED: &str = "ASC or DESC";
 
 /// A request being read.
@@ -120,8 +120,7 @@ impl Reading {
                     return Err(duplicate(single.name(), shown));
                 }
                 self.seen |= bit;
-                self.single(single, value)
-                    .map_err(|kind| Error::from(*kind))
+                self.single(Given { single, value })
             }
         }
     }
@@ -153,7 +152,7 @@ impl Reading {
             }
             Err(expected) => {
                 let name = shown_name(&field, operator, name);
-                Err(invalid(&shorten(&name), value, expected).into())
+                Err(invalid_value(&name, value, expected))
             }
         }
     }
@@ -163,76 +162,57 @@ impl Reading {
         let fields = parse_list(list);
         let has_tid = |fields: &Vec<AnyField>| fields.contains(&AnyField::Field(Field::Tid));
         let Some(fields) = fields.filter(|fields| !has_tid(fields)) else {
-            return Err(invalid(variable, list, LIST_BUT_TID_EXPECTED).into());
+            return Err(invalid_value(variable, list, LIST_BUT_TID_EXPECTED));
         };
-        let filters = fields
-            .into_iter()
-            .map(|field| FieldFilter::test(field, test.clone()));
+        let filters = fields.into_iter().map(|field| FieldFilter {
+            field,
+            test: test.clone(),
+        });
         self.builder.query.filters.extend(filters);
         Ok(())
     }
 
-    fn single(&mut self, single: Single, value: &str) -> Result<(), Box<ErrorKind>> {
-        let fail = |expected| Box::new(invalid(single.name(), value, expected));
-        let positive = || {
-            parse_integer(value)
-                .filter(|&n| n > 0)
-                .ok_or_else(|| fail(POSITIVE_EXPECTED))
-        };
-        let flag = || parse_flag(value).ok_or_else(|| fail("Y or N"));
-        let cursor = || {
-            let cursor = Cursor::parse(value).map(Box::new);
-            cursor.ok_or_else(|| fail(CURSOR_EXPECTED))
-        };
+    /// Takes in the value of a variable that may stand once.
+    fn single(&mut self, given: Given<'_>) -> Result<(), Error> {
+        let value = given.value;
         // What concerns the query alone is written into it; a builder is a long thing to move.
         let query = &mut self.builder.query;
-        match single {
+        match given.single {
             Single::Action => {
-                let action = ActionName::from_value(value);
-                let action = action.ok_or_else(|| fail("get_tickets or count_tickets"))?;
-                if action != self.action {
-                    return Err(fail(self.action.value()));
-                }
+                given.check(ActionName::from_name(value), ACTION_EXPECTED)?;
+                let own = self.action.name();
+                given.check((value == own).then_some(()), own)?;
             }
             Single::Key => self.key = Some(value.to_owned()),
-            Single::Format => {
-                let fail = || fail("xml, json, delimited or csv");
-                self.format = Some(Format::from_name(value).ok_or_else(fail)?);
-            }
-            Single::Count => self.builder.count = Some(positive()?),
-            Single::Page => {
-                self.builder.page = Some(positive()?);
-                self.builder.page_shown = Some(shorten(value));
-            }
-            Single::CountOnly => query.count_only = flag()?,
-            Single::By => {
-                let keys = CountKey::parse_list(value).ok_or_else(|| fail(BY_EXPECTED))?;
-                self.counting.get_or_insert_default().keys = keys;
-            }
-            Single::Top => self.counting.get_or_insert_default().top = Some(positive()?),
-            Single::ExcludeOwn => {
-                self.counting.get_or_insert_default().excludes_own = flag()?;
-            }
-            Single::Order => {
-                self.order = parse_order(value).ok_or_else(|| fail(ORDER_EXPECTED))?;
-            }
-            Single::OrderDirection => {
-                let fail = || fail(DIRECTION_EXPECTED);
-                self.direction = Some(parse_direction(value).ok_or_else(fail)?);
-            }
-            Single::Fields => {
-                let fields = parse_list(value).ok_or_else(|| fail(LIST_EXPECTED))?;
-                query.fields = Some(Fields::new(fields));
-            }
-            Single::After => query.after = Some(cursor()?),
-            Single::Before => query.before = Some(cursor()?),
-            Single::Tid => {
-                query.tid = Some(TidFilter::parse(value).ok_or_else(|| fail(TID_EXPECTED))?);
-            }
+            Single::Format => self.format = Some(value.parse()?),
+            Single::Tid => query.tid = Some(value.parse()?),
             Single::Keyword => query.terms = terms_of(value),
             Single::ChangedSince => {
-                let fail = || fail(INTEGER_EXPECTED);
-                query.changed_since = Some(parse_integer(value).ok_or_else(fail)?);
+                query.changed_since = Some(given.check(parse_integer(value), INTEGER_EXPECTED)?);
+            }
+            Single::Count => self.builder.count = Some(given.positive()?),
+            Single::Page => {
+                self.builder.page = Some(given.positive()?);
+                self.builder.page_shown = Some(shorten(value));
+            }
+            Single::CountOnly => query.count_only = given.flag()?,
+            Single::Order => self.order = given.check(parse_order(value), ORDER_EXPECTED)?,
+            Single::OrderDirection => {
+                self.direction = Some(given.check(parse_direction(value), DIRECTION_EXPECTED)?);
+            }
+            Single::Fields => {
+                let fields = given.check(parse_list(value), LIST_EXPECTED)?;
+                query.fields = Some(Fields::new(fields));
+            }
+            Single::After => query.after = Some(given.cursor()?),
+            Single::Before => query.before = Some(given.cursor()?),
+            Single::By => {
+                let keys = given.check(CountKey::parse_list(value), BY_EXPECTED)?;
+                self.counting.get_or_insert_default().keys = keys;
+            }
+            Single::Top => self.counting.get_or_insert_default().top = Some(given.positive()?),
+            Single::ExcludeOwn => {
+                self.counting.get_or_insert_default().excludes_own = given.flag()?;
             }
         }
         Ok(())
@@ -242,6 +222,33 @@ impl Reading {
     fn into_counting(self) -> Result<CountQuery, Error> {
         let counting = self.counting.map_or_else(CountQuery::builder, |it| *it);
         counting.matching(self.builder.query).build()
+    }
+}
+
+/// A variable that may stand once, with its value, which is not empty.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    single: Single,
+    value: &'a str,
+}
+
+impl Given<'_> {
+    /// Returns what the value was read as; the error of the value where it is none.
+    fn check<T>(self, read: Option<T>, expected: &'static str) -> Result<T, Error> {
+        read.ok_or_else(|| invalid_value(self.single.name(), self.value, expected))
+    }
+
+    fn positive(self) -> Result<u64, Error> {
+        let positive = parse_integer(self.value).filter(|&integer| integer > 0);
+        self.check(positive, POSITIVE_EXPECTED)
+    }
+
+    fn flag(self) -> Result<bool, Error> {
+        self.check(parse_flag(self.value), FLAG_EXPECTED)
+    }
+
+    fn cursor(self) -> Result<Box<Cursor>, Error> {
+        self.check(Cursor::parse(self.value).map(Box::new), CURSOR_EXPECTED)
     }
 }
 
@@ -264,10 +271,8 @@ fn parse_direction(word: &str) -> Option<Direction> {
 fn parse_order(list: &str) -> Option<Vec<(SortKey, Option<Direction>)>> {
     list.split(',')
         .map(|item| {
-            let mut words = item
-                .split(char::is_whitespace)
-                .filter(|word| !word.is_empty());
-            let key = parse_sort_key(words.next()?)?;
+            let mut words = item.split_whitespace();
+            let key = SortKey::from_name(words.next()?)?;
             let direction = words.next().map(parse_direction);
             match (direction, words.next()) {
                 (None, _) => Some((key, None)),
@@ -276,14 +281,6 @@ fn parse_order(list: &str) -> Option<Vec<(SortKey, Option<Direction>)>> {
             }
         })
         .collect()
-}
-
-fn parse_sort_key(word: &str) -> Option<SortKey> {
-    if let Some(name) = split_custom(word) {
-        return is_custom_name(name).then(|| SortKey::Custom(name.to_owned()));
-    }
-    let field = Field::from_name(word)?;
-    (field.kind() != FieldKind::CustomFields).then_some(SortKey::Field(field))
 }
 
 /// Reads a list of fields, parted by commas; none where one is bad.
@@ -352,7 +349,7 @@ impl FromStr for Query {
         }
         reading.into_counting()?;
         let (other, own) = (ActionName::CountTickets, ActionName::GetTickets);
-        Err(invalid("action", other.value(), own.value()).into())
+        Err(invalid_value("action", other.name(), own.name()))
     }
 }
 
@@ -371,7 +368,11 @@ impl FromStr for CountQuery {
             return reading.into_counting();
         }
         let action = find_first(text, Single::Action).unwrap_or_default();
-        Err(invalid("action", &action, ActionName::CountTickets.value()).into())
+        Err(invalid_value(
+            "action",
+            &action,
+            ActionName::CountTickets.name(),
+        ))
     }
 }
 
@@ -387,7 +388,7 @@ impl FromStr for Moment {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Moment, Error> {
-        Moment::parse(text).ok_or_else(|| invalid("date", text, DATE_EXPECTED).into())
+        Moment::parse(text).ok_or_else(|| invalid_value("date", text, DATE_EXPECTED))
     }
 }
 
@@ -426,6 +427,17 @@ mod tests {
                 "{text} as {printed}"
             );
         }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_alike_where_it_is_read_and_where_it_is_built() {
+        let name = "n".repeat(200);
+        let read = format!("custom_fields.{name}!=*").parse::<Query>();
+        let built = Query::builder()
+            .none_of(AnyField::Custom(name), ["*"])
+            .build();
+        let shown = |query: Result<Query, Error>| query.unwrap_err().to_string();
+        assert_eq!(shown(read), shown(built));
     }
 
     #[test]

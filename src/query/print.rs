@@ -13,12 +13,13 @@ use std::fmt;
 use form_urlencoded::byte_serialize;
 use serde::{Serialize, Serializer};
 
-use super::filter::{AnyField, FieldFilter, FieldTest, FilterValue, Operator};
-use super::variable::{ActionName, Named, Single};
+use super::filter::{AnyField, FILTER_NAMES, FieldFilter, FieldTest};
 use super::{
     Action, CountKey, CountQuery, Direction, OrderKey, Query, Request, SortKey, TidFilter,
 };
+use crate::model::field_names::CUSTOM_PREFIX;
 use crate::model::value::{Moment, write_date};
+use crate::model::variable::{ActionName, Operator, Single};
 use crate::model::{Field, Format};
 
 /// A query as its canonical request, which [`Query`]'s `FromStr` reads back.
@@ -56,44 +57,34 @@ impl Pairs<'_, '_> {
         value.map_or(Ok(()), |value| self.pair(single.name(), &value.to_string()))
     }
 
-    /// Prints a filter by the name that the page has for it.
-    fn page_filter(
+    /// Prints the values of a field's filter by an operator, by a name of the vendor's page.
+    fn documented(
         &mut self,
-        field: Field,
-        operator: Operator,
-        value: Option<impl fmt::Display>,
+        query: &Query,
+        (name, field, operator): (&str, Field, Operator),
     ) -> fmt::Result {
-        let Some(value) = value else {
-            return Ok(());
-        };
-        let name = Named::Filter(field, operator).name();
-        debug_assert!(name.is_some(), "the page has a name for it");
-        self.pair(name.unwrap_or_default(), &value.to_string())
+        let tests = query.tests(field);
+        let own = tests.filter(|test| test.operator() == Some(operator));
+        let mut values = own.flat_map(FieldTest::values);
+        values.try_for_each(|value| self.pair(name, &value.to_string()))
     }
 
     fn query(&mut self, query: &Query) -> fmt::Result {
         self.single(Single::Tid, query.tid.as_ref())?;
         for field in Field::FILTERS {
-            let mut values = query.values(field).iter();
-            values.try_for_each(|value| self.pair(field.request_name(), value))?;
+            self.documented(query, (field.request_name(), field, Operator::Equal))?;
         }
-        self.page_filter(Field::DueDate, Operator::Equal, query.due())?;
+        let [due, ranges @ ..] = FILTER_NAMES;
+        self.documented(query, due)?;
         self.single(Single::Keyword, joined(&query.terms, " "))?;
-        let (start, end) = query.tid_range();
-        self.page_filter(Field::Tid, Operator::AtLeast, start)?;
-        self.page_filter(Field::Tid, Operator::AtMost, end)?;
-        let (start, end) = query.cid_range();
-        self.page_filter(Field::Cid, Operator::AtLeast, start)?;
-        self.page_filter(Field::Cid, Operator::AtMost, end)?;
-        let (start, end) = query.date_range();
-        self.page_filter(
-            Field::DateOpened,
-            Operator::AtLeast,
-            start.map(Moment::Second),
-        )?;
-        self.page_filter(Field::DateOpened, Operator::AtMost, end.map(Moment::Second))?;
+        for range in ranges {
+            self.documented(query, range)?;
+        }
         self.single(Single::ChangedSince, query.changed_since)?;
-        let others = query.filters.iter().filter(|filter| !filter.is_of_page());
+        let others = query
+            .filters
+            .iter()
+            .filter(|filter| !filter.is_documented());
         others.clone().try_for_each(|filter| self.filter(filter))?;
         for (name, test) in [("empty", FieldTest::Empty), ("present", FieldTest::Present)] {
             let listed = others.clone().filter(|filter| filter.test == test);
@@ -116,7 +107,7 @@ impl Pairs<'_, '_> {
     }
 
     fn counting(&mut self, query: &CountQuery) -> fmt::Result {
-        self.single(Single::Action, Some(ActionName::CountTickets.value()))?;
+        self.single(Single::Action, Some(ActionName::CountTickets.name()))?;
         self.query(query.matching())?;
         let keys: Vec<String> = query.keys().iter().map(CountKey::to_string).collect();
         self.single(Single::By, joined(&keys, ","))?;
@@ -130,15 +121,14 @@ impl Pairs<'_, '_> {
             AnyField::Field(field) => field.request_name().to_owned(),
             custom @ AnyField::Custom(_) => custom.to_string(),
         };
-        let (operator, values) = match &filter.test {
-            FieldTest::AnyOf(values) => ("", values.iter().collect()),
-            FieldTest::NoneOf(values) => ("!", values.iter().collect()),
-            FieldTest::AtLeast(least) => ("%3E", vec![least.clone()]),
-            FieldTest::AtMost(most) => ("%3C", vec![most.clone()]),
-            FieldTest::Empty | FieldTest::Present => ("", Vec::<FilterValue>::new()),
+        let operator = match filter.test.operator() {
+            Some(Operator::Equal) | None => "",
+            Some(Operator::Unequal) => "!",
+            Some(Operator::AtLeast) => "%3E",
+            Some(Operator::AtMost) => "%3C",
         };
         let name = field + operator;
-        let mut values = values.iter();
+        let mut values = filter.test.values().into_iter();
         values.try_for_each(|value| self.pair(&name, &value.to_string()))
     }
 }
@@ -210,12 +200,19 @@ impl fmt::Display for TidFilter {
     }
 }
 
+/// Prints the output variable's name, or `custom_fields.NAME`.
+impl fmt::Display for SortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SortKey::Field(field) => f.write_str(field.name()),
+            SortKey::Custom(name) => write!(f, "{CUSTOM_PREFIX}{name}"),
+        }
+    }
+}
+
 impl fmt::Display for OrderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.key {
-            SortKey::Field(field) => f.write_str(field.name())?,
-            SortKey::Custom(name) => write!(f, "custom_fields.{name}")?,
-        }
+        self.key.fmt(f)?;
         match self.direction {
             Direction::Ascending => Ok(()),
             Direction::Descending => f.write_str(" DESC"),
@@ -229,11 +226,8 @@ impl fmt::Display for Moment {
         let mut text = Vec::new();
         write_date(self.first_second(), &mut text);
         if matches!(self, Moment::Day(_)) {
-            let end = text
-                .iter()
-                .position(|&byte| byte == b' ')
-                .unwrap_or(text.len());
-            text.truncate(end);
+            let end = text.iter().position(|&byte| byte == b' ');
+            text.truncate(end.unwrap_or(text.len()));
         }
         f.write_str(&String::from_utf8_lossy(&text))
     }

@@ -10,8 +10,8 @@ use memchr::{memchr, memchr2};
 
 use super::Query;
 use super::count::CountQuery;
-use super::variable::{ActionName, Single};
 use crate::model::Format;
+use crate::model::variable::{ActionName, Single};
 
 /// What a request asks for.
 ///
@@ -138,7 +138,7 @@ pub(super) fn find_first(text: &str, variable: Single) -> Option<Cow<'_, str>> {
 /// Returns what a request asks for: what its first `action` says that is not empty.
 pub(super) fn find_action(text: &str) -> ActionName {
     let value = find_first(text, Single::Action);
-    let action = value.and_then(|value| ActionName::from_value(&value));
+    let action = value.and_then(|value| ActionName::from_name(&value));
     action.unwrap_or_default()
 }
 

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use super::{TID_EXPECTED, invalid};
-use crate::model::error::Error;
+use super::TID_EXPECTED;
+use crate::model::error::{Error, invalid_value};
+use crate::model::value::parse_integer;
 
 /// Which ticket numbers match.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,12 +42,10 @@ impl TidFilter {
     /// ```
     pub fn parse(text: &str) -> Option<TidFilter> {
         if !text.contains('*') {
-            return crate::model::value::parse_integer(text).map(TidFilter::Exact);
+            return parse_integer(text).map(TidFilter::Exact);
         }
-        if !text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'*')
-        {
+        let is_known = |byte: u8| byte.is_ascii_digit() || byte == b'*';
+        if !text.bytes().all(is_known) {
             return None;
         }
         let mut pattern = String::with_capacity(text.len());
@@ -83,6 +82,6 @@ impl FromStr for TidFilter {
 
     fn from_str(text: &str) -> Result<TidFilter, Error> {
         let filter = TidFilter::parse(text);
-        filter.ok_or_else(|| invalid("tid", text, TID_EXPECTED).into())
+        filter.ok_or_else(|| invalid_value("tid", text, TID_EXPECTED))
     }
 }

@@ -1,38 +1,17 @@
-//! The variables of a request, and what the name of a pair says.
+//! What the name of a pair says.
 //!
 //! Most names are those of fields, which the field table has. [`NAMES`] has all names that are no
-//! field's, and those of the two fields that the page filters by in a way of their own.
+//! field's, and those of the fields that the vendor's page filters by.
 
-use super::filter::{AnyField, Operator};
-use crate::model::{Field, NameLengths};
-
-/// What a request asks for, which says what variables it knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum ActionName {
-    #[default]
-    GetTickets,
-    CountTickets,
-}
-
-impl ActionName {
-    /// Returns the action of a value, which has no other spelling.
-    pub(super) fn from_value(value: &str) -> Option<ActionName> {
-        let mut all = [ActionName::GetTickets, ActionName::CountTickets].into_iter();
-        all.find(|action| action.value() == value)
-    }
-
-    pub(super) const fn value(self) -> &'static str {
-        match self {
-            ActionName::GetTickets => "get_tickets",
-            ActionName::CountTickets => "count_tickets",
-        }
-    }
-}
+use super::filter::{AnyField, FILTER_NAMES};
+use crate::model::Field;
+use crate::model::field_names::NameLengths;
+use crate::model::variable::{ActionName, Operator, Single};
 
 /// A variable of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Variable {
-    /// One that may stand once, and is no filter by a field.
+    /// One that may stand once, and is no filter on a field.
     Single(Single),
     /// A field and what stands before its value.
     Filter(AnyField, Operator),
@@ -44,83 +23,54 @@ pub(super) enum Variable {
     ExcludedKeyword,
 }
 
-/// A variable that may stand once, and is no filter by a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Single {
-    Action,
-    Key,
-    Format,
-    Tid,
-    Keyword,
-    ChangedSince,
-    Count,
-    Page,
-    CountOnly,
-    Order,
-    OrderDirection,
-    Fields,
-    After,
-    Before,
-    By,
-    Top,
-    ExcludeOwn,
-}
-
 /// What a name of [`NAMES`] stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+enum Named {
     Single(Single),
     /// A filter by a name that says its operator too: `start_tid` is `tid` with `>=`.
     Filter(Field, Operator),
+    Empty,
+    Present,
 }
 
-/// The names that stand for something else than a field's value: the page's, and what came to them.
-static NAMES: [(&str, Named); 24] = [
-    ("action", Named::Single(Single::Action)),
-    ("key", Named::Single(Single::Key)),
-    ("format", Named::Single(Single::Format)),
-    (Field::Tid.name(), Named::Single(Single::Tid)),
-    ("keyword", Named::Single(Single::Keyword)),
-    (
-        Field::DueDate.name(),
-        Named::Filter(Field::DueDate, Operator::Equal),
-    ),
-    ("start_tid", Named::Filter(Field::Tid, Operator::AtLeast)),
-    ("end_tid", Named::Filter(Field::Tid, Operator::AtMost)),
-    ("start_cid", Named::Filter(Field::Cid, Operator::AtLeast)),
-    ("end_cid", Named::Filter(Field::Cid, Operator::AtMost)),
-    (
-        "start_date",
-        Named::Filter(Field::DateOpened, Operator::AtLeast),
-    ),
-    (
-        "end_date",
-        Named::Filter(Field::DateOpened, Operator::AtMost),
-    ),
-    ("changed_since", Named::Single(Single::ChangedSince)),
-    ("count", Named::Single(Single::Count)),
-    ("page", Named::Single(Single::Page)),
-    ("count_only", Named::Single(Single::CountOnly)),
-    ("order", Named::Single(Single::Order)),
-    ("order_direction", Named::Single(Single::OrderDirection)),
-    ("fields", Named::Single(Single::Fields)),
-    ("after", Named::Single(Single::After)),
-    ("before", Named::Single(Single::Before)),
-    ("by", Named::Single(Single::By)),
-    ("top", Named::Single(Single::Top)),
-    ("exclude_own", Named::Single(Single::ExcludeOwn)),
-];
+const NAMES_COUNT: usize = Single::ALL.len() + FILTER_NAMES.len() + Field::FILTERS.len() + 2;
 
-/// The lengths of the names of [`NAMES`] and, behind them, of the filters by any value of a field.
+/// The names that are found before those of fields, in the order in which an error lists them.
+static NAMES: [(&str, Named); NAMES_COUNT] = {
+    let mut names = [("", Named::Empty); NAMES_COUNT];
+    let (mut at, mut index) = (0, 0);
+    while index < Single::ALL.len() {
+        let single = Single::ALL[index];
+        // The vendor's page has its other filters between `keyword` and what follows.
+        let mut filter = 0;
+        while matches!(single, Single::ChangedSince) && filter < FILTER_NAMES.len() {
+            let (name, field, operator) = FILTER_NAMES[filter];
+            names[at] = (name, Named::Filter(field, operator));
+            at += 1;
+            filter += 1;
+        }
+        names[at] = (single.name(), Named::Single(single));
+        at += 1;
+        index += 1;
+    }
+    index = 0;
+    while index < Field::FILTERS.len() {
+        let field = Field::FILTERS[index];
+        names[at] = (field.request_name(), Named::Filter(field, Operator::Equal));
+        at += 1;
+        index += 1;
+    }
+    names[at] = ("empty", Named::Empty);
+    names[at + 1] = ("present", Named::Present);
+    names
+};
+
+/// The lengths of the names of [`NAMES`].
 static LENGTHS: NameLengths = {
     let mut lengths = NameLengths::EMPTY;
     let mut index = 0;
     while index < NAMES.len() {
         lengths = lengths.with(index, NAMES[index].0);
-        index += 1;
-    }
-    while index < NAMES.len() + Field::FILTERS.len() {
-        lengths = lengths.with(index, Field::FILTERS[index - NAMES.len()].request_name());
         index += 1;
     }
     lengths
@@ -136,28 +86,15 @@ impl Variable {
         if operator == Operator::Equal {
             // Most names are written in lower case, which is compared many bytes at a time.
             let is_name = |own: &str| own == base || own.eq_ignore_ascii_case(base);
-            for index in LENGTHS.as_long_as(base) {
-                if let Some(&(own, named)) = NAMES.get(index) {
-                    if is_name(own) {
-                        return named.variable(action);
-                    }
-                } else {
-                    let field = Field::FILTERS[index - NAMES.len()];
-                    if is_name(field.request_name()) {
-                        return Some(Variable::Filter(field.into(), operator));
-                    }
-                }
-            }
-            for (own, variable) in [("empty", Variable::Empty), ("present", Variable::Present)] {
-                if is_name(own) {
-                    return Some(variable);
-                }
+            let mut named = LENGTHS.as_long_as(base).map(|index| NAMES[index]);
+            if let Some((_, named)) = named.find(|(own, _)| is_name(own)) {
+                return named.variable(action);
             }
         }
-        if operator == Operator::Unequal && base.eq_ignore_ascii_case("keyword") {
+        if operator == Operator::Unequal && base.eq_ignore_ascii_case(Single::Keyword.name()) {
             return Some(Variable::ExcludedKeyword);
         }
-        let field = AnyField::from_name(base).filter(|field| operator.suits(field))?;
+        let field = AnyField::from_name(base).filter(|field| field.takes(operator))?;
         Some(Variable::Filter(field, operator))
     }
 }
@@ -166,53 +103,21 @@ impl Named {
     /// Returns the variable of the name, where the action knows it.
     fn variable(self, action: ActionName) -> Option<Variable> {
         match self {
-            Named::Single(single) => single.is_of(action).then_some(Variable::Single(single)),
+            Named::Single(single) => {
+                let is_known = single.only_action().is_none_or(|own| own == action);
+                is_known.then_some(Variable::Single(single))
+            }
             Named::Filter(field, operator) => Some(Variable::Filter(field.into(), operator)),
+            Named::Empty => Some(Variable::Empty),
+            Named::Present => Some(Variable::Present),
         }
-    }
-
-    /// Returns the name; none of a filter that is no entry of [`NAMES`].
-    pub(super) fn name(self) -> Option<&'static str> {
-        let own = NAMES.iter().find(|(_, named)| *named == self);
-        own.map(|(name, _)| *name)
-    }
-}
-
-impl Single {
-    /// Returns whether an action knows the variable.
-    fn is_of(self, action: ActionName) -> bool {
-        match self {
-            Single::Count
-            | Single::Page
-            | Single::CountOnly
-            | Single::Order
-            | Single::OrderDirection
-            | Single::Fields
-            | Single::After
-            | Single::Before => action == ActionName::GetTickets,
-            Single::By | Single::Top | Single::ExcludeOwn => action == ActionName::CountTickets,
-            Single::Action
-            | Single::Key
-            | Single::Format
-            | Single::Tid
-            | Single::Keyword
-            | Single::ChangedSince => true,
-        }
-    }
-
-    /// Returns the name of the variable.
-    pub(super) fn name(self) -> &'static str {
-        // A test holds that each has one.
-        Named::Single(self).name().unwrap_or_default()
     }
 }
 
 /// Returns the documented spelling of a pair's name, where it names a filter and its operator.
 fn filter_name(pair_name: &str) -> Option<&'static str> {
-    let is_own = |&&(own, named): &&(&str, Named)| {
-        matches!(named, Named::Filter(..)) && own.eq_ignore_ascii_case(pair_name)
-    };
-    NAMES.iter().find(is_own).map(|(name, _)| *name)
+    let mut names = FILTER_NAMES.iter().map(|(name, ..)| *name);
+    names.find(|own| own.eq_ignore_ascii_case(pair_name))
 }
 
 /// Returns the name of a field with an operator, in the documented spelling of a pair's name.
@@ -264,19 +169,17 @@ pub(super) fn unknown_name(name: &str, action: ActionName) -> String {
 pub(super) fn known_names(action: ActionName) -> &'static str {
     use std::sync::OnceLock;
 
-    static KNOWN: [OnceLock<String>; 2] = [const { OnceLock::new() }; 2];
+    static KNOWN: [OnceLock<String>; ActionName::ALL.len()] =
+        [const { OnceLock::new() }; ActionName::ALL.len()];
     KNOWN[action as usize].get_or_init(|| {
-        let filters = Field::FILTERS.into_iter().map(Field::request_name);
-        let is_other = |field: &Field| {
-            let field = AnyField::Field(*field);
-            Operator::Equal.suits(&field) && field != AnyField::Field(Field::Tid)
-        };
-        let is_named = |field: &Field| Field::FILTERS.contains(field) || *field == Field::DueDate;
-        let others = Field::ALL.into_iter().filter(is_other);
-        let others = others.filter(|field| !is_named(field)).map(Field::name);
         let names = NAMES.iter().filter(|(_, named)| named.variable(action).is_some());
-        let names = names.map(|(name, _)| *name).chain(filters);
-        let names = names.chain(["empty", "present"]).chain(others);
+        let names = names.map(|(name, _)| *name);
+        let is_listed = |field: Field| {
+            [Field::Tid, Field::DueDate].contains(&field) || Field::FILTERS.contains(&field)
+        };
+        let others = Field::ALL.into_iter();
+        let others = others.filter(|&field| Operator::Equal.suits(field) && !is_listed(field));
+        let names = names.chain(others.map(Field::name));
         let names: Vec<&str> = names.chain(["custom_fields.NAME"]).collect();
         format!(
             "{}; the name of any field, and keyword, also with !=; that of an integer or a date with >= and <=",
@@ -290,31 +193,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_variable_that_may_stand_once_has_one_name() {
-        let mut of_single = [0; Single::ExcludeOwn as usize + 1];
-        for (name, named) in NAMES {
-            assert_eq!(named.name(), Some(name));
-            if let Named::Single(single) = named {
-                of_single[single as usize] += 1;
-            }
-        }
-        assert!(of_single.iter().all(|&names| names == 1));
-    }
-
-    #[test]
     fn every_name_is_found_in_any_case() {
-        let actions = [ActionName::GetTickets, ActionName::CountTickets];
-        for (action, (name, named)) in actions
-            .into_iter()
-            .flat_map(|it| NAMES.map(|name| (it, name)))
-        {
-            let found = Variable::from_name(&name.to_uppercase(), action);
-            assert_eq!(found, named.variable(action), "{name}");
-        }
-        for field in Field::FILTERS {
-            let name = field.request_name().to_uppercase();
-            let found = Variable::from_name(&name, ActionName::GetTickets);
-            assert_eq!(found, Some(Variable::Filter(field.into(), Operator::Equal)));
+        for (name, named) in NAMES {
+            for action in ActionName::ALL {
+                let found = Variable::from_name(&name.to_uppercase(), action);
+                assert_eq!(found, named.variable(action), "{name}");
+            }
         }
     }
 
@@ -322,8 +206,8 @@ mod tests {
     #[test]
     fn a_variable_of_one_action_names_it_to_the_other() {
         for (name, named) in NAMES {
-            for action in [ActionName::GetTickets, ActionName::CountTickets] {
-                let request = format!("action={}&{name}=", action.value());
+            for action in ActionName::ALL {
+                let request = format!("action={}&{name}=", action.name());
                 let Err(error) = request.parse::<crate::Request>() else {
                     continue;
                 };

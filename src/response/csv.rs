@@ -15,6 +15,7 @@ use super::counts::CountsStyle;
 use super::template::Layout;
 use super::{Escapes, Style, escape, make_escapes};
 use crate::model::Field;
+use crate::model::field_names::CUSTOM_PREFIX;
 use crate::segment::{Slot, Symbols};
 
 /// The bytes of a packed text that are looked at at once.
@@ -73,8 +74,7 @@ fn head(columns: &Columns, names: &[String]) -> String {
         match slot {
             Slot::Field(field) => head.push_str(field.name()),
             Slot::Custom(index) => {
-                head.push_str(Field::CustomFields.name());
-                head.push('.');
+                head.push_str(CUSTOM_PREFIX);
                 head.push_str(&names[index as usize]);
             }
             // No response shows it.

@@ -12,6 +12,7 @@ use crate::import::room::Room;
 use crate::import::source::place_after;
 use crate::model::draft::{Draft, Encoding};
 use crate::model::error::{Error, ErrorKind, invalid_value, shorten, unknown_variable};
+use crate::model::field_names::CUSTOM_PREFIX;
 use crate::model::suggest::closest;
 use crate::model::{CUSTOM_NAMES_MAX, Field, FieldKind, Ticket, is_custom_name};
 
@@ -146,7 +147,7 @@ impl<'a> Reading<'a> {
             Column::Field(field) => (field.name().to_owned(), field.name().to_owned()),
             Column::Custom(own) => {
                 self.custom_count += 1;
-                let variable = format!("custom_fields.{own}");
+                let variable = format!("{CUSTOM_PREFIX}{own}");
                 let key = variable.to_ascii_lowercase();
                 (variable, key)
             }
