@@ -4,6 +4,8 @@
 //! at a time by multiplication, parts of a date from small tables, shifted behind one another.
 //! The obvious twins are `u64`'s `Display` and [`write_date`](super::value::write_date).
 
+use super::date_part::DAY_SECONDS;
+
 /// Returns eight decimal digits of a number below 10^8 as bytes 0 to 9, the first lowest.
 ///
 /// Halves are parted into quarters, and these into digits, all of a step at once.
@@ -139,16 +141,22 @@ fn split_day(day: u32) -> (u32, u32, u32) {
     )
 }
 
+/// Returns year, month, day, and the second of the day, of a number of seconds since the first second
+/// of year 1.
+#[inline]
+fn split_seconds(seconds: u64) -> ((u32, u32, u32), u32) {
+    let (day, second) = (seconds / DAY_SECONDS, seconds % DAY_SECONDS);
+    // Years of more than four digits are none that a ticket can have.
+    (split_day((day as u32).min(3_652_058)), second as u32)
+}
+
 /// Writes a date/time of a number of seconds since the first second of year 1 as responses show
 /// it; returns how many bytes that is. The rest is of no meaning.
 ///
 /// The years are 1 to 9999, as everywhere.
 #[inline]
 pub(crate) fn write_date_seconds(seconds: u64, out: &mut [u8; DIGITS_BYTES]) -> usize {
-    const DAY_SECONDS: u64 = 86_400;
-    let (day, second) = (seconds / DAY_SECONDS, (seconds % DAY_SECONDS) as u32);
-    // Years of more than four digits are none that a ticket can have.
-    let (year, month, day) = split_day((day as u32).min(3_652_058));
+    let ((year, month, day), second) = split_seconds(seconds);
     let pair = |number: u32| u64::from(PAIRS[number as usize % 100]);
     let mut date = Joined { text: 0, bits: 0 };
     date.push_short(DAYS[month as usize % 32]);
@@ -174,9 +182,7 @@ pub(crate) fn write_date_seconds(seconds: u64, out: &mut [u8; DIGITS_BYTES]) -> 
 /// `2014-04-24 10:42:43`; returns how many bytes that is. The rest is of no meaning.
 #[inline]
 pub(crate) fn write_iso_date_seconds(seconds: u64, out: &mut [u8; DIGITS_BYTES]) -> usize {
-    const DAY_SECONDS: u64 = 86_400;
-    let (day, second) = (seconds / DAY_SECONDS, (seconds % DAY_SECONDS) as u32);
-    let (year, month, day) = split_day((day as u32).min(3_652_058));
+    let ((year, month, day), second) = split_seconds(seconds);
     let parts = [
         (year / 100, 0),
         (year, b'-'),
