@@ -196,7 +196,7 @@ impl Block {
     /// Puts quotes into the lanes of records whose only value is empty.
     fn quote_empty(&mut self, style: &Style) {
         const QUOTES: &[u8; 2] = b"\"\"";
-        if style.quoting.is_none() {
+        if !style.is_csv() {
             return;
         }
         let end = RECORD_END.as_bytes();

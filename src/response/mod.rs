@@ -88,7 +88,7 @@ struct Style {
     /// What stands after the last record, or after the head where there is none.
     foot: &'static str,
     escapes: &'static Escapes,
-    /// How texts are quoted; none where they are URL-encoded or escaped.
+    /// How CSV puts texts in quotes; none of the other formats, which encode or escape them.
     quoting: Option<Quoting>,
     /// Lays out glue and values of a record that shows some columns, in a store with these custom
     /// names.
@@ -108,6 +108,11 @@ impl Style {
             Format::Delimited => &delimited::STYLE,
             Format::Csv => &csv::STYLE,
         }
+    }
+
+    /// Returns whether texts are written as they are, and dates in the form that sorts as text.
+    fn is_csv(&self) -> bool {
+        self.quoting.is_some()
     }
 }
 
@@ -259,7 +264,7 @@ impl Chunks {
             Content::Records(walk) => &mut walk.style,
             Content::Counts(walk) => &mut walk.style,
         };
-        if style.quoting.is_some() {
+        if style.is_csv() {
             *style = if is_safe {
                 &csv::SAFE_STYLE
             } else {

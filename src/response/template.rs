@@ -149,9 +149,10 @@ impl Layout<'_> {
         let column = match self.segment.slot_column(slot) {
             SlotColumn::Ordinals(column) => column,
             SlotColumn::Long(_) => {
-                let writing = match self.style.quoting {
-                    Some(_) => Writing::LongQuoted,
-                    None => Writing::Long,
+                let writing = if self.style.is_csv() {
+                    Writing::LongQuoted
+                } else {
+                    Writing::Long
                 };
                 return self.end_run(Some((slot, writing)));
             }
@@ -250,7 +251,7 @@ fn writing_of(slot: Slot, column: &Column, style: &Style) -> Writing {
     };
     match kind {
         FieldKind::Text | FieldKind::CustomFields | FieldKind::Identifier | FieldKind::Flag
-            if style.quoting.is_some() =>
+            if style.is_csv() =>
         {
             Writing::Quoted
         }
@@ -265,7 +266,7 @@ fn writing_of(slot: Slot, column: &Column, style: &Style) -> Writing {
         }
         FieldKind::Integer => Writing::Integer,
         FieldKind::OptionalInteger => Writing::OptionalInteger,
-        FieldKind::Date if style.quoting.is_some() => Writing::IsoDate,
+        FieldKind::Date if style.is_csv() => Writing::IsoDate,
         FieldKind::Date => Writing::Date,
     }
 }

@@ -23,13 +23,13 @@ pub(super) enum LongWriting {
     /// Kept plain, URL-encoded.
     Encoded,
     /// Kept plain, with its quotes doubled.
-    Quoted,
+    Doubled,
     /// Kept URL-encoded, decoded with its quotes doubled.
     Decoded,
     /// Packed by the table of a number, URL-encoded.
     Unpacked(u8),
     /// Packed by the table of a number, with its quotes doubled.
-    UnpackedQuoted(u8),
+    UnpackedDoubled(u8),
 }
 
 impl LongWriting {
@@ -48,7 +48,7 @@ impl LongWriting {
                 let text = &texts.texts().bytes_from(range.start)[..range.len()];
                 match self {
                     LongWriting::Encoded => window.put_converted(text, offset, encode_some),
-                    LongWriting::Quoted => window.put_escaped(text, offset, style.escapes),
+                    LongWriting::Doubled => window.put_escaped(text, offset, style.escapes),
                     LongWriting::Decoded => window.put_converted(text, offset, decode_some),
                     _ => window.put(text, offset),
                 }
@@ -62,7 +62,7 @@ impl LongWriting {
                             |rest: &[u8], out: &mut [u8]| symbols.unpack_encoded(rest, out);
                         window.put_converted(rest, offset, unpack)
                     }
-                    LongWriting::UnpackedQuoted(number) => {
+                    LongWriting::UnpackedDoubled(number) => {
                         let symbols = texts.table(number)?;
                         let unpack = |rest: &[u8], out: &mut [u8]| unpack_some(symbols, rest, out);
                         window.put_converted(rest, offset, unpack)
@@ -194,7 +194,7 @@ impl Block {
                 let range = texts.texts().range(index);
                 let text = &texts.texts().bytes_from(range.start)[..range.len()];
                 match texts.form(index) {
-                    Form::Plain => (LongWriting::Quoted, range, quoting.frame(text)),
+                    Form::Plain => (LongWriting::Doubled, range, quoting.frame(text)),
                     Form::Encoded => (LongWriting::Decoded, range, quoting.frame_encoded(text)),
                 }
             }
@@ -204,7 +204,7 @@ impl Block {
                 let Some((number, symbols, rest)) = texts.split(packed) else {
                     return;
                 };
-                let writing = LongWriting::UnpackedQuoted(number);
+                let writing = LongWriting::UnpackedDoubled(number);
                 let frame = quoting.frame_packed(symbols, rest);
                 (writing, range.end - rest.len()..range.end, frame)
             }
