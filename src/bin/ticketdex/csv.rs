@@ -4,6 +4,8 @@ use clap::Args;
 use ticketdex::chrono::{Datelike, NaiveDate, NaiveDateTime};
 use ticketdex::{CsvOptions, CsvOthers, Error, ErrorKind, Field, FieldKind};
 
+use crate::shell_word;
+
 /// What helps where a column is no variable.
 const COLUMNS_HINT: &str = "--map says what a column is, --others skip or custom what becomes of \
                             columns that are no variable, and --delimiter what stands between columns";
@@ -146,7 +148,7 @@ impl CsvReading {
                     .to_owned()
             }
             Some(CsvOthers::Custom) => {
-                let mapping = quoted(&format!("{name}={}", variable_like(name)));
+                let mapping = shell_word(&format!("{name}={}", variable_like(name)));
                 format!("--map {mapping} gives it a name that it can have")
             }
             _ => COLUMNS_HINT.to_owned(),
@@ -259,11 +261,6 @@ fn is_separator_line(name: &str) -> bool {
 fn is_of_custom_fields(name: &str) -> bool {
     let list = name.split_once('.').map(|(list, _)| list);
     list.is_some_and(|list| list.eq_ignore_ascii_case(Field::CustomFields.name()))
-}
-
-/// Writes a text as one word of a shell's line.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Says which columns `--others skip` leaves out.

@@ -210,6 +210,11 @@ fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{plural}")
 }
 
+/// Writes a text as one word of a shell's line.
+fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// Reads the argument `REQUEST`.
 fn parse_request(text: &OsStr) -> Result<Request, Failure> {
     let parsed = text.to_string_lossy().parse();

@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 use self::log::Log;
 use crate::image;
 use crate::input::Input;
-use crate::{Failure, parse_number, say};
+use crate::{Failure, parse_number, say, shell_word};
 
 /// The connections that may wait to be accepted.
 const WAITING_MAX: u32 = 1024;
@@ -240,10 +240,8 @@ fn curl_line(address: SocketAddr, path: &str, has_keys: bool) -> String {
     } else {
         ""
     };
-    let request = "action=get_tickets&tid=*&count=3";
-    // An apostrophe would end the quotes of the shell.
-    let path = path.replace('\'', r"'\''");
-    format!("curl {key}'http://{address}{path}?{request}'")
+    let url = format!("http://{address}{path}?action=get_tickets&tid=*&count=3");
+    format!("curl {key}{}", shell_word(&url))
 }
 
 /// The signals that ask the process to end.

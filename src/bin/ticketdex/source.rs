@@ -14,7 +14,7 @@ use ticketdex::{Error, ErrorKind, Import, ImportFormat, Imported, Progress};
 
 use crate::csv::{self, CsvReading};
 use crate::decompress::{self, Compression};
-use crate::{Failure, counted, describe, say};
+use crate::{Failure, counted, describe, say, shell_word};
 
 /// The most skipped records of an input whose reasons are told.
 const REASONS_MAX: usize = 100;
@@ -210,7 +210,7 @@ fn encoding_hint(found: &str, format: ImportFormat) -> String {
         if name.to_ascii_uppercase().starts_with("UTF-") {
             return DECLARATION.to_owned();
         }
-        let name = csv::quoted(name);
+        let name = shell_word(name);
         return format!("`iconv -f {name} -t UTF-8 FILE` makes it UTF-8, and then {DECLARATION}");
     }
     let utf_16 = found.split(' ').next();
