@@ -86,26 +86,33 @@ impl ErrorKind {
         match self {
             ErrorKind::UnknownVariable {
                 variable,
-                value,
+                value: None,
                 expected,
             } => {
                 write!(f, "unknown variable \"{}\"", Shown(variable))?;
-                let Some(value) = value else {
-                    if let Some(name) = self.suggestion() {
-                        write!(f, " (did you mean \"{name}\"?)")?;
-                    }
-                    return write!(f, "; expected {expected}");
-                };
-                write!(f, " with value \"{}\"", Shown(value))?;
-                match Unknown::of(variable, expected) {
-                    Unknown::Meant(name) => {
-                        write!(f, " (did you mean \"{name}\"?); known are {expected}")
-                    }
+                fmt_meant(f, self.suggestion())?;
+                write!(f, "; expected {expected}")
+            }
+            ErrorKind::UnknownVariable {
+                variable,
+                value: Some(value),
+                expected,
+            } => {
+                let shown = (Shown(variable), Shown(value));
+                write!(
+                    f,
+                    "unknown variable \"{}\" with value \"{}\"",
+                    shown.0, shown.1
+                )?;
+                let meant = match Unknown::of(variable, expected) {
+                    Unknown::Meant(name) => Some(name),
+                    Unknown::Stranger => None,
                     Unknown::Explained(reason) => {
-                        write!(f, "; {}", Shown(&reason.to_string()))
+                        return write!(f, "; {}", Shown(&reason.to_string()));
                     }
-                    Unknown::Stranger => write!(f, "; known are {expected}"),
-                }
+                };
+                fmt_meant(f, meant)?;
+                write!(f, "; known are {expected}")
             }
             ErrorKind::InvalidValue {
                 variable,
@@ -121,10 +128,7 @@ impl ErrorKind {
                     Some(wrong) => write!(f, "; unknown is \"{}\"", Shown(wrong.word))?,
                     None => {}
                 }
-                match self.suggestion() {
-                    Some(name) => write!(f, " (did you mean \"{name}\"?)"),
-                    None => Ok(()),
-                }
+                fmt_meant(f, self.suggestion())
             }
             ErrorKind::DuplicateVariable { variable, value } if value.is_empty() => {
                 write!(f, "{variable} is given again but may stand once")
@@ -192,9 +196,7 @@ impl ErrorKind {
             }
             ErrorKind::UnknownVerb { verb, expected } => {
                 write!(f, "unknown verb \"{}\"", Shown(verb))?;
-                if let Some(verb) = self.suggestion() {
-                    write!(f, " (did you mean \"{verb}\"?)")?;
-                }
+                fmt_meant(f, self.suggestion())?;
                 write!(f, "; known are {expected}, and requests like status=Open")
             }
             ErrorKind::RefusedBatch { line, cause } => {
@@ -301,6 +303,11 @@ impl ErrorKind {
             ErrorKind::Io(cause) => write!(f, "{}", Shown(&cause.to_string())),
         }
     }
+}
+
+/// Writes the name or word that was probably meant, if there is one.
+fn fmt_meant(f: &mut fmt::Formatter<'_>, meant: Option<&str>) -> fmt::Result {
+    meant.map_or(Ok(()), |name| write!(f, " (did you mean \"{name}\"?)"))
 }
 
 /// A text in a message: as it stands, but what nobody would see is an escape.
