@@ -319,7 +319,7 @@ impl Value {
         }
     }
 
-    /// The value as an error shows it.
+    /// Returns the value as an error shows it.
     fn show(&self) -> String {
         match self {
             Value::None => String::new(),

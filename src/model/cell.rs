@@ -54,7 +54,7 @@ impl Ticket {
             CellMut::Text(cell) => {
                 cell.clear();
                 cell.push_str(text);
-                // What is no flag is refused, and shown as it stands.
+                // `check` refuses what is no flag, and shows it as it was given.
                 if is_flag && cell.len() == 1 {
                     cell.make_ascii_uppercase();
                 }
@@ -74,8 +74,8 @@ impl Ticket {
         Ok(())
     }
 
-    /// Takes every value away and keeps the room of the fields' texts; returns its bytes, without
-    /// those of custom fields.
+    /// Removes every value and keeps the memory of the fields' texts, but for that of custom fields;
+    /// returns the bytes that are kept.
     pub(crate) fn clear(&mut self) -> usize {
         let mut bytes = 0;
         self.for_each_cell(|cell| match cell {

@@ -7,7 +7,7 @@
 /// Appends a text as `application/x-www-form-urlencoded`: a blank is `+`,
 /// ASCII letters, digits and `*-._` are themselves, any other byte is `%XX`.
 pub(crate) fn encode_into(text: &str, out: &mut Vec<u8>) {
-    // In pieces, so that room for nothing but escapes is never much.
+    // In pieces, as each needs room for an escape of every byte.
     for piece in text.as_bytes().chunks(1 << 10) {
         let start = out.len();
         out.resize(start + 3 * piece.len() + 1, 0);

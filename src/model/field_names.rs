@@ -22,7 +22,7 @@ pub(crate) fn split_custom(name: &str) -> Option<&str> {
 /// The names themselves stand where they are listed, and are compared there.
 pub(crate) struct NameLengths([u64; NAME_BYTES_MAX + 1]);
 
-/// The bytes of the longest name; that of a variable is no longer, or it does not compile.
+/// The bytes of the longest name of a field. A variable with a longer one would not compile.
 const NAME_BYTES_MAX: usize = Field::AssignedGroupName.name().len();
 
 /// The indexes of fields by the lengths of their names and aliases.
@@ -60,7 +60,10 @@ impl NameLengths {
 }
 
 impl Field {
-    /// Returns the field of an output variable's name or of an alias, in any ASCII case.
+    /// Returns the field of an output variable's name or of an alias, in any ASCII case; none for any
+    /// other text.
+    ///
+    /// Cost: a comparison with the few names that are as long.
     pub fn from_name(name: &str) -> Option<Field> {
         // Most names are written in lower case, which is compared many bytes at a time.
         let is_name = |own: &str| own == name || own.eq_ignore_ascii_case(name);

@@ -1,7 +1,6 @@
 //! The forms of a response, by name and media type.
 //!
-//! How each is written is the `response`'s, how it is read the `import`'s; what both agree on is told
-//! at [`Format`].
+//! `response` writes them and `import` reads them; what both agree on is told at [`Format`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -78,7 +77,7 @@ impl Format {
         }
     }
 
-    /// Returns the format of a name in any ASCII case.
+    /// Returns the format of a name in any ASCII case; none for any other text.
     pub fn from_name(name: &str) -> Option<Format> {
         Format::ALL
             .into_iter()

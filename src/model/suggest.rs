@@ -1,4 +1,4 @@
-//! What somebody probably meant who wrote a name that does not exist.
+//! What was probably meant by a name that does not exist.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use chrono::format::{Item, StrftimeItems};
 use super::field_names::split_custom;
 use super::{DatePart, Field, FieldKind, is_custom_name};
 
-/// The letters of a word for each edit that a suggestion may be away.
+/// The letters that a word has for each edit by which a suggestion may differ from it.
 const LETTERS_AN_EDIT: usize = 3;
 
 /// The same for a part of a name, which is shorter.
@@ -34,7 +34,7 @@ fn dates() -> impl Iterator<Item = Field> {
 
 /// Returns the candidate that a word is closest to, letter case aside, if it is close to any.
 ///
-/// What holds a dot is a custom field's name or wants to be, and those are not known here.
+/// A word with a dot is meant for the name of a custom field, and those are not known here.
 ///
 /// Cost: the lengths of the word and of each candidate multiplied.
 pub(crate) fn closest<'a>(
@@ -63,7 +63,7 @@ fn closest_part<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -
     (edits <= word.len() / PART_LETTERS_AN_EDIT).then_some(candidate)
 }
 
-/// Counts the edits between a word and the closest part of a name; none where it begins one.
+/// Counts the edits between a word and the closest part of a name; 0 where it begins one.
 fn part_edits(word: &str, name: &str) -> usize {
     let behind = name.match_indices('_').map(|(at, _)| at + 1);
     let parts = std::iter::once(0).chain(behind).map(|at| {
@@ -134,8 +134,8 @@ fn edits(from: &str, to: &str) -> usize {
     last[to.len()]
 }
 
-/// Returns the names that the list of a variable may have, but for those of custom fields and of parts
-/// of dates.
+/// Returns the names of the fields that the list of a variable may have, which are not all that it may
+/// have: custom fields and parts of dates are others.
 fn field_names(variable: &str) -> impl Iterator<Item = &'static str> + Clone {
     let names = |field: Field| [Some(field.name()), field.alias()].into_iter().flatten();
     let fields = Field::ALL.into_iter();

@@ -3,8 +3,6 @@
 //! Parsing goes through [`QueryBuilder`] too, so a parsed query obeys the same rules as a built
 //! one.
 
-use chrono::NaiveDateTime;
-
 use super::cursor::{Cursor, ORDER_OF_CURSOR_EXPECTED};
 use super::fields::Fields;
 use super::filter::{self, AnyField, FieldFilter, FieldTest, FilterValue, read_value};
@@ -59,7 +57,7 @@ pub struct QueryBuilder {
 }
 
 impl QueryBuilder {
-    /// Limits to ticket numbers.
+    /// Limits to ticket numbers: one, any, or those of a pattern.
     #[must_use]
     pub fn tid(mut self, filter: impl Into<TidFilter>) -> QueryBuilder {
         self.query.tid = Some(filter.into());
@@ -361,31 +359,32 @@ impl QueryBuilder {
         self
     }
 
-    /// Sets a bound of the customer IDs; an empty one takes one that was set away.
+    /// Sets a bound of the customer IDs; an empty one removes the bound that was set before.
     fn set_cid(&mut self, operator: Operator, cid: String) {
-        let is_empty = cid.is_empty();
-        self.add(Field::Cid.into(), operator, cid.into());
-        if is_empty && let Some(bound) = self.query.filters.pop() {
-            self.query.filters.retain(|own| !own.is_alike(&bound));
+        if cid.is_empty() {
+            let is_own = |own: &FieldFilter| {
+                own.field == Field::Cid.into() && own.test.operator() == Some(operator)
+            };
+            self.query.filters.retain(|own| !is_own(own));
+        } else {
+            self.add(Field::Cid.into(), operator, cid.into());
         }
     }
 
     /// Limits to tickets opened at or after the first second of this moment.
     #[must_use]
     pub fn start_date(mut self, date: impl Into<Moment>) -> QueryBuilder {
-        self.set_opened(Operator::AtLeast, date.into().first_second());
+        let second = date.into().first_second();
+        self.add(Field::DateOpened.into(), Operator::AtLeast, second.into());
         self
     }
 
     /// Limits to tickets opened at or before the last second of this moment.
     #[must_use]
     pub fn end_date(mut self, date: impl Into<Moment>) -> QueryBuilder {
-        self.set_opened(Operator::AtMost, date.into().last_second());
+        let second = date.into().last_second();
+        self.add(Field::DateOpened.into(), Operator::AtMost, second.into());
         self
-    }
-
-    fn set_opened(&mut self, operator: Operator, second: NaiveDateTime) {
-        self.add(Field::DateOpened.into(), operator, second.into());
     }
 
     /// Limits to tickets that were put or patched by a commit after the one of this number; 0 is
@@ -515,7 +514,7 @@ impl QueryBuilder {
         Ok(self.query)
     }
 
-    /// Makes the query what [`build`](Self::build) returns, where it is: it is long to move.
+    /// Completes the query in place, as it is long to move; [`build`](Self::build) returns it.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         if let Some(error) = self.first_error.take() {
             return Err(error);

@@ -69,7 +69,7 @@ impl CountKey {
         }
     }
 
-    /// Returns whether it can be counted by this.
+    /// Returns whether tickets can be counted by the key.
     fn is_valid(&self) -> bool {
         match self {
             CountKey::Field(field) => field.is_counted(),
@@ -88,7 +88,7 @@ impl CountKey {
     }
 }
 
-/// Drops keys that stand before already; none where one is bad or there are too many.
+/// Returns the keys without repeats; none where one is bad or there are too many.
 fn distinct(mut keys: Vec<CountKey>) -> Option<Vec<CountKey>> {
     retain_first(&mut keys, |key| match key {
         CountKey::Custom(name) => CountKey::Custom(name.to_ascii_lowercase()),
@@ -169,7 +169,7 @@ impl CountQuery {
         &self.keys
     }
 
-    /// Returns of how many groups of each key the counts are asked for, 1 or more; none is all.
+    /// Returns the most groups of each key to return, 1 or more; none is all.
     pub fn top(&self) -> Option<u64> {
         self.top.map(NonZeroU64::get)
     }

@@ -145,6 +145,7 @@ pub enum FilterValue {
 }
 
 impl FilterValue {
+    /// Returns whether it is an empty text, which filters nothing.
     pub(super) fn is_empty_text(&self) -> bool {
         matches!(self, FilterValue::Text(text) if text.is_empty())
     }
@@ -280,7 +281,7 @@ impl FilterValues {
         }
     }
 
-    /// Removes what stands before already.
+    /// Keeps the first of equal values.
     fn dedup(&mut self) {
         match self {
             FilterValues::Texts(texts) => retain_first(texts, String::clone),
@@ -433,7 +434,7 @@ impl FieldFilter {
         }
     }
 
-    /// Takes a later filter in that is alike: values join, and a later bound is the one that counts.
+    /// Joins a later filter of the same kind: its values are added, its bound replaces the own one.
     fn join(&mut self, later: FieldFilter) {
         match (&mut self.test, later.test) {
             (FieldTest::AnyOf(own), FieldTest::AnyOf(more))

@@ -339,7 +339,7 @@ impl Query {
     }
 }
 
-/// Returns the text of a bound, if it is one.
+/// Returns the bound, if it is a text.
 fn text_of(bound: &FilterValue) -> Option<&str> {
     match bound {
         FilterValue::Text(text) => Some(text),
@@ -354,7 +354,7 @@ fn terms_of(keyword: &str) -> Vec<String> {
     terms.map(str::to_owned).collect()
 }
 
-/// Removes what has the key of one before.
+/// Keeps the first item of each key.
 fn retain_first<T, K: Eq + Hash>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
     /// Up to this number of keys it is faster to compare them with each other than to hash them.
     const COMPARED_MAX: usize = 8;

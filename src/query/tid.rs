@@ -30,7 +30,8 @@ impl TidPattern {
 }
 
 impl TidFilter {
-    /// Reads an integer, or a pattern of digits and `*`; none for anything else.
+    /// Reads an integer below 2^64, or a pattern of digits and `*` of any length; none for anything
+    /// else. Cost: linear in the text.
     ///
     /// ```
     /// use ticketdex::TidFilter;
