@@ -29,6 +29,9 @@ pub const COMPACT: &str = "ticketdex --compact";
 /// What is loaded, each in a process of its own. *Structs* parses the lines into structs and indexes nothing.
 pub const LOADS: [&str; 6] = ["structs", "ticketdex", COMPACT, "SQLite", "Tantivy", "scan"];
 
+/// A SQLite database of more bytes is mapped instead of read into memory.
+const IN_MEMORY_BYTES_MAX: u64 = 8 << 30;
+
 /// What a load cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
@@ -148,9 +151,14 @@ impl Data {
         Ok(tickets)
     }
 
-    /// Opens the SQLite database that [`load`](Data::load) built.
+    /// Opens the SQLite database that [`load`](Data::load) built, in memory if it is not too large for that beside
+    /// all others.
     pub fn sqlite(&self) -> Result<Sqlite, Failure> {
-        Sqlite::open(&self.folder.join("sqlite"))
+        let path = self.folder.join("sqlite");
+        if std::fs::metadata(&path)?.len() > IN_MEMORY_BYTES_MAX {
+            return self.sqlite_mapped();
+        }
+        Sqlite::open(&path)
     }
 
     /// Opens the file of the SQLite database, mapped.
