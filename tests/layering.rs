@@ -1,181 +1,135 @@
-//! The layers of the crate: a module imports modules of a lower rank and nothing else, sees of another
-//! layer what its `mod.rs` exports, and the files of a folder import each other in no circle.
+//! The layers of the crate, as the picture in `src/lib.rs` ranks them: a module imports modules of a lower
+//! rank only, sees of another layer what its `mod.rs` exports, and no files import each other in a circle.
 //!
-//! Reads `src` as tokens and resolves the paths in it that start with `crate`, `super` or a file of
-//! the same module, outside what is compiled for tests only. A file may name what the `mod.rs` around
-//! it holds, and that names its files; `lib.rs` names every module, and a program only the library.
+//! A file and the `mod.rs` around it may name each other; what that one only re-exports counts as an import
+//! of the file that it comes from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::{fs, mem};
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 
-/// The modules at the top of `src` by rank; those of equal rank do not see each other.
-const RANKS: [&[&str]; 7] = [
-    &["model"],
-    &["query", "segment", "import", "journal"],
-    &["snapshot", "synth", "reference"],
-    &["plan", "store"],
-    &["response"],
-    &["lib"],
-    &["testing", "durable", "http", "bin"],
-];
+/// The paths that each file names, by its module: `/plan/count`, and nothing for `lib.rs`.
+type Files = BTreeMap<String, BTreeSet<String>>;
 
-/// The layers whose files other layers may name.
-const OPEN: [&str; 1] = ["model"];
+const BIN: &str = "/bin/ticketdex";
 
-type Module = Vec<String>;
-type Files = BTreeMap<Module, String>;
-
-/// Collects the paths among tokens that are not for tests only; those in braces continue the path
-/// before them.
-fn collect(stream: TokenStream, prefix: &[String], found: &mut Vec<Module>) {
-    let (mut path, mut before, mut is_for_tests) = (prefix.to_vec(), "", false);
-    for token in stream {
-        let last = std::mem::take(&mut before);
+/// Adds the paths among tokens, without code for tests: of `use a::{b, c as d}` those are `use::a::b`
+/// and `use::a::c::d`, of `mod a` it is `mod::a`.
+fn add_paths(tokens: TokenStream, before: &str, paths: &mut BTreeSet<String>) {
+    let (mut tokens, mut path) = (tokens.into_iter(), before.to_owned());
+    while let Some(token) = tokens.next() {
+        let shown = token.to_string();
+        if shown.starts_with("[cfg (test") || shown.starts_with("[cfg (all (test") {
+            tokens.find(|it| it.to_string().ends_with([';', '}']));
+        }
+        let is_joined = path.ends_with("::") && !matches!(token, TokenTree::Punct(_));
+        if !is_joined && shown != ":" && shown != "as" {
+            paths.insert(mem::replace(&mut path, before.to_owned()));
+        }
         match token {
-            TokenTree::Group(group) => {
-                let shown = group.to_string();
-                is_for_tests |= shown.starts_with("[cfg") && shown.contains("test");
-                if !is_for_tests {
-                    let prefix = if last == "::" { &path[..] } else { &[] };
-                    collect(group.stream(), prefix, found);
-                }
-                is_for_tests &= group.delimiter() != Delimiter::Brace;
-            }
-            TokenTree::Punct(punct) if is_for_tests => is_for_tests = punct.as_char() != ';',
-            TokenTree::Punct(punct) if punct.as_char() == ':' => {
-                before = if last == ":" { "::" } else { ":" };
-            }
-            TokenTree::Ident(name) if !is_for_tests => {
-                if last != "::" {
-                    found.push(std::mem::replace(&mut path, prefix.to_vec()));
-                }
-                path.push(name.to_string());
-            }
+            TokenTree::Group(group) => add_paths(group.stream(), &path, paths),
+            _ if shown == "as" => path += "::",
+            _ if shown == "use" || shown == "mod" => path += &(shown + "::"),
+            TokenTree::Ident(_) => path += &shown,
+            _ if shown == ":" => path += ":",
             _ => {}
         }
     }
-    found.push(path);
+    paths.insert(path);
 }
 
-/// Returns the modules that a file names: the deepest on each path that is a file.
-fn imports(module: &Module, files: &Files) -> BTreeSet<Module> {
-    let mut paths = Vec::new();
-    collect(files[module].parse().unwrap(), &[], &mut paths);
-    let is_own =
-        |first: &String| files.contains_key(&[&module[..], std::slice::from_ref(first)].concat());
-    let starts = |first: &String| ["crate", "super"].contains(&&**first) || is_own(first);
-    paths.retain(|path| path.len() > 1 && starts(&path[0]));
-    let target = |path: Module| {
-        let mut at = module.clone();
-        for name in path {
-            match &*name {
-                "crate" => at.clear(),
-                "super" => drop(at.pop()),
-                _ => at.push(name),
+/// Reads the file of a module and those of the modules that it declares.
+fn read(module: &str, files: &mut Files) {
+    let ends = [".rs", "/mod.rs", "/lib.rs", "/main.rs"].map(|end| format!("src{module}{end}"));
+    let source = ends.map(|file| fs::read_to_string(file).unwrap_or_default());
+    let mut paths = BTreeSet::new();
+    add_paths(source.concat().parse().unwrap(), "", &mut paths);
+    for inner in paths.iter().filter_map(|it| it.strip_prefix("mod::")) {
+        read(&format!("{module}/{inner}"), files);
+    }
+    paths.retain(|path| path.contains("::"));
+    files.insert(module.to_owned(), paths);
+}
+
+fn is_around(outer: &str, inner: &str) -> bool {
+    inner.starts_with(&format!("{outer}/"))
+}
+
+/// Returns the module whose file has what a path means in the file of another.
+fn target(path: &str, from: &str, files: &Files) -> String {
+    let mut at = from.to_owned();
+    for name in path.split("::") {
+        let inner = format!("{at}/{name}");
+        match name {
+            "" | "use" | "mod" | "self" => {}
+            "super" => at.truncate(at.rfind('/').unwrap_or(0)),
+            "crate" => at.truncate(if from.starts_with(BIN) { BIN.len() } else { 0 }),
+            _ if files.contains_key(&inner) => at = inner,
+            _ if !is_around(&at, from) => break,
+            _ => {
+                let end = format!("::{name}");
+                let is_it = |path: &&String| path.starts_with("use") && path.ends_with(&end);
+                let reexport = files[&at].iter().find(is_it);
+                return reexport.map_or(at.clone(), |path| target(path, &at, files));
             }
         }
-        while !files.contains_key(&at) {
-            at.pop();
-        }
-        at
-    };
-    paths.into_iter().map(target).collect()
+    }
+    at
+}
+
+/// Returns how far down the picture ranks the layer of a module.
+fn depth(module: &str) -> usize {
+    let layer = module.split('/').nth(1).unwrap_or("lib");
+    let picture = include_str!("../src/lib.rs").split("//! rank\n").nth(1);
+    let mut ranks = picture.unwrap().lines().map(|line| line.split([' ', ',']));
+    let rank = ranks.position(|mut words| words.any(|it| it == layer));
+    rank.unwrap_or(usize::MAX)
 }
 
 /// Returns the imports that break a rule.
-fn faults(files: &Files) -> Vec<String> {
-    let top = |module: &Module| module.first().map_or("lib", |it| it).to_owned();
-    let rank = |top: &str| RANKS.iter().position(|tops| tops.contains(&top));
-    let (mut faults, mut edges) = (Vec::new(), BTreeSet::new());
-    for module in files.keys() {
-        for target in imports(module, files) {
-            let (own, other) = (top(module), top(&target));
-            let is_up = own != "lib" && own != "bin" && rank(&other) >= rank(&own);
-            let is_inside = target.len() > 1 && !OPEN.contains(&&*other);
-            if own != other && (rank(&own).is_none() || is_up || is_inside) {
-                faults.push((module.clone(), target));
-            } else if own == other && !module.starts_with(&target) && !target.starts_with(module) {
-                edges.insert((module.clone(), target));
+fn faults(files: &Files) -> BTreeSet<(String, String)> {
+    let (mut faults, mut imports) = (BTreeSet::new(), BTreeSet::new());
+    for (from, paths) in files {
+        for to in paths.iter().map(|path| target(path, from, files)) {
+            let is_other = from.split('/').nth(1) != to.split('/').nth(1);
+            let is_inside = to.matches('/').count() > 1 && !to.starts_with("/model");
+            if is_other && (is_inside || depth(&to) <= depth(from)) {
+                faults.insert((from.clone(), to));
+            } else if to != *from && !is_around(&to, from) && !is_around(from, &to) {
+                imports.insert((from.clone(), to));
             }
         }
     }
-    // An import of what imports nothing that is left, or by what nothing imports, is in no circle.
-    let mut all = BTreeSet::new();
-    while all != edges {
-        all.clone_from(&edges);
-        edges.retain(|(from, to)| {
-            all.iter().any(|it| it.0 == *to) && all.iter().any(|it| it.1 == *from)
-        });
+    // An import by what nothing imports that is left, or of what imports nothing, is in no circle.
+    let mut count = 0;
+    while mem::replace(&mut count, imports.len()) != imports.len() {
+        let (from, to): (BTreeSet<_>, BTreeSet<_>) = imports.iter().cloned().unzip();
+        imports.retain(|it| to.contains(&it.0) && from.contains(&it.1));
     }
-    let broken = faults.into_iter().chain(edges);
-    let shown = broken.map(|(from, to)| format!("{} imports {}", from.join("::"), to.join("::")));
-    shown.collect()
-}
-
-fn read(folder: &Path, module: &Module, files: &mut Files) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let own = [&module[..], &[name.to_owned()]].concat();
-        match name {
-            "tests" | "interleavings" => {}
-            _ if path.is_dir() => read(&path, &own, files),
-            "mod" | "lib" => drop(files.insert(module.clone(), fs::read_to_string(&path).unwrap())),
-            _ if path.extension().is_none_or(|it| it != "rs") => {}
-            _ => drop(files.insert(own, fs::read_to_string(&path).unwrap())),
-        }
-    }
+    faults.extend(imports);
+    faults
 }
 
 #[test]
 fn imports_point_down_and_in_no_circle() {
     let mut files = Files::new();
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    read(&src, &Module::new(), &mut files);
-    assert!(files.len() > 30, "only {} files", files.len());
-    assert_eq!(faults(&files), [""; 0]);
-}
-
-#[test]
-fn planted_imports_are_found() {
-    let with = |value: &str| {
-        let files = [
-            ("", "mod model; mod query;"),
-            ("query", "mod parse; pub struct Query;"),
-            ("query/parse", "use crate::model::draft::read;"),
-            ("model", "mod value; mod draft; pub struct Ticket;"),
-            ("model/draft", "use super::value::Value; use super::Ticket;"),
-            ("model/value", value.split('|').next().unwrap()),
-            ("plan", value.split('|').nth(1).unwrap_or_default()),
-        ];
-        let own = |(path, source): (&str, &str)| {
-            let names = path.split('/').filter(|name| !name.is_empty());
-            (names.map(str::to_owned).collect(), source.to_owned())
-        };
-        faults(&files.map(own).into_iter().collect())
-    };
-    for bad in [
-        "use crate::query::Query;",
-        "use super::super::{Ticket, query::{Query as Q, parse}};",
-        "fn f<'a>(c: char) -> bool { c == '\\'' && crate::query::is_good('\"') }",
-        "const S: &str = r#\"\"#; fn f() { assert!(crate::query::is_good()) }",
-        "fn f(query: crate::query::Query) {}",
-        "use super::draft::Draft;",
-        "fn f() { super::draft::read() }",
-        "|use crate::{model::Ticket, query::{Query, parse::read}};",
+    read("", &mut files);
+    read(BIN, &mut files);
+    files.insert(String::new(), BTreeSet::new()); // `lib.rs` names every module.
+    assert_eq!(faults(&files), BTreeSet::new());
+    for planted in [
+        "/model/value use crate::{model::Ticket, query::{Query as Q}};",
+        "/plan/probe fn f<'a>(c: char) -> bool { c == '\\'' && super::super::store::is('\"') }",
+        "/store/job use crate::Query;",
+        "/response/csv use crate::plan::answer::Answer;",
+        "/segment/block fn f() { assert!(super::rowset::is()) }",
+        "/plan/explain use super::Answer;",
+        "/bin/ticketdex/decompress use crate::compress::f;",
     ] {
-        assert!(!with(bad).is_empty(), "{bad}");
+        let (module, source) = planted.split_once(' ').unwrap();
+        let mut files = files.clone();
+        add_paths(source.parse().unwrap(), "", files.get_mut(module).unwrap());
+        assert!(!faults(&files).is_empty(), "not seen: {planted}");
     }
-    let good = "// use crate::query::Query;\n/// [`crate::query::Query`]
-        fn f() { let _ = (\"crate::query::x\", b'\\'', r#\"crate::query::y\"#); }
-        use super::Ticket;
-        #[cfg(test)]\n#[allow(x)]\nmod tests { use crate::query::Query; fn f() {} }
-        #[cfg(all(test, feature = \"x\"))] fn f() -> [u8; 3] { crate::query::x() }
-        #[cfg(test)] use crate::query::{A, B};
-        pub(crate) fn g(ticket: crate::model::Ticket) {}
-        |use crate::query::Query; use crate::model::draft::read;";
-    assert_eq!(with(good), [""; 0]);
 }
