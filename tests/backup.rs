@@ -9,17 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use common::everything;
+use common::folder::folder;
 use common::nasty::{Random, make_batch, make_tickets, split};
 use redb::ReadableTable;
 use ticketdex::reference::Reference;
 use ticketdex::{Batch, Error, Format, Options, Query, Snapshot, Store, Ticket, durable};
-
-fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("backup_{name}"));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
-}
 
 fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().flatten();
@@ -40,13 +35,6 @@ fn ticket(tid: u64, status: &str) -> Ticket {
 
 fn put(tickets: impl IntoIterator<Item = Ticket>) -> Batch {
     tickets.into_iter().collect()
-}
-
-fn everything(snapshot: &Snapshot) -> Vec<u8> {
-    let mut body = Vec::new();
-    let answer = snapshot.answer(&Query::default());
-    answer.write_to(Format::Json, &mut body).unwrap();
-    body
 }
 
 /// All that two stores can differ in: tickets, their numbers, names, removals, and from when on.
@@ -86,7 +74,7 @@ fn assert_is(path: &Path, snapshot: &Snapshot) {
 
 #[test]
 fn a_backup_of_any_life_is_an_equal_store() {
-    let folder = folder("lives");
+    let folder = folder("backup_lives");
     for seed in 1..=6 {
         println!("seed {seed}");
         let mut random = Random::new(seed);
@@ -127,7 +115,7 @@ fn a_backup_of_any_life_is_an_equal_store() {
 
 #[test]
 fn a_store_in_memory_becomes_one_in_a_file() {
-    let folder = folder("memory");
+    let folder = folder("backup_memory");
     let path = folder.join("tickets.redb");
     let mut store = Store::from_tickets((1..=20).map(|tid| ticket(tid, "Open"))).unwrap();
     let mut batch = Batch::new();
@@ -148,7 +136,7 @@ fn a_store_in_memory_becomes_one_in_a_file() {
 #[test]
 fn a_backup_beside_a_writer_is_of_one_commit() {
     const TICKETS: u64 = 3000;
-    let folder = folder("beside");
+    let folder = folder("backup_beside");
     let mut store = durable::Options::new()
         .create(true)
         .may_lose(Duration::from_millis(5))
@@ -194,7 +182,7 @@ fn a_backup_beside_a_writer_is_of_one_commit() {
 
 #[test]
 fn what_is_there_is_never_replaced() {
-    let folder = folder("there");
+    let folder = folder("backup_there");
     let snapshot = Store::from_tickets([ticket(1, "Open")]).unwrap().snapshot();
     let path = folder.join("there");
     fs::write(&path, "precious").unwrap();
@@ -228,7 +216,7 @@ fn what_is_there_is_never_replaced() {
 
 #[test]
 fn progress_is_told_and_an_error_of_its_hearer_ends_the_backup() {
-    let folder = folder("progress");
+    let folder = folder("backup_progress");
     let path = folder.join("tickets.redb");
     let store = Store::from_tickets((1..=10_000).map(|tid| ticket(tid, "Open"))).unwrap();
     let mut seen = Vec::new();
@@ -256,7 +244,7 @@ fn fixture(format: u64) -> PathBuf {
 /// patches and removes.
 #[test]
 fn a_store_of_each_format_opens_and_becomes_one_of_the_present() {
-    let folder = folder("formats");
+    let folder = folder("backup_formats");
     for format in 1..=2 {
         let bytes = fs::read(fixture(format)).unwrap();
         let path = folder.join(format!("{format}.redb"));
@@ -358,7 +346,7 @@ const REMOVALS: redb::TableDefinition<(u64, u64), ()> = redb::TableDefinition::n
 
 #[test]
 fn a_store_of_a_later_version_is_an_error_that_says_so() {
-    let folder = folder("newer");
+    let folder = folder("backup_newer");
     let path = changed(&folder, "newer.redb", |transaction| {
         let mut table = transaction.open_table(STORE).unwrap();
         table.insert("format", 3).unwrap();
@@ -385,7 +373,7 @@ fn a_store_of_a_later_version_is_an_error_that_says_so() {
 
 #[test]
 fn a_check_tells_all_that_is_wrong_and_of_which_ticket() {
-    let folder = folder("check");
+    let folder = folder("backup_check");
     let path = changed(&folder, "broken.redb", |transaction| {
         let mut tickets = transaction.open_table(TICKETS).unwrap();
         let whole = tickets.get(7).unwrap().unwrap().value().to_vec();
@@ -434,7 +422,7 @@ fn a_check_tells_all_that_is_wrong_and_of_which_ticket() {
 /// What a backup is for: a process that may not read the store while another writes it.
 #[test]
 fn a_backup_is_read_while_the_store_is_written() {
-    let folder = folder("read");
+    let folder = folder("backup_read");
     let (path, copy) = (folder.join("tickets.redb"), folder.join("copy.redb"));
     let store = durable::Options::new().create(true).open(&path).unwrap();
     let store = Arc::new(Mutex::new(store));

@@ -8,6 +8,7 @@ mod common;
 
 use common::allocations::Counting;
 use common::changes::{Held, Told, compare_changes, without_window};
+use common::environment;
 use common::nasty::{Random, make_batch, make_patch, make_request, make_ticket, make_tickets};
 use ticketdex::reference::Reference;
 use ticketdex::{
@@ -17,10 +18,6 @@ use ticketdex::{
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
 
 /// A store beside the reference, through whatever can happen to a store.
 struct Life {

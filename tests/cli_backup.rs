@@ -6,15 +6,10 @@ use std::fs;
 use std::io::{BufReader, Write};
 use std::path::Path;
 
-use common::command::{Reply, file, pipe, read_reply, run, run_well, start, stderr};
+use common::command::{
+    Reply, file, left_beside, missing, pipe, read_reply, run, run_well, start, stderr,
+};
 use ticketdex::durable;
-
-/// Returns the path of a file that is not there.
-fn missing(name: &str) -> String {
-    let path = file(name, b"");
-    fs::remove_file(&path).unwrap();
-    path
-}
 
 fn store(name: &str, tickets: &str) -> String {
     let path = missing(name);
@@ -28,15 +23,6 @@ fn store(name: &str, tickets: &str) -> String {
 
 fn everything(store: &str) -> Vec<u8> {
     run_well(&["get", "--store", store, "--format", "json"], b"")
-}
-
-/// Returns the names of what is beside a file and begins with its name and a dot.
-fn left_beside(path: &str) -> Vec<String> {
-    let path = Path::new(path);
-    let prefix = format!(".{}.", path.file_name().unwrap().to_str().unwrap());
-    let entries = fs::read_dir(path.parent().unwrap()).unwrap().flatten();
-    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(&prefix)).collect()
 }
 
 #[test]

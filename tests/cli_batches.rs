@@ -5,12 +5,11 @@ mod common;
 use std::fmt::Write as _;
 use std::fs;
 
-use common::command::{Reply, file, pipe, run, run_well, stderr};
+use common::command::{Reply, file, missing, pipe, run, run_well, stderr};
 
 /// Returns the path of a store of tickets 1 to 5.
 fn store(name: &str) -> String {
-    let path = file(name, b"");
-    fs::remove_file(&path).unwrap();
+    let path = missing(name);
     let lines = (1..=5).map(|tid| format!("{{\"tid\":{tid}}}\n"));
     let lines = lines.collect::<Vec<String>>().concat();
     run_well(
@@ -349,7 +348,7 @@ fn a_kill_leaves_whole_batches() {
 
     const TICKETS: u64 = 200;
     let path = store("batches_killed.redb");
-    let kills = std::env::var("TICKETDEX_KILLS").map_or(8, |text| text.parse().unwrap());
+    let kills = common::environment("TICKETDEX_KILLS", 8);
     let mut answered = 0;
     let mut batches = 0;
     for kill in 0..kills {

@@ -6,16 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::command::{Reply, file, pipe, run, run_well, stderr};
+use common::command::{Reply, file, missing, pipe, run, run_well, stderr};
 use common::nasty::{Random, make_batch, make_tickets};
 use ticketdex::{Batch, Query, Ticket, durable};
-
-/// Returns the path of a store that is not there.
-fn store(name: &str) -> String {
-    let path = file(name, b"");
-    fs::remove_file(&path).unwrap();
-    path
-}
 
 /// A copy of the tickets that match a request, as of a version.
 #[derive(Clone, Default)]
@@ -79,7 +72,7 @@ const REQUESTS: [&str; 3] = ["", "status=Open", "status!=Open&order=date_opened 
 
 #[test]
 fn a_copy_that_follows_any_request_from_any_version_is_the_store() {
-    let path = store("changes_lives.redb");
+    let path = missing("changes_lives.redb");
     let mut random = Random::new(5);
     let tickets = make_tickets(&mut random, 40);
     let tids: Vec<u64> = tickets.iter().map(|ticket| ticket.tid).collect();
@@ -127,7 +120,7 @@ fn a_copy_that_follows_any_request_from_any_version_is_the_store() {
 
 #[test]
 fn each_kind_of_line_tells_what_became_of_a_ticket() {
-    let path = store("changes_kinds.redb");
+    let path = missing("changes_kinds.redb");
     let lines = "{\"tid\":1,\"status\":\"Open\"}\n{\"tid\":2,\"status\":\"Open\"}\n\
                  {\"tid\":3,\"status\":\"Open\",\"custom_fields\":{\"Serial\":\"X\",\"Empty\":\"\"}}\n";
     let import = ["import", "-", "--input", "jsonl", "--store", &path];
@@ -163,7 +156,7 @@ fn each_kind_of_line_tells_what_became_of_a_ticket() {
 
 #[test]
 fn what_cannot_be_told_in_full_is_an_error() {
-    let path = store("changes_old.redb");
+    let path = missing("changes_old.redb");
     let options = ticketdex::Options::default().removals_max(1);
     let options = durable::Options::new().create(true).store(options);
     let mut store = options.open(&path).unwrap();
@@ -208,7 +201,7 @@ fn what_cannot_be_told_in_full_is_an_error() {
 
 #[test]
 fn a_request_that_would_leave_changes_out_is_refused() {
-    let path = store("changes_refused.redb");
+    let path = missing("changes_refused.redb");
     run_well(
         &["import", "-", "--input", "jsonl", "--store", &path],
         b"{\"tid\":1}\n",
@@ -277,7 +270,7 @@ fn a_request_that_would_leave_changes_out_is_refused() {
     ] {
         assert_eq!(run(arguments, b"").status.code(), Some(2), "{arguments:?}");
     }
-    let missing = store("changes_missing.redb");
+    let missing = missing("changes_missing.redb");
     let output = run(&["changes", "--store", &missing, "--since", "0"], b"");
     assert!(stderr(&output).contains("invalid_store: "), "{output:?}");
     assert!(!Path::new(&missing).exists());

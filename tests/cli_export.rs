@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use common::command::{file, run, run_well, start, stderr};
+use common::command::{file, left_beside, missing, run, run_well, start, stderr};
 use ticketdex::{Batch, Ticket};
 
 /// Tickets with all that a form must escape, a name that none has a value of, and flags.
@@ -17,13 +17,6 @@ const TICKETS: &str = r#"{"tid":7,"cid":"demo","status":"Open","subject":"50% of
 "#;
 
 const ENDS: [&str; 5] = ["csv", "jsonl", "xml", "json", "txt"];
-
-/// Returns the path of a file that is not there.
-fn missing(name: &str) -> String {
-    let path = file(name, b"");
-    fs::remove_file(&path).unwrap();
-    path
-}
 
 fn store(name: &str, lines: &str) -> String {
     let path = missing(name);
@@ -36,15 +29,6 @@ fn store(name: &str, lines: &str) -> String {
 
 fn json_of(kind: &str, path: &str) -> Vec<u8> {
     run_well(&["get", kind, path, "--format", "json"], b"")
-}
-
-/// Returns the names of what is beside a file and begins with its name and a dot.
-fn left_beside(path: &str) -> Vec<String> {
-    let path = Path::new(path);
-    let prefix = format!(".{}.", path.file_name().unwrap().to_str().unwrap());
-    let entries = fs::read_dir(path.parent().unwrap()).unwrap().flatten();
-    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(&prefix)).collect()
 }
 
 #[test]

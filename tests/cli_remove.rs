@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use common::command::{file, run, run_well, stderr};
+use common::command::{file, missing, run, run_well, stderr};
 use ticketdex::durable;
 
 const TICKETS: &str = r#"{"tid":1,"status":"Open"}
@@ -16,8 +16,7 @@ const TICKETS: &str = r#"{"tid":1,"status":"Open"}
 "#;
 
 fn store(name: &str) -> String {
-    let path = file(name, b"");
-    fs::remove_file(&path).unwrap();
+    let path = missing(name);
     run_well(
         &["import", "-", "--input", "jsonl", "--store", &path],
         TICKETS.as_bytes(),
@@ -108,8 +107,7 @@ fn nothing_is_removed_without_a_terminal_or_yes() {
 fn what_is_wrong_removes_nothing() {
     let store = store("remove_wrong.redb");
     let lines = file("remove_wrong.jsonl", TICKETS);
-    let missing = file("remove_missing.redb", b"");
-    fs::remove_file(&missing).unwrap();
+    let missing = missing("remove_missing.redb");
     for (arguments, status, told) in [
         (&["--store", &store, "--yes"][..], 2, "<REQUEST>"),
         (&["status=closed", "--yes"], 2, "--store <PATH>"),

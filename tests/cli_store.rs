@@ -8,19 +8,12 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use common::command::{Reply, file, pipe, run, run_well, start, stderr};
+use common::command::{Reply, file, missing, pipe, run, run_well, start, stderr};
 
 const TICKETS: &str = r#"{"tid":7,"cid":"demo","status":"Open","subject":"50% off & <more>"}
 {"tid":12,"status":"Closed","date_opened":"2014-02-01T10:42:43","custom_fields":{"Serial":"X 1"}}
 {"tid":30,"status":"Open","opened_by":"a&b","locked":"y","custom_fields":{"Empty":""}}
 "#;
-
-/// Returns the path of a store that is not there.
-fn store(name: &str) -> String {
-    let path = file(name, b"");
-    fs::remove_file(&path).unwrap();
-    path
-}
 
 fn json_of(store: &str) -> Vec<u8> {
     run_well(&["get", "--store", store, "--format", "json"], b"")
@@ -61,11 +54,11 @@ fn a_store_holds_what_any_form_brought() {
     for (form, extension) in [("xml", "xml"), ("json", "json"), ("delimited", "txt")] {
         let body = run_well(&["get", "--data", &lines, "--format", form], b"");
         let path = file(&format!("store_form.{extension}"), body);
-        let store = store(&format!("store_form_{form}.redb"));
+        let store = missing(&format!("store_form_{form}.redb"));
         assert_eq!(import(&[&path, "--store", &store], b"").0, 0);
         assert_eq!(json_of(&store), expected, "{form}");
     }
-    let store = store("store_form_stdin.redb");
+    let store = missing("store_form_stdin.redb");
     let arguments = ["-", "--input", "jsonl", "--store", &store];
     let (status, message) = import(&arguments, TICKETS.as_bytes());
     assert_eq!(status, 0);
@@ -77,7 +70,7 @@ fn a_store_holds_what_any_form_brought() {
 
 #[test]
 fn tickets_of_equal_numbers_are_told() {
-    let store = store("store_equal.redb");
+    let store = missing("store_equal.redb");
     let lines = |status: &str| format!("{{\"tid\":7,\"status\":\"{status}\"}}\n");
     let twice = file("store_equal.jsonl", [lines("a"), lines("b")].concat());
     let (status, message) = import(&[&twice, "--store", &store], b"");
@@ -98,7 +91,7 @@ fn tickets_of_equal_numbers_are_told() {
 
 #[test]
 fn a_second_run_puts_what_is_not_there() {
-    let store = store("store_again.redb");
+    let store = missing("store_again.redb");
     let lines = file("store_again.jsonl", TICKETS);
     assert_eq!(import(&[&lines, "--store", &store], b"").0, 0);
     let before = json_of(&store);
@@ -122,7 +115,7 @@ fn a_second_run_puts_what_is_not_there() {
 /// What an earlier record of a batch put must not be taken for what the store has.
 #[test]
 fn records_of_one_tid_count_in_their_order() {
-    let store = store("store_order.redb");
+    let store = missing("store_order.redb");
     let line = |status: &str| format!("{{\"tid\":5,\"status\":\"{status}\"}}\n");
     let lines = file(
         "store_order.jsonl",
@@ -140,7 +133,7 @@ fn records_of_one_tid_count_in_their_order() {
 
 #[test]
 fn a_bad_record_of_any_file_leaves_the_store_as_it_was() {
-    let store = store("store_strict.redb");
+    let store = missing("store_strict.redb");
     let good = file("store_strict_good.jsonl", "{\"tid\":1}\n");
     let bad = file("store_strict_bad.jsonl", "{\"tid\":2}\n{\"tid\":0}\n");
     let arguments = [&*good, &bad, "--store", &store, "--batch", "1"];
@@ -162,17 +155,17 @@ fn a_bad_record_of_any_file_leaves_the_store_as_it_was() {
 
 #[test]
 fn a_failed_run_leaves_no_empty_store_that_it_made() {
-    let path = store("store_failed.redb");
+    let path = missing("store_failed.redb");
     let bad = file("store_failed.jsonl", "{\"tid\":1}\nno\n");
     let stdin = ["-", "--input", "jsonl", "--store", &path];
-    let missing = "no/such.jsonl is not there: io: ";
+    let absent = "no/such.jsonl is not there: io: ";
     for (arguments, told) in [
         (
             &[&*bad, "--store", &path][..],
             "of which nothing is in the store",
         ),
-        (&["no/such.jsonl", "--store", &path], missing),
-        (&["no/such.jsonl", "--skip-bad", "--store", &path], missing),
+        (&["no/such.jsonl", "--store", &path], absent),
+        (&["no/such.jsonl", "--skip-bad", "--store", &path], absent),
         (&stdin, "of which nothing is in the store"),
     ] {
         let (status, message) = import(arguments, b"{\"tid\":1}\nno\n");
@@ -190,7 +183,7 @@ fn a_failed_run_leaves_no_empty_store_that_it_made() {
     let body = String::from_utf8(json_of(&path)).unwrap();
     assert!(body.contains("\"tid\" : \"1\""), "{body}");
     // A run that ends well makes a store of nothing, and a later one that fails keeps it.
-    let empty = store("store_failed_empty.redb");
+    let empty = missing("store_failed_empty.redb");
     let nothing = file("store_failed_nothing.jsonl", "");
     assert_eq!(import(&[&nothing, "--store", &empty], b"").0, 0);
     assert_eq!(import(&[&bad, "--store", &empty], b"").0, 1);
@@ -199,7 +192,7 @@ fn a_failed_run_leaves_no_empty_store_that_it_made() {
 
 #[test]
 fn standard_input_is_strict_by_batch() {
-    let store = store("store_stdin.redb");
+    let store = missing("store_stdin.redb");
     let input = "{\"tid\":1}\n{\"tid\":2}\n{\"tid\":3}\n{\"tid\":4}\n{\"tid\":5}\nno\n";
     let arguments = ["-", "--input", "jsonl", "--store", &store, "--batch", "2"];
     let (status, message) = import(&arguments, input.as_bytes());
@@ -225,7 +218,7 @@ fn standard_input_is_strict_by_batch() {
 
 #[test]
 fn names_past_the_limit_are_found_before_anything_is_put() {
-    let store = store("store_names.redb");
+    let store = missing("store_names.redb");
     let mut lines = String::new();
     for tid in 1..=41 {
         let names = (0..100).map(|n| format!("\"n{}\":\"\"", (tid - 1) * 100 + n));
@@ -268,7 +261,7 @@ fn body(reply: &Reply) -> String {
 #[test]
 fn write_lines_are_seen_by_the_lines_after_them() {
     let lines = file("store_writes.jsonl", TICKETS);
-    let path = store("store_writes.redb");
+    let path = missing("store_writes.redb");
     assert_eq!(import(&[&lines, "--store", &path], b"").0, 0);
     let input = "count_only=Y\n\
                  put {\"tid\":31,\"status\":\"Neu\\u00fc\"}\r\n\
@@ -311,7 +304,7 @@ fn write_lines_are_seen_by_the_lines_after_them() {
 
 #[test]
 fn write_lines_that_are_wrong_change_nothing() {
-    let path = store("store_wrong.redb");
+    let path = missing("store_wrong.redb");
     assert_eq!(
         import(&["-", "--input", "jsonl", "--store", &path], b"").0,
         0
@@ -360,7 +353,7 @@ fn many_single_writes_do_not_show() {
         writeln!(lines, "{{\"tid\":{tid}}}").unwrap();
     }
     let lines = file("store_many.jsonl", lines);
-    let path = store("store_many.redb");
+    let path = missing("store_many.redb");
     assert_eq!(import(&[&lines, "--store", &path], b"").0, 0);
     let mut input = String::new();
     for tid in 1..=300 {
@@ -379,7 +372,7 @@ fn many_single_writes_do_not_show() {
 
 #[test]
 fn a_store_is_asked_for_as_it_should_be() {
-    let path = store("store_usage.redb");
+    let path = missing("store_usage.redb");
     let lines = file("store_usage.jsonl", TICKETS);
     let output = run(&["get", "--store", &path], b"");
     assert_eq!(output.status.code(), Some(1));
@@ -451,7 +444,7 @@ fn an_import_that_is_interrupted_says_what_is_in() {
     const TICKETS_COUNT: u64 = 20_000;
     let lines = run_well(&["generate", &TICKETS_COUNT.to_string()], b"");
     let lines = file("store_interrupted.jsonl", lines);
-    let path = store("store_interrupted.redb");
+    let path = missing("store_interrupted.redb");
     let arguments = ["import", &lines, "--store", &path, "--batch", "20"];
     let child = start(&arguments);
     while !fs::exists(&path).unwrap() {

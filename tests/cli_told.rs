@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::command::{file, run, run_well, stderr};
+use common::command::{file, missing, run, run_well, stderr};
 
 /// Runs the command, which must end with this status, and returns what it tells.
 fn told(arguments: &[&str], input: &str, status: i32) -> String {
@@ -16,8 +16,7 @@ fn told(arguments: &[&str], input: &str, status: i32) -> String {
 
 /// Returns the path of a store of one ticket.
 fn store(name: &str) -> String {
-    let path = file(name, "");
-    fs::remove_file(&path).unwrap();
+    let path = missing(name);
     let ticket = b"{\"tid\":1,\"custom_fields\":{\"Room\":\"9\"}}\n";
     run_well(
         &["import", "-", "--input", "jsonl", "--store", &path],

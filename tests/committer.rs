@@ -5,44 +5,26 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use common::folder::folder;
 use common::nasty::{Random, make_batch, make_tickets};
+use common::{environment, everything};
 use ticketdex::reference::Reference;
 use ticketdex::{
     Batch, BatchChange, Change, Committer, Error, ErrorKind, Field, Format, Journal, Options,
     Patch, Query, Snapshot, Store, Ticket, durable,
 };
 
-fn environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
-
 fn seed() -> u64 {
     let seed = environment("TICKETDEX_SEED", 1);
     println!("TICKETDEX_SEED={seed}");
     seed
-}
-
-fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("committer_{name}"));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
-}
-
-fn everything(snapshot: &Snapshot) -> Vec<u8> {
-    let mut body = Vec::new();
-    let answer = snapshot.answer(&Query::default());
-    answer.write_to(Format::Json, &mut body).unwrap();
-    body
 }
 
 fn tids(snapshot: &Snapshot) -> BTreeSet<u64> {
@@ -321,7 +303,7 @@ fn no_batch_or_none_that_is_applied_makes_no_version() {
 
 #[test]
 fn a_commit_that_returned_is_in_the_file() {
-    let path = folder("file").join("tickets.redb");
+    let path = folder("committer_file").join("tickets.redb");
     let store = durable::Options::new().create(true).open(&path).unwrap();
     let committer = Committer::new(Arc::new(Mutex::new(store)));
     thread::scope(|scope| {
@@ -375,7 +357,7 @@ fn threads_that_commit_until_they_are_killed() {
 
 #[test]
 fn a_kill_loses_no_commit_that_returned() {
-    let path = folder("killed").join("tickets.redb");
+    let path = folder("committer_killed").join("tickets.redb");
     drop(durable::Options::new().create(true).open(&path).unwrap());
     let mut random = Random::new(seed());
     let mut returned: BTreeMap<u64, u64> = BTreeMap::new();

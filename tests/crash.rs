@@ -11,18 +11,16 @@ mod common;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use common::folder::folder;
 use common::nasty::{Random, make_ticket, make_tickets};
+use common::{environment, everything};
 use ticketdex::reference::Reference;
 use ticketdex::{Batch, Format, Patch, Query, Snapshot, Ticket, durable};
-
-fn environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
 
 fn seed() -> u64 {
     let seed = environment("TICKETDEX_SEED", 1);
@@ -32,20 +30,6 @@ fn seed() -> u64 {
 
 fn kills_count() -> u64 {
     environment("TICKETDEX_KILLS", 12)
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-fn everything(snapshot: &Snapshot) -> Vec<u8> {
-    let mut body = Vec::new();
-    let answer = snapshot.answer(&Query::default());
-    answer.write_to(Format::Json, &mut body).unwrap();
-    body
 }
 
 fn found(path: &Path) -> Snapshot {

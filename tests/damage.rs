@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::folder::folder;
 use common::nasty::{Random, make_tickets};
-use ticketdex::{Batch, Format, Query, Store, durable};
+use common::{environment, everything};
+use ticketdex::{Batch, durable};
 
 /// The pieces that disks write whole.
 const SECTOR_BYTES: usize = 512;
@@ -23,20 +25,6 @@ struct Files {
     killed: Vec<u8>,
     closed: Vec<u8>,
     everything: Vec<u8>,
-}
-
-fn everything(store: &Store) -> Vec<u8> {
-    let mut body = Vec::new();
-    let answer = store.snapshot().answer(&Query::default());
-    answer.write_to(Format::Json, &mut body).unwrap();
-    body
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 fn make_files(path: &Path) -> Files {
@@ -61,7 +49,7 @@ fn make_files(path: &Path) -> Files {
         store.commit(batch).unwrap();
     }
     let killed = fs::read(path).unwrap();
-    let everything = everything(&store);
+    let everything = everything(&store.snapshot());
     drop(store);
     let closed = fs::read(path).unwrap();
     Files {
@@ -93,7 +81,10 @@ impl<'a> Tally<'a> {
         fs::write(&self.path, bytes).unwrap();
         let outcome = match durable::open(&self.path) {
             Ok(store) => {
-                assert!(everything(&store) == self.expected, "other tickets: {how}");
+                assert!(
+                    everything(&store.snapshot()) == self.expected,
+                    "other tickets: {how}"
+                );
                 "unharmed"
             }
             Err(error) => {
@@ -120,7 +111,7 @@ impl<'a> Tally<'a> {
 
 /// Does each kind of damage to a file at a hundred places.
 fn damage(name: &str, bytes: &[u8], files: &Files) {
-    let seed = std::env::var("TICKETDEX_SEED").map_or(1, |text| text.parse().unwrap());
+    let seed = environment("TICKETDEX_SEED", 1);
     println!("TICKETDEX_SEED={seed}");
     let mut random = Random::new(seed);
     let mut tally = Tally::new(name, files);

@@ -4,51 +4,21 @@ mod common;
 
 use std::fs;
 use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use common::everything;
+use common::folder::Folder;
 use common::nasty::{Random, make_batch, make_tickets, split};
 use redb::{Database, TableDefinition};
 use ticketdex::reference::Reference;
 use ticketdex::{
-    Batch, CUSTOM_NAMES_MAX, Error, Format, Import, ImportFormat, Query, Snapshot, Store,
-    TEXT_BYTES_MAX, Ticket, durable,
+    Batch, CUSTOM_NAMES_MAX, Error, Format, Import, ImportFormat, Query, Store, TEXT_BYTES_MAX,
+    Ticket, durable,
 };
-
-/// A folder of one test, empty at first and removed at the end of a test that passes.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-
-    fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-}
-
-/// Everything that a response shows, names included.
-fn everything(snapshot: &Snapshot) -> Vec<u8> {
-    let mut body = Vec::new();
-    let answer = snapshot.answer(&Query::default());
-    answer.write_to(Format::Json, &mut body).unwrap();
-    body
-}
 
 fn assert_is(store: &Store, reference: &Reference) {
     let snapshot = store.snapshot();

@@ -11,38 +11,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::checks::compare;
+use common::folder::Folder;
 use common::model::check_removals;
 use common::nasty::{Random, make_batch, make_request, make_ticket, make_tickets};
+use common::{environment, everything};
 use redb::{Database, TableDefinition};
 use ticketdex::durable::{self, Opened};
 use ticketdex::reference::Reference;
 use ticketdex::{Batch, Field, Format, Options, Patch, Query, Snapshot, Store, Texts, Ticket};
 
-fn environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
-
-/// A folder of one test, empty at first and removed at the end of a test that passes.
-struct Folder(PathBuf);
-
 impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-
     fn store(&self) -> PathBuf {
         self.0.join("tickets.redb")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
-        }
     }
 }
 
@@ -60,13 +40,6 @@ fn open(path: &Path) -> (Store, Opened) {
 
 fn write_image(store: &Store) -> durable::ImageWritten {
     durable::image_job(store).unwrap().run().unwrap()
-}
-
-fn everything(snapshot: &Snapshot) -> Vec<u8> {
-    let mut body = Vec::new();
-    let answer = snapshot.answer(&Query::default());
-    answer.write_to(Format::Json, &mut body).unwrap();
-    body
 }
 
 fn put(tickets: impl IntoIterator<Item = Ticket>) -> Batch {

@@ -9,6 +9,7 @@ use std::io;
 use std::slice;
 use std::sync::{Arc, Mutex};
 
+use common::everything;
 use common::model::check_removals;
 use common::nasty::{Random, make_batch, make_tickets, split};
 use ticketdex::reference::Reference;
@@ -121,14 +122,6 @@ impl Journal for Fake {
     fn rollback(&mut self) {
         self.current = self.committed.lock().unwrap().clone();
     }
-}
-
-/// Everything that a response shows, names included.
-fn everything(snapshot: &Snapshot) -> Vec<u8> {
-    let mut body = Vec::new();
-    let answer = snapshot.answer(&Query::default());
-    answer.write_to(Format::Json, &mut body).unwrap();
-    body
 }
 
 fn reopened(fake: &Fake) -> Snapshot {

@@ -10,6 +10,7 @@ mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use common::environment;
 use ticketdex::reference::Reference;
 use ticketdex::{
     Batch, CUSTOM_NAMES_MAX, Field, Options, Patch, Store, TEXT_BYTES_MAX, Ticket, Value,
@@ -27,10 +28,6 @@ impl Drop for OnFailure {
             eprintln!("TICKETDEX_SEQUENCES=1 TICKETDEX_SEED={}", self.0);
         }
     }
-}
-
-fn environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
 /// Runs one sequence; returns how many steps it has.

@@ -220,7 +220,7 @@ fn compare_all(seed: u64, sizes: &[usize], pages: &[(u64, u64)]) {
 }
 
 fn first_seed() -> u64 {
-    std::env::var("TICKETDEX_SEED").map_or(1, |text| text.parse().unwrap())
+    common::environment("TICKETDEX_SEED", 1)
 }
 
 #[test]

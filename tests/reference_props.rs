@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use common::checks::compare_counts;
+use common::environment;
 use common::nasty::{Random, make_count_request, make_request, make_tickets, split};
 use common::worlds::Sample;
 use ticketdex::reference::Reference;
@@ -137,10 +138,6 @@ impl Shape {
             _ => 120,
         }
     }
-}
-
-fn environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
 /// Commits the same batches to both; a batch is refused by both or by neither.

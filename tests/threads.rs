@@ -12,13 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::environment;
 use common::nasty::{Random, make_batch, make_request, make_ticket, make_tickets};
 use ticketdex::reference::Reference;
 use ticketdex::{Batch, Format, Options, Query, Reader, Store, Ticket};
-
-fn environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
 
 /// A store that threads share, and what it must answer at each version that can be seen.
 struct Shared {

@@ -10,6 +10,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::allocations::Counting;
+use common::environment;
 use common::model::check_removals;
 use common::nasty::{Random, make_batch, make_patch, make_tickets};
 use ticketdex::reference::Reference;
@@ -20,10 +21,6 @@ use ticketdex::{
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
 
 fn put(tids: impl IntoIterator<Item = u64>) -> Batch {
     let ticket = |tid| Ticket {
@@ -390,17 +387,11 @@ mod durable_stores {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
+    use common::folder::folder;
     use redb::TableDefinition;
     use ticketdex::durable;
 
     use super::*;
-
-    fn folder(name: &str) -> PathBuf {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
 
     fn options() -> durable::Options {
         durable::Options::new().create(true)

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
@@ -47,6 +47,22 @@ pub fn file(name: &str, bytes: impl AsRef<[u8]>) -> String {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, bytes).unwrap();
     path.into_os_string().into_string().unwrap()
+}
+
+/// Returns the path of a file of a test that is not there.
+pub fn missing(name: &str) -> String {
+    let path = file(name, b"");
+    fs::remove_file(&path).unwrap();
+    path
+}
+
+/// Returns the names of hidden files that stand beside a file and begin with its name.
+pub fn left_beside(path: &str) -> Vec<String> {
+    let path = Path::new(path);
+    let prefix = format!(".{}.", path.file_name().unwrap().to_str().unwrap());
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap().flatten();
+    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(&prefix)).collect()
 }
 
 /// What `pipe` said to one request.

@@ -14,6 +14,8 @@ pub mod checks;
 pub mod command;
 #[cfg(all(feature = "csv", feature = "testing"))]
 pub mod csv_checks;
+#[cfg(feature = "durable")]
+pub mod folder;
 #[cfg(feature = "testing")]
 pub mod foreign;
 #[cfg(feature = "testing")]
@@ -27,6 +29,20 @@ pub mod model;
 pub mod refusals;
 #[cfg(feature = "testing")]
 pub use ticketdex::testing::{nasty, worlds};
+use ticketdex::{Format, Query, Snapshot};
+
+/// Returns the number in a variable of the environment, which makes a test longer or another.
+pub fn environment(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+/// Returns all tickets of a snapshot as JSON.
+pub fn everything(snapshot: &Snapshot) -> Vec<u8> {
+    let mut body = Vec::new();
+    let answer = snapshot.answer(&Query::default());
+    answer.write_to(Format::Json, &mut body).unwrap();
+    body
+}
 
 /// Lets a panic of a fuzz target unwind, so that the check prints what it failed on.
 ///
