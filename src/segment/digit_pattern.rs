@@ -130,6 +130,10 @@ impl DigitPattern {
         let (mut rest, mut state) = (tid, START);
         while rest >= 10 {
             state = self.pairs[usize::from(state)][(rest % 100) as usize];
+            // Most numbers do not end as a pattern says that they must.
+            if state == DEAD {
+                return false;
+            }
             rest /= 100;
         }
         if rest > 0 {
