@@ -19,7 +19,7 @@ use std::ops::Range;
 use super::kept_text::KeptText;
 
 /// The texts of a sample.
-const SAMPLE_TEXTS: usize = 1_024;
+const SAMPLE_TEXTS: usize = 512;
 
 /// The folded bytes that a sample takes of a text, and so the most that a splitter has.
 const SAMPLE_TEXT_BYTES: usize = 256;
@@ -77,7 +77,7 @@ impl Splitters {
             bytes[..length].to_vec()
         };
         let mut sample: Vec<Vec<u8>> = (0..texts_count).step_by(step).map(folded).collect();
-        let alike_max = sample.len() / ALIKE_SHARE;
+        let alike_max = (sample.len() / ALIKE_SHARE).max(1);
         sample.sort_unstable();
         sample.dedup();
         sample.retain(|text| !text.is_empty());
@@ -85,8 +85,9 @@ impl Splitters {
         if alike.map(<[Vec<u8>]>::len).max().unwrap_or(0) <= alike_max {
             return Splitters::default();
         }
-        let step = sample.len().div_ceil(SPLITTERS_MAX);
-        let chosen: Vec<&[u8]> = sample.iter().step_by(step).map(Vec::as_slice).collect();
+        let count = sample.len().min(SPLITTERS_MAX);
+        let chosen = (0..count).map(|at| &*sample[at * sample.len() / count]);
+        let chosen: Vec<&[u8]> = chosen.collect();
         let shared = |index: usize| match (chosen.get(index), chosen.get(index + 1)) {
             (Some(own), Some(next)) => own.iter().zip(*next).take_while(|(a, b)| a == b).count(),
             _ => 0,

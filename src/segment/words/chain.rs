@@ -358,7 +358,6 @@ mod tests {
         let frequent = [2_000_000, 3_000_000];
         let both = chain(&[&rare[..], &frequent].concat());
         assert_eq!(both.expected(SPOTS_COUNT).0, 3);
-        assert_eq!(both.joined(SPOTS_COUNT).map(<[Part]>::len), Some(3));
         assert!(both.cost(SPOTS_COUNT) < frequent[0]);
         // Frequent parts alone are read, as the texts of very many rows would be asked.
         let alone = chain(&frequent);
