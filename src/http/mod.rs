@@ -1,6 +1,6 @@
-//! The call of the page over HTTP: a tower service, a router, and a server for them.
+//! `get_tickets` over HTTP: a tower service, a router, and a server for them.
 //!
-//! The page that this crate implements describes a call, `GET
+//! The vendor's page describes a call, `GET
 //! /API/default.aspx?key=...&action=get_tickets&tid=*`. An [`Api`] answers it over the tickets of a
 //! store, for any framework that takes a tower service; it brings a router for axum, and a [`Server`]
 //! for those who have none yet.
@@ -146,7 +146,7 @@ pub use served::Served;
 pub use server::Server;
 pub use stream::ChunkStream;
 
-/// Where a service is mounted unless it is told otherwise: the path of the page.
+/// Where a service is mounted unless it is told otherwise: the path on the vendor's page.
 pub const DEFAULT_PATH: &str = "/API/default.aspx";
 
 /// Why a service cannot be built.

@@ -272,7 +272,7 @@ fields! {
 }
 
 impl Field {
-    /// The nine filters that the page lets a request repeat, in its order.
+    /// The nine filters that the vendor's page lets a request repeat, in its order.
     pub const FILTERS: [Field; 9] = [
         Field::Status,
         Field::Source,
