@@ -17,6 +17,7 @@
 use std::ops::Range;
 
 use super::kept_text::KeptText;
+use super::spread;
 
 /// The texts of a sample.
 const SAMPLE_TEXTS: usize = 512;
@@ -70,13 +71,12 @@ impl Splitters {
         texts_count: usize,
         start: impl Fn(usize, usize) -> KeptText<'a>,
     ) -> Splitters {
-        let step = texts_count.div_ceil(SAMPLE_TEXTS).max(1);
         let folded = |index: usize| {
             let mut bytes = [0; SAMPLE_TEXT_BYTES];
             let length = start(index, SAMPLE_TEXT_BYTES).fold_start(&mut bytes);
             bytes[..length].to_vec()
         };
-        let mut sample: Vec<Vec<u8>> = (0..texts_count).step_by(step).map(folded).collect();
+        let mut sample: Vec<Vec<u8>> = sampled(texts_count).map(folded).collect();
         let alike_max = (sample.len() / ALIKE_SHARE).max(1);
         sample.sort_unstable();
         sample.dedup();
@@ -153,6 +153,16 @@ impl Splitters {
         let texts = self.splitters.iter().map(|it| it.text.len());
         size_of_val(&*self.splitters) + texts.sum::<usize>()
     }
+}
+
+/// Returns the indexes of the texts of a sample: one of each run of as many texts, at a place that changes from run
+/// to run, as kinds of texts may take turns.
+fn sampled(texts_count: usize) -> impl Iterator<Item = usize> {
+    let count = texts_count.min(SAMPLE_TEXTS);
+    (0..count).map(move |at| {
+        let (start, end) = (at * texts_count / count, (at + 1) * texts_count / count);
+        start + (spread(at as u32) >> 32) as usize % (end - start)
+    })
 }
 
 /// Returns the first eight bytes of a text as an integer that orders as they do, NULs past its end.
