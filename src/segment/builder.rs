@@ -21,7 +21,7 @@ use std::sync::Arc;
 use hashbrown::DefaultHashBuilder;
 
 use super::budget::Budget;
-use super::column::{Column, zones_pay};
+use super::column::Column;
 use super::distinct::DistinctTexts;
 use super::growing::{GrowingIntegers, GrowingNumbers};
 use super::integers::Integers;
@@ -29,6 +29,7 @@ use super::parts::SegmentParts;
 use super::text_column::TextColumn;
 use super::versions::Versions;
 use super::words::WordsFeed;
+use super::zones::zones_pay;
 use super::{FieldColumn, LONG_FIELDS, Segment};
 use crate::model::names::CustomNames;
 use crate::model::value::date_to_seconds;

@@ -19,12 +19,13 @@ use smallvec::SmallVec;
 
 use super::budget::Budget;
 use super::changes::{NewValueRef, RevisedRow};
-use super::column::{Column, zones_pay};
+use super::column::Column;
 use super::insertion::Insertion;
 use super::marks::Tombstones;
 use super::revision::Revision;
 use super::sorted::SortedRows;
 use super::words::MOVE_DROPPED;
+use super::zones::zones_pay;
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};
 

@@ -22,12 +22,12 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::blob::Blob;
-use super::block::{BLOCK_ROWS, blocks_count};
 use super::dictionary::Dictionary;
 use super::insertion::Insertion;
 use super::integers::Integers;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter, malformed};
+use super::zones::{Zone, Zones, zones_pay};
 use crate::model::memory::ARC_BYTES;
 
 /// Numbers that come to a column of a frame have ordinals up to this one, so that they take four bytes a row.
@@ -70,15 +70,6 @@ pub(crate) struct Column {
     zones: Option<Zones>,
 }
 
-/// What is known of the classes in each block.
-#[derive(Clone, Debug)]
-struct Zones {
-    /// The least and the greatest.
-    spans: Box<[(u64, u64)]>,
-    /// See [`Column::zones_overlap`].
-    overlap: u64,
-}
-
 impl Column {
     /// Makes a column of texts from the ordinals of a dictionary, one a row.
     pub(super) fn of_texts(ordinals: Integers, dictionary: Dictionary) -> Column {
@@ -99,7 +90,7 @@ impl Column {
             values: self.values.through(ordinals),
             classes: self.classes.clone(),
             is_shared: true,
-            zones: has_zones.then(|| zones_of(ordinals)),
+            zones: has_zones.then(|| Zones::of_ordinals(ordinals)),
         }
     }
 
@@ -138,7 +129,7 @@ impl Column {
             Some(number) => distinct.partition_point(|&own| own < number) as u64 + 1,
         };
         let ordinals: Vec<u64> = numbers.iter().map(ordinal).collect();
-        let zones = with_zones.then(|| zones_of(&ordinals));
+        let zones = with_zones.then(|| Zones::of_ordinals(&ordinals));
         let values = if is_frame {
             Values::Frame {
                 base: first,
@@ -204,7 +195,7 @@ impl Column {
             },
             classes: None,
             is_shared: false,
-            zones: with_zones.then(|| zones_of(ordinals)),
+            zones: with_zones.then(|| Zones::of_ordinals(ordinals)),
         }
     }
 
@@ -378,52 +369,26 @@ impl Column {
 
     /// Returns whether a block can hold a row of the classes, and whether it must hold only such.
     pub(crate) fn zone(&self, block_index: u32, classes: &Range<u64>) -> Zone {
-        let Some(zones) = &self.zones else {
-            return Zone::Some;
-        };
-        let (least, greatest) = zones.spans[block_index as usize];
-        if greatest < classes.start || least >= classes.end {
-            Zone::None
-        } else if classes.contains(&least) && classes.contains(&greatest) {
-            Zone::All
-        } else {
-            Zone::Some
-        }
+        let zones = self.zones.as_ref();
+        zones.map_or(Zone::Some, |zones| zones.zone(block_index, classes))
     }
 
     /// Returns the blocks from the first to the last that can hold a row of the classes, and
     /// how many of them may hold others too; none where there are no zones.
     pub(crate) fn zone_span(&self, classes: &Range<u64>) -> Option<(Range<u32>, u32)> {
-        let zones = &self.zones.as_ref()?.spans;
-        let mut span = 0..0;
-        let mut mixed_count = 0;
-        for index in 0..zones.len() as u32 {
-            let zone = self.zone(index, classes);
-            if zone != Zone::None {
-                if Range::is_empty(&span) {
-                    span.start = index;
-                }
-                span.end = index + 1;
-                mixed_count += u32::from(zone == Zone::Some);
-            }
-        }
-        Some((span, mixed_count))
+        Some(self.zones.as_ref()?.span(classes))
     }
 
     /// Returns the least and the greatest class of some blocks; none where there are no zones.
     pub(crate) fn zone_classes(&self, blocks: Range<u32>) -> Option<Range<u64>> {
-        let zones = &self.zones.as_ref()?.spans;
-        let zones = zones.get(blocks.start as usize..blocks.end as usize)?;
-        let least = zones.iter().map(|zone| zone.0).min()?;
-        let greatest = zones.iter().map(|zone| zone.1).max()?;
-        Some(least..greatest + 1)
+        self.zones.as_ref()?.classes(blocks)
     }
 
     /// Returns about how many blocks can hold the same value; none where there are no zones.
     ///
     /// 1 where the zones do not overlap, so that the column ascends or descends block by block.
     pub(crate) fn zones_overlap(&self) -> Option<u64> {
-        self.zones.as_ref().map(|zones| zones.overlap)
+        self.zones.as_ref().map(Zones::overlap)
     }
 
     /// Returns the bits of up to 64 rows, from a multiple of 64 on, whose class is in a range.
@@ -475,10 +440,7 @@ impl Column {
         let classes = classes.map_or(0, |classes| {
             ARC_BYTES + size_of::<Integers>() + classes.bytes()
         });
-        let zones = self
-            .zones
-            .as_ref()
-            .map_or(0, |zones| size_of_val::<[(u64, u64)]>(&zones.spans));
+        let zones = self.zones.as_ref().map_or(0, Zones::bytes);
         self.ordinals.bytes() + values + zones + classes
     }
 
@@ -488,48 +450,6 @@ impl Column {
     }
 }
 
-/// What a zone map says of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Zone {
-    /// No row can match.
-    None,
-    /// Some may.
-    Some,
-    /// Every row does.
-    All,
-}
-
-/// Finds the zones of a column of ordinals that are classes.
-fn zones_of(ordinals: &[u64]) -> Zones {
-    let zone = |block: &[u64]| {
-        let least = block.iter().copied().min().unwrap_or(0);
-        (least, block.iter().copied().max().unwrap_or(0))
-    };
-    let spans: Box<[(u64, u64)]> = ordinals.chunks(BLOCK_ROWS as usize).map(zone).collect();
-    // None is the least everywhere that it stands, which says nothing of how the others lie.
-    let held = ordinals.chunks(BLOCK_ROWS as usize).zip(&spans);
-    let held = held.filter_map(|(block, span)| {
-        let least = block.iter().copied().filter(|&ordinal| ordinal > 0).min()?;
-        Some((least, span.1))
-    });
-    let (mut widths, mut least, mut greatest) = (0, u64::MAX, 0);
-    for span in held {
-        widths += u128::from(span.1 - span.0) + 1;
-        least = least.min(span.0);
-        greatest = greatest.max(span.1);
-    }
-    let whole = u128::from(greatest.saturating_sub(least)) + 1;
-    Zones {
-        overlap: (widths.div_ceil(whole) as u64).max(1),
-        spans,
-    }
-}
-
-/// Returns whether zone maps can pay: there is more than one block to exclude.
-pub(super) fn zones_pay(rows_count: u32) -> bool {
-    blocks_count(rows_count) > 1
-}
-
 /// The kinds of [`Values`] in an image.
 #[cfg(feature = "durable")]
 const TEXTS: u64 = 0;
@@ -537,24 +457,6 @@ const TEXTS: u64 = 0;
 const FRAME: u64 = 1;
 #[cfg(feature = "durable")]
 const DISTINCT: u64 = 2;
-
-#[cfg(feature = "durable")]
-impl Stored for Zones {
-    fn write_to(&self, out: &mut StoredWriter<'_>) -> io::Result<()> {
-        let flat = self.spans.iter().flat_map(|span| [span.0, span.1]);
-        out.slice(&flat.collect::<Vec<u64>>())?;
-        out.number(self.overlap)
-    }
-
-    fn read_from(input: &mut StoredReader<'_>) -> io::Result<Zones> {
-        let flat: Vec<u64> = input.vec()?;
-        let spans = flat.chunks_exact(2).map(|span| (span[0], span[1]));
-        Ok(Zones {
-            spans: spans.collect(),
-            overlap: input.number()?,
-        })
-    }
-}
 
 /// Columns that share their values with another are not in images: their segment is read as what
 /// it revises and how.

@@ -35,7 +35,7 @@ use hashbrown::DefaultHashBuilder;
 
 use super::budget::Budget;
 use super::changes::Changes;
-use super::column::{Column, zones_pay};
+use super::column::Column;
 use super::dictionary::Dictionary;
 use super::distinct::DistinctTexts;
 use super::integers::Integers;
@@ -45,6 +45,7 @@ use super::revision::Revision;
 use super::text_column::TextColumn;
 use super::versions::Versions;
 use super::words::{MOVE_DROPPED, MergeInput, Words};
+use super::zones::zones_pay;
 use super::{FieldColumn, Segment, Slot};
 use crate::model::{Field, FieldKind};
 

@@ -68,6 +68,7 @@ mod text_rows;
 mod ties;
 mod versions;
 mod words;
+mod zones;
 
 use std::sync::{Arc, OnceLock};
 
@@ -84,13 +85,14 @@ pub(crate) use revision::Revision;
 // The values of rows: columns of ordinals with what these stand for, and columns of long texts in
 // the forms in which responses write them.
 pub(crate) use blob::Blob;
-pub(crate) use column::{Column, Zone};
+pub(crate) use column::Column;
 pub(crate) use dictionary::Dictionary;
 pub(crate) use kept_text::{Form, KeptText};
 pub(crate) use packed_texts::PackedTexts;
 pub(crate) use ready_texts::ReadyTexts;
 pub(crate) use symbols::Symbols;
 pub(crate) use text_column::{TextColumn, Texts};
+pub(crate) use zones::Zone;
 
 // Which rows: sets as the indexes keep them, rows that are dead, and the bits of rows, 4,096 at a
 // time, by which plans combine them.

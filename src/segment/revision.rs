@@ -25,7 +25,7 @@ use std::sync::Arc;
 use hashbrown::DefaultHashBuilder;
 
 use super::changes::{Changes, NewValueRef, RevisedRow, is_revisable};
-use super::column::{Column, zones_pay};
+use super::column::Column;
 use super::distinct::DistinctTexts;
 use super::insertion::Insertion;
 use super::integers::Integers;
@@ -35,6 +35,7 @@ use super::rowset::RowSet;
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::versions::Versions;
 use super::words::MOVE_DROPPED;
+use super::zones::zones_pay;
 use super::{CustomColumn, FieldColumn, Segment};
 use crate::model::memory::ARC_BYTES;
 use crate::model::{Field, FieldKind};

@@ -20,10 +20,11 @@ use std::ops::Range;
 use smallvec::{SmallVec, smallvec};
 
 use super::block::{BLOCK_ROWS, blocks_count};
-use super::column::{Column, Zone, zones_pay};
+use super::column::Column;
 use super::insertion::Insertion;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
+use super::zones::{Zone, zones_pay};
 use super::{Origin, Segment};
 
 /// The number of the commit of each row.

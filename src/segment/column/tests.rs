@@ -1,4 +1,4 @@
-//! Columns of numbers and texts, and their zones.
+//! Columns of numbers.
 
 use super::*;
 
