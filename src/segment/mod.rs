@@ -28,6 +28,7 @@ mod check;
 mod column;
 mod cube;
 mod dead_counts;
+mod dead_positions;
 mod dictionary;
 mod digit_pattern;
 mod distinct;

@@ -12,10 +12,6 @@
 //!
 //! Building is a sort: by counting where classes are few, by comparison elsewhere. Memory is 4 bytes a
 //! row, and 4 bytes a class where classes are few.
-//!
-//! Dead rows shift positions: the nth live row of an order is not at position n. So the positions of
-//! dead rows are marked like the rows themselves, on first use by a pass over the rows. They are kept
-//! for the next snapshot, whose tombstones differ by a few rows: each of these is found by a search.
 
 use std::cmp::Ordering;
 #[cfg(feature = "durable")]
@@ -24,10 +20,9 @@ use std::ops::Range;
 use std::sync::atomic::{self, AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwapOption;
-
 use super::budget::Budget;
 use super::column::Column;
+use super::dead_positions::{DeadPositions, PlacedRows};
 use super::insertion::Moves;
 use super::kept_text::KeptText;
 use super::marks::{Marks, Tombstones};
@@ -36,7 +31,6 @@ use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_column::TextColumn;
 use super::text_rows::sort_rows;
 use super::words::MOVE_DROPPED;
-use crate::model::memory::ARC_BYTES;
 
 /// How many ties are stepped over one by one before their end is found by a search.
 const TIES_STEPPED_MAX: usize = 8;
@@ -44,30 +38,6 @@ const TIES_STEPPED_MAX: usize = 8;
 /// The class at every position that is a multiple of this is kept beside the rows. The samples of a
 /// million rows take 31 KB, which stay in cache, so that a search waits for memory 16 times, not 40.
 const SAMPLED_ROWS: usize = 256;
-
-/// Up to this many rows that died since the positions were made are looked up one by one, in large
-/// segments one row in [`ROWS_A_SEARCH`]; the positions of more are found by a pass over all rows.
-const DIED_ROWS_MIN: u32 = 1024;
-/// The rows of a pass that take as long as one search.
-const ROWS_A_SEARCH: u32 = 128;
-
-/// After this many commits without a reader, the positions of dead rows are dropped.
-const UNUSED_COMMITS_MAX: u64 = 4096;
-
-/// The positions at which an order has the dead rows of some tombstones.
-#[derive(Debug)]
-struct DeadPositions {
-    of: Arc<Tombstones>,
-    positions: Arc<Marks>,
-}
-
-impl DeadPositions {
-    /// Returns the heap bytes; the tombstones may be an older snapshot's and held here alone.
-    fn bytes(&self) -> usize {
-        let frame = size_of::<DeadPositions>() + 3 * ARC_BYTES + 2 * size_of::<Marks>();
-        frame + self.of.bytes() + self.positions.bytes()
-    }
-}
 
 /// An order that is made on first use and kept.
 #[derive(Debug, Default)]
@@ -120,9 +90,7 @@ pub(crate) struct SortedRows {
     /// text folds as the one before.
     ties: Option<Box<[u64]>>,
     /// The positions of dead rows as of the snapshot that asked last.
-    dead: ArcSwapOption<DeadPositions>,
-    /// How many commits have carried these positions since a reader asked for them.
-    unused_commits: AtomicU64,
+    dead: DeadPositions,
 }
 
 impl SortedRows {
@@ -205,8 +173,7 @@ impl SortedRows {
             starts: None,
             samples: Box::default(),
             ties: None,
-            dead: ArcSwapOption::empty(),
-            unused_commits: AtomicU64::new(0),
+            dead: DeadPositions::default(),
         }
     }
 
@@ -346,104 +313,42 @@ impl SortedRows {
     /// Returns the positions of the rows that are marked in `dead`.
     ///
     /// `column` is the column sorted by, where it is one of ordinals. The positions are kept for the
-    /// next call in place of those of the last, if the budget has room for them.
-    ///
-    /// Cost: nothing if the last call had the same tombstones; a search for each row by which they
-    /// differ, if these are few and the order is one of ordinals; else a pass over the rows.
+    /// next call; see [`DeadPositions::get`].
     pub(super) fn dead_positions(
         &self,
         column: Option<&Column>,
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) -> Arc<Marks> {
-        self.unused_commits.store(0, atomic::Ordering::Relaxed);
-        self.positions_of(column, dead, budget)
+        self.dead.get(&self.placed(column), dead, budget)
     }
 
-    /// Brings the kept positions of dead rows up to the tombstones that a commit is about to publish,
-    /// or drops them if no reader has asked for them in a long time.
+    /// Brings the kept positions of dead rows up to the tombstones that a commit is about to publish;
+    /// see [`DeadPositions::carry`].
     pub(super) fn carry_dead_positions(
         &self,
         column: Option<&Column>,
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) {
-        let Some(last) = self.dead.load_full() else {
-            return;
-        };
-        // In an order by texts nothing tells where a row is, and a pass over all rows is too long for a
-        // commit. A reader who needs the positions makes them.
-        let is_cheap = column.is_some() || Arc::ptr_eq(&last.of, dead);
-        let unused = self.unused_commits.fetch_add(1, atomic::Ordering::Relaxed);
-        if is_cheap && unused < UNUSED_COMMITS_MAX {
-            self.positions_of(column, dead, budget);
-        } else {
-            self.drop_dead_positions();
-        }
-    }
-
-    fn positions_of(
-        &self,
-        column: Option<&Column>,
-        dead: &Arc<Tombstones>,
-        budget: &Budget,
-    ) -> Arc<Marks> {
-        let last = self.dead.load_full();
-        if let Some(last) = last.as_ref().filter(|last| Arc::ptr_eq(&last.of, dead)) {
-            return Arc::clone(&last.positions);
-        }
-        let moved = last
-            .as_ref()
-            .zip(column)
-            .and_then(|(last, column)| self.moved_positions(column, last, dead));
-        let positions = Arc::new(moved.unwrap_or_else(|| {
-            let mut positions = Marks::default();
-            for (position, &row) in (0u32..).zip(&self.rows) {
-                if dead.contains(row) {
-                    positions.insert(position);
-                }
-            }
-            positions
-        }));
-        let kept = DeadPositions {
-            of: Arc::clone(dead),
-            positions: Arc::clone(&positions),
-        };
-        let last_bytes = last.as_ref().map_or(0, |last| last.bytes());
-        if let Some(reservation) = budget.reserve(kept.bytes().saturating_sub(last_bytes)) {
-            let replaced = self.dead.compare_and_swap(&last, Some(Arc::new(kept)));
-            // Where another reader was first, its positions stay.
-            if replaced.as_ref().map(Arc::as_ptr) == last.as_ref().map(Arc::as_ptr) {
-                reservation.keep();
-            }
-        }
-        positions
+        self.dead.carry(&self.placed(column), dead, budget);
     }
 
     /// Returns the heap bytes of the positions of dead rows that are kept.
     pub(super) fn dead_bytes(&self) -> usize {
-        self.dead.load().as_ref().map_or(0, |kept| kept.bytes())
+        self.dead.bytes()
     }
 
     /// Drops the positions of dead rows that are kept.
     pub(super) fn drop_dead_positions(&self) {
-        self.dead.store(None);
+        self.dead.clear();
     }
 
-    /// Makes the positions of dead rows from those as of other tombstones; none if these differ by
-    /// too many rows.
-    fn moved_positions(
-        &self,
-        column: &Column,
-        last: &DeadPositions,
-        dead: &Tombstones,
-    ) -> Option<Marks> {
-        let mut positions = Marks::clone(&last.positions);
-        let rows_max = (column.rows_count() / ROWS_A_SEARCH).max(DIED_ROWS_MIN);
-        let is_all = dead.for_each_difference(&last.of, rows_max, |row| {
-            positions.toggle(self.position_of(column, row) as u32);
-        });
-        is_all.then_some(positions)
+    fn placed<'a>(&'a self, column: Option<&'a Column>) -> PlacedRows<'a, impl Fn(u32) -> usize> {
+        PlacedRows {
+            rows: &self.rows,
+            position_of: column.map(|column| move |row| self.position_of(column, row)),
+        }
     }
 
     /// Returns the position of a row.
@@ -461,12 +366,11 @@ impl SortedRows {
 
     /// Returns the heap bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let dead = self.dead.load();
         self.rows.len() * 4
             + self.starts.as_ref().map_or(0, |starts| starts.len() * 4)
             + self.samples.len() * 8
             + self.ties.as_ref().map_or(0, |ties| ties.len() * 8)
-            + dead.as_ref().map_or(0, |dead| dead.bytes())
+            + self.dead.bytes()
     }
 }
 
@@ -499,8 +403,7 @@ impl Stored for SortedRows {
             starts,
             samples,
             ties: has_ties.then(|| input.boxed()).transpose()?,
-            dead: ArcSwapOption::empty(),
-            unused_commits: AtomicU64::new(0),
+            dead: DeadPositions::default(),
         })
     }
 }
@@ -536,70 +439,27 @@ mod tests {
     }
 
     #[test]
-    fn dead_positions_follow_the_tombstones() {
+    fn each_row_is_found_at_its_position() {
         // Few classes, whose starts are kept; many, which are searched; and many beside one that
         // is longer than what lies between two samples.
         let few = |n| n * 7919 % 251;
         let many = |n| n * 7919 % 8999;
         let one_long = |n| if n % 3 == 0 { 500 } else { n };
         for number in [few, many, one_long] {
-            follow_tombstones(&(0..9000).map(|n| Some(number(n))).collect::<Vec<_>>());
-        }
-    }
-
-    fn follow_tombstones(numbers: &[Option<u64>]) {
-        let column = Column::of_numbers(numbers, false);
-        let sorted = SortedRows::by_class(&column);
-        let rows_bytes = sorted.bytes();
-        assert_eq!(rows_bytes, SortedRows::bytes_by_class(&column));
-        for (position, &row) in sorted.rows().iter().enumerate() {
-            assert_eq!(sorted.position_of(&column, row), position);
-        }
-        let budget = Budget::new(None);
-        let mut dead = Tombstones::default();
-        for died in [1, 3, 2000, 1, 0] {
-            let earlier = Arc::new(dead.clone());
-            for n in 0..died {
-                dead.insert((n * 4357 + died) % 9000);
+            let numbers: Vec<Option<u64>> = (0..9000).map(|n| Some(number(n))).collect();
+            let column = Column::of_numbers(&numbers, false);
+            let sorted = SortedRows::by_class(&column);
+            assert_eq!(sorted.bytes(), SortedRows::bytes_by_class(&column));
+            for (position, &row) in sorted.rows().iter().enumerate() {
+                assert_eq!(sorted.position_of(&column, row), position);
             }
-            // Of the same tombstones, of later ones, and of earlier ones again.
-            for dead in [&Arc::new(dead.clone()), &earlier] {
-                for column in [Some(&column), None] {
-                    let positions = sorted.dead_positions(column, dead, &budget);
-                    assert_eq!(positions.count(), dead.count());
-                    for (position, &row) in (0..).zip(sorted.rows()) {
-                        assert_eq!(positions.contains(position), dead.contains(row));
-                    }
-                    assert!(Arc::ptr_eq(
-                        &positions,
-                        &sorted.dead_positions(column, dead, &budget)
-                    ));
-                    let kept = dead.bytes() + positions.bytes();
-                    assert!(sorted.bytes() > rows_bytes + kept);
-                }
-            }
+            let mut dead = Tombstones::default();
+            dead.insert(7);
+            let (dead, budget) = (Arc::new(dead), Budget::new(None));
+            let positions = sorted.dead_positions(Some(&column), &dead, &budget);
+            assert!(positions.contains(sorted.position_of(&column, 7) as u32));
+            assert!(sorted.bytes() > SortedRows::bytes_by_class(&column) + positions.bytes());
         }
-    }
-
-    /// A pass over all rows for the positions is made only where tombstones have changed.
-    #[test]
-    fn positions_in_an_order_by_texts_are_kept_while_nothing_dies() {
-        let mut ready = ReadyTexts::default();
-        (0..100).for_each(|n: u32| ready.push(&(n * 7 % 100).to_string()));
-        let sorted = SortedRows::by_text(&TextColumn::seal(ready, usize::MAX), 100);
-        let budget = Budget::new(None);
-        let mut dead = Tombstones::default();
-        dead.insert(7);
-        let before = Arc::new(dead.clone());
-        let positions = sorted.dead_positions(None, &before, &budget);
-        sorted.carry_dead_positions(None, &before, &budget);
-        assert!(Arc::ptr_eq(
-            &positions,
-            &sorted.dead_positions(None, &before, &budget)
-        ));
-        dead.insert(8);
-        sorted.carry_dead_positions(None, &Arc::new(dead), &budget);
-        assert!(sorted.dead.load().is_none());
     }
 
     #[test]
