@@ -23,12 +23,8 @@ impl Segment {
         if self.versions().column().rows_count() != self.rows_count {
             return Err("the versions have another number of rows".to_owned());
         }
-        if !self.custom().is_sorted_by_key(|custom| custom.name_index)
-            || self
-                .custom()
-                .iter()
-                .any(|custom| custom.name_index as usize >= names_count)
-        {
+        let indexes = || self.custom_columns().map(|(name_index, _)| name_index);
+        if !indexes().is_sorted() || indexes().any(|index| index as usize >= names_count) {
             return Err("custom columns are not of the list of names".to_owned());
         }
         for field in Field::ALL {

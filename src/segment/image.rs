@@ -18,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 use super::budget::Budget;
 use super::column::Column;
 use super::cube::Cube;
+use super::custom_columns::{CustomColumn, RevisedColumns};
 use super::revision::Revision;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
@@ -25,7 +26,7 @@ use super::stored::{Stored, StoredReader, StoredWriter, malformed};
 use super::text_column::TextColumn;
 use super::versions::Versions;
 use super::words::Words;
-use super::{CustomColumn, FieldColumn, Findings, Origin, Segment, Slot};
+use super::{FieldColumn, Findings, Origin, Segment, Slot};
 use crate::model::Field;
 
 /// The kinds of a [`FieldColumn`].
@@ -79,7 +80,7 @@ impl Segment {
         for field in Field::ALL {
             self.field(field).write_to(out)?;
         }
-        out.list(self.custom())?;
+        out.list(&self.custom)?;
         for field in Field::ALL {
             let sets = self.posting_sets(field);
             out.number(sets.is_some())?;
@@ -132,7 +133,8 @@ impl Segment {
         Ok(ReadSegment::Own(Box::new(Segment {
             rows_count,
             columns,
-            custom: OnceLock::from(custom),
+            custom,
+            revised_custom: RevisedColumns::default(),
             postings,
             cubes,
             orders,

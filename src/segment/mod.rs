@@ -27,6 +27,7 @@ mod changes;
 mod check;
 mod column;
 mod cube;
+mod custom_columns;
 mod dead_counts;
 mod dead_positions;
 mod dictionary;
@@ -131,6 +132,7 @@ use crate::model::Field;
 use crate::model::memory::ARC_BYTES;
 use asked::{Asked, FieldSet};
 use cube::Cube;
+use custom_columns::{CustomColumn, RevisedColumns};
 use dead_counts::KeptDead;
 use parts::make_postings;
 use search::partition_point;
@@ -186,31 +188,16 @@ pub(crate) enum SlotColumn<'a> {
     Absent,
 }
 
-/// A custom field's column, by the index of its name in the store's list.
-#[derive(Debug)]
-struct CustomColumn {
-    name_index: u32,
-    column: Column,
-    order: LazyRows,
-}
-
-impl CustomColumn {
-    fn new(name_index: u32, column: Column) -> CustomColumn {
-        CustomColumn {
-            name_index,
-            column,
-            order: LazyRows::default(),
-        }
-    }
-}
-
 /// Rows that ascend by tid, with their columns and indexes.
 #[derive(Debug)]
 pub(crate) struct Segment {
     rows_count: u32,
     /// By field; those of a revision are made on first use.
     columns: Vec<OnceLock<FieldColumn>>,
-    custom: OnceLock<Vec<CustomColumn>>,
+    /// Ascending by the index of the name; none in a revision.
+    custom: Vec<CustomColumn>,
+    /// Those of a revision.
+    revised_custom: RevisedColumns,
     /// By field: the rows of each class, for the fields of [`has_postings`] with few classes.
     postings: Vec<OnceLock<Option<Vec<RowSet>>>>,
     /// Counts by fields with few classes; none in a revision and where rows are few.
@@ -303,7 +290,8 @@ impl Segment {
         Segment {
             rows_count: revision.rows().len() as u32,
             columns,
-            custom: OnceLock::new(),
+            custom: Vec::new(),
+            revised_custom: RevisedColumns::default(),
             postings: Field::ALL.map(|_| OnceLock::new()).into(),
             cubes: Vec::new(),
             orders: Field::ALL.map(|_| LazyRows::default()).into(),
@@ -341,13 +329,6 @@ impl Segment {
         }
     }
 
-    fn custom(&self) -> &[CustomColumn] {
-        match &self.origin {
-            Origin::Base(revision) => self.custom.get_or_init(|| revision.custom_columns()),
-            Origin::Own(..) => self.custom.get().map_or(&[], Vec::as_slice),
-        }
-    }
-
     /// Returns the column of a slot.
     pub(crate) fn slot_column(&self, slot: Slot) -> SlotColumn<'_> {
         match slot {
@@ -374,12 +355,6 @@ impl Segment {
         }
     }
 
-    fn custom_column(&self, name_index: u32) -> Option<&CustomColumn> {
-        let custom = self.custom();
-        let at = custom.binary_search_by_key(&name_index, |custom| custom.name_index);
-        at.ok().map(|at| &custom[at])
-    }
-
     /// Returns the column of long texts of a slot, if it is one.
     fn text_column(&self, slot: Slot) -> Option<&TextColumn> {
         match self.slot_column(slot) {
@@ -398,13 +373,6 @@ impl Segment {
     /// Returns the bytes of all rows' long texts, dead ones included; 0 for a revision.
     pub(crate) fn text_bytes(&self) -> u64 {
         self.text_bytes
-    }
-
-    /// Returns the custom columns with the index of their name, ascending by it.
-    pub(crate) fn custom_columns(&self) -> impl Iterator<Item = (u32, &Column)> {
-        self.custom()
-            .iter()
-            .map(|custom| (custom.name_index, &custom.column))
     }
 
     /// Returns the number of a row's ticket.

@@ -17,14 +17,12 @@ use std::sync::{Arc, OnceLock};
 use super::budget::Budget;
 use super::column::Column;
 use super::cube::Cube;
+use super::custom_columns::{CustomColumn, RevisedColumns};
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::versions::Versions;
 use super::words::Words;
-use super::{
-    CustomColumn, FRAME_BYTES, FieldColumn, Findings, LONG_FIELDS, Origin, Segment, Slot,
-    has_postings,
-};
+use super::{FRAME_BYTES, FieldColumn, Findings, LONG_FIELDS, Origin, Segment, Slot, has_postings};
 use crate::model::Field;
 
 /// A field with more classes than one in this many rows gets a sorted vector instead of sets.
@@ -57,11 +55,11 @@ impl SegmentParts {
         let custom = custom
             .into_iter()
             .map(|(name_index, column)| CustomColumn::new(name_index, column));
-        let custom: Vec<CustomColumn> = custom.collect();
         let mut segment = Segment {
             rows_count,
             columns: columns.into_iter().map(OnceLock::from).collect(),
-            custom: OnceLock::from(custom),
+            custom: custom.collect(),
+            revised_custom: RevisedColumns::default(),
             orders: Field::ALL.map(|_| LazyRows::default()).into(),
             versions_order: LazyRows::default(),
             postings: postings.map(OnceLock::from).into(),

@@ -36,7 +36,7 @@ use super::stored::{Stored, StoredReader, StoredWriter};
 use super::versions::Versions;
 use super::words::MOVE_DROPPED;
 use super::zones::zones_pay;
-use super::{CustomColumn, FieldColumn, Segment};
+use super::{FieldColumn, Segment};
 use crate::model::memory::ARC_BYTES;
 use crate::model::{Field, FieldKind};
 
@@ -262,18 +262,10 @@ impl Revision {
         }
     }
 
-    /// Makes the columns of the custom fields that a row has a value in.
-    pub(super) fn custom_columns(&self) -> Vec<CustomColumn> {
-        let columns = self
-            .base
-            .custom_columns()
-            .filter_map(|(name_index, column)| {
-                let column = column.with_ordinals(&self.ordinals(column));
-                column
-                    .has_values()
-                    .then(|| CustomColumn::new(name_index, column))
-            });
-        columns.collect()
+    /// Makes the column of a custom field out of the base's; none where no row has a value.
+    pub(super) fn custom_column(&self, of_base: &Column) -> Option<Column> {
+        let column = of_base.with_ordinals(&self.ordinals(of_base));
+        column.has_values().then_some(column)
     }
 
     /// Returns the ordinals of the rows in a column of the base.

@@ -10,24 +10,20 @@ use super::revision::Revision;
 use super::rowset::RowSet;
 use super::sorted::{LazyRows, SortedRows};
 use super::words::Words;
-use super::{CustomColumn, FieldColumn, Origin, Segment};
+use super::{FieldColumn, Origin, Segment};
 use crate::model::Field;
 
 impl Segment {
     /// Returns the heap bytes of a field's column, as far as it is there.
     pub(crate) fn column_bytes(&self, field: Field) -> usize {
-        let custom_bytes = |custom: &Vec<CustomColumn>| {
-            let columns = custom.iter().map(|custom| custom.column.bytes());
-            columns.sum::<usize>() + custom.capacity() * size_of::<CustomColumn>()
-        };
         let own = match self.columns[field.index()].get() {
             Some(FieldColumn::Ordinals(column)) => column.bytes(),
             Some(FieldColumn::Long(column)) => column.bytes(),
             Some(FieldColumn::Custom) | None => 0,
         };
         let is_custom = field == Field::CustomFields;
-        let custom = self.custom.get().filter(|_| is_custom);
-        own + custom.map_or(0, custom_bytes) + size_of::<OnceLock<FieldColumn>>()
+        let custom = if is_custom { self.custom_bytes() } else { 0 };
+        own + custom + size_of::<OnceLock<FieldColumn>>()
     }
 
     /// Returns how many bytes of UTF-8 are packed in a field's column.
@@ -53,8 +49,7 @@ impl Segment {
 
     /// Returns the orders that are there.
     pub(super) fn orders_there(&self) -> impl Iterator<Item = &SortedRows> {
-        let custom = self.custom.get().into_iter().flatten();
-        let custom = custom.map(|custom| &custom.order);
+        let custom = self.custom_there().map(|custom| &custom.order);
         let orders = self.orders.iter().chain(custom);
         let orders = orders.chain([&self.versions_order]);
         orders.filter_map(LazyRows::get)

@@ -57,7 +57,7 @@ impl Segment {
             .filter(|field| field.is_searchable())
             .any(in_field)
             || self
-                .custom()
+                .custom
                 .iter()
                 .any(|custom| holds(custom.column.text(row)))
     }
@@ -68,7 +68,7 @@ impl Segment {
             return revision.base().holds_term_cost();
         }
         let bytes = self.text_bytes() / u64::from(self.rows_count.max(1));
-        TERM_COST_MIN.max(bytes + self.custom().len() as u64 * CUSTOM_COST)
+        TERM_COST_MIN.max(bytes + self.custom.len() as u64 * CUSTOM_COST)
     }
 
     /// Returns about what [`find_term`](Segment::find_term) costs, in steps of a list of postings.
