@@ -65,7 +65,9 @@ mod tests {
             .map(|at| format!("Dear all, {:03}", at * 7 % 300))
             .collect();
         let mut ready = ReadyTexts::default();
-        texts.iter().for_each(|text| ready.push(text));
+        for text in &texts {
+            ready.push(text);
+        }
         let column = TextColumn::seal(ready, usize::MAX);
         let before = Leads::of(&column);
         let first_bytes = u64::from_be_bytes(*b"dear all");

@@ -90,8 +90,8 @@ impl Conjunction {
         self.add_turned(index, bound, is_complement, segment)
     }
 
-    /// Returns whether the other filters leave so few rows that asking them for a term costs less than finding the
-    /// words that hold it.
+    /// Returns whether asking each row that the other filters leave for a term costs less than finding the words
+    /// that hold it.
     fn asks_before_finding(&self, segment: &Segment, term: &str) -> bool {
         let rows_count = self.estimate();
         rows_count <= ASKED_ROWS_MAX

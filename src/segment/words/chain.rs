@@ -341,6 +341,8 @@ fn gallop(values: &[u32], from: usize, least: u32) -> usize {
 mod tests {
     use super::*;
 
+    const SPOTS_COUNT: u32 = 45_000_000;
+
     #[test]
     fn frequent_parts_are_left_to_the_texts() {
         let chain = |spots: &[u64]| Chain {
@@ -353,7 +355,6 @@ mod tests {
                 })
                 .collect(),
         };
-        const SPOTS_COUNT: u32 = 45_000_000;
         let rare = [10_000, 20_000, 30_000];
         let frequent = [2_000_000, 3_000_000];
         let both = chain(&[&rare[..], &frequent].concat());
