@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! * The integers that are kept are not the first bytes of the texts, so a request must not compare both. It
-//!   takes [`Leads`], which go on with what they began with.
+//!   takes [`Leads`](super::leads::Leads), which go on with what they began with.
 //!
 //! # Cost
 //!
