@@ -148,7 +148,7 @@ impl<'a> RowKeys<'a> {
     /// Notes that a number of rows is about to be packed, before any is.
     pub(super) fn expect(&self, rows_count: u64) {
         if let Some((SlotColumn::Long(_), key)) = self.keys.first() {
-            self.segment.expect_prefixes(key.slot, rows_count);
+            self.segment.expect_leads(key.slot, rows_count);
         }
     }
 
@@ -156,7 +156,7 @@ impl<'a> RowKeys<'a> {
     /// and one by one they would be waited for.
     pub(super) fn touch(&self, rows: &[u32]) {
         if let Some((SlotColumn::Long(column), _)) = self.keys.first()
-            && !column.has_prefixes()
+            && !column.has_leads()
         {
             let first = |row: &u32| column.first_byte(*row);
             std::hint::black_box(rows.iter().fold(0, |all, row| all | first(row)));
@@ -299,7 +299,7 @@ impl<'a> RowKeys<'a> {
                 continue;
             }
             if let Some((_, key)) = self.keys.get(self.packed_bits.len()) {
-                self.segment.expect_prefixes(key.slot, run.len() as u64);
+                self.segment.expect_leads(key.slot, run.len() as u64);
             }
             tied.clear();
             tied.extend(run.iter().map(|&(_, row)| TiedRow::new(row)));

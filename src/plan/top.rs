@@ -264,7 +264,7 @@ fn list_cost(found: &Found) -> u64 {
 /// Returns whether a key is a long text whose first bytes have to be read where it is.
 fn is_read(task: Task<'_>, key: Key) -> bool {
     match task.live.segment.slot_column(key.slot) {
-        SlotColumn::Long(column) => !column.has_prefixes(),
+        SlotColumn::Long(column) => !column.has_leads(),
         SlotColumn::Ordinals(_) | SlotColumn::Absent => false,
     }
 }

@@ -1,20 +1,19 @@
-//! What the rows of a column of long texts are compared by before their texts are read.
+//! The leads by which a request compares the rows of a column of long texts.
 //!
-//! That are the integers that the column [keeps](super::prefixes) or, until it does, the first bytes of the texts.
-//! Both order as the texts do but are not to be compared with each other, so a request takes [`Leads`] once and goes
-//! on with them while another one makes the column keep its integers.
+//! These are the leads that the column [keeps](super::kept_leads) or, until it keeps any, the first bytes of the
+//! texts. Both order as the texts do, but one must not be compared with the other. So a request takes [`Leads`] once,
+//! and goes on with them even if another request makes the column keep its own meanwhile.
 
 use super::folded::head;
+use super::kept_leads::TextLeads;
 use super::kept_text::KeptText;
-use super::prefixes::TextKeys;
 use super::text_column::TextColumn;
 
-/// The integers by which a request compares the rows of a column, which order as the texts do as far as they
-/// decide.
+/// The leads of the rows of a column, which order as the texts do, as far as they decide.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leads<'a> {
     column: &'a TextColumn,
-    kept: Option<&'a TextKeys>,
+    kept: Option<&'a TextLeads>,
 }
 
 impl<'a> Leads<'a> {
@@ -22,32 +21,33 @@ impl<'a> Leads<'a> {
     pub(crate) fn of(column: &'a TextColumn) -> Leads<'a> {
         Leads {
             column,
-            kept: column.text_keys(),
+            kept: column.kept_leads(),
         }
     }
 
-    /// Returns the integer of a row.
+    /// Returns the lead of a row.
     #[inline]
     pub(crate) fn of_row(self, row: u32) -> u64 {
         match self.kept {
-            Some(kept) => kept.keys[self.column.index(row)],
+            Some(kept) => kept.leads[self.column.index(row)],
             None => self.column.prefix(row),
         }
     }
 
-    /// Returns the integer that a row with a text would have.
+    /// Returns the lead that a row with a text would have.
     pub(crate) fn of_text(self, text: &KeptText<'_>) -> u64 {
         match self.kept {
-            Some(kept) => kept.splitters.key(text),
+            Some(kept) => kept.splitters.lead(text),
             None => text.prefix(),
         }
     }
 
-    /// Returns an integer of a row that is 0 where the text is empty, and nowhere else; it is to be compared only
-    /// with its like.
+    /// Returns an integer that orders rows by their texts, as far as it decides, and is 0 for the empty text alone.
+    ///
+    /// It may differ from the [lead](Leads::of_row), so the two must not be compared.
     pub(crate) fn head(self, row: u32) -> u64 {
         match self.kept {
-            Some(kept) => kept.keys[self.column.index(row)],
+            Some(kept) => kept.leads[self.column.index(row)],
             None => head(&self.column.kept(row), 0),
         }
     }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn they_go_on_with_what_they_began_with() {
         let texts: Vec<String> = (0..300)
-            .map(|at| format!("Dear all, {:03}", at * 7 % 300))
+            .map(|at| format!("Dear Sir, {:03}", at * 7 % 300))
             .collect();
         let mut ready = ReadyTexts::default();
         for text in &texts {
@@ -70,8 +70,8 @@ mod tests {
         }
         let column = TextColumn::seal(ready, usize::MAX);
         let before = Leads::of(&column);
-        let first_bytes = u64::from_be_bytes(*b"dear all");
-        column.expect_prefixes(300, &Budget::new(None));
+        let first_bytes = u64::from_be_bytes(*b"dear sir");
+        column.expect_leads(300, &Budget::new(None));
         let after = Leads::of(&column);
         for row in 0..300 {
             let text = column.kept(row);

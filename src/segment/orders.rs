@@ -114,10 +114,10 @@ impl Segment {
     }
 
     /// Notes that a request is about to compare some rows by a slot; where that is a long text and worth it,
-    /// the first bytes of all its texts are kept from now on.
-    pub(crate) fn expect_prefixes(&self, slot: Slot, rows_count: u64) {
+    /// a lead is kept of each of its texts from now on.
+    pub(crate) fn expect_leads(&self, slot: Slot, rows_count: u64) {
         if let SlotColumn::Long(column) = self.slot_column(slot) {
-            column.expect_prefixes(rows_count, &self.budget);
+            column.expect_leads(rows_count, &self.budget);
         }
     }
 

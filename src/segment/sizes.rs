@@ -58,14 +58,14 @@ impl Segment {
     /// Returns the heap bytes of the orders that are there, and of the first bytes of long texts.
     pub(crate) fn orders_bytes(&self) -> usize {
         let own: usize = self.orders_there().map(SortedRows::bytes).sum();
-        let prefixes = self
+        let leads = self
             .columns
             .iter()
             .filter_map(|column| match column.get()? {
-                FieldColumn::Long(column) => Some(column.prefixes_bytes()),
+                FieldColumn::Long(column) => Some(column.leads_bytes()),
                 FieldColumn::Ordinals(_) | FieldColumn::Custom => None,
             });
-        own + prefixes.sum::<usize>() + self.orders.capacity() * size_of::<LazyRows>()
+        own + leads.sum::<usize>() + self.orders.capacity() * size_of::<LazyRows>()
     }
 
     /// Returns the heap bytes that [`drop_kept`](Segment::drop_kept) gives back.

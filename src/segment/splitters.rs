@@ -1,18 +1,18 @@
-//! Integers that order long texts, also where many of them begin alike.
+//! Leads: integers that order long texts, also where many of them begin alike.
 //!
 //! The first eight bytes tell most texts apart, but hardly any where texts are letters, forms or pages of
 //! HTML. There some texts of a sample, the splitters, divide all texts into intervals. A text between two
-//! splitters begins with what both of them begin with, so it is ordered by its interval and by the bytes that
+//! splitters begins with what both of them begin with, so its lead is the number of its interval and the bytes that
 //! follow what is shared.
 //!
 //! # Invariants
 //!
-//! * A greater integer is that of a greater text, as texts fold, and 0 that of the empty one alone.
+//! * Of two texts, as they fold, the greater has no smaller lead. The lead of the empty text, and of no other, is 0.
 //!
 //! # Cost
 //!
-//! An integer takes some nanoseconds where no splitters are needed, and about a hundred where they are. At most
-//! [`SPLITTERS_BYTES_MAX`] for the splitters.
+//! A lead takes some nanoseconds where there are no splitters, and up to 300 where there are. The splitters of a
+//! column take at most [`SPLITTERS_BYTES_MAX`].
 
 use std::ops::Range;
 
@@ -28,15 +28,15 @@ const SAMPLE_TEXT_BYTES: usize = 256;
 /// The most splitters, so that the number of an interval fits into a byte.
 const SPLITTERS_MAX: usize = 255;
 
-/// The bytes of an integer behind the number of the interval.
+/// The bytes of a lead behind the number of the interval.
 const REST_BYTES: usize = 7;
 
-/// The bytes of a text that are looked at first: those that order it among the splitters where few begin as it
-/// does, and then those that follow what is shared, which is less than the first eight.
+/// The bytes of a text that are read first. They are enough where no splitter begins with the same eight bytes: then
+/// less than these is shared, and the rest of the lead follows.
 const HEAD_BYTES: usize = 8 + REST_BYTES;
 
-/// There are splitters where more than one in this many texts of a sample differ but begin with the same eight
-/// bytes.
+/// There are splitters if, of a sample, more than one text in this many begin with the same eight bytes and are not
+/// the same.
 const ALIKE_SHARE: usize = 8;
 
 /// The bytes that the splitters of a column may take.
@@ -58,7 +58,7 @@ struct Splitter {
 #[derive(Debug, Default)]
 pub(super) struct Splitters {
     splitters: Box<[Splitter]>,
-    /// The bytes of a text that decide about its integer.
+    /// The bytes of a text that decide about its lead.
     text_bytes: usize,
 }
 
@@ -110,15 +110,15 @@ impl Splitters {
         }
     }
 
-    /// Returns how many folded bytes of a text decide about its integer.
+    /// Returns how many folded bytes of a text decide about its lead.
     pub(super) fn text_bytes(&self) -> usize {
         self.text_bytes.max(size_of::<u64>())
     }
 
-    /// Returns the integer of a text, given all of it or as much of its start as decides.
+    /// Returns the lead of a text, given all of it or as much of its start as decides.
     ///
     /// Cost: a binary search among the splitters.
-    pub(super) fn key(&self, text: &KeptText<'_>) -> u64 {
+    pub(super) fn lead(&self, text: &KeptText<'_>) -> u64 {
         if text.is_empty() {
             return 0;
         }
@@ -155,8 +155,9 @@ impl Splitters {
     }
 }
 
-/// Returns the indexes of the texts of a sample: one of each run of as many texts, at a place that changes from run
-/// to run, as kinds of texts may take turns.
+/// Returns the indexes of the texts of a sample: one of each of [`SAMPLE_TEXTS`] parts of all texts.
+///
+/// Its place in the part changes from part to part: where kinds of texts take turns, the sample has all kinds.
 fn sampled(texts_count: usize) -> impl Iterator<Item = usize> {
     let count = texts_count.min(SAMPLE_TEXTS);
     (0..count).map(move |at| {
@@ -178,25 +179,25 @@ mod tests {
     use super::*;
     use crate::model::value::fold;
 
-    /// Finds the splitters of texts, and checks that their integers order them; returns how many different integers
-    /// they have, and how many splitters there are.
+    /// Finds the splitters of texts, and checks that the leads order them; returns how many different leads they have,
+    /// and how many splitters there are.
     fn check(texts: &[String]) -> (usize, usize) {
         let splitters = Splitters::find(texts.len(), |index, _| KeptText::plain(&texts[index]));
         assert!(splitters.bytes() <= SPLITTERS_BYTES_MAX);
-        let mut keyed: Vec<(String, u64)> = texts
+        let mut led: Vec<(String, u64)> = texts
             .iter()
-            .map(|text| (fold(text), splitters.key(&KeptText::plain(text))))
+            .map(|text| (fold(text), splitters.lead(&KeptText::plain(text))))
             .collect();
-        keyed.sort();
-        for pair in keyed.windows(2) {
+        led.sort();
+        for pair in led.windows(2) {
             assert!(pair[0].1 <= pair[1].1, "{pair:?}");
         }
-        for (text, key) in &keyed {
-            assert_eq!(text.is_empty(), *key == 0, "{text:?}");
+        for (text, lead) in &led {
+            assert_eq!(text.is_empty(), *lead == 0, "{text:?}");
         }
-        let mut keys: Vec<u64> = keyed.into_iter().map(|(_, key)| key).collect();
-        keys.dedup();
-        (keys.len(), splitters.splitters.len())
+        let mut leads: Vec<u64> = led.into_iter().map(|(_, lead)| lead).collect();
+        leads.dedup();
+        (leads.len(), splitters.splitters.len())
     }
 
     #[test]
@@ -207,8 +208,8 @@ mod tests {
             format!("<html><body><p class=\"{class}\">{:06}", number(at))
         };
         let pages: Vec<String> = (0..5_000).map(page).collect();
-        let (keys, splitters) = check(&pages);
-        assert!(keys > 4_500 && splitters > 200, "{keys} of {splitters}");
+        let (leads, splitters) = check(&pages);
+        assert!(leads > 4_500 && splitters > 200, "{leads} of {splitters}");
         // One text in ten begins otherwise, is empty, ends where others go on, or is of NULs.
         let odd = [
             "",
@@ -223,8 +224,8 @@ mod tests {
             0 => odd[at / 10 % odd.len()].to_owned(),
             _ => page(at),
         });
-        let (keys, splitters) = check(&mixed.collect::<Vec<_>>());
-        assert!(keys > 4_000 && splitters > 200, "{keys} of {splitters}");
+        let (leads, splitters) = check(&mixed.collect::<Vec<_>>());
+        assert!(leads > 4_000 && splitters > 200, "{leads} of {splitters}");
         // Longer than what a sample takes.
         let long = (0..3_000).map(|at| format!("{}{at:05}", "same ".repeat(60 - at % 7)));
         check(&long.collect::<Vec<_>>());
@@ -234,8 +235,8 @@ mod tests {
     fn texts_that_differ_at_once_need_no_splitters() {
         let words =
             (0..3_000).map(|at: u32| format!("{:08x} again", 0x9E37_79B9_u32.wrapping_mul(at)));
-        let (keys, splitters) = check(&words.collect::<Vec<_>>());
-        assert_eq!((keys, splitters), (3_000, 0));
+        let (leads, splitters) = check(&words.collect::<Vec<_>>());
+        assert_eq!((leads, splitters), (3_000, 0));
         // Nor do those that are the same.
         let same = (0..3_000).map(|at| format!("Your call is important to us {}", at % 3));
         assert_eq!(check(&same.collect::<Vec<_>>()).1, 0);

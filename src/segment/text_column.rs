@@ -17,10 +17,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::budget::Budget;
+use super::kept_leads::{KeptLeads, TextLeads};
 use super::kept_text::{Form, KeptText};
 use super::packed_texts::PackedTexts;
 use super::packer::Input;
-use super::prefixes::{Prefixes, TextKeys};
 use super::ready_texts::ReadyTexts;
 use super::splitters::Splitters;
 #[cfg(feature = "durable")]
@@ -66,24 +66,24 @@ impl Texts {
         }
     }
 
-    /// Makes an integer for each text.
+    /// Makes the lead of each text.
     ///
     /// The memory of several texts is asked for at once, as each would be waited for.
-    fn make_keys(&self) -> TextKeys {
+    fn make_leads(&self) -> TextLeads {
         const TOUCHED_TEXTS: usize = 32;
         let splitters = Splitters::find(self.count(), |index, bytes| self.start(index, bytes));
-        let mut keys = Vec::with_capacity(self.count());
-        while keys.len() < self.count() {
-            let end = self.count().min(keys.len() + TOUCHED_TEXTS);
-            let touched = keys.len()..end;
+        let mut leads = Vec::with_capacity(self.count());
+        while leads.len() < self.count() {
+            let end = self.count().min(leads.len() + TOUCHED_TEXTS);
+            let touched = leads.len()..end;
             let first = |index: usize| self.first_byte(index);
             std::hint::black_box(touched.clone().fold(0, |all, index| all | first(index)));
             let start = |index| self.start(index, splitters.text_bytes());
-            keys.extend(touched.map(|index| splitters.key(&start(index))));
+            leads.extend(touched.map(|index| splitters.lead(&start(index))));
         }
-        TextKeys {
+        TextLeads {
             splitters,
-            keys: keys.into(),
+            leads: leads.into(),
         }
     }
 
@@ -204,7 +204,7 @@ pub(crate) struct TextColumn {
 #[derive(Debug)]
 struct OwnTexts {
     texts: Texts,
-    prefixes: Prefixes,
+    leads: KeptLeads,
 }
 
 impl TextColumn {
@@ -212,7 +212,7 @@ impl TextColumn {
         TextColumn {
             own: Arc::new(OwnTexts {
                 texts,
-                prefixes: Prefixes::default(),
+                leads: KeptLeads::default(),
             }),
             rows: None,
         }
@@ -344,28 +344,28 @@ impl TextColumn {
         start.prefix()
     }
 
-    /// Returns the integers that are kept of the texts, by [`index`](TextColumn::index).
-    pub(super) fn text_keys(&self) -> Option<&TextKeys> {
-        self.own.prefixes.get()
+    /// Returns the leads that are kept of the texts, by [`index`](TextColumn::index).
+    pub(super) fn kept_leads(&self) -> Option<&TextLeads> {
+        self.own.leads.get()
     }
 
-    /// Notes that a request is about to read the first bytes of some rows; an integer is kept of each text once that
-    /// is worth it.
-    pub(super) fn expect_prefixes(&self, rows_count: u64, budget: &Budget) {
-        let OwnTexts { texts, prefixes } = &*self.own;
-        prefixes.expect(rows_count, texts.count(), budget, || texts.make_keys());
+    /// Notes that a request is about to read the first bytes of some rows; a lead is kept of each text once that is
+    /// worth it.
+    pub(super) fn expect_leads(&self, rows_count: u64, budget: &Budget) {
+        let OwnTexts { texts, leads } = &*self.own;
+        leads.expect(rows_count, texts.count(), budget, || texts.make_leads());
     }
 
-    /// Returns whether an integer is kept of each text.
-    pub(crate) fn has_prefixes(&self) -> bool {
-        self.text_keys().is_some()
+    /// Returns whether a lead is kept of each text.
+    pub(crate) fn has_leads(&self) -> bool {
+        self.kept_leads().is_some()
     }
 
-    /// Returns the heap bytes of the integers that are kept.
-    pub(super) fn prefixes_bytes(&self) -> usize {
+    /// Returns the heap bytes of the leads that are kept.
+    pub(super) fn leads_bytes(&self) -> usize {
         match &self.rows {
             Some(_) => 0,
-            None => self.own.prefixes.bytes(),
+            None => self.own.leads.bytes(),
         }
     }
 
