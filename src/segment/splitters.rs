@@ -184,18 +184,18 @@ mod tests {
     fn check(texts: &[String]) -> (usize, usize) {
         let splitters = Splitters::find(texts.len(), |index, _| KeptText::plain(&texts[index]));
         assert!(splitters.bytes() <= SPLITTERS_BYTES_MAX);
-        let mut led: Vec<(String, u64)> = texts
+        let mut with_leads: Vec<(String, u64)> = texts
             .iter()
             .map(|text| (fold(text), splitters.lead(&KeptText::plain(text))))
             .collect();
-        led.sort();
-        for pair in led.windows(2) {
+        with_leads.sort();
+        for pair in with_leads.windows(2) {
             assert!(pair[0].1 <= pair[1].1, "{pair:?}");
         }
-        for (text, lead) in &led {
+        for (text, lead) in &with_leads {
             assert_eq!(text.is_empty(), *lead == 0, "{text:?}");
         }
-        let mut leads: Vec<u64> = led.into_iter().map(|(_, lead)| lead).collect();
+        let mut leads: Vec<u64> = with_leads.into_iter().map(|(_, lead)| lead).collect();
         leads.dedup();
         (leads.len(), splitters.splitters.len())
     }
