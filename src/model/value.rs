@@ -307,11 +307,18 @@ const IS_UNCASED: [bool; 256] = {
     is_uncased
 };
 
+/// Returns whether a byte is ASCII, or may start a char beyond it only where that is its own lower case. The second
+/// and later bytes of any char are among these.
+#[inline]
+pub(crate) fn is_uncased(byte: u8) -> bool {
+    IS_UNCASED[usize::from(byte)]
+}
+
 /// Returns how many bytes of a text stand before the first char beyond ASCII that may have another lower
 /// case.
 fn uncased_run(bytes: &[u8]) -> usize {
     const HIGHS: u64 = (u64::MAX / 255) << 7;
-    let is_uncased = |byte: &u8| IS_UNCASED[usize::from(*byte)];
+    let is_uncased = |byte: &u8| is_uncased(*byte);
     let (chunks, _) = bytes.as_chunks::<8>();
     let is_run =
         |chunk: &&[u8; 8]| u64::from_le_bytes(**chunk) & HIGHS == 0 || chunk.iter().all(is_uncased);

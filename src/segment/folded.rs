@@ -18,6 +18,7 @@
 use std::cmp::Ordering;
 
 use super::kept_text::{Form, KeptText};
+use crate::model::value::is_uncased;
 
 /// The bytes of a [`head`].
 const HEAD_BYTES: usize = 7;
@@ -48,29 +49,49 @@ fn char_bytes(lead: u8) -> usize {
     }
 }
 
-/// Returns the character that starts at a place of a text, and where the next starts.
-fn next_char(text: Text<'_>, at: usize) -> Option<(char, usize)> {
-    let bytes = text.bytes;
-    let first = *bytes.get(at)?;
-    let (mut utf8, length, width) = match (text.form, first) {
-        (Form::Encoded, b'+') => return Some((' ', at + 1)),
-        (Form::Encoded, b'%') => ([0; 4], char_bytes(escaped(bytes, at)), 3),
-        (Form::Plain, 0x80..) => ([0; 4], char_bytes(first), 1),
-        (_, byte) => return Some((char::from(byte), at + 1)),
+/// A character as UTF-8.
+struct Utf8 {
+    bytes: [u8; 4],
+    length: usize,
+}
+
+impl Utf8 {
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn to_char(&self) -> char {
+        let decoded = str::from_utf8(self.as_bytes()).ok();
+        let c = decoded.and_then(|text| text.chars().next());
+        c.unwrap_or(char::REPLACEMENT_CHARACTER)
+    }
+}
+
+/// Returns the character that starts at a place of a text as UTF-8, and where the next starts; none at the end.
+#[inline]
+fn next_utf8(text: Text<'_>, at: usize) -> Option<(Utf8, usize)> {
+    let first = *text.bytes.get(at)?;
+    let (first, width) = match (text.form, first) {
+        (Form::Encoded, b'+') => (b' ', 1),
+        (Form::Encoded, b'%') => (escaped(text.bytes, at), 3),
+        (_, byte) => (byte, 1),
     };
-    for (index, byte) in utf8[..length].iter_mut().enumerate() {
+    let length = char_bytes(first);
+    let mut bytes = [first, 0, 0, 0];
+    for (index, byte) in bytes[..length].iter_mut().enumerate().skip(1) {
         let at = at + width * index;
         *byte = match text.form {
-            Form::Encoded => escaped(bytes, at),
-            Form::Plain => bytes.get(at).copied().unwrap_or(0),
+            Form::Encoded => escaped(text.bytes, at),
+            Form::Plain => text.bytes.get(at).copied().unwrap_or(0),
         };
     }
-    let decoded = str::from_utf8(&utf8[..length]).ok();
-    let c = decoded.and_then(|it| it.chars().next());
-    Some((
-        c.unwrap_or(char::REPLACEMENT_CHARACTER),
-        at + width * length,
-    ))
+    Some((Utf8 { bytes, length }, at + width * length))
+}
+
+/// Returns the character that starts at a place of a text, and where the next starts; none at the end.
+fn next_char(text: Text<'_>, at: usize) -> Option<(char, usize)> {
+    let (utf8, next) = next_utf8(text, at)?;
+    Some((utf8.to_char(), next))
 }
 
 /// Returns the byte of the escape at a place.
@@ -93,7 +114,7 @@ fn folded_from(text: Text<'_>, mut at: usize) -> impl Iterator<Item = char> + '_
     chars.flat_map(char::to_lowercase)
 }
 
-/// Returns the folded byte of a character of ASCII that is kept as one byte.
+/// Returns the folded byte of a character of ASCII that is kept as one byte; any other byte is returned as it is.
 fn fold_byte(byte: u8, form: Form) -> u8 {
     if byte == b'+' && form == Form::Encoded {
         b' '
@@ -103,35 +124,43 @@ fn fold_byte(byte: u8, form: Form) -> u8 {
 }
 
 /// Writes the folded bytes from a place on into `out` and returns how many there are.
+#[inline]
 fn fill(text: Text<'_>, mut at: usize, out: &mut [u8]) -> usize {
     let is_other = |&byte: &u8| match text.form {
         Form::Encoded => byte == b'%',
-        Form::Plain => !byte.is_ascii(),
+        Form::Plain => !is_uncased(byte),
     };
-    // Most texts begin with letters of ASCII, which need no branch each.
-    if let Some(plain) = text.bytes.get(at..at + out.len())
-        && !plain.iter().any(is_other)
-    {
+    // Most texts begin with characters that fold byte by byte, which need no branch each.
+    let rest = text.bytes.get(at..).unwrap_or_default();
+    let plain = &rest[..rest.len().min(out.len())];
+    if !plain.iter().fold(false, |any, byte| any | is_other(byte)) {
         for (folded, &byte) in out.iter_mut().zip(plain) {
             *folded = fold_byte(byte, text.form);
         }
-        return out.len();
+        return plain.len();
     }
     let mut length = 0;
     while length < out.len() {
         match text.bytes.get(at) {
             None => break,
             Some(byte) if is_other(byte) => {
-                let Some((c, next)) = next_char(text, at) else {
+                let Some((utf8, next)) = next_utf8(text, at) else {
                     break;
                 };
                 at = next;
-                let mut bytes = [0; 4];
-                for c in c.to_lowercase() {
-                    let bytes = c.encode_utf8(&mut bytes).as_bytes();
+                let mut write = |bytes: &[u8]| {
                     let count = bytes.len().min(out.len() - length);
                     out[length..length + count].copy_from_slice(&bytes[..count]);
                     length += count;
+                };
+                if utf8.length == 1 {
+                    write(&[utf8.bytes[0].to_ascii_lowercase()]);
+                } else if is_uncased(utf8.bytes[0]) {
+                    write(utf8.as_bytes());
+                } else {
+                    for c in utf8.to_char().to_lowercase() {
+                        write(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    }
                 }
             }
             Some(&byte) => {
@@ -153,8 +182,30 @@ impl KeptText<'_> {
     }
 
     /// Writes the first folded bytes of the text into `out` and returns how many there are.
+    #[inline]
     pub(super) fn fold_start(&self, out: &mut [u8]) -> usize {
-        fill(Text::of(self), 0, out)
+        self.fold_from(0, out)
+    }
+
+    /// Writes folded bytes of the text, from a place on, into `out` and returns how many there are.
+    #[inline]
+    pub(super) fn fold_from(&self, at: usize, out: &mut [u8]) -> usize {
+        fill(Text::of(self), at, out)
+    }
+
+    /// Returns the place, at most `place_max`, behind the first characters that fold to at most a number of bytes, and
+    /// to how many bytes they do.
+    pub(super) fn place_of(&self, folded_bytes: usize, place_max: usize) -> (usize, usize) {
+        let text = Text::of(self);
+        let (mut at, mut count) = (0, 0);
+        while let Some((c, next)) = next_char(text, at) {
+            let folded = count + c.to_lowercase().map(char::len_utf8).sum::<usize>();
+            if folded > folded_bytes || next > place_max {
+                break;
+            }
+            (at, count) = (next, folded);
+        }
+        (at, count)
     }
 
     /// Compares two texts as they fold.
