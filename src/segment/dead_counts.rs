@@ -332,7 +332,7 @@ impl Segment {
         let fields = self.findings.dead_orders.fields().map(Slot::Field);
         for slot in fields.chain([Slot::Version]) {
             if let Some(order) = self.order_there(slot) {
-                order.carry_dead_positions(self.column(slot), dead, &self.budget);
+                order.carry_dead_positions(self.slot_column(slot), dead, &self.budget);
             }
         }
     }

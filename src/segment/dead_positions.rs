@@ -23,12 +23,6 @@ use super::budget::Budget;
 use super::marks::{Marks, Tombstones};
 use crate::model::memory::ARC_BYTES;
 
-/// Up to this many rows that died since the positions were made are looked up one by one, in large
-/// segments one row in [`ROWS_A_SEARCH`]; the positions of more are found by a pass over all rows.
-const DIED_ROWS_MIN: usize = 1024;
-/// The rows of a pass that take as long as one search.
-const ROWS_A_SEARCH: usize = 128;
-
 /// After this many commits without a reader, the positions of dead rows are dropped.
 const UNUSED_COMMITS_MAX: u64 = 4096;
 
@@ -36,8 +30,10 @@ const UNUSED_COMMITS_MAX: u64 = 4096;
 pub(super) struct PlacedRows<'a, F> {
     /// All rows in order.
     pub(super) rows: &'a [u32],
-    /// Returns the position of a row; none where only a pass over all rows finds it.
-    pub(super) position_of: Option<F>,
+    /// Returns the position of a row, found by a search.
+    pub(super) position_of: F,
+    /// The most searches that take no longer than a pass over all rows.
+    pub(super) searches_max: usize,
 }
 
 /// The positions of the dead rows of some tombstones.
@@ -54,18 +50,15 @@ impl Positions {
         frame + self.of.bytes() + self.positions.bytes()
     }
 
-    /// Makes the positions as of other tombstones; none if these differ by too many rows, or nothing finds
-    /// a row.
+    /// Makes the positions as of other tombstones; none if these differ by too many rows.
     fn moved(
         &self,
         order: &PlacedRows<'_, impl Fn(u32) -> usize>,
         dead: &Tombstones,
     ) -> Option<Marks> {
-        let position_of = order.position_of.as_ref()?;
         let mut positions = Marks::clone(&self.positions);
-        let rows_max = (order.rows.len() / ROWS_A_SEARCH).max(DIED_ROWS_MIN);
-        let is_all = dead.for_each_difference(&self.of, rows_max as u32, |row| {
-            positions.toggle(position_of(row) as u32);
+        let is_all = dead.for_each_difference(&self.of, order.searches_max as u32, |row| {
+            positions.toggle((order.position_of)(row) as u32);
         });
         is_all.then_some(positions)
     }
@@ -85,7 +78,7 @@ impl DeadPositions {
     /// They are kept for the next call in place of those of the last, if the budget has room for them.
     ///
     /// Cost: nothing if the last call had the same tombstones; a search for each row by which they
-    /// differ, if these are few and the order finds its rows; else a pass over the rows.
+    /// differ, if these are few; else a pass over the rows.
     pub(super) fn get(
         &self,
         order: &PlacedRows<'_, impl Fn(u32) -> usize>,
@@ -104,14 +97,11 @@ impl DeadPositions {
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) {
-        let Some(last) = self.last.load_full() else {
+        if self.last.load().is_none() {
             return;
-        };
-        // In an order by texts nothing tells where a row is, and a pass over all rows is too long for a
-        // commit. A reader who needs the positions makes them.
-        let is_cheap = order.position_of.is_some() || Arc::ptr_eq(&last.of, dead);
+        }
         let unused = self.unused_commits.fetch_add(1, Ordering::Relaxed);
-        if is_cheap && unused < UNUSED_COMMITS_MAX {
+        if unused < UNUSED_COMMITS_MAX {
             self.positions_of(order, dead, budget);
         } else {
             self.clear();
@@ -192,10 +182,11 @@ mod tests {
             }
             // Of the same tombstones, of later ones, and of earlier ones again.
             for dead in [&Arc::new(dead.clone()), &earlier] {
-                for finds_rows in [true, false] {
+                for searches_max in [1000, 0] {
                     let order = PlacedRows {
                         rows: &rows,
-                        position_of: finds_rows.then_some(|row| positions[row as usize]),
+                        position_of: |row: u32| positions[row as usize],
+                        searches_max,
                     };
                     let found = dead_positions.get(&order, dead, &budget);
                     assert_eq!(found.count(), dead.count());
@@ -210,24 +201,27 @@ mod tests {
         }
     }
 
-    /// A pass over all rows for the positions is made only where tombstones have changed.
     #[test]
-    fn positions_that_take_a_pass_are_kept_while_nothing_dies() {
-        let (rows, _) = shuffled();
+    fn commits_carry_positions_that_are_asked_for() {
+        let (rows, positions) = shuffled();
         let order = PlacedRows {
             rows: &rows,
-            position_of: None::<fn(u32) -> usize>,
+            position_of: |row: u32| positions[row as usize],
+            searches_max: 1000,
         };
         let (dead_positions, budget) = (DeadPositions::default(), Budget::new(None));
         let mut dead = Tombstones::default();
         dead.insert(7);
-        let before = Arc::new(dead.clone());
-        let found = dead_positions.get(&order, &before, &budget);
-        dead_positions.carry(&order, &before, &budget);
-        let again = dead_positions.get(&order, &before, &budget);
-        assert!(Arc::ptr_eq(&found, &again));
-        dead.insert(8);
-        dead_positions.carry(&order, &Arc::new(dead), &budget);
-        assert!(dead_positions.last.load().is_none());
+        dead_positions.carry(&order, &Arc::new(dead.clone()), &budget);
+        assert!(dead_positions.last.load().is_none(), "nobody has asked");
+        dead_positions.get(&order, &Arc::new(dead.clone()), &budget);
+        for _ in 0..UNUSED_COMMITS_MAX {
+            dead.insert(8);
+            dead_positions.carry(&order, &Arc::new(dead.clone()), &budget);
+        }
+        let kept = dead_positions.last.load_full().unwrap();
+        assert_eq!(kept.of.count(), 2);
+        dead_positions.carry(&order, &kept.of, &budget);
+        assert!(dead_positions.last.load().is_none(), "nobody asks any more");
     }
 }

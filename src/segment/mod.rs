@@ -56,6 +56,7 @@ mod rowset;
 mod scan;
 mod search;
 mod sizes;
+mod slot_column;
 mod sorted;
 mod splitters;
 #[cfg(feature = "durable")]
@@ -92,6 +93,7 @@ pub(crate) use dictionary::Dictionary;
 pub(crate) use kept_text::{Form, KeptText};
 pub(crate) use packed_texts::PackedTexts;
 pub(crate) use ready_texts::ReadyTexts;
+pub(crate) use slot_column::SlotColumn;
 pub(crate) use symbols::Symbols;
 pub(crate) use text_column::{TextColumn, Texts};
 pub(crate) use zones::Zone;
@@ -175,17 +177,6 @@ enum FieldColumn {
     Long(TextColumn),
     /// The custom fields: a column for each name, kept apart.
     Custom,
-}
-
-/// The column of a slot.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum SlotColumn<'a> {
-    /// Ordinals and what they stand for.
-    Ordinals(&'a Column),
-    /// Long texts.
-    Long(&'a TextColumn),
-    /// No row has a value, as no ticket of the segment has a custom field of that name.
-    Absent,
 }
 
 /// Rows that ascend by tid, with their columns and indexes.

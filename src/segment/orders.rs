@@ -84,7 +84,7 @@ impl Segment {
             // Orders by commit are always carried from commit to commit, those of custom fields never.
             self.findings.dead_orders.insert(field);
         }
-        order.dead_positions(self.column(slot), dead, &self.budget)
+        order.dead_positions(self.slot_column(slot), dead, &self.budget)
     }
 
     /// Returns whether the order of a slot is there.

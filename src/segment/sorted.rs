@@ -26,6 +26,7 @@ use super::dead_positions::{DeadPositions, PlacedRows};
 use super::insertion::Moves;
 use super::kept_text::KeptText;
 use super::marks::{Marks, Tombstones};
+use super::slot_column::SlotColumn;
 #[cfg(feature = "durable")]
 use super::stored::{Stored, StoredReader, StoredWriter};
 use super::text_column::TextColumn;
@@ -38,6 +39,15 @@ const TIES_STEPPED_MAX: usize = 8;
 /// The class at every position that is a multiple of this is kept beside the rows. The samples of a
 /// million rows take 31 KB, which stay in cache, so that a search waits for memory 16 times, not 40.
 const SAMPLED_ROWS: usize = 256;
+
+/// How many rows a pass over the order looks at in the time in which a search finds the position of one.
+const ROWS_A_SEARCH: usize = 128;
+
+/// The same where the order is by a long text, so that a search compares texts.
+const ROWS_A_TEXT_SEARCH: usize = 1024;
+
+/// In small segments up to this many positions are searched for, though a pass may be faster.
+const SEARCHES_MIN: usize = 1024;
 
 /// An order that is made on first use and kept.
 #[derive(Debug, Default)]
@@ -312,11 +322,11 @@ impl SortedRows {
 
     /// Returns the positions of the rows that are marked in `dead`.
     ///
-    /// `column` is the column sorted by, where it is one of ordinals. The positions are kept for the
-    /// next call; see [`DeadPositions::get`].
+    /// `column` is the column sorted by. The positions are kept for the next call; see
+    /// [`DeadPositions::get`].
     pub(super) fn dead_positions(
         &self,
-        column: Option<&Column>,
+        column: SlotColumn<'_>,
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) -> Arc<Marks> {
@@ -327,7 +337,7 @@ impl SortedRows {
     /// see [`DeadPositions::carry`].
     pub(super) fn carry_dead_positions(
         &self,
-        column: Option<&Column>,
+        column: SlotColumn<'_>,
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) {
@@ -344,10 +354,22 @@ impl SortedRows {
         self.dead.clear();
     }
 
-    fn placed<'a>(&'a self, column: Option<&'a Column>) -> PlacedRows<'a, impl Fn(u32) -> usize> {
+    fn placed<'a>(&'a self, column: SlotColumn<'a>) -> PlacedRows<'a, impl Fn(u32) -> usize> {
+        let rows_count = self.rows.len();
         PlacedRows {
             rows: &self.rows,
-            position_of: column.map(|column| move |row| self.position_of(column, row)),
+            position_of: move |row| match column {
+                SlotColumn::Ordinals(column) => self.position_of(column, row),
+                SlotColumn::Long(column) => self.position_by_text(column, row),
+                // All rows tie.
+                SlotColumn::Absent => row as usize,
+            },
+            searches_max: match column {
+                SlotColumn::Long(_) => rows_count / ROWS_A_TEXT_SEARCH,
+                SlotColumn::Ordinals(_) | SlotColumn::Absent => {
+                    (rows_count / ROWS_A_SEARCH).max(SEARCHES_MIN)
+                }
+            },
         }
     }
 
@@ -362,6 +384,15 @@ impl SortedRows {
         }
         let ties = self.positions(column, &(class..class + 1));
         ties.start + self.rows[ties].partition_point(|&other| other < row)
+    }
+
+    /// Returns the position of a row in an order by a long text.
+    fn position_by_text(&self, column: &TextColumn, row: u32) -> usize {
+        let text = column.kept(row);
+        self.rows.partition_point(|&other| {
+            let order = column.kept(other).cmp_folded(&text);
+            order.then(other.cmp(&row)) == Ordering::Less
+        })
     }
 
     /// Returns the heap bytes.
@@ -456,7 +487,7 @@ mod tests {
             let mut dead = Tombstones::default();
             dead.insert(7);
             let (dead, budget) = (Arc::new(dead), Budget::new(None));
-            let positions = sorted.dead_positions(Some(&column), &dead, &budget);
+            let positions = sorted.dead_positions(SlotColumn::Ordinals(&column), &dead, &budget);
             assert!(positions.contains(sorted.position_of(&column, 7) as u32));
             assert!(sorted.bytes() > SortedRows::bytes_by_class(&column) + positions.bytes());
         }
@@ -485,5 +516,9 @@ mod tests {
         assert_eq!(sorted.bytes(), 9 * 4 + size_of::<u64>());
         let ties: Vec<usize> = (0..9).filter(|&at| sorted.is_tie(None, at)).collect();
         assert_eq!(ties, [4, 7]);
+        let placed = sorted.placed(SlotColumn::Long(&column));
+        for (position, &row) in sorted.rows().iter().enumerate() {
+            assert_eq!((placed.position_of)(row), position);
+        }
     }
 }
