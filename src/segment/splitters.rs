@@ -88,7 +88,7 @@ struct Group {
 /// The splitters of the texts of a column, ascending; none where the first eight bytes are enough.
 #[derive(Debug, Default)]
 pub(super) struct Splitters {
-    splitters: Box<[Splitter]>,
+    starts: Box<[Splitter]>,
     /// For each splitter the eight bytes that follow what its group shares.
     keys: Box<[u64]>,
     /// The first eight bytes of the splitters of each group, ascending.
@@ -167,7 +167,7 @@ impl Splitters {
         let longest = splitters.iter().map(|it| it.text.len()).max();
         Splitters {
             text_bytes: FIRST_BYTES.max(longest.unwrap_or(0) + REST_BYTES),
-            splitters,
+            starts: splitters,
             keys: keys.into(),
             heads: heads.into(),
             groups: groups.into(),
@@ -186,7 +186,7 @@ impl Splitters {
         if text.is_empty() {
             return 0;
         }
-        if self.splitters.is_empty() {
+        if self.starts.is_empty() {
             return text.prefix().max(1);
         }
         let mut first = [0; FIRST_BYTES];
@@ -204,7 +204,7 @@ impl Splitters {
             }
             Err(group) => {
                 let interval = self.groups.get(group).map(|group| group.splitters.start);
-                self.join(interval.unwrap_or(self.splitters.len()), &first, 0)
+                self.join(interval.unwrap_or(self.starts.len()), &first, 0)
             }
         }
     }
@@ -227,7 +227,7 @@ impl Splitters {
         let length = text.fold_from(group.kept.len(), &mut behind[..length]);
         // Each splitter has at least the bytes that its group shares.
         let is_passed = |it: &Splitter| it.text[group.shared..] <= behind[..length];
-        let interval = interval + self.splitters[interval..][..tied].partition_point(is_passed);
+        let interval = interval + self.starts[interval..][..tied].partition_point(is_passed);
         self.join_behind(interval, group, first, &behind)
     }
 
@@ -236,14 +236,14 @@ impl Splitters {
         let mut bytes = [0; SAMPLE_TEXT_BYTES + REST_BYTES];
         let length = text.fold_start(&mut bytes[..self.text_bytes]);
         let own = &bytes[..length];
-        let splitters = &self.splitters[group.splitters.clone()];
+        let splitters = &self.starts[group.splitters.clone()];
         let passed = splitters.partition_point(|it| *it.text <= *own);
         self.join(group.splitters.start + passed, &bytes, 0)
     }
 
     /// Returns the bytes that all texts of an interval share.
     fn shared_in(&self, interval: usize) -> usize {
-        let before = interval.checked_sub(1).map(|index| &self.splitters[index]);
+        let before = interval.checked_sub(1).map(|index| &self.starts[index]);
         before.map_or(0, |splitter| splitter.shared)
     }
 
@@ -266,9 +266,9 @@ impl Splitters {
 
     /// Returns the heap bytes.
     pub(super) fn bytes(&self) -> usize {
-        let texts = self.splitters.iter().map(|it| it.text.len());
+        let texts = self.starts.iter().map(|it| it.text.len());
         let kept = self.groups.iter().map(|it| it.kept.len());
-        size_of_val(&*self.splitters)
+        size_of_val(&*self.starts)
             + size_of_val(&*self.keys)
             + size_of_val(&*self.heads)
             + size_of_val(&*self.groups)
@@ -326,7 +326,7 @@ mod tests {
         }
         let mut leads: Vec<u64> = with_leads.into_iter().map(|(_, lead)| lead).collect();
         leads.dedup();
-        (leads.len(), splitters.splitters.len())
+        (leads.len(), splitters.starts.len())
     }
 
     #[test]
