@@ -117,6 +117,50 @@ fn orders_are_those_of_the_reference_over_segments_with_dead_rows() {
     }
 }
 
+/// A segment may have one value of each key before a text, and lie before or after the place of a deep page by that
+/// value alone.
+#[test]
+fn pages_are_those_of_the_reference_where_a_segment_has_one_value_of_a_key() {
+    let mut reference = Reference::new();
+    let mut store = Store::new(Options::default().commit_rows_max(0));
+    for commit in 0..3 {
+        let mut batch = Batch::new();
+        for index in commit * 3_000..(commit + 1) * 3_000 {
+            let (status, priority) = match commit {
+                0 => ("Open", 2),
+                _ => (["Open", "Closed", "Open"][index % 3], 1 + index % 3),
+            };
+            let ticket = Ticket {
+                tid: index as u64 + 1,
+                status: status.to_owned(),
+                priority: format!("P{priority}"),
+                summary: format!("{:06}", index * 7919 % 6007),
+                ..Ticket::default()
+            };
+            batch.put(ticket);
+        }
+        reference.commit(&batch).unwrap();
+        store.commit(batch).unwrap();
+    }
+    let snapshot = store.snapshot();
+    for keys in [
+        "status,priority",
+        "status DESC,priority",
+        "priority,status DESC",
+    ] {
+        for page in (30..900).step_by(30) {
+            let request = format!("tid=*&count=10&page={page}&order={keys},summary");
+            let query: Query = request.parse().unwrap();
+            let own: Vec<u64> = snapshot
+                .answer(&query)
+                .records()
+                .map(|it| it.tid())
+                .collect();
+            assert_eq!(own, reference.tids(&query), "{request}");
+        }
+    }
+}
+
 fn ask(snapshot: &Snapshot, request: &str) -> Bytes {
     let query: Query = request.parse().unwrap();
     let (answer, bytes) = measure(|| snapshot.answer(&query));

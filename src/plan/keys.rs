@@ -223,7 +223,7 @@ impl<'a> RowKeys<'a> {
                 break;
             }
         }
-        if self.keys.is_empty() || values.is_empty() {
+        if self.packed_bits.is_empty() || values.is_empty() {
             // Nothing that is packed tells: all rows tie, or all are on one side.
             rest = u64::BITS;
         }

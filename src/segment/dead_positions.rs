@@ -34,6 +34,8 @@ pub(super) struct PlacedRows<'a, F> {
     pub(super) position_of: F,
     /// The most searches that take no longer than a pass over all rows.
     pub(super) searches_max: usize,
+    /// A commit drops the positions if more rows than this have died since they were made.
+    pub(super) commit_searches_max: usize,
 }
 
 /// The positions of the dead rows of some tombstones.
@@ -90,18 +92,20 @@ impl DeadPositions {
     }
 
     /// Brings the kept positions up to the tombstones that a commit is about to publish, or drops them
-    /// if no reader has asked for them in a long time.
+    /// if that takes too long for a commit, or no reader has asked for them in a long time.
     pub(super) fn carry(
         &self,
         order: &PlacedRows<'_, impl Fn(u32) -> usize>,
         dead: &Arc<Tombstones>,
         budget: &Budget,
     ) {
-        if self.last.load().is_none() {
+        let Some(last) = self.last.load_full() else {
             return;
-        }
+        };
+        let rows_max = u32::try_from(order.commit_searches_max).unwrap_or(u32::MAX);
+        let is_cheap = dead.for_each_difference(&last.of, rows_max, |_| ());
         let unused = self.unused_commits.fetch_add(1, Ordering::Relaxed);
-        if unused < UNUSED_COMMITS_MAX {
+        if is_cheap && unused < UNUSED_COMMITS_MAX {
             self.positions_of(order, dead, budget);
         } else {
             self.clear();
@@ -187,6 +191,7 @@ mod tests {
                         rows: &rows,
                         position_of: |row: u32| positions[row as usize],
                         searches_max,
+                        commit_searches_max: usize::MAX,
                     };
                     let found = dead_positions.get(&order, dead, &budget);
                     assert_eq!(found.count(), dead.count());
@@ -208,6 +213,7 @@ mod tests {
             rows: &rows,
             position_of: |row: u32| positions[row as usize],
             searches_max: 1000,
+            commit_searches_max: 2,
         };
         let (dead_positions, budget) = (DeadPositions::default(), Budget::new(None));
         let mut dead = Tombstones::default();
@@ -223,5 +229,9 @@ mod tests {
         assert_eq!(kept.of.count(), 2);
         dead_positions.carry(&order, &kept.of, &budget);
         assert!(dead_positions.last.load().is_none(), "nobody asks any more");
+        dead_positions.get(&order, &kept.of, &budget);
+        (10..13).for_each(|row| _ = dead.insert(row));
+        dead_positions.carry(&order, &Arc::new(dead), &budget);
+        assert!(dead_positions.last.load().is_none(), "too many have died");
     }
 }

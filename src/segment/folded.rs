@@ -200,7 +200,7 @@ impl KeptText<'_> {
         let (mut at, mut count) = (0, 0);
         while let Some((c, next)) = next_char(text, at) {
             let folded = count + c.to_lowercase().map(char::len_utf8).sum::<usize>();
-            if folded > folded_bytes || next > place_max {
+            if folded > folded_bytes || next > place_max.min(text.bytes.len()) {
                 break;
             }
             (at, count) = (next, folded);

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::budget::Budget;
-use super::splitters::{SPLITTERS_BYTES_MAX, Splitters};
+use super::splitters::{Splitters, splitters_bytes_max};
 
 /// The leads of the texts of a column, and how they are made.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl KeptLeads {
         if !is_worth || self.is_claimed.swap(true, Ordering::SeqCst) {
             return;
         }
-        match budget.reserve(texts_count * size_of::<u64>() + SPLITTERS_BYTES_MAX) {
+        match budget.reserve(texts_count * size_of::<u64>() + splitters_bytes_max(texts_count)) {
             Some(reservation) => {
                 self.kept.get_or_init(make);
                 reservation.keep();
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn they_are_kept_once_as_many_were_read_and_there_is_room() {
         let kept = KeptLeads::default();
-        let room = 72 + SPLITTERS_BYTES_MAX;
+        let room = 72 + splitters_bytes_max(9);
         let expect = |reads, bytes_max| {
             let budget = Budget::new(Some(bytes_max));
             kept.expect(reads, 9, &budget, || TextLeads {

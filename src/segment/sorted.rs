@@ -25,6 +25,7 @@ use super::column::Column;
 use super::dead_positions::{DeadPositions, PlacedRows};
 use super::insertion::Moves;
 use super::kept_text::KeptText;
+use super::leads::Leads;
 use super::marks::{Marks, Tombstones};
 use super::slot_column::SlotColumn;
 #[cfg(feature = "durable")]
@@ -43,8 +44,12 @@ const SAMPLED_ROWS: usize = 256;
 /// How many rows a pass over the order looks at in the time in which a search finds the position of one.
 const ROWS_A_SEARCH: usize = 128;
 
-/// The same where the order is by a long text, so that a search compares texts.
+/// The same where the order is by a long text, so that a search compares texts; and a row more for each byte of a
+/// text, as it may have to be unpacked.
 const ROWS_A_TEXT_SEARCH: usize = 1024;
+
+/// The most searches that a commit makes in an order by a long text. One takes some microseconds.
+const COMMIT_TEXT_SEARCHES_MAX: usize = 16;
 
 /// In small segments up to this many positions are searched for, though a pass may be faster.
 const SEARCHES_MIN: usize = 1024;
@@ -356,6 +361,16 @@ impl SortedRows {
 
     fn placed<'a>(&'a self, column: SlotColumn<'a>) -> PlacedRows<'a, impl Fn(u32) -> usize> {
         let rows_count = self.rows.len();
+        let (searches_max, commit_searches_max) = match column {
+            SlotColumn::Long(column) => {
+                let text_bytes = column.bytes() / rows_count.max(1);
+                let searches_max = rows_count / (ROWS_A_TEXT_SEARCH + text_bytes);
+                (searches_max, searches_max.min(COMMIT_TEXT_SEARCHES_MAX))
+            }
+            SlotColumn::Ordinals(_) | SlotColumn::Absent => {
+                ((rows_count / ROWS_A_SEARCH).max(SEARCHES_MIN), usize::MAX)
+            }
+        };
         PlacedRows {
             rows: &self.rows,
             position_of: move |row| match column {
@@ -364,12 +379,8 @@ impl SortedRows {
                 // All rows tie.
                 SlotColumn::Absent => row as usize,
             },
-            searches_max: match column {
-                SlotColumn::Long(_) => rows_count / ROWS_A_TEXT_SEARCH,
-                SlotColumn::Ordinals(_) | SlotColumn::Absent => {
-                    (rows_count / ROWS_A_SEARCH).max(SEARCHES_MIN)
-                }
-            },
+            searches_max,
+            commit_searches_max,
         }
     }
 
@@ -388,9 +399,11 @@ impl SortedRows {
 
     /// Returns the position of a row in an order by a long text.
     fn position_by_text(&self, column: &TextColumn, row: u32) -> usize {
-        let text = column.kept(row);
+        let leads = Leads::of(column);
+        let (lead, text) = (leads.of_row(row), column.kept(row));
         self.rows.partition_point(|&other| {
-            let order = column.kept(other).cmp_folded(&text);
+            let order = leads.of_row(other).cmp(&lead);
+            let order = order.then_with(|| column.kept(other).cmp_folded(&text));
             order.then(other.cmp(&row)) == Ordering::Less
         })
     }

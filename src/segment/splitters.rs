@@ -13,7 +13,7 @@
 //!
 //! A lead takes some nanoseconds where there are no splitters. Where there are, it takes some 50, and up to 300 for
 //! a text whose beginning is written unlike that of the splitters near it, such as in other letter case. The splitters
-//! of a column take at most [`SPLITTERS_BYTES_MAX`].
+//! of a column take at most [`splitters_bytes_max`].
 
 use std::ops::Range;
 
@@ -37,20 +37,18 @@ const REST_BYTES: usize = 7;
 /// less than these is shared, and the rest of the lead follows.
 const FIRST_BYTES: usize = 16;
 
-/// There are splitters if, of a sample, more than one text in this many begin with the same eight bytes and are not
-/// the same.
+/// There are splitters if, of a sample, more than one text in this many begin with the same eight bytes, unless all of
+/// them are the same.
 const ALIKE_SHARE: usize = 8;
 
 /// The most bytes in which a group keeps what its splitters share: that of a sample, each byte escaped.
 const KEPT_BYTES_MAX: usize = 3 * SAMPLE_TEXT_BYTES;
 
-/// The bytes that the splitters of a column may take.
-pub(super) const SPLITTERS_BYTES_MAX: usize = SPLITTERS_MAX
-    * (size_of::<Splitter>()
-        + size_of::<Group>()
-        + 2 * size_of::<u64>()
-        + SAMPLE_TEXT_BYTES
-        + KEPT_BYTES_MAX);
+/// Returns the most bytes that the splitters of a number of texts take.
+pub(super) fn splitters_bytes_max(texts_count: usize) -> usize {
+    let frames = size_of::<Splitter>() + size_of::<Group>() + 2 * size_of::<u64>();
+    texts_count.min(SPLITTERS_MAX) * (frames + SAMPLE_TEXT_BYTES + KEPT_BYTES_MAX)
+}
 
 /// A text of the sample.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,14 +114,18 @@ impl Splitters {
             }
         };
         let mut sample: Vec<Sampled> = sampled_indexes(texts_count).map(sampled).collect();
-        let alike_max = (sample.len() / ALIKE_SHARE).max(1);
         sample.sort_unstable();
-        sample.dedup_by(|a, b| a.folded == b.folded);
-        sample.retain(|text| !text.folded.is_empty());
-        let alike = sample.chunk_by(|a, b| head_of(&a.folded) == head_of(&b.folded));
-        if alike.map(<[Sampled]>::len).max().unwrap_or(0) <= alike_max {
+        let alike_max = (sample.len() / ALIKE_SHARE).max(1);
+        let is_alike = |a: &Sampled, b: &Sampled| head_of(&a.folded) == head_of(&b.folded);
+        let are_many = |alike: &[Sampled]| {
+            let is_same = alike.iter().all(|text| text.folded == alike[0].folded);
+            alike.len() > alike_max && !is_same
+        };
+        if !sample.chunk_by(is_alike).any(are_many) {
             return Splitters::default();
         }
+        sample.dedup_by(|a, b| a.folded == b.folded);
+        sample.retain(|text| !text.folded.is_empty());
         let count = sample.len().min(SPLITTERS_MAX);
         let chosen = (0..count).map(|at| &sample[at * sample.len() / count]);
         Splitters::of(&chosen.collect::<Vec<_>>(), start)
@@ -222,12 +224,14 @@ impl Splitters {
             // Two splitters of this group that the text is between share less than eight bytes more.
             return self.join_behind(interval, group, first, &behind);
         }
+        let tied = &self.starts[interval..][..tied];
+        let longest = tied.iter().map(|it| it.text.len()).max().unwrap_or(0);
         let mut behind = [0; SAMPLE_TEXT_BYTES + REST_BYTES];
-        let length = self.text_bytes - group.shared;
+        let length = longest - group.shared + REST_BYTES;
         let length = text.fold_from(group.kept.len(), &mut behind[..length]);
         // Each splitter has at least the bytes that its group shares.
         let is_passed = |it: &Splitter| it.text[group.shared..] <= behind[..length];
-        let interval = interval + self.starts[interval..][..tied].partition_point(is_passed);
+        let interval = interval + tied.partition_point(is_passed);
         self.join_behind(interval, group, first, &behind)
     }
 
@@ -306,7 +310,7 @@ mod tests {
     /// and how many splitters there are.
     fn check(texts: &[String]) -> (usize, usize) {
         let splitters = Splitters::find(texts.len(), |index, _| KeptText::plain(&texts[index]));
-        assert!(splitters.bytes() <= SPLITTERS_BYTES_MAX);
+        assert!(splitters.bytes() <= splitters_bytes_max(texts.len()));
         let lead = |text: &String| {
             let lead = splitters.lead(&KeptText::plain(text));
             // In the other form no text begins as a group keeps it.
@@ -380,9 +384,11 @@ mod tests {
             (0..3_000).map(|at: u32| format!("{:08x} again", 0x9E37_79B9_u32.wrapping_mul(at)));
         let (leads, splitters) = check(&words.collect::<Vec<_>>());
         assert_eq!((leads, splitters), (3_000, 0));
-        // Nor do those that are the same.
-        let same = (0..3_000).map(|at| format!("Your call is important to us {}", at % 3));
-        assert_eq!(check(&same.collect::<Vec<_>>()).1, 0);
+        // Nor does one text that repeats, but a few do.
+        let same = |count| move |at| format!("Your call is important to us {}", at % count);
+        let repeated = |count| (0..3_000).map(same(count)).collect::<Vec<_>>();
+        assert_eq!(check(&repeated(1)), (1, 0));
+        assert_eq!(check(&repeated(3)), (3, 3));
         assert_eq!(check(&[]), (0, 0));
         assert_eq!(check(&["a".to_owned()]).1, 0);
     }
