@@ -208,7 +208,7 @@ fn bind_classes(
     bind_ranges(slot, ranges, segment, may_sort)
 }
 
-/// Makes the filter of one of the page's own ranges, of `cid`, `date_opened` or `due_date`.
+/// Makes the filter of one of the documented ranges, of `cid`, `date_opened` or `due_date`.
 ///
 /// Unlike other ranges it always goes by the field's order, even if `cid` has few values in it: the orders of
 /// `cid` and `date_opened` are there from the seal on, and that of `due_date` is made for the first such range.

@@ -1,6 +1,6 @@
 //! The canonical text of a request, which parses back to an equal one.
 //!
-//! What the page's variables say is printed by their names; what they cannot say follows, by a
+//! What the documented variables say is printed by their names; what they cannot say follows, by a
 //! field, an operator and a value. Names are printed as a URL may hold them: `!` stands in one as it is,
 //! `>` and `<` are escaped.
 //!

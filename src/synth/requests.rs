@@ -23,7 +23,7 @@ const BLANKLESS_CHARS_MIN: usize = 12;
 
 /// An endless sequence of requests, as form-urlencoded text.
 ///
-/// Every variable of the page but `key` and `format` occurs, and every order field.
+/// Every documented variable but `key` and `format` occurs, and every order field.
 /// Values are those of tickets that the store has, keywords parts of their texts.
 ///
 /// # Examples

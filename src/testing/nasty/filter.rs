@@ -1,4 +1,4 @@
-//! Tests of every field, in every spelling: what a request may ask beyond the page.
+//! Tests of every field, in every spelling: what a request may ask beyond the documented variables.
 //!
 //! Most are taken from one ticket, so that they agree with one another and with it.
 
@@ -6,7 +6,7 @@ use super::value::{Name, Pairs, make_keyword, show_date, swap_case};
 use super::{CUSTOM_NAMES, IDENTIFIERS, NAMES, PIECES, Random};
 use crate::{Cell, Field, FieldKind, Ticket};
 
-/// Returns the names of the variables beyond the page, with their operators.
+/// Returns the names of the variables that are not documented by the vendor, with their operators.
 ///
 /// Custom fields count as one, `custom_fields`.
 pub fn more_variables() -> Vec<String> {
@@ -41,7 +41,7 @@ fn tested_fields() -> impl Iterator<Item = Field> {
         .filter(move |field| !others.contains(field))
 }
 
-/// Those of them that the page has no variable for.
+/// Those of them that no documented variable filters.
 fn equal_fields() -> impl Iterator<Item = Field> {
     let is_new = |field: &Field| *field != Field::DueDate && !Field::FILTERS.contains(field);
     tested_fields().filter(is_new)
@@ -102,7 +102,7 @@ pub(super) fn push_test(
     }
 }
 
-/// The name that a request has for a field: the page's, or that of the output variable.
+/// The name that a request has for a field: the documented one, or that of the output variable.
 fn name_of(random: &mut Random, field: Field) -> &'static str {
     match field.alias() {
         Some(alias) if !random.is_one_in(3) => alias,

@@ -1,4 +1,4 @@
-//! Requests about tickets: the page's variables, and whatever else [`filter`](super::filter) draws.
+//! Requests about tickets: the documented variables, and whatever else [`filter`](super::filter) draws.
 
 use std::fmt::Write;
 
