@@ -69,7 +69,7 @@ pub(super) type FilterList = SmallVec<[Filter; 2]>;
 pub(super) struct Filters {
     /// The least and the greatest tid that can match; none where nothing can.
     pub(super) tids: Option<(u64, u64)>,
-    /// All others, in the order in which they are bound: the documented ones by value, then its ranges and
+    /// All others, in the order in which they are bound: the documented ones by value, then the documented ranges and
     /// `changed_since`, then all other tests of fields, then tid patterns and terms.
     pub(super) all: FilterList,
     /// The rows of each segment that are in the set of tickets that the caller gave; none where
