@@ -441,7 +441,7 @@ fn a_store_is_asked_for_as_it_should_be() {
 #[cfg(unix)]
 #[test]
 fn an_import_that_is_interrupted_says_what_is_in() {
-    const TICKETS_COUNT: u64 = 20_000;
+    const TICKETS_COUNT: u64 = 60_000;
     let lines = run_well(&["generate", &TICKETS_COUNT.to_string()], b"");
     let lines = file("store_interrupted.jsonl", lines);
     let path = missing("store_interrupted.redb");
