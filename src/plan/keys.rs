@@ -247,7 +247,7 @@ impl<'a> RowKeys<'a> {
             return;
         }
         // The rows of one value of the first key may all pack to the same, and are many then.
-        let is_tied = self.has_unpacked() && keyed.iter().all(|row| row.0 == keyed[0].0);
+        let is_tied = self.may_differ(keyed[0].0) && keyed.iter().all(|row| row.0 == keyed[0].0);
         if !is_tied {
             window = keep_ties(keyed, window);
             keyed.sort_unstable_by(|a, b| self.compare_packed(*a, *b));
@@ -268,7 +268,7 @@ impl<'a> RowKeys<'a> {
         let compare = |a: &KeyedRow, b: &KeyedRow| self.compare_packed(*a, *b);
         let (_, last, _) = keyed.select_nth_unstable_by(count - 1, compare);
         let last = last.0;
-        if self.has_unpacked() {
+        if self.may_differ(last) {
             keyed.retain(|row| row.0 <= last);
         } else {
             keyed.truncate(count);
@@ -279,6 +279,20 @@ impl<'a> RowKeys<'a> {
     /// Returns whether rows that pack to the same may differ in a key.
     pub(super) fn has_unpacked(&self) -> bool {
         self.packed_bits.len() < self.keys.len()
+    }
+
+    /// Returns whether rows that pack to this may differ in a key.
+    ///
+    /// Where a long text is the only key they do not if it is empty, as it then is in many rows.
+    fn may_differ(&self, packed: u64) -> bool {
+        let is_empty_text = match &self.keys[..] {
+            [(SlotColumn::Long(column), key)] => {
+                let empty = if key.descends { u64::MAX } else { 0 };
+                packed == empty && self.leads(0, column).tell_empty()
+            }
+            _ => false,
+        };
+        self.has_unpacked() && !is_empty_text
     }
 
     /// Compares two rows by what they pack to, then by tid.
@@ -295,7 +309,7 @@ impl<'a> RowKeys<'a> {
             let start = at;
             at += run.len();
             let within = window.start.max(start)..window.end.min(at);
-            if run.len() < 2 || within.is_empty() {
+            if run.len() < 2 || within.is_empty() || !self.may_differ(run[0].0) {
                 continue;
             }
             if let Some((_, key)) = self.keys.get(self.packed_bits.len()) {

@@ -34,6 +34,11 @@ impl<'a> Leads<'a> {
         }
     }
 
+    /// Returns whether a lead of 0 is that of the empty text alone, and not also that of a text of NULs.
+    pub(crate) fn tell_empty(self) -> bool {
+        self.kept.is_some()
+    }
+
     /// Returns the lead that a row with a text would have.
     pub(crate) fn of_text(self, text: &KeptText<'_>) -> u64 {
         match self.kept {
