@@ -277,7 +277,7 @@ pub(super) fn skip_common(
 }
 
 /// Returns how many bytes two slices have in common at their starts.
-fn count_equal(a: &[u8], b: &[u8]) -> usize {
+pub(super) fn count_equal(a: &[u8], b: &[u8]) -> usize {
     const CHUNK_BYTES: usize = 32;
     let chunks = a.chunks_exact(CHUNK_BYTES).zip(b.chunks_exact(CHUNK_BYTES));
     let start = chunks.take_while(|(a, b)| a == b).count() * CHUNK_BYTES;

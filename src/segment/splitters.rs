@@ -16,6 +16,7 @@
 
 use std::ops::Range;
 
+use super::folded::count_equal;
 use super::kept_text::{Form, KeptText};
 use super::spread;
 use super::text_order::head_at;
@@ -133,7 +134,7 @@ impl Splitters {
     /// Makes splitters of texts that ascend.
     fn of<'a>(chosen: &[&Sampled], start: impl Fn(usize, usize) -> KeptText<'a>) -> Splitters {
         let shared = |index: usize| match (chosen.get(index), chosen.get(index + 1)) {
-            (Some(own), Some(next)) => count_common(&own.folded, &next.folded),
+            (Some(own), Some(next)) => count_equal(&own.folded, &next.folded),
             _ => 0,
         };
         let splitter = |index: usize| {
@@ -151,7 +152,7 @@ impl Splitters {
             let own = keys.len()..keys.len() + alike.len();
             let (first, last) = (&splitters[own.start].text, &splitters[own.end - 1].text);
             let text = start(alike[0].index, SAMPLE_TEXT_BYTES);
-            let (place, shared) = text.place_of(count_common(first, last), KEPT_BYTES_MAX);
+            let (place, shared) = text.place_of(count_equal(first, last), KEPT_BYTES_MAX);
             keys.extend(
                 splitters[own.clone()]
                     .iter()
@@ -293,11 +294,6 @@ fn sampled_indexes(texts_count: usize) -> impl Iterator<Item = usize> {
 /// Returns the first eight bytes of a text as an integer that orders as they do, NULs past its end.
 fn head_of(text: &[u8]) -> u64 {
     head_at(text, 0)
-}
-
-/// Returns how many bytes two texts have in common at their starts.
-fn count_common(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]
