@@ -438,6 +438,17 @@ fn a_store_is_asked_for_as_it_should_be() {
     drop(store);
 }
 
+/// Returns whether the tests ignore SIGINT, as what a shell starts in the background does, and with them what they
+/// start. Where the system does not tell, they do not.
+#[cfg(unix)]
+fn is_interrupt_ignored() -> bool {
+    const INTERRUPT: u64 = 1 << 1;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    ignored.is_some_and(|bits| bits & INTERRUPT != 0)
+}
+
 #[cfg(unix)]
 #[test]
 fn an_import_that_is_interrupted_says_what_is_in() {
@@ -453,8 +464,12 @@ fn an_import_that_is_interrupted_says_what_is_in() {
     // A signal is heard once the store is open, and the commits take some seconds.
     thread::sleep(Duration::from_millis(500));
     let id = child.id().to_string();
-    // Where the tests run in the background, SIGINT is ignored by them and by what they start.
-    let killed = Command::new("kill").args(["-TERM", &id]).status();
+    let signal = if is_interrupt_ignored() {
+        "-TERM"
+    } else {
+        "-INT"
+    };
+    let killed = Command::new("kill").args([signal, &id]).status();
     assert!(killed.unwrap().success());
     let output = child.wait_with_output().unwrap();
     let said = stderr(&output);

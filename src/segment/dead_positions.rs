@@ -34,8 +34,9 @@ pub(super) struct PlacedRows<'a, F> {
     pub(super) position_of: F,
     /// The most searches that take no longer than a pass over all rows.
     pub(super) searches_max: usize,
-    /// A commit drops the positions if more rows than this have died since they were made.
-    pub(super) commit_searches_max: usize,
+    /// The most searches that a commit makes; it drops the positions rather than make more, or a pass. None where a
+    /// commit does whatever it takes.
+    pub(super) commit_searches_max: Option<usize>,
 }
 
 /// The positions of the dead rows of some tombstones.
@@ -102,8 +103,9 @@ impl DeadPositions {
         let Some(last) = self.last.load_full() else {
             return;
         };
-        let rows_max = u32::try_from(order.commit_searches_max).unwrap_or(u32::MAX);
-        let is_cheap = dead.for_each_difference(&last.of, rows_max, |_| ());
+        let is_cheap = order
+            .commit_searches_max
+            .is_none_or(|rows_max| dead.for_each_difference(&last.of, rows_max as u32, |_| ()));
         let unused = self.unused_commits.fetch_add(1, Ordering::Relaxed);
         if is_cheap && unused < UNUSED_COMMITS_MAX {
             self.positions_of(order, dead, budget);
@@ -191,7 +193,7 @@ mod tests {
                         rows: &rows,
                         position_of: |row: u32| positions[row as usize],
                         searches_max,
-                        commit_searches_max: usize::MAX,
+                        commit_searches_max: None,
                     };
                     let found = dead_positions.get(&order, dead, &budget);
                     assert_eq!(found.count(), dead.count());
@@ -213,7 +215,7 @@ mod tests {
             rows: &rows,
             position_of: |row: u32| positions[row as usize],
             searches_max: 1000,
-            commit_searches_max: 2,
+            commit_searches_max: Some(2),
         };
         let (dead_positions, budget) = (DeadPositions::default(), Budget::new(None));
         let mut dead = Tombstones::default();

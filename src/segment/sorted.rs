@@ -365,10 +365,13 @@ impl SortedRows {
             SlotColumn::Long(column) => {
                 let text_bytes = column.bytes() / rows_count.max(1);
                 let searches_max = rows_count / (ROWS_A_TEXT_SEARCH + text_bytes);
-                (searches_max, searches_max.min(COMMIT_TEXT_SEARCHES_MAX))
+                (
+                    searches_max,
+                    Some(searches_max.min(COMMIT_TEXT_SEARCHES_MAX)),
+                )
             }
             SlotColumn::Ordinals(_) | SlotColumn::Absent => {
-                ((rows_count / ROWS_A_SEARCH).max(SEARCHES_MIN), usize::MAX)
+                ((rows_count / ROWS_A_SEARCH).max(SEARCHES_MIN), None)
             }
         };
         PlacedRows {
